@@ -1,0 +1,38 @@
+#pragma once
+// Between clipped real updates and integers mod 2^b. x -> round(s x) mod 2^b with s = (2^(b-1) - 1) / (n c): with an L2 norm of at
+// most c every coordinate is at most c, so a sum over n clients cannot wrap (2^b > 2 n max|x|, SECAGG.md). Rounding is to nearest,
+// ties to even, and so the same on every device; the stochastic rounding of distributed privacy is another step (PRIVACY.md).
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/numeric/ring_vector.h"
+#include "common/result.h"
+
+namespace fedspend {
+
+struct QuantizerOptions {
+  double clip_norm_l2 = 0;       // c > 0
+  unsigned bits = 0;             // b, 2 ... 32
+  std::uint64_t max_clients = 0; // n >= 1: the most vectors that will ever be in one sum
+};
+
+class Quantizer {
+ public:
+  // Refuses parameters whose sum could wrap or whose step would not be below c (that is (2^(b-1) - 1) / n < 1).
+  static Result<Quantizer> create(const QuantizerOptions& options);
+
+  double scale() const { return scale_; }  // s, units: ring steps per 1.0
+  // |update|_2 <= c (1 + 1e-6); every value finite. Both are checked: invalid_argument otherwise.
+  Result<RingVector> encode(std::span<const float> update) const;
+  // Centred sum / (s * divisor). divisor >= 1.
+  std::vector<float> decode_mean(const RingVector& sum, std::uint64_t divisor) const;
+
+ private:
+  explicit Quantizer(const QuantizerOptions& options, double scale) : options_(options), scale_(scale) {}
+  QuantizerOptions options_;
+  double scale_;
+};
+
+}  // namespace fedspend

@@ -1,0 +1,18 @@
+#pragma once
+// Files of the programs: read with a cap, written whole or not at all (a temporary file in the same folder, fsync, rename).
+// Errors name the path and what to do.
+
+#include <filesystem>
+#include <string_view>
+
+#include "common/bytes.h"
+#include "common/result.h"
+
+namespace fedspend::program {
+
+Result<Bytes> read_file(const std::filesystem::path& path, std::size_t max_bytes);
+Status write_file_atomically(const std::filesystem::path& path, ByteSpan bytes, unsigned mode = 0644);
+// Creates the folder (and parents); not_a_folder, unwritable: invalid_argument that says so before any work is done.
+Status ensure_writable_directory(const std::filesystem::path& path);
+
+}  // namespace fedspend::program

@@ -1,0 +1,111 @@
+#pragma once
+// The plan: everything that a federation does, in one signed TOML file. Its hash is over the exact signed bytes and is checked
+// before they are parsed. Unknown keys are errors: a device must not overlook what it does not understand.
+// What a plan leaves out gets the safe default (secure aggregation, distributed privacy). Form: common/protocol/PROTOCOL.md.
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/crypto/identity.h"
+#include "common/ids.h"
+#include "common/result.h"
+
+namespace fedspend {
+
+enum class Aggregation { open, secure };
+enum class PrivacyMode { none, central, distributed };
+
+struct ModelSpec {
+  std::string name;                          // "next_category"
+  std::uint64_t parameter_count = 0;         // 1 ... 2^24; what a device and the coordinator hold lengths against
+  std::uint64_t initial_seed = 0;            // initial weights = trainer.initialize(seed)
+  std::map<std::string, std::int64_t> sizes; // e.g. embedding, hidden, merchant_buckets; the trainer knows its own
+  std::vector<std::string> categories;       // the vocabulary, fixed by the plan; index categories.size() is "other"
+};
+
+struct TrainingSpec {  // on the device
+  std::uint32_t epochs = 1;
+  std::uint32_t batch_size = 16;
+  double learning_rate = 0.1;
+  double momentum = 0.0;
+  double gradient_clip_l2 = 0.0;             // of each minibatch; 0: none
+  std::uint32_t max_rows = 0;                // newest training rows used; 0: all
+};
+
+struct FederationSpec {
+  std::uint32_t rounds = 1;
+  std::uint32_t cohort = 100;                // goal count: updates that close a round
+  std::uint32_t min_cohort = 0;              // fewest updates in a published sum; 0: the cohort
+  double over_selection = 1.0;               // devices asked = ceil(cohort * over_selection), >= 1
+  std::uint32_t round_deadline_ms = 60'000;
+  std::uint32_t selection_window_ms = 10'000;// longest wait for more check-ins once enough have come
+  std::uint32_t selection_pool = 0;          // check-ins after which selection need not wait for the window; 0: devices asked
+  std::uint32_t retry_after_ms = 60'000;     // when a device that took part or was not needed comes back
+};
+
+struct ServerSpec {
+  std::string optimizer = "fedavg";
+  double learning_rate = 1.0;
+};
+
+struct AggregationSpec {
+  Aggregation mode = Aggregation::secure;
+  double clip_norm_l2 = 1.0;
+  unsigned bits = 24;                        // 2 ... 32
+};
+
+struct PrivacySpec {
+  PrivacyMode mode = PrivacyMode::distributed;
+};
+
+struct EligibilitySpec {
+  std::uint32_t min_examples = 5;            // training rows below which a device does not take part
+};
+
+struct EvaluationSpec {
+  double holdout_fraction = 0.2;             // the last ceil(f n) rows of a client are never trained on
+  std::uint32_t min_rows = 5;                // clients with fewer rows are not evaluated
+};
+
+struct Plan {
+  std::uint32_t schema = 1;
+  std::string name;
+  std::string population;
+  std::string purpose;                       // what the device must have consent for, e.g. "next_category"
+  TaskId task;
+  ModelSpec model;
+  TrainingSpec training;
+  FederationSpec federation;
+  ServerSpec server;
+  AggregationSpec aggregation;
+  PrivacySpec privacy;
+  EligibilitySpec eligibility;
+  EvaluationSpec evaluation;
+
+  std::uint32_t devices_asked() const;       // ceil(cohort * over_selection)
+  std::uint32_t min_reports() const;         // min_cohort or cohort
+  // True where the sum or the release is not protected: every output of such a run is marked as a demonstration.
+  bool is_demonstration() const;
+};
+
+inline constexpr std::size_t kMaxPlanBytes = 1 << 20;
+
+PlanHash hash_of_plan(ByteSpan signed_bytes);                 // H("plan", bytes)
+// Size cap, UTF-8, TOML, known keys, types, ranges, consistency (e.g. that the sum cannot wrap).
+// The message names the key, and the line where the TOML is broken.
+Result<Plan> parse_plan(std::string_view toml_text);
+// The resolved plan: every key written out; parse_plan(write_plan(p)) == p.
+std::string write_plan(const Plan& plan);
+
+struct SignedPlan {
+  Bytes bytes;           // exactly what was signed
+  Signature signature{}; // Ed25519 of the release key over H("plan-signature", bytes)
+};
+SignedPlan sign_plan(Bytes bytes, const IdentityKey& release_key);
+// Checks cap and signature before the bytes are parsed. unauthorized if the signature is not the release key's.
+Result<Plan> open_plan(const SignedPlan& plan, const IdentityPublicKey& release_key);
+
+}  // namespace fedspend

@@ -1,0 +1,69 @@
+#pragma once
+// The trainer interface: spans of floats in, spans of floats out, no tensor type. Two families share one parameter layout:
+// lean trainers (models/*.cpp, what a phone and the simulator run) and torch trainers (models/torch, the reference).
+// A trainer holds scratch memory: one object per thread. The same inputs give the same bits on one instruction set.
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "common/protocol/plan.h"
+#include "common/result.h"
+#include "models/history.h"
+
+namespace fedspend::models {
+
+struct LayoutEntry {
+  std::string name;
+  std::vector<std::size_t> shape;
+  std::size_t offset = 0;  // in floats, into the flat parameter vector
+};
+
+struct TrainingOptions {
+  TrainingSpec spec;        // of the plan
+  std::uint64_t seed = 0;   // training_seed(plan, round): the same on every device
+  std::stop_token stop = {};// asked between batches; a stopped training returns refused
+};
+
+struct TrainingResult {
+  std::size_t examples = 0;  // predictions trained on, summed over epochs
+  double mean_loss = 0;      // nats per prediction, over the last epoch
+};
+
+struct EvaluationResult {
+  std::uint64_t predictions = 0;
+  std::uint64_t correct_top1 = 0;
+  std::uint64_t correct_top3 = 0;
+  double loss_sum = 0;       // nats
+};
+
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+  virtual std::size_t parameter_count() const = 0;
+  virtual const std::vector<LayoutEntry>& layout() const = 0;
+  virtual void initialize(std::span<float> weights, std::uint64_t seed) const = 0;
+
+  // update[i] = trained[i] - weights[i]. Spans of parameter_count() floats. `history` is the client's training rows in order.
+  // Too few rows to train on: an update of zeros and examples 0.
+  virtual Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history,
+                                       const TrainingOptions& options, std::span<float> update) = 0;
+  // Scores the rows [first_scored, size): each is predicted from true earlier rows only.
+  virtual Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
+                                            std::size_t first_scored) = 0;
+  // Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed.
+  virtual std::size_t output_count() const = 0;
+  virtual Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) = 0;
+};
+
+// By plan.model.name; invalid_argument for an unknown model, unknown or missing sizes, or a parameter count that is not the plan's
+// (0 in the plan: not checked, for drafting).
+Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model);
+
+// The first 8 bytes of H("training-seed", plan hash, round): public and the same on every device, so that a run can be repeated.
+std::uint64_t training_seed(const PlanHash& plan, RoundId round);
+
+}  // namespace fedspend::models
