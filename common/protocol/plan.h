@@ -44,6 +44,9 @@ struct FederationSpec {
   std::uint32_t selection_window_ms = 10'000;// longest wait for more check-ins once enough have come
   std::uint32_t selection_pool = 0;          // check-ins after which selection need not wait for the window; 0: devices asked
   std::uint32_t retry_after_ms = 60'000;     // when a device that took part or was not needed comes back
+
+  std::uint32_t devices_asked() const;       // ceil(cohort * over_selection)
+  std::uint32_t min_reports() const { return min_cohort == 0 ? cohort : min_cohort; }
 };
 
 struct ServerSpec {
@@ -85,8 +88,6 @@ struct Plan {
   EligibilitySpec eligibility;
   EvaluationSpec evaluation;
 
-  std::uint32_t devices_asked() const;       // ceil(cohort * over_selection)
-  std::uint32_t min_reports() const;         // min_cohort or cohort
   // True where the sum or the release is not protected: every output of such a run is marked as a demonstration.
   bool is_demonstration() const;
 };
