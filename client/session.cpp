@@ -1,0 +1,216 @@
+#include "client/session.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "client/update_pipeline.h"
+#include "common/check.h"
+#include "common/protocol/model_file.h"
+
+namespace fedspend::client {
+namespace {
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+Effects ignored(std::string why) { return {Ignored{std::move(why)}}; }
+
+}  // namespace
+
+Session::Session(SessionOptions options, IdentityKey identity, RandomSource& random, ContentCache& cache)
+    : options_(std::move(options)), identity_(std::move(identity)), id_(client_id_of(identity_.public_key())), random_(random), cache_(cache),
+      held_plan_(options_.held_plan), held_model_(options_.held_model) {}
+
+std::string_view Session::phase() const {
+  return std::visit(Overloaded{[](const Idle&) { return std::string_view("idle"); }, [](const CheckedIn&) { return std::string_view("checked-in"); },
+                               [](const Training&) { return std::string_view("training"); }, [](const Reporting&) { return std::string_view("reporting"); }},
+                    phase_);
+}
+
+Effects Session::start(Millis now) {
+  const auto spread = static_cast<std::uint64_t>(std::max<std::int64_t>(options_.first_check_in_spread.count(), 0));
+  return idle_until(now + Millis(static_cast<std::int64_t>(random_.below(spread + 1))), {});
+}
+
+Effects Session::step(const Event& event, Millis now) {
+  return std::visit(Overloaded{[&](const Wake&) { return on_wake(now); }, [&](const FramesReceived& e) { return on_frames(e.frames, now); },
+                               [&](const TrainingFinished& e) { return on_training(e, now); }, [&](const ConnectionLost&) { return on_connection_lost(now); }},
+                    event);
+}
+
+Effects Session::on_wake(Millis now) {
+  if (const auto* idle = std::get_if<Idle>(&phase_)) return now < idle->check_in_at ? Effects{WakeAt{idle->check_in_at}} : check_in(now);
+  if (const auto* waiting = std::get_if<CheckedIn>(&phase_)) {
+    if (now < waiting->give_up_at) return {WakeAt{waiting->give_up_at}};
+    return idle_until(now + jittered(options_.transient_backoff), {});
+  }
+  if (const auto* training = std::get_if<Training>(&phase_)) {
+    if (now < training->deadline) return {WakeAt{training->deadline}};
+    return idle_until(now + jittered(options_.transient_backoff), {StopTraining{}});
+  }
+  auto& reporting = std::get<Reporting>(phase_);
+  if (now < reporting.retry_at) return {WakeAt{reporting.retry_at}};
+  if (now >= reporting.deadline) return idle_until(now + jittered(options_.transient_backoff), {});
+  reporting.retry_at = std::min(now + options_.reply_timeout, std::max(reporting.deadline, now + Millis(1)));
+  return {Send{reporting.update}, WakeAt{reporting.retry_at}};
+}
+
+Effects Session::check_in(Millis now) {
+  CheckIn message;
+  message.population = options_.population;
+  message.software = options_.software;
+  // Only what is still held is claimed: a cache forgets.
+  if (cache_.find_plan(held_plan_)) message.have_plan = held_plan_;
+  if (cache_.find_model(held_model_)) message.have_model = held_model_;
+  phase_ = CheckedIn{now + options_.hold_timeout};
+  return {Send{Frames{seal_from_device(message, SessionId{}, id_, identity_), nullptr}}, WakeAt{now + options_.hold_timeout}};
+}
+
+Effects Session::on_connection_lost(Millis now) {
+  if (std::holds_alternative<Idle>(phase_)) return {};
+  Effects effects;
+  if (std::holds_alternative<Training>(phase_)) effects.emplace_back(StopTraining{});
+  return idle_until(now + jittered(options_.transient_backoff), std::move(effects));
+}
+
+Effects Session::on_frames(const Frames& frames, Millis now) {
+  const Result<Envelope> envelope = open_envelope(frames.control);
+  if (!envelope) return ignored("an envelope that does not decode: " + envelope.error().message);
+  if (envelope->type != MessageType::assignment && envelope->type != MessageType::come_back && envelope->type != MessageType::update_reply)
+    return ignored("a message that a coordinator does not send");
+  const Result<Message> message = decode_body(envelope->type, envelope->body);
+  if (!message) return ignored("a message that does not decode: " + message.error().message);
+  if (const auto* assignment = std::get_if<Assignment>(&*message)) return on_assignment(*envelope, *assignment, frames, now);
+  if (const auto* come_back = std::get_if<ComeBack>(&*message)) return on_come_back(*come_back, now);
+  return on_update_reply(*envelope, std::get<UpdateReply>(*message), now);
+}
+
+Effects Session::on_assignment(const Envelope& envelope, const Assignment& assignment, const Frames& frames, Millis now) {
+  if (!std::holds_alternative<CheckedIn>(phase_)) return ignored("an assignment that was not waited for");
+  const SessionId session = session_id(assignment.task, assignment.round, assignment.model_hash, assignment.plan_hash, assignment.cohort, assignment.attempt);
+  if (session != envelope.session) return ignored("an assignment whose session id is not that of its contents");
+  if (assignment.version < kProtocolVersionMin || assignment.version > kProtocolVersionMax) return ignored("an assignment of another protocol version");
+
+  auto plan = accept_plan(assignment);
+  if (!plan) return decline(session, plan.error().reason, plan.error().why, now);
+  auto model = accept_model(assignment, *plan->plan, frames);
+  if (!model) return decline(session, model.error().reason, model.error().why, now);
+
+  cache_.keep(*plan);
+  cache_.keep(*model);
+  held_plan_ = plan->hash;
+  held_model_ = model->hash;
+  const Millis deadline = now + Millis(assignment.deadline_ms);
+  phase_ = Training{session, assignment.round, plan->plan, deadline};
+  return {StartTraining{session, assignment.round, plan->plan, plan->hash, model->weights}, WakeAt{deadline}};
+}
+
+tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment& assignment) const {
+  const auto reject = [](DeclineReason reason, std::string why) { return tl::unexpected<Rejection>(Rejection{reason, std::move(why)}); };
+  HeldPlan held;
+  if (assignment.plan.empty()) {
+    auto found = cache_.find_plan(assignment.plan_hash);
+    if (!found) return reject(DeclineReason::plan_signature, "the coordinator left out a plan that this device does not hold");
+    held = std::move(*found);
+  } else {
+    held.signed_plan = SignedPlan{assignment.plan, assignment.plan_signature};
+    Result<Plan> plan = open_plan(held.signed_plan, options_.release_key);
+    if (!plan) return reject(DeclineReason::plan_signature, plan.error().message);
+    held.hash = hash_of_plan(held.signed_plan.bytes);
+    held.plan = std::make_shared<const Plan>(std::move(*plan));
+  }
+  if (held.hash != assignment.plan_hash) return reject(DeclineReason::plan_signature, "the plan is not the one that the assignment names");
+  const Plan& plan = *held.plan;
+  if (Status allowed = check_plan(options_.policy, plan, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
+  // Fail closed: what this build cannot do is never replaced by something weaker.
+  if (plan.aggregation.mode != Aggregation::open) return reject(DeclineReason::policy, "the plan asks for secure aggregation, which this version does not have");
+  if (plan.privacy.mode != PrivacyMode::none) return reject(DeclineReason::policy, "the plan asks for differential privacy, which this version does not have");
+  if (plan.task != assignment.task) return reject(DeclineReason::plan_signature, "the assignment is for another task than its plan");
+  if (assignment.cohort < plan.federation.min_reports() || assignment.cohort > plan.federation.devices_asked())
+    return reject(DeclineReason::policy, "the assignment's cohort is not one that the plan allows");
+  return held;
+}
+
+tl::expected<HeldModel, Session::Rejection> Session::accept_model(const Assignment& assignment, const Plan& plan, const Frames& frames) const {
+  const auto reject = [](std::string why) { return tl::unexpected<Rejection>(Rejection{DeclineReason::model_mismatch, std::move(why)}); };
+  const ByteSpan bytes = frames.bulk_bytes();
+  if (auto found = cache_.find_model(assignment.model_hash)) {
+    if (found->weights->size() != plan.model.parameter_count) return reject("the model does not have the plan's number of parameters");
+    return *found;
+  }
+  if (bytes.size() != 4 * plan.model.parameter_count) return reject("the weights do not have the plan's number of parameters");
+  if (hash_of_weights(bytes) != assignment.model_hash) return reject("the weights are not the model that the assignment names");
+  Result<std::vector<float>> weights = weights_from_bytes(bytes, plan.model.parameter_count);
+  if (!weights) return reject(weights.error().message);
+  return HeldModel{std::make_shared<const std::vector<float>>(std::move(*weights)), assignment.model_hash};
+}
+
+Effects Session::decline(const SessionId& session, DeclineReason reason, std::string why, Millis now) {
+  const bool passing = reason == DeclineReason::training_failed || reason == DeclineReason::cancelled || reason == DeclineReason::model_mismatch;
+  Effects effects;
+  effects.emplace_back(Send{Frames{seal_from_device(Decline{reason}, session, id_, identity_), nullptr}});
+  effects.emplace_back(Refused{reason, std::move(why)});
+  return idle_until(now + jittered(passing ? options_.transient_backoff : options_.permanent_backoff), std::move(effects));
+}
+
+Effects Session::on_training(const TrainingFinished& finished, Millis now) {
+  const auto* training = std::get_if<Training>(&phase_);
+  if (training == nullptr || training->session != finished.session) return ignored("a training of a session that is over");
+  if (const auto* reason = std::get_if<DeclineReason>(&finished.outcome)) return decline(finished.session, *reason, "no update was trained", now);
+
+  std::vector<float> update = std::get<std::vector<float>>(finished.outcome);
+  Result<Bytes> packed = encode_update(*training->plan, update);
+  if (!packed) return decline(finished.session, DeclineReason::training_failed, packed.error().message, now);
+
+  Update message;
+  message.bulk_hash = hash_of_update(*packed);
+  message.count = static_cast<std::uint32_t>(update.size());
+  message.bits = static_cast<std::uint8_t>(training->plan->aggregation.bits);
+  Reporting reporting{training->session, training->round, {}, training->deadline, std::min(now + options_.reply_timeout, training->deadline)};
+  reporting.update = Frames{seal_from_device(message, training->session, id_, identity_), std::make_shared<const Bytes>(std::move(*packed))};
+  const Frames frames = reporting.update;
+  const Millis retry_at = reporting.retry_at;
+  phase_ = std::move(reporting);
+  return {Send{frames}, WakeAt{retry_at}};
+}
+
+Effects Session::on_come_back(const ComeBack& come_back, Millis now) {
+  if (!std::holds_alternative<CheckedIn>(phase_)) return ignored("a reply that was not waited for");
+  switch (come_back.reason) {
+    case ComeBackReason::not_selected:
+    case ComeBackReason::busy: return idle_until(now + jittered(Millis(come_back.retry_after_ms)), {});
+    case ComeBackReason::finished: return idle_until(now + jittered(std::max(Millis(come_back.retry_after_ms), options_.permanent_backoff)), {Ended{}});
+    case ComeBackReason::not_enrolled:
+    case ComeBackReason::wrong_population:
+    case ComeBackReason::version:
+    case ComeBackReason::malformed: break;
+  }
+  return idle_until(now + jittered(std::max(Millis(come_back.retry_after_ms), options_.permanent_backoff)),
+                    {Ignored{"the coordinator does not take this device: " + std::string(to_string(come_back.reason))}});
+}
+
+Effects Session::on_update_reply(const Envelope& envelope, const UpdateReply& reply, Millis now) {
+  const auto* reporting = std::get_if<Reporting>(&phase_);
+  if (reporting == nullptr || reporting->session != envelope.session) return ignored("a reply to an update of another session");
+  Effects effects;
+  effects.emplace_back(Reported{reporting->round, reply.status, reporting->update.size()});
+  return idle_until(now + jittered(Millis(reply.retry_after_ms)), std::move(effects));
+}
+
+Effects Session::idle_until(Millis time, Effects effects) {
+  phase_ = Idle{time};
+  effects.emplace_back(WakeAt{time});
+  return effects;
+}
+
+Millis Session::jittered(Millis duration) {
+  const std::int64_t fifth = duration.count() / 5;
+  const auto offset = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(2 * fifth + 1)));
+  return Millis(duration.count() - fifth + offset);
+}
+
+}  // namespace fedspend::client

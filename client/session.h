@@ -1,0 +1,170 @@
+#pragma once
+// The device's end of a round, as a pure machine: step(event, now) -> effects. Sockets, clocks, threads, files, training and
+// randomness come from outside; the agent, the simulator and the tests run this same machine. One thread per object.
+//
+//   phase      event                               next       effects
+//   Idle       Wake, time to check in              CheckedIn  Send(CheckIn), WakeAt
+//   CheckedIn  Assignment that passes every check  Training   StorePlan?, StartTraining, WakeAt(deadline)
+//   CheckedIn  Assignment that does not            Idle       Send(Decline), Refused, WakeAt
+//   CheckedIn  ComeBack                            Idle       WakeAt; Ended if the federation is finished
+//   CheckedIn  Wake, no reply in time              Idle       WakeAt (transient back-off)
+//   Training   TrainingFinished(update)            Reporting  Send(Update), WakeAt
+//   Training   TrainingFinished(reason)            Idle       Send(Decline), WakeAt
+//   Training   Wake, deadline passed               Idle       StopTraining, WakeAt
+//   Reporting  UpdateReply                         Idle       Reported, WakeAt
+//   Reporting  Wake, no reply in time              Reporting  Send(Update) again, the same bytes, while the deadline lasts
+//   any        message of another session or kind  same       Ignored(reason)
+//
+// A message that does not decode changes nothing. Order of checks on an assignment (PROTOCOL.md, Assignment): plan bytes
+// against the release key's signature before they are parsed, plan hash, policy, task, model hash, length, then sid is computed
+// here and never taken from the server.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "client/content_cache.h"
+#include "client/policy.h"
+#include "common/clock.h"
+#include "common/crypto/identity.h"
+#include "common/protocol/codec.h"
+#include "common/protocol/messages.h"
+#include "common/protocol/plan.h"
+#include "common/random_source.h"
+#include "common/result.h"
+
+namespace fedspend::client {
+
+struct SessionOptions {
+  std::string population;
+  std::string software = "fedspend";
+  IdentityPublicKey release_key;          // pinned
+  DevicePolicy policy;
+  Millis reply_timeout{30'000};           // from an update to its reply
+  Millis hold_timeout{600'000};           // from a check-in to an assignment or ComeBack
+  Millis transient_backoff{900'000};      // no reply, no connection, a training that failed; +-20%
+  Millis permanent_backoff{14'400'000};   // a refused plan, not enrolled, not eligible; +-20%
+  Millis first_check_in_spread{0};        // the first check-in comes at random within this time
+  PlanHash held_plan;                     // in the cache from an earlier process; zero: none
+  ModelHash held_model;
+};
+
+// Events
+struct Wake {};
+struct FramesReceived {
+  Frames frames;
+};
+// The update as trained, of the plan's parameter count, or why there is none. `session` is that of StartTraining.
+struct TrainingFinished {
+  SessionId session;
+  std::variant<std::vector<float>, DeclineReason> outcome;
+};
+struct ConnectionLost {};
+using Event = std::variant<Wake, FramesReceived, TrainingFinished, ConnectionLost>;
+
+// Effects
+struct Send {
+  Frames frames;
+};
+struct StartTraining {
+  SessionId session;
+  RoundId round;
+  SharedPlan plan;
+  PlanHash plan_hash;
+  SharedWeights weights;
+};
+struct StopTraining {};
+struct WakeAt {
+  Millis time{};
+};
+// An update was answered. `update` and `reply` are for the device's own record of what left it.
+struct Reported {
+  RoundId round;
+  UpdateStatus status{};
+  std::uint64_t bytes_sent = 0;
+};
+struct Refused {  // this device refused an assignment
+  DeclineReason reason{};
+  std::string why;
+};
+struct Ignored {  // a message that changed nothing
+  std::string why;
+};
+struct Ended {};  // the coordinator says that the federation is finished
+using Effect = std::variant<Send, StartTraining, StopTraining, WakeAt, Reported, Refused, Ignored, Ended>;
+using Effects = std::vector<Effect>;
+
+class Session {
+ public:
+  // `random` and `cache` outlive the session.
+  Session(SessionOptions options, IdentityKey identity, RandomSource& random, ContentCache& cache);
+
+  // The first effects: when to wake first.
+  Effects start(Millis now);
+  // Never fails: what is wrong with a message is an Ignored effect, what is wrong with a plan a Refused one.
+  Effects step(const Event& event, Millis now);
+
+  const ClientId& id() const { return id_; }
+  std::string_view phase() const;  // for logs and tests
+
+ private:
+  struct Idle {
+    Millis check_in_at{};
+  };
+  struct CheckedIn {
+    Millis give_up_at{};
+  };
+  struct Training {
+    SessionId session;
+    RoundId round;
+    SharedPlan plan;
+    Millis deadline{};
+  };
+  struct Reporting {
+    SessionId session;
+    RoundId round;
+    Frames update;
+    Millis deadline{};
+    Millis retry_at{};
+  };
+  using Phase = std::variant<Idle, CheckedIn, Training, Reporting>;
+
+  struct Accepted {  // an assignment that passed every check
+    HeldPlan plan;
+    HeldModel model;
+  };
+  struct Rejection {
+    DeclineReason reason{};
+    std::string why;
+  };
+
+  Effects on_wake(Millis now);
+  Effects on_frames(const Frames& frames, Millis now);
+  Effects on_training(const TrainingFinished& finished, Millis now);
+  Effects on_connection_lost(Millis now);
+  Effects on_assignment(const Envelope& envelope, const Assignment& assignment, const Frames& frames, Millis now);
+  Effects on_come_back(const ComeBack& come_back, Millis now);
+  Effects on_update_reply(const Envelope& envelope, const UpdateReply& reply, Millis now);
+
+  Effects check_in(Millis now);
+  Effects idle_until(Millis time, Effects effects);
+  Effects decline(const SessionId& session, DeclineReason reason, std::string why, Millis now);
+  tl::expected<HeldPlan, Rejection> accept_plan(const Assignment& assignment) const;
+  tl::expected<HeldModel, Rejection> accept_model(const Assignment& assignment, const Plan& plan, const Frames& frames) const;
+  Millis jittered(Millis duration);
+
+  SessionOptions options_;
+  IdentityKey identity_;
+  ClientId id_;
+  RandomSource& random_;
+  ContentCache& cache_;
+  PlanHash held_plan_;    // of the last assignment; zero: none
+  ModelHash held_model_;
+  Phase phase_;
+};
+
+}  // namespace fedspend::client
