@@ -23,7 +23,7 @@ Effects ignored(std::string why) { return {Ignored{std::move(why)}}; }
 
 Session::Session(SessionOptions options, IdentityKey identity, RandomSource& random, ContentCache& cache)
     : options_(std::move(options)), identity_(std::move(identity)), id_(client_id_of(identity_.public_key())), random_(random), cache_(cache),
-      held_plan_(options_.held_plan), held_model_(options_.held_model) {}
+      held_plan_(options_.held_plan), held_model_(options_.held_model), phase_(Idle{}) {}
 
 std::string_view Session::phase() const {
   return std::visit(Overloaded{[](const Idle&) { return std::string_view("idle"); }, [](const CheckedIn&) { return std::string_view("checked-in"); },

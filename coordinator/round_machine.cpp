@@ -1,0 +1,399 @@
+#include "coordinator/round_machine.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "common/check.h"
+#include "common/protocol/model_file.h"
+
+namespace fedspend::coordinator {
+namespace {
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+template <class... Handlers>
+Overloaded(Handlers...) -> Overloaded<Handlers...>;
+
+// Fail closed: what this version cannot do is refused, never replaced by something weaker.
+Status check_supported(const Plan& plan) {
+  if (plan.aggregation.mode != Aggregation::open)
+    return fail(ErrorCode::refused, "the plan asks for secure aggregation, which this version does not have", "a demonstration sets aggregation.mode = \"open\"");
+  if (plan.privacy.mode != PrivacyMode::none)
+    return fail(ErrorCode::refused, "the plan asks for differential privacy, which this version does not have", "a demonstration sets privacy.mode = \"none\"");
+  return {};
+}
+
+double norm_l2(std::span<const float> values) {
+  double sum = 0;
+  for (const float value : values) sum += static_cast<double>(value) * static_cast<double>(value);
+  return std::sqrt(sum);
+}
+
+std::vector<ClientId> sorted_ids(const auto& map) {
+  std::vector<ClientId> ids;
+  ids.reserve(map.size());
+  for (const auto& [id, value] : map) ids.push_back(id);
+  std::sort(ids.begin(), ids.end());
+  return ids;
+}
+
+}  // namespace
+
+std::string_view to_string(DropReason reason) noexcept {
+  switch (reason) {
+    case DropReason::undecodable: return "undecodable";
+    case DropReason::version: return "version";
+    case DropReason::not_enrolled: return "not_enrolled";
+    case DropReason::wrong_transport: return "wrong_transport";
+    case DropReason::bad_signature: return "bad_signature";
+    case DropReason::quota: return "quota";
+    case DropReason::wrong_type: return "wrong_type";
+    case DropReason::wrong_session: return "wrong_session";
+    case DropReason::late: return "late";
+    case DropReason::not_assigned: return "not_assigned";
+    case DropReason::bad_update: return "bad_update";
+    case DropReason::equivocation: return "equivocation";
+    case DropReason::wrong_population: return "wrong_population";
+  }
+  return "undecodable";
+}
+
+Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_plan, const IdentityPublicKey& release_key, std::vector<float> weights,
+                                                           std::uint64_t rounds_done, EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser,
+                                                           RandomSource& random) {
+  FEDSPEND_ASSIGN(Plan plan, open_plan(signed_plan, release_key));
+  FEDSPEND_TRY(check_supported(plan));
+  if (weights.size() != plan.model.parameter_count)
+    return fail(ErrorCode::invalid_argument, "the model has " + std::to_string(weights.size()) + " parameters, the plan " + std::to_string(plan.model.parameter_count),
+                "give the initial model that was made for this plan");
+  FEDSPEND_ASSIGN(Quantizer quantizer, Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2,
+                                                          .bits = plan.aggregation.bits,
+                                                          .max_clients = plan.federation.devices_asked()}));
+  FEDSPEND_ASSIGN(auto optimizer, make_server_optimizer(plan.server));
+  return std::unique_ptr<RoundMachine>(new RoundMachine(std::move(signed_plan), std::move(plan), std::move(weights), rounds_done, std::move(enrolment), options, chooser,
+                                                        random, quantizer, std::move(optimizer)));
+}
+
+RoundMachine::RoundMachine(SignedPlan signed_plan, Plan plan, std::vector<float> weights, std::uint64_t rounds_done, EnrolmentList enrolment, MachineOptions options,
+                           CohortChooser& chooser, RandomSource& random, Quantizer quantizer, std::unique_ptr<ServerOptimizer> optimizer)
+    : signed_plan_(std::move(signed_plan)), plan_(std::move(plan)), plan_hash_(hash_of_plan(signed_plan_.bytes)), enrolment_(std::move(enrolment)), options_(options),
+      chooser_(chooser), random_(random), quantizer_(quantizer), optimizer_(std::move(optimizer)), rounds_done_(rounds_done), phase_(Selecting{}) {
+  auto shared = std::make_shared<const std::vector<float>>(std::move(weights));
+  const ModelHash hash = hash_of_weights(weights_to_bytes(*shared));
+  set_weights(std::move(shared), hash);
+}
+
+void RoundMachine::set_weights(std::shared_ptr<const std::vector<float>> weights, const ModelHash& hash) {
+  weights_ = std::move(weights);
+  weights_bytes_ = std::make_shared<const Bytes>(weights_to_bytes(*weights_));
+  model_hash_ = hash;
+}
+
+std::string_view RoundMachine::phase() const {
+  return std::visit(Overloaded{[](const Selecting&) { return std::string_view("selecting"); }, [](const Collecting&) { return std::string_view("collecting"); },
+                               [](const Publishing&) { return std::string_view("publishing"); }, [](const Done&) { return std::string_view("finished"); }},
+                    phase_);
+}
+
+Effects RoundMachine::start(Millis now) {
+  Effects effects;
+  if (rounds_done_ >= plan_.federation.rounds) {
+    phase_ = Done{};
+    effects.emplace_back(Finished{});
+  } else {
+    begin_selecting(now, effects);
+  }
+  return effects;
+}
+
+Effects RoundMachine::step(const Event& event, Millis now) {
+  return std::visit(Overloaded{[&](const MessageReceived& e) { return on_message(e, now); }, [&](const Wake&) { return on_wake(now); },
+                               [&](const ModelStored& e) { return on_model_stored(e, now); }},
+                    event);
+}
+
+Effects RoundMachine::on_wake(Millis now) {
+  Effects effects;
+  if (auto* selecting = std::get_if<Selecting>(&phase_)) {
+    if (now >= selecting->since + options_.selection_timeout) {
+      abort_round("not enough devices checked in: " + std::to_string(pool_.size()) + " of at least " + std::to_string(plan_.federation.min_reports()), now, effects);
+    } else {
+      try_select(now, effects);
+    }
+  } else if (auto* collecting = std::get_if<Collecting>(&phase_)) {
+    if (now >= collecting->deadline) {
+      close(now, effects);
+    } else {
+      effects.emplace_back(WakeAt{collecting->deadline});
+    }
+  }
+  return effects;
+}
+
+Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
+  Effects effects;
+  tally_.bytes_up += message.frames.size();
+  const Result<Envelope> envelope = open_envelope(message.frames.control);
+  if (!envelope) {
+    if (envelope.error().code == ErrorCode::refused) {  // decodable, but of a version that is not spoken here
+      send(message.peer, ComeBack{.reason = ComeBackReason::version}, SessionId{}, nullptr, effects);
+      drop(DropReason::version, std::nullopt, effects);
+    } else {
+      drop(DropReason::undecodable, std::nullopt, effects);
+    }
+    return effects;
+  }
+  const EnrolledDevice* device = enrolment_.find(envelope->sender);
+  if (device == nullptr) return drop(DropReason::not_enrolled, std::nullopt, effects), effects;
+  if (device->transport != message.transport_key) return drop(DropReason::wrong_transport, std::nullopt, effects), effects;
+  if (!verify_envelope(*envelope, device->identity)) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
+  const ClientId client = device->id;
+  if (++messages_[client] > options_.max_messages_per_device_and_round) return drop(DropReason::quota, client, effects), effects;
+  const Result<Message> decoded = decode_body(envelope->type, envelope->body);
+  if (!decoded) return drop(DropReason::undecodable, client, effects), effects;
+
+  if (const auto* check_in = std::get_if<CheckIn>(&*decoded)) {
+    on_check_in(message.peer, client, *check_in, now, effects);
+  } else if (const auto* update = std::get_if<Update>(&*decoded)) {
+    on_update(message.peer, client, *envelope, *update, message.frames, now, effects);
+  } else if (std::holds_alternative<Decline>(*decoded)) {
+    on_decline(client, *envelope, now, effects);
+  } else {
+    drop(DropReason::wrong_type, client, effects);
+  }
+  return effects;
+}
+
+void RoundMachine::on_check_in(const PeerId& peer, const ClientId& client, const CheckIn& check_in, Millis now, Effects& effects) {
+  if (check_in.population != plan_.population) {
+    send(peer, ComeBack{.reason = ComeBackReason::wrong_population, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
+    return drop(DropReason::wrong_population, client, effects);
+  }
+  if (!negotiate_version(check_in.version_min, check_in.version_max)) {
+    send(peer, ComeBack{.reason = ComeBackReason::version, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
+    return drop(DropReason::version, client, effects);
+  }
+  if (std::holds_alternative<Done>(phase_)) {
+    return send(peer, ComeBack{.reason = ComeBackReason::finished, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
+  }
+  const Waiting waiting{peer, check_in.have_plan, check_in.have_model};
+  if (auto* collecting = std::get_if<Collecting>(&phase_)) {
+    // Asked, and has not answered: the assignment was lost, or the device began anew. It is the same session.
+    if (const auto asked = collecting->asked.find(client); asked != collecting->asked.end() && !asked->second.answered) {
+      asked->second.peer = peer;
+      return send_assignment(waiting, *collecting, now, effects);
+    }
+  }
+  if (pool_.size() >= options_.max_pool && !pool_.contains(client)) {
+    return send(peer, ComeBack{.reason = ComeBackReason::busy, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
+  }
+  pool_.insert_or_assign(client, waiting);
+  if (std::holds_alternative<Selecting>(phase_)) try_select(now, effects);
+}
+
+void RoundMachine::begin_selecting(Millis now, Effects& effects) {
+  phase_ = Selecting{now, std::nullopt};
+  effects.emplace_back(WakeAt{now + options_.selection_timeout});
+  try_select(now, effects);
+}
+
+void RoundMachine::try_select(Millis now, Effects& effects) {
+  auto& selecting = std::get<Selecting>(phase_);
+  const FederationSpec& federation = plan_.federation;
+  if (pool_.size() < federation.min_reports()) {
+    selecting.enough_since.reset();
+    return;
+  }
+  if (!selecting.enough_since) selecting.enough_since = now;
+  const std::uint32_t asked = federation.devices_asked();
+  const std::uint32_t full = federation.selection_pool == 0 ? asked : federation.selection_pool;
+  const Millis window_ends = *selecting.enough_since + Millis(federation.selection_window_ms);
+  if (pool_.size() < full && now < window_ends) {
+    effects.emplace_back(WakeAt{window_ends});
+    return;
+  }
+  const std::vector<ClientId> pool = sorted_ids(pool_);
+  if (const auto chosen = chooser_.choose(pool, asked, RoundId{rounds_done_ + 1})) {
+    begin_round(*chosen, now, effects);
+  } else {
+    effects.emplace_back(WakeAt{now + std::max(Millis(federation.selection_window_ms), Millis(1))});
+  }
+}
+
+void RoundMachine::begin_round(const std::vector<ClientId>& chosen, Millis now, Effects& effects) {
+  FEDSPEND_CHECK(!chosen.empty(), "a chooser that chooses somebody");
+  const Millis selection_began = std::get<Selecting>(phase_).since;
+  Collecting collecting{.session = {},
+                        .attempt = {},
+                        .since = now,
+                        .deadline = now + Millis(plan_.federation.round_deadline_ms),
+                        .asked = {},
+                        .sum = RingVector(plan_.model.parameter_count, plan_.aggregation.bits)};
+  random_.fill(collecting.attempt);
+  const RoundId round{rounds_done_ + 1};
+  // The cohort of the session is what was asked for, not fewer: the scale of the sum depends on it.
+  collecting.session = session_id(plan_.task, round, model_hash_, plan_hash_, static_cast<std::uint32_t>(chosen.size()), collecting.attempt);
+  ++attempt_;
+  for (const ClientId& client : chosen) {
+    const auto waiting = pool_.find(client);
+    FEDSPEND_CHECK(waiting != pool_.end(), "a chooser that chooses from the pool");
+    collecting.asked.emplace(client, Asked{waiting->second.peer, false, std::nullopt});
+  }
+  for (const ClientId& client : chosen) {
+    const auto waiting = pool_.find(client);
+    send_assignment(waiting->second, collecting, now, effects);
+    pool_.erase(waiting);
+  }
+  tally_.asked = sorted_ids(collecting.asked);
+  tally_.selection_time = now - selection_began;
+  effects.emplace_back(WakeAt{collecting.deadline});
+  phase_ = std::move(collecting);
+}
+
+void RoundMachine::send_assignment(const Waiting& device, const Collecting& collecting, Millis now, Effects& effects) {
+  Assignment assignment;
+  assignment.task = plan_.task;
+  assignment.round = RoundId{rounds_done_ + 1};
+  assignment.attempt = collecting.attempt;
+  assignment.cohort = static_cast<std::uint32_t>(collecting.asked.size());
+  assignment.deadline_ms = static_cast<std::uint32_t>(std::max<std::int64_t>((collecting.deadline - now).count(), 1));
+  assignment.plan_hash = plan_hash_;
+  assignment.model_hash = model_hash_;
+  if (device.have_plan != plan_hash_) {
+    assignment.plan = signed_plan_.bytes;
+    assignment.plan_signature = signed_plan_.signature;
+  }
+  send(device.peer, assignment, collecting.session, device.have_model == model_hash_ ? nullptr : weights_bytes_, effects);
+}
+
+void RoundMachine::on_update(const PeerId& peer, const ClientId& client, const Envelope& envelope, const Update& update, const Frames& frames, Millis now,
+                             Effects& effects) {
+  auto* collecting = std::get_if<Collecting>(&phase_);
+  if (collecting == nullptr || envelope.session != collecting->session) return on_late_update(peer, client, envelope, update, effects);
+  const auto found = collecting->asked.find(client);
+  if (found == collecting->asked.end()) return drop(DropReason::not_assigned, client, effects);
+  Asked& asked = found->second;
+  if (asked.update_hash) {
+    if (*asked.update_hash != update.bulk_hash) drop(DropReason::equivocation, client, effects);
+    return reply_to_update(peer, envelope.session, UpdateStatus::duplicate, effects);
+  }
+  if (asked.answered) return drop(DropReason::not_assigned, client, effects);  // it had declined
+  // Lengths before anything is allocated or hashed.
+  const ByteSpan bulk = frames.bulk_bytes();
+  const bool shaped = update.count == plan_.model.parameter_count && update.bits == plan_.aggregation.bits && bulk.size() == packed_size(update.count, update.bits);
+  Result<RingVector> ring = shaped && hash_of_update(bulk) == update.bulk_hash ? RingVector::unpack(bulk, update.count, update.bits)
+                                                                               : Result<RingVector>(fail(ErrorCode::malformed, "not an update of this plan"));
+  if (!ring) {
+    drop(DropReason::bad_update, client, effects);
+    return reply_to_update(peer, envelope.session, UpdateStatus::refused, effects);
+  }
+  collecting->sum.add(*ring);
+  asked.update_hash = update.bulk_hash;
+  asked.answered = true;
+  ++collecting->accepted;
+  ++collecting->answered;
+  tally_.contributors.push_back(client);
+  reply_to_update(peer, envelope.session, UpdateStatus::accepted, effects);
+  close_if_complete(now, effects);
+}
+
+void RoundMachine::on_late_update(const PeerId& peer, const ClientId& client, const Envelope& envelope, const Update& update, Effects& effects) {
+  if (!closed_ || closed_->session != envelope.session) return drop(DropReason::wrong_session, client, effects);
+  const auto asked = closed_->asked.find(client);
+  if (asked == closed_->asked.end()) return drop(DropReason::not_assigned, client, effects);
+  if (asked->second.update_hash == update.bulk_hash) return reply_to_update(peer, envelope.session, UpdateStatus::duplicate, effects);
+  drop(asked->second.update_hash ? DropReason::equivocation : DropReason::late, client, effects);
+  reply_to_update(peer, envelope.session, UpdateStatus::late, effects);
+}
+
+void RoundMachine::on_decline(const ClientId& client, const Envelope& envelope, Millis now, Effects& effects) {
+  auto* collecting = std::get_if<Collecting>(&phase_);
+  if (collecting == nullptr || envelope.session != collecting->session) return drop(DropReason::wrong_session, client, effects);
+  const auto asked = collecting->asked.find(client);
+  if (asked == collecting->asked.end() || asked->second.answered) return drop(DropReason::not_assigned, client, effects);
+  asked->second.answered = true;
+  ++collecting->answered;
+  ++tally_.declined;
+  close_if_complete(now, effects);
+}
+
+void RoundMachine::close_if_complete(Millis now, Effects& effects) {
+  const auto& collecting = std::get<Collecting>(phase_);
+  if (collecting.accepted >= plan_.federation.cohort || collecting.answered == collecting.asked.size()) close(now, effects);
+}
+
+void RoundMachine::close(Millis now, Effects& effects) {
+  auto collecting = std::move(std::get<Collecting>(phase_));
+  tally_.collection_time = now - collecting.since;
+  closed_ = Closed{collecting.session, std::move(collecting.asked)};
+  if (collecting.accepted < plan_.federation.min_reports()) {
+    return abort_round("too few updates: " + std::to_string(collecting.accepted) + " of at least " + std::to_string(plan_.federation.min_reports()), now, effects);
+  }
+  const std::vector<float> mean = quantizer_.decode_mean(collecting.sum, collecting.accepted);
+  auto next = std::make_shared<std::vector<float>>(*weights_);
+  optimizer_->apply(*next, mean);
+  if (!std::all_of(next->begin(), next->end(), [](float value) { return std::isfinite(value); })) return abort_round("the model would not be finite", now, effects);
+  tally_.update_norm_l2 = norm_l2(mean);
+  Publishing publishing{next, hash_of_weights(weights_to_bytes(*next)), RoundId{rounds_done_ + 1}};
+  RoundSummary summary = take_summary();
+  summary.published = true;
+  effects.emplace_back(Publish{publishing.weights, publishing.hash, std::move(summary)});
+  phase_ = std::move(publishing);
+}
+
+Effects RoundMachine::on_model_stored(const ModelStored& stored, Millis now) {
+  Effects effects;
+  auto* publishing = std::get_if<Publishing>(&phase_);
+  FEDSPEND_CHECK(publishing != nullptr && publishing->round == stored.round, "ModelStored answers Publish");
+  set_weights(std::move(publishing->weights), publishing->hash);
+  rounds_done_ = stored.round.value;
+  attempt_ = 0;
+  if (rounds_done_ < plan_.federation.rounds) {
+    begin_selecting(now, effects);
+    return effects;
+  }
+  phase_ = Done{};
+  for (const auto& [client, waiting] : pool_) {
+    send(waiting.peer, ComeBack{.reason = ComeBackReason::finished, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
+  }
+  pool_.clear();
+  effects.emplace_back(Finished{});
+  return effects;
+}
+
+void RoundMachine::abort_round(std::string why, Millis now, Effects& effects) {
+  RoundSummary summary = take_summary();
+  summary.why_aborted = std::move(why);
+  summary.contributors.clear();
+  effects.emplace_back(RoundAborted{std::move(summary)});
+  begin_selecting(now, effects);
+}
+
+RoundSummary RoundMachine::take_summary() {
+  RoundSummary summary = std::exchange(tally_, RoundSummary{});
+  summary.round = RoundId{rounds_done_ + 1};
+  summary.attempt = attempt_;
+  std::sort(summary.contributors.begin(), summary.contributors.end());
+  messages_.clear();
+  return summary;
+}
+
+void RoundMachine::reply_to_update(const PeerId& peer, const SessionId& session, UpdateStatus status, Effects& effects) {
+  send(peer, UpdateReply{status, plan_.federation.retry_after_ms}, session, nullptr, effects);
+}
+
+void RoundMachine::send(const PeerId& peer, const Message& message, const SessionId& session, std::shared_ptr<const Bytes> bulk, Effects& effects) {
+  Frames frames{seal_from_coordinator(message, session), std::move(bulk)};
+  tally_.bytes_down += frames.size();
+  effects.emplace_back(Send{peer, std::move(frames)});
+}
+
+void RoundMachine::drop(DropReason reason, std::optional<ClientId> client, Effects& effects) {
+  ++tally_.dropped[reason];
+  effects.emplace_back(Dropped{reason, client});
+}
+
+}  // namespace fedspend::coordinator

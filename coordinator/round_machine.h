@@ -1,0 +1,227 @@
+#pragma once
+// The coordinator's end of a federation, as a pure machine: step(event, now) -> effects. Sockets, clock, database and randomness
+// come from outside; the daemon, the simulator and the tests run this same machine. One thread per object.
+//
+//   phase       event                                        next        effects
+//   Selecting   CheckIn                                      Selecting   (held in the pool), WakeAt
+//   Selecting   enough check-ins, and the window over or     Collecting  Send(Assignment) to each chosen, WakeAt(deadline)
+//               the pool full
+//   Selecting   Wake, selection timeout                      Selecting   RoundAborted, WakeAt
+//   Collecting  Update, valid, first of its device           Collecting  Send(UpdateReply accepted)
+//   Collecting  goal count reached, or everyone answered     Publishing  Publish
+//   Collecting  Wake, deadline, min_reports reached          Publishing  Publish
+//   Collecting  Wake, deadline, fewer                        Selecting   RoundAborted
+//   Publishing  ModelStored                                  Selecting   (the next round) or, after the last, Finished
+//   Finished    CheckIn                                      Finished    Send(ComeBack finished)
+//
+// Check-ins are held in every phase but Finished. A model counts only when the driver says ModelStored: until then the old one is
+// what devices get, so that after a crash nobody holds a model that was never published. A misbehaving device is a Dropped effect,
+// never an error. Checks on a message, in this order: caps, envelope, enrolment, CURVE key of the connection, signature, quota,
+// body, phase, session.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+#include "common/clock.h"
+#include "common/crypto/curve_key.h"
+#include "common/numeric/quantizer.h"
+#include "common/numeric/ring_vector.h"
+#include "common/protocol/codec.h"
+#include "common/protocol/plan.h"
+#include "common/random_source.h"
+#include "common/result.h"
+#include "common/transport/channel.h"
+#include "coordinator/cohort_selection.h"
+#include "coordinator/enrolment.h"
+#include "coordinator/server_optimizer.h"
+
+namespace fedspend::coordinator {
+
+enum class DropReason : std::uint8_t {
+  undecodable,      // envelope or body
+  version,
+  not_enrolled,
+  wrong_transport,  // the identity belongs to another connection key
+  bad_signature,
+  quota,
+  wrong_type,       // a message that a device does not send, or not in this phase
+  wrong_session,
+  late,
+  not_assigned,
+  bad_update,       // length, width, hash or packing
+  equivocation,     // a second, different update of the same device: the first one stays
+  wrong_population,
+};
+std::string_view to_string(DropReason reason) noexcept;
+
+struct RoundSummary {
+  RoundId round;                          // 1 is the first
+  std::uint32_t attempt = 0;              // at this round, from 1
+  bool published = false;
+  std::string why_aborted;                // empty if published
+  std::vector<ClientId> asked;            // sorted
+  std::vector<ClientId> contributors;     // sorted; whose updates are in the sum
+  std::uint32_t declined = 0;
+  std::map<DropReason, std::uint64_t> dropped;  // since the last summary
+  std::uint64_t bytes_up = 0;             // all frames received and sent since the last summary
+  std::uint64_t bytes_down = 0;
+  Millis selection_time{};
+  Millis collection_time{};
+  double update_norm_l2 = 0;              // of the mean update
+};
+
+// Events
+struct MessageReceived {
+  PeerId peer;
+  CurvePublicKey transport_key;
+  Frames frames;
+};
+struct Wake {};
+struct ModelStored {  // the answer to Publish: it is durable
+  RoundId round;
+};
+using Event = std::variant<MessageReceived, Wake, ModelStored>;
+
+// Effects
+struct Send {
+  PeerId peer;
+  Frames frames;
+};
+struct WakeAt {
+  Millis time{};
+};
+struct Publish {
+  std::shared_ptr<const std::vector<float>> weights;
+  ModelHash hash;
+  RoundSummary summary;
+};
+struct RoundAborted {
+  RoundSummary summary;
+};
+struct Dropped {
+  DropReason reason{};
+  std::optional<ClientId> client;  // only when its signature was right
+};
+struct Finished {};
+using Effect = std::variant<Send, WakeAt, Publish, RoundAborted, Dropped, Finished>;
+using Effects = std::vector<Effect>;
+
+struct MachineOptions {
+  Millis selection_timeout{600'000};  // a Selecting phase that lasts longer is a stated abort
+  std::uint32_t max_messages_per_device_and_round = 64;
+  std::size_t max_pool = 100'000;     // beyond: ComeBack busy
+};
+
+class RoundMachine {
+ public:
+  // `rounds_done`: of the model that `weights` are; 0 for an initial model. invalid_argument if the plan asks for what this
+  // version cannot do (it never does something weaker instead), or the weights are not of the plan's length.
+  // `chooser`, `random` (attempt nonces, retry jitter) outlive the machine.
+  static Result<std::unique_ptr<RoundMachine>> create(SignedPlan signed_plan, const IdentityPublicKey& release_key, std::vector<float> weights,
+                                                      std::uint64_t rounds_done, EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser,
+                                                      RandomSource& random);
+
+  Effects start(Millis now);
+  Effects step(const Event& event, Millis now);
+
+  const Plan& plan() const { return plan_; }
+  const EnrolmentList& enrolment() const { return enrolment_; }
+  std::uint64_t rounds_done() const { return rounds_done_; }
+  std::shared_ptr<const std::vector<float>> weights() const { return weights_; }
+  std::size_t pool_size() const { return pool_.size(); }
+  std::string_view phase() const;
+
+ private:
+  struct Selecting {
+    Millis since{};
+    std::optional<Millis> enough_since;  // when there were first enough check-ins
+  };
+  struct Asked {
+    PeerId peer;
+    bool answered = false;
+    std::optional<Hash256> update_hash;
+  };
+  struct Collecting {
+    SessionId session;
+    std::array<std::uint8_t, 16> attempt{};
+    Millis since{};
+    Millis deadline{};
+    std::unordered_map<ClientId, Asked> asked;
+    RingVector sum;
+    std::uint32_t accepted = 0;
+    std::uint32_t answered = 0;
+  };
+  struct Publishing {
+    std::shared_ptr<const std::vector<float>> weights;
+    ModelHash hash;
+    RoundId round;
+  };
+  struct Done {};
+  using Phase = std::variant<Selecting, Collecting, Publishing, Done>;
+
+  struct Closed {  // the last session that ended, so that a repeated update is acknowledged and a late one is told so
+    SessionId session;
+    std::unordered_map<ClientId, Asked> asked;
+  };
+  struct Waiting {  // a device that has checked in
+    PeerId peer;
+    PlanHash have_plan;
+    ModelHash have_model;
+  };
+
+  RoundMachine(SignedPlan signed_plan, Plan plan, std::vector<float> weights, std::uint64_t rounds_done, EnrolmentList enrolment, MachineOptions options,
+               CohortChooser& chooser, RandomSource& random, Quantizer quantizer, std::unique_ptr<ServerOptimizer> optimizer);
+
+  Effects on_message(const MessageReceived& message, Millis now);
+  Effects on_wake(Millis now);
+  Effects on_model_stored(const ModelStored& stored, Millis now);
+  void on_check_in(const PeerId& peer, const ClientId& client, const CheckIn& check_in, Millis now, Effects& effects);
+  void on_update(const PeerId& peer, const ClientId& client, const Envelope& envelope, const Update& update, const Frames& frames, Millis now, Effects& effects);
+  void on_decline(const ClientId& client, const Envelope& envelope, Millis now, Effects& effects);
+
+  void try_select(Millis now, Effects& effects);
+  void begin_round(const std::vector<ClientId>& chosen, Millis now, Effects& effects);
+  void close_if_complete(Millis now, Effects& effects);
+  void close(Millis now, Effects& effects);
+  void abort_round(std::string why, Millis now, Effects& effects);
+  void begin_selecting(Millis now, Effects& effects);
+  void send(const PeerId& peer, const Message& message, const SessionId& session, std::shared_ptr<const Bytes> bulk, Effects& effects);
+  void send_assignment(const Waiting& device, const Collecting& collecting, Millis now, Effects& effects);
+  void reply_to_update(const PeerId& peer, const SessionId& session, UpdateStatus status, Effects& effects);
+  void on_late_update(const PeerId& peer, const ClientId& client, const Envelope& envelope, const Update& update, Effects& effects);
+  void drop(DropReason reason, std::optional<ClientId> client, Effects& effects);
+  RoundSummary take_summary();
+  void set_weights(std::shared_ptr<const std::vector<float>> weights, const ModelHash& hash);
+
+  SignedPlan signed_plan_;
+  Plan plan_;
+  PlanHash plan_hash_;
+  EnrolmentList enrolment_;
+  MachineOptions options_;
+  CohortChooser& chooser_;
+  RandomSource& random_;
+  Quantizer quantizer_;
+  std::unique_ptr<ServerOptimizer> optimizer_;
+
+  std::shared_ptr<const std::vector<float>> weights_;
+  std::shared_ptr<const Bytes> weights_bytes_;
+  ModelHash model_hash_;
+  std::uint64_t rounds_done_;
+  std::uint32_t attempt_ = 0;
+
+  std::map<ClientId, Waiting> pool_;  // ordered: selection must not depend on the order of arrival
+  std::unordered_map<ClientId, std::uint32_t> messages_;  // of each device since the last summary
+  RoundSummary tally_;                // of the round in progress, and counts since the last summary
+  std::optional<Closed> closed_;
+  Phase phase_;
+};
+
+}  // namespace fedspend::coordinator
