@@ -1,0 +1,176 @@
+#include "coordinator/store.h"
+
+#include <string>
+#include <utility>
+
+#include <sqlite3.h>
+
+#include "common/protocol/model_file.h"
+
+namespace fedspend::coordinator {
+namespace {
+
+constexpr int kSchemaVersion = 1;
+constexpr std::uint64_t kModelsKept = 10;  // weights of these; the hashes of all
+constexpr const char* kSchema = R"(
+CREATE TABLE federation(plan_hash BLOB NOT NULL);
+CREATE TABLE model(round INTEGER PRIMARY KEY, hash BLOB NOT NULL, weights BLOB NOT NULL);
+CREATE TABLE round(id INTEGER PRIMARY KEY, round INTEGER NOT NULL, attempt INTEGER NOT NULL, published INTEGER NOT NULL, why_aborted TEXT NOT NULL,
+                   asked INTEGER NOT NULL, declined INTEGER NOT NULL, bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL);
+CREATE TABLE contributor(round INTEGER NOT NULL, client BLOB NOT NULL, PRIMARY KEY(round, client)) WITHOUT ROWID;
+)";
+
+class Statement {
+ public:
+  Statement(sqlite3* handle, const char* sql) { sqlite3_prepare_v2(handle, sql, -1, &statement_, nullptr); }
+  ~Statement() { sqlite3_finalize(statement_); }
+  Statement(const Statement&) = delete;
+  Statement& operator=(const Statement&) = delete;
+
+  Statement& bind(int index, std::uint64_t value) {
+    if (statement_ != nullptr) sqlite3_bind_int64(statement_, index, static_cast<sqlite3_int64>(value));
+    return *this;
+  }
+  Statement& bind(int index, ByteSpan bytes) {
+    if (statement_ != nullptr) sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+    return *this;
+  }
+  Statement& bind(int index, const std::string& text) {
+    if (statement_ != nullptr) sqlite3_bind_text64(statement_, index, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+    return *this;
+  }
+  int step() { return statement_ == nullptr ? SQLITE_ERROR : sqlite3_step(statement_); }
+  void reset() {
+    if (statement_ != nullptr) sqlite3_reset(statement_);
+  }
+  std::uint64_t integer(int column) { return static_cast<std::uint64_t>(sqlite3_column_int64(statement_, column)); }
+  ByteSpan blob(int column) {
+    const auto* data = static_cast<const std::uint8_t*>(sqlite3_column_blob(statement_, column));
+    return {data, static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
+  }
+
+ private:
+  sqlite3_stmt* statement_ = nullptr;
+};
+
+}  // namespace
+
+struct Store::Database {
+  sqlite3* handle = nullptr;
+  std::string path;
+
+  Database() = default;
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+  ~Database() { sqlite3_close(handle); }
+
+  tl::unexpected<Error> failure(const std::string& what) const {
+    const int code = sqlite3_errcode(handle);
+    const std::string reason = handle == nullptr ? "out of memory" : sqlite3_errmsg(handle);
+    if (code == SQLITE_BUSY || code == SQLITE_LOCKED)
+      return fail(ErrorCode::conflict, path + ": another process holds it", "stop the other coordinator, or give another --state folder");
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT) return fail(ErrorCode::malformed, path + " is not a coordinator's database: " + reason, "give another --state folder");
+    if (code == SQLITE_CANTOPEN || code == SQLITE_READONLY) return fail(ErrorCode::invalid_argument, path + " cannot be written: " + reason, "give a --state folder that this user may write");
+    return fail(ErrorCode::io, path + ": " + what + ": " + reason, code == SQLITE_FULL ? "free some space; the round is not lost, start again" : "");
+  }
+  Status execute(const char* sql, const std::string& what) {
+    if (sqlite3_exec(handle, sql, nullptr, nullptr, nullptr) != SQLITE_OK) return failure(what);
+    return {};
+  }
+  Status save_round(const RoundSummary& summary);
+  Status prepare(const PlanHash& plan);
+};
+
+Status Store::Database::prepare(const PlanHash& plan) {
+  // EXCLUSIVE: held from the first write on, so that two coordinators cannot share one state.
+  FEDSPEND_TRY(execute("PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE", "opening"));
+  std::uint64_t version = 0;
+  {
+    Statement read(handle, "PRAGMA user_version");
+    if (read.step() != SQLITE_ROW) return failure("reading its version");
+    version = read.integer(0);
+  }
+  if (version == 0) {
+    FEDSPEND_TRY(execute(kSchema, "making the tables"));
+    Statement insert(handle, "INSERT INTO federation VALUES(?)");
+    if (insert.bind(1, ByteSpan(plan.bytes)).step() != SQLITE_DONE) return failure("writing the plan's hash");
+    FEDSPEND_TRY(execute("PRAGMA user_version=1", "writing its version"));
+  } else if (version != kSchemaVersion) {
+    return fail(ErrorCode::invalid_argument, path + " is of schema version " + std::to_string(version), "this program reads version 1: give another --state folder");
+  } else {
+    Statement read(handle, "SELECT plan_hash FROM federation");
+    if (read.step() != SQLITE_ROW) return failure("reading the plan's hash");
+    if (!std::equal(plan.bytes.begin(), plan.bytes.end(), read.blob(0).begin(), read.blob(0).end()))
+      return fail(ErrorCode::conflict, path + " belongs to another plan", "give another --state folder, or the plan that it was begun with");
+  }
+  return execute("COMMIT", "opening");
+}
+
+Store::Store(std::unique_ptr<Database> database) : database_(std::move(database)) {}
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& path, const PlanHash& plan) {
+  auto database = std::make_unique<Database>();
+  database->path = path.string();
+  if (sqlite3_open_v2(path.c_str(), &database->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr) != SQLITE_OK)
+    return database->failure("opening");
+  FEDSPEND_TRY(database->prepare(plan));
+  return std::unique_ptr<Store>(new Store(std::move(database)));
+}
+
+Result<std::optional<StoredModel>> Store::latest_model() {
+  Statement read(database_->handle, "SELECT round, hash, weights FROM model ORDER BY round DESC LIMIT 1");
+  const int code = read.step();
+  if (code == SQLITE_DONE) return std::nullopt;
+  if (code != SQLITE_ROW) return database_->failure("reading the newest model");
+  StoredModel model;
+  model.round = read.integer(0);
+  const ByteSpan hash = read.blob(1);
+  const ByteSpan bytes = read.blob(2);
+  if (hash.size() != model.hash.bytes.size() || bytes.size() % 4 != 0) return fail(ErrorCode::malformed, database_->path + ": the newest model is damaged");
+  std::copy(hash.begin(), hash.end(), model.hash.bytes.begin());
+  if (hash_of_weights(bytes) != model.hash)
+    return fail(ErrorCode::malformed, database_->path + ": the newest model does not have its hash", "restore the file from a backup");
+  FEDSPEND_ASSIGN(model.weights, weights_from_bytes(bytes, bytes.size() / 4));
+  return model;
+}
+
+Status Store::Database::save_round(const RoundSummary& summary) {
+  Statement insert(handle, "INSERT INTO round(round, attempt, published, why_aborted, asked, declined, bytes_up, bytes_down) VALUES(?, ?, ?, ?, ?, ?, ?, ?)");
+  insert.bind(1, summary.round.value).bind(2, std::uint64_t{summary.attempt}).bind(3, std::uint64_t{summary.published}).bind(4, summary.why_aborted);
+  insert.bind(5, std::uint64_t{summary.asked.size()}).bind(6, std::uint64_t{summary.declined}).bind(7, summary.bytes_up).bind(8, summary.bytes_down);
+  if (insert.step() != SQLITE_DONE) return failure("writing a round");
+  return {};
+}
+
+Status Store::save_published(const Publish& publish) {
+  FEDSPEND_TRY(database_->execute("BEGIN IMMEDIATE", "beginning to write a model"));
+  const auto write = [&]() -> Status {
+    Statement insert(database_->handle, "INSERT INTO model VALUES(?, ?, ?)");
+    insert.bind(1, publish.summary.round.value).bind(2, ByteSpan(publish.hash.bytes)).bind(3, ByteSpan(weights_to_bytes(*publish.weights)));
+    if (insert.step() != SQLITE_DONE) return database_->failure("writing a model");
+    FEDSPEND_TRY(database_->save_round(publish.summary));
+    Statement contributor(database_->handle, "INSERT INTO contributor VALUES(?, ?)");
+    for (const ClientId& client : publish.summary.contributors) {
+      if (contributor.bind(1, publish.summary.round.value).bind(2, ByteSpan(client.bytes)).step() != SQLITE_DONE) return database_->failure("writing a contributor");
+      contributor.reset();
+    }
+    Statement forget(database_->handle, "UPDATE model SET weights = x'' WHERE round <= ?");
+    if (publish.summary.round.value > kModelsKept && forget.bind(1, publish.summary.round.value - kModelsKept).step() != SQLITE_DONE)
+      return database_->failure("forgetting an old model");
+    return database_->execute("COMMIT", "writing a model");
+  };
+  Status written = write();
+  if (!written) sqlite3_exec(database_->handle, "ROLLBACK", nullptr, nullptr, nullptr);
+  return written;
+}
+
+Status Store::save_aborted(const RoundSummary& summary) { return database_->save_round(summary); }
+
+Result<std::uint64_t> Store::count_rounds(bool published) {
+  Statement read(database_->handle, "SELECT count(*) FROM round WHERE published = ?");
+  if (read.bind(1, std::uint64_t{published}).step() != SQLITE_ROW) return database_->failure("counting rounds");
+  return read.integer(0);
+}
+
+}  // namespace fedspend::coordinator

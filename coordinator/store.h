@@ -1,0 +1,44 @@
+#pragma once
+// What a coordinator must not forget: the published models and what happened in every round, in one SQLite file (WAL,
+// synchronous = FULL). One file serves one plan. save_published is one transaction, durable when it returns: a crash leaves the
+// old model or the new one, never half of either. One thread per object; a second process on the same file is refused.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/result.h"
+#include "coordinator/round_machine.h"
+
+namespace fedspend::coordinator {
+
+struct StoredModel {
+  std::uint64_t round = 0;
+  ModelHash hash;
+  std::vector<float> weights;
+};
+
+class Store {
+ public:
+  // Creates the file where there is none. conflict: it belongs to another plan, or another process holds it.
+  static Result<std::unique_ptr<Store>> open(const std::filesystem::path& path, const PlanHash& plan);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  // The newest published model; nothing before the first round. A model whose bytes do not have its hash is malformed.
+  Result<std::optional<StoredModel>> latest_model();
+  Status save_published(const Publish& publish);
+  Status save_aborted(const RoundSummary& summary);
+  Result<std::uint64_t> count_rounds(bool published);
+
+ private:
+  struct Database;
+  explicit Store(std::unique_ptr<Database> database);
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace fedspend::coordinator
