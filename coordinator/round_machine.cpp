@@ -121,6 +121,7 @@ Effects RoundMachine::on_wake(Millis now) {
     if (now >= selecting->since + options_.selection_timeout) {
       abort_round("not enough devices checked in: " + std::to_string(pool_.size()) + " of at least " + std::to_string(plan_.federation.min_reports()), now, effects);
     } else {
+      effects.emplace_back(WakeAt{selecting->since + options_.selection_timeout});
       try_select(now, effects);
     }
   } else if (auto* collecting = std::get_if<Collecting>(&phase_)) {

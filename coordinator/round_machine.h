@@ -133,6 +133,7 @@ class RoundMachine {
   Effects step(const Event& event, Millis now);
 
   const Plan& plan() const { return plan_; }
+  const PlanHash& plan_hash() const { return plan_hash_; }
   const EnrolmentList& enrolment() const { return enrolment_; }
   std::uint64_t rounds_done() const { return rounds_done_; }
   std::shared_ptr<const std::vector<float>> weights() const { return weights_; }

@@ -1,5 +1,6 @@
 #include "coordinator/store.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -19,6 +20,14 @@ CREATE TABLE round(id INTEGER PRIMARY KEY, round INTEGER NOT NULL, attempt INTEG
                    asked INTEGER NOT NULL, declined INTEGER NOT NULL, bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL);
 CREATE TABLE contributor(round INTEGER NOT NULL, client BLOB NOT NULL, PRIMARY KEY(round, client)) WITHOUT ROWID;
 )";
+
+template <class Id>
+Result<Id> id_of(ByteSpan bytes) {
+  Id id;
+  if (bytes.size() != id.bytes.size()) return fail(ErrorCode::malformed, "the coordinator's database holds an id of the wrong length", "restore the file from a backup");
+  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
+  return id;
+}
 
 class Statement {
  public:
@@ -125,10 +134,8 @@ Result<std::optional<StoredModel>> Store::latest_model() {
   if (code != SQLITE_ROW) return database_->failure("reading the newest model");
   StoredModel model;
   model.round = read.integer(0);
-  const ByteSpan hash = read.blob(1);
+  FEDSPEND_ASSIGN(model.hash, id_of<ModelHash>(read.blob(1)));
   const ByteSpan bytes = read.blob(2);
-  if (hash.size() != model.hash.bytes.size() || bytes.size() % 4 != 0) return fail(ErrorCode::malformed, database_->path + ": the newest model is damaged");
-  std::copy(hash.begin(), hash.end(), model.hash.bytes.begin());
   if (hash_of_weights(bytes) != model.hash)
     return fail(ErrorCode::malformed, database_->path + ": the newest model does not have its hash", "restore the file from a backup");
   FEDSPEND_ASSIGN(model.weights, weights_from_bytes(bytes, bytes.size() / 4));
@@ -171,6 +178,27 @@ Result<std::uint64_t> Store::count_rounds(bool published) {
   Statement read(database_->handle, "SELECT count(*) FROM round WHERE published = ?");
   if (read.bind(1, std::uint64_t{published}).step() != SQLITE_ROW) return database_->failure("counting rounds");
   return read.integer(0);
+}
+
+Result<std::vector<PublishedRound>> Store::published_rounds() {
+  std::vector<PublishedRound> rounds;
+  Statement models(database_->handle, "SELECT round, hash FROM model ORDER BY round");
+  Statement contributors(database_->handle, "SELECT client FROM contributor WHERE round = ? ORDER BY client");
+  int code = SQLITE_DONE;
+  while ((code = models.step()) == SQLITE_ROW) {
+    PublishedRound& round = rounds.emplace_back();
+    round.round = models.integer(0);
+    FEDSPEND_ASSIGN(round.hash, id_of<ModelHash>(models.blob(1)));
+    contributors.bind(1, round.round);
+    while ((code = contributors.step()) == SQLITE_ROW) {
+      FEDSPEND_ASSIGN(const ClientId client, id_of<ClientId>(contributors.blob(0)));
+      round.contributors.push_back(client);
+    }
+    if (code != SQLITE_DONE) return database_->failure("reading contributors");
+    contributors.reset();
+  }
+  if (code != SQLITE_DONE) return database_->failure("reading rounds");
+  return rounds;
 }
 
 }  // namespace fedspend::coordinator

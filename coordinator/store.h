@@ -21,6 +21,12 @@ struct StoredModel {
   std::vector<float> weights;
 };
 
+struct PublishedRound {
+  std::uint64_t round = 0;
+  ModelHash hash;
+  std::vector<ClientId> contributors;  // sorted
+};
+
 class Store {
  public:
   // Creates the file where there is none. conflict: it belongs to another plan, or another process holds it.
@@ -34,6 +40,7 @@ class Store {
   Status save_published(const Publish& publish);
   Status save_aborted(const RoundSummary& summary);
   Result<std::uint64_t> count_rounds(bool published);
+  Result<std::vector<PublishedRound>> published_rounds();  // in order
 
  private:
   struct Database;

@@ -1,0 +1,111 @@
+#include "coordinator/daemon.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "common/program/files.h"
+#include "common/program/runtime.h"
+#include "common/protocol/model_file.h"
+#include "coordinator/cohort_log.h"
+
+namespace fedspend::coordinator {
+namespace {
+
+constexpr Millis kLongestWait{200};  // so that a signal is seen
+constexpr std::size_t kMessagesPerTurn = 256;
+
+}  // namespace
+
+Daemon::Daemon(RoundMachine& machine, Store& store, ServerChannel& channel, const Clock& clock, DaemonOptions options,
+               std::function<void(const RoundSummary&)> on_round)
+    : machine_(machine), store_(store), channel_(channel), clock_(clock), options_(std::move(options)), on_round_(std::move(on_round)) {}
+
+Result<DaemonSummary> Daemon::run(const std::atomic<bool>& stop) {
+  FEDSPEND_TRY(rewrite_cohort_log(options_.out, store_, machine_.enrolment()));
+  FEDSPEND_TRY(export_model());
+  FEDSPEND_TRY(carry_out(machine_.start(clock_.now())));
+  while (!stop.load()) {
+    Millis now = clock_.now();
+    if (summary_.finished && options_.exit_when_finished && now >= finished_at_ + options_.linger) break;
+    const Millis wait = std::clamp(wake_at_ - now, Millis(0), kLongestWait);
+    FEDSPEND_ASSIGN(std::vector<Incoming> incoming, channel_.receive(wait, kMessagesPerTurn));
+    now = clock_.now();
+    for (Incoming& message : incoming)
+      FEDSPEND_TRY(carry_out(machine_.step(MessageReceived{std::move(message.peer), message.transport_key, std::move(message.frames)}, now)));
+    if (now >= wake_at_) {
+      wake_at_ = Millis::max();
+      FEDSPEND_TRY(carry_out(machine_.step(Wake{}, now)));
+    }
+  }
+  return summary_;
+}
+
+Status Daemon::carry_out(Effects effects) {
+  std::deque<Effect> pending(std::make_move_iterator(effects.begin()), std::make_move_iterator(effects.end()));
+  while (!pending.empty()) {
+    const Effect effect = std::move(pending.front());
+    pending.pop_front();
+    if (const auto* send = std::get_if<Send>(&effect)) {
+      // A device that is gone is the round's affair (it will not answer), not an error of the daemon.
+      if (Status sent = channel_.send(send->peer, send->frames); !sent) program::log(program::LogLevel::debug, "not_sent", {{"reason", sent.error().message}});
+    } else if (const auto* wake = std::get_if<WakeAt>(&effect)) {
+      wake_at_ = std::min(wake_at_, wake->time);
+    } else if (const auto* publish = std::get_if<Publish>(&effect)) {
+      Effects more;
+      FEDSPEND_TRY(carry_out(*publish, more));
+      pending.insert(pending.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    } else if (const auto* aborted = std::get_if<RoundAborted>(&effect)) {
+      FEDSPEND_TRY(note_aborted(aborted->summary));
+    } else if (const auto* dropped = std::get_if<Dropped>(&effect)) {
+      ++summary_.messages_dropped;
+      program::log(program::LogLevel::debug, "message_dropped", {{"reason", std::string(to_string(dropped->reason))}});
+    } else if (std::holds_alternative<Finished>(effect)) {
+      summary_.finished = true;
+      finished_at_ = clock_.now();
+    }
+  }
+  return {};
+}
+
+Status Daemon::carry_out(const Publish& publish, Effects& more) {
+  FEDSPEND_TRY(store_.save_published(publish));
+  more = machine_.step(ModelStored{publish.summary.round}, clock_.now());
+  FEDSPEND_TRY(export_model());
+  FEDSPEND_TRY(append_cohort_log(options_.out, publish.summary, publish.hash, machine_.enrolment()));
+  failed_in_a_row_ = 0;
+  ++summary_.rounds_published;
+  note(publish.summary);
+  return {};
+}
+
+Status Daemon::note_aborted(const RoundSummary& summary) {
+  FEDSPEND_TRY(store_.save_aborted(summary));
+  ++summary_.rounds_aborted;
+  ++failed_in_a_row_;
+  program::log(program::LogLevel::warning, "round_aborted",
+               {{"round", std::to_string(summary.round.value)}, {"attempt", std::to_string(summary.attempt)}, {"reason", summary.why_aborted}});
+  note(summary);
+  if (options_.max_failed_rounds != 0 && failed_in_a_row_ >= options_.max_failed_rounds)
+    return fail(ErrorCode::timeout, "round " + std::to_string(summary.round.value) + " was aborted " + std::to_string(failed_in_a_row_) + " times: " + summary.why_aborted,
+                "see that enough enrolled devices run and that their policies allow the plan, or raise --max-failed-rounds");
+  return {};
+}
+
+void Daemon::note(const RoundSummary& summary) {
+  summary_.bytes_up += summary.bytes_up;
+  summary_.bytes_down += summary.bytes_down;
+  if (on_round_) on_round_(summary);
+}
+
+Status Daemon::export_model() const {
+  ModelFile file;
+  file.model_name = machine_.plan().model.name;
+  file.plan_hash = machine_.plan_hash();
+  file.round = machine_.rounds_done();
+  file.demonstration = machine_.plan().is_demonstration();
+  file.weights = *machine_.weights();
+  return program::write_file_atomically(options_.out / "model.fsm", encode_model_file(file));
+}
+
+}  // namespace fedspend::coordinator
