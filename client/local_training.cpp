@@ -1,0 +1,26 @@
+#include "client/local_training.h"
+
+#include <utility>
+#include <vector>
+
+namespace fedspend::client {
+
+bool is_eligible(const Plan& plan, std::size_t rows) {
+  return models::training_rows(rows, plan.evaluation.holdout_fraction) >= plan.eligibility.min_examples;
+}
+
+TrainingFinished train_locally(models::Trainer& trainer, const StartTraining& start, std::span<const models::HistoryRow> rows, std::stop_token stop) {
+  const Plan& plan = *start.plan;
+  if (!is_eligible(plan, rows.size())) return {start.session, DeclineReason::not_eligible};
+  if (trainer.parameter_count() != plan.model.parameter_count) return {start.session, DeclineReason::training_failed};
+  std::span<const models::HistoryRow> training = rows.first(models::training_rows(rows.size(), plan.evaluation.holdout_fraction));
+  if (plan.training.max_rows != 0 && training.size() > plan.training.max_rows) training = training.last(plan.training.max_rows);
+
+  std::vector<float> update(trainer.parameter_count());
+  const models::TrainingOptions options{.spec = plan.training, .seed = models::training_seed(start.plan_hash, start.round), .stop = std::move(stop)};
+  const Result<models::TrainingResult> trained = trainer.train(*start.weights, training, options, update);
+  if (!trained) return {start.session, trained.error().code == ErrorCode::refused ? DeclineReason::cancelled : DeclineReason::training_failed};
+  return {start.session, std::move(update)};
+}
+
+}  // namespace fedspend::client

@@ -1,0 +1,21 @@
+#pragma once
+// What happens between StartTraining and TrainingFinished: the rows that may be trained on are taken, eligibility is checked, the
+// trainer runs. The same for the agent and for the simulator. The trainer belongs to the calling thread.
+
+#include <span>
+#include <stop_token>
+
+#include "client/session.h"
+#include "models/history.h"
+#include "models/trainer.h"
+
+namespace fedspend::client {
+
+// `rows`: the client's whole history in the plan's vocabulary, oldest first. The last rows, held out for evaluation, are never
+// looked at; of the others the newest training.max_rows are used. A trainer that fails or is stopped is a decline.
+TrainingFinished train_locally(models::Trainer& trainer, const StartTraining& start, std::span<const models::HistoryRow> rows, std::stop_token stop = {});
+
+// Whether a client with n rows in all takes part under this plan.
+bool is_eligible(const Plan& plan, std::size_t rows);
+
+}  // namespace fedspend::client
