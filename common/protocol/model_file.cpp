@@ -28,7 +28,11 @@ Hash256 digest_of(ByteSpan contents) {
   return hasher.field(contents).finish();
 }
 
-void append(Bytes& out, ByteSpan bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+// Writes at the front of what is still to be filled.
+void put(MutableByteSpan& rest, ByteSpan bytes) {
+  std::ranges::copy(bytes, rest.begin());
+  rest = rest.subspan(bytes.size());
+}
 
 // Reads what decode_model_file has found to be there.
 ByteSpan take(ByteSpan& rest, std::size_t count) {
@@ -61,19 +65,18 @@ Bytes encode_model_file(const ModelFile& model) {
   FEDSPEND_CHECK(model.model_name.size() <= kMaxTextBytes && is_plain_text(model.model_name), "a short plain model name");
   FEDSPEND_CHECK(model.weights.size() <= kMaxWeights, "a count of weights within the limit");
   FEDSPEND_CHECK(std::ranges::all_of(model.weights, [](float w) { return std::isfinite(w); }), "finite weights");
-  Bytes bytes;
-  bytes.reserve(kFixedBytes + model.model_name.size() + 4 * model.weights.size() + kHashBytes);
-  append(bytes, kMagic);
-  bytes.push_back(model.demonstration ? 1 : 0);
-  bytes.push_back(static_cast<std::uint8_t>(model.model_name.size()));
-  append(bytes, as_bytes(model.model_name));
-  append(bytes, model.plan_hash.bytes);
+  Bytes bytes(kFixedBytes + model.model_name.size() + 4 * model.weights.size() + kHashBytes);
+  MutableByteSpan rest = bytes;
+  put(rest, kMagic);
+  put(rest, std::array<std::uint8_t, 2>{model.demonstration ? std::uint8_t{1} : std::uint8_t{0}, static_cast<std::uint8_t>(model.model_name.size())});
+  put(rest, as_bytes(model.model_name));
+  put(rest, model.plan_hash.bytes);
   std::array<std::uint8_t, 12> round_and_count{};
   store_u64(round_and_count, model.round);
   store_u32(MutableByteSpan(round_and_count).subspan(8), static_cast<std::uint32_t>(model.weights.size()));
-  append(bytes, round_and_count);
-  append(bytes, weights_to_bytes(model.weights));
-  append(bytes, digest_of(bytes));
+  put(rest, round_and_count);
+  put(rest, weights_to_bytes(model.weights));
+  put(rest, digest_of(ByteSpan(bytes).first(bytes.size() - kHashBytes)));
   return bytes;
 }
 

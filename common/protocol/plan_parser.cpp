@@ -129,7 +129,7 @@ class Table {
     std::set<std::string_view> seen;
     for (std::size_t i = 0; i < list->size(); ++i) {
       const toml::value<std::string>* entry = (*list)[i].as_string();
-      const std::string name = key + ("[" + std::to_string(i)) + "]";
+      const std::string name = std::string(key).append("[").append(std::to_string(i)).append("]");
       const std::uint32_t line = (*list)[i].source().begin.line;
       if (entry == nullptr || (*entry)->empty() || (*entry)->size() > kMaxCategoryBytes || !is_plain_text(**entry))
         return fault_at(name, line, "a string of 1 ... " + std::to_string(kMaxCategoryBytes) + " bytes without control characters expected");
