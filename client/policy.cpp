@@ -66,8 +66,8 @@ Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view
     return fail(ErrorCode::refused, "the plan's aggregation is open: the coordinator would see single updates");
   if (plan.privacy.mode != PrivacyMode::distributed && !policy.allow_no_privacy)
     return fail(ErrorCode::refused, "the plan's devices add no noise (privacy is not distributed)");
-  if (plan.federation.min_reports() < policy.min_cohort)
-    return fail(ErrorCode::refused, "the plan's smallest cohort is " + std::to_string(plan.federation.min_reports()) + ", below " + std::to_string(policy.min_cohort));
+  if (plan.min_reports() < policy.min_cohort)
+    return fail(ErrorCode::refused, "the plan's smallest cohort is " + std::to_string(plan.min_reports()) + ", below " + std::to_string(policy.min_cohort));
   if (plan.aggregation.clip_norm_l2 > policy.max_clip_norm_l2) return fail(ErrorCode::refused, "the plan's clip norm is above the policy's");
   return {};
 }

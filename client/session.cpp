@@ -130,7 +130,7 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   if (plan.aggregation.mode != Aggregation::open) return reject(DeclineReason::policy, "the plan asks for secure aggregation, which this version does not have");
   if (plan.privacy.mode != PrivacyMode::none) return reject(DeclineReason::policy, "the plan asks for differential privacy, which this version does not have");
   if (plan.task != assignment.task) return reject(DeclineReason::plan_signature, "the assignment is for another task than its plan");
-  if (assignment.cohort < plan.federation.min_reports() || assignment.cohort > plan.federation.devices_asked())
+  if (assignment.cohort < plan.min_reports() || assignment.cohort > plan.devices_asked())
     return reject(DeclineReason::policy, "the assignment's cohort is not one that the plan allows");
   return held;
 }

@@ -11,7 +11,7 @@ Result<Bytes> encode_update(const Plan& plan, std::vector<float>& update) {
   clip_l2(update, plan.aggregation.clip_norm_l2);
   FEDSPEND_ASSIGN(const Quantizer quantizer, Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2,
                                                                 .bits = plan.aggregation.bits,
-                                                                .max_clients = plan.federation.devices_asked()}));
+                                                                .max_clients = plan.devices_asked()}));
   FEDSPEND_ASSIGN(const RingVector ring, quantizer.encode(update));
   return ring.pack();
 }

@@ -71,7 +71,7 @@ Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_pla
                 "give the initial model that was made for this plan");
   FEDSPEND_ASSIGN(Quantizer quantizer, Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2,
                                                           .bits = plan.aggregation.bits,
-                                                          .max_clients = plan.federation.devices_asked()}));
+                                                          .max_clients = plan.devices_asked()}));
   FEDSPEND_ASSIGN(auto optimizer, make_server_optimizer(plan.server));
   return std::unique_ptr<RoundMachine>(new RoundMachine(std::move(signed_plan), std::move(plan), std::move(weights), rounds_done, std::move(enrolment), options, chooser,
                                                         random, quantizer, std::move(optimizer)));
@@ -119,7 +119,7 @@ Effects RoundMachine::on_wake(Millis now) {
   Effects effects;
   if (auto* selecting = std::get_if<Selecting>(&phase_)) {
     if (now >= selecting->since + options_.selection_timeout) {
-      abort_round("not enough devices checked in: " + std::to_string(pool_.size()) + " of at least " + std::to_string(plan_.federation.min_reports()), now, effects);
+      abort_round("not enough devices checked in: " + std::to_string(pool_.size()) + " of at least " + std::to_string(plan_.min_reports()), now, effects);
     } else {
       effects.emplace_back(WakeAt{selecting->since + options_.selection_timeout});
       try_select(now, effects);
@@ -204,12 +204,12 @@ void RoundMachine::begin_selecting(Millis now, Effects& effects) {
 void RoundMachine::try_select(Millis now, Effects& effects) {
   auto& selecting = std::get<Selecting>(phase_);
   const FederationSpec& federation = plan_.federation;
-  if (pool_.size() < federation.min_reports()) {
+  if (pool_.size() < plan_.min_reports()) {
     selecting.enough_since.reset();
     return;
   }
   if (!selecting.enough_since) selecting.enough_since = now;
-  const std::uint32_t asked = federation.devices_asked();
+  const std::uint32_t asked = plan_.devices_asked();
   const std::uint32_t full = federation.selection_pool == 0 ? asked : federation.selection_pool;
   const Millis window_ends = *selecting.enough_since + Millis(federation.selection_window_ms);
   if (pool_.size() < full && now < window_ends) {
@@ -330,8 +330,8 @@ void RoundMachine::close(Millis now, Effects& effects) {
   auto collecting = std::move(std::get<Collecting>(phase_));
   tally_.collection_time = now - collecting.since;
   closed_ = Closed{collecting.session, std::move(collecting.asked)};
-  if (collecting.accepted < plan_.federation.min_reports()) {
-    return abort_round("too few updates: " + std::to_string(collecting.accepted) + " of at least " + std::to_string(plan_.federation.min_reports()), now, effects);
+  if (collecting.accepted < plan_.min_reports()) {
+    return abort_round("too few updates: " + std::to_string(collecting.accepted) + " of at least " + std::to_string(plan_.min_reports()), now, effects);
   }
   const std::vector<float> mean = quantizer_.decode_mean(collecting.sum, collecting.accepted);
   auto next = std::make_shared<std::vector<float>>(*weights_);
