@@ -32,13 +32,13 @@ std::string_view Session::phase() const {
 }
 
 Effects Session::start(Millis now) {
-  const auto spread = static_cast<std::uint64_t>(std::max<std::int64_t>(options_.first_check_in_spread.count(), 0));
-  return idle_until(now + Millis(static_cast<std::int64_t>(random_.below(spread + 1))), {});
+  return idle_until(now + random_within(options_.first_check_in_spread), {});
 }
 
 Effects Session::step(const Event& event, Millis now) {
   return std::visit(Overloaded{[&](const Wake&) { return on_wake(now); }, [&](const FramesReceived& e) { return on_frames(e.frames, now); },
-                               [&](const TrainingFinished& e) { return on_training(e, now); }, [&](const ConnectionLost&) { return on_connection_lost(now); }},
+                               [&](const TrainingFinished& e) { return on_training(e, now); }, [&](const ConnectionLost&) { return on_connection_lost(now); },
+                               [&](const ConnectionRestored&) { return on_connection_restored(now); }},
                     event);
 }
 
@@ -75,6 +75,12 @@ Effects Session::on_connection_lost(Millis now) {
   Effects effects;
   if (std::holds_alternative<Training>(phase_)) effects.emplace_back(StopTraining{});
   return idle_until(now + jittered(options_.transient_backoff), std::move(effects));
+}
+
+Effects Session::on_connection_restored(Millis now) {
+  if (std::holds_alternative<CheckedIn>(phase_)) return idle_until(now + random_within(options_.reconnect_spread), {});
+  if (const auto* reporting = std::get_if<Reporting>(&phase_)) return {Send{reporting->update}};
+  return {};
 }
 
 Effects Session::on_frames(const Frames& frames, Millis now) {
@@ -208,9 +214,12 @@ Effects Session::idle_until(Millis time, Effects effects) {
 }
 
 Millis Session::jittered(Millis duration) {
-  const std::int64_t fifth = duration.count() / 5;
-  const auto offset = static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(2 * fifth + 1)));
-  return Millis(duration.count() - fifth + offset);
+  const Millis fifth = duration / 5;
+  return duration - fifth + random_within(2 * fifth);
+}
+
+Millis Session::random_within(Millis longest) {
+  return Millis(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(std::max<std::int64_t>(longest.count(), 0)) + 1)));
 }
 
 }  // namespace fedspend::client

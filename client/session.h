@@ -13,6 +13,9 @@
 //   Training   Wake, deadline passed               Idle       StopTraining, WakeAt
 //   Reporting  UpdateReply                         Idle       Reported, WakeAt
 //   Reporting  Wake, no reply in time              Reporting  Send(Update) again, the same bytes, while the deadline lasts
+//   CheckedIn  ConnectionRestored                  Idle       WakeAt (at random within reconnect_spread: not all at once)
+//   Reporting  ConnectionRestored                  Reporting  Send(Update) again, the same bytes
+//   not Idle   ConnectionLost                      Idle       StopTraining?, WakeAt (transient back-off)
 //   any        message of another session or kind  same       Ignored(reason)
 //
 // A message that does not decode changes nothing. Order of checks on an assignment (PROTOCOL.md, Assignment): plan bytes
@@ -48,6 +51,7 @@ struct SessionOptions {
   Millis hold_timeout{600'000};           // from a check-in to an assignment or ComeBack
   Millis transient_backoff{900'000};      // no reply, no connection, a training that failed; +-20%
   Millis permanent_backoff{14'400'000};   // a refused plan, not enrolled, not eligible; +-20%
+  Millis reconnect_spread{1'000};
   Millis first_check_in_spread{0};        // the first check-in comes at random within this time
   PlanHash held_plan;                     // in the cache from an earlier process; zero: none
   ModelHash held_model;
@@ -64,7 +68,9 @@ struct TrainingFinished {
   std::variant<std::vector<float>, DeclineReason> outcome;
 };
 struct ConnectionLost {};
-using Event = std::variant<Wake, FramesReceived, TrainingFinished, ConnectionLost>;
+// There is a new connection: what was sent over the old one may be lost, and the coordinator may have begun anew.
+struct ConnectionRestored {};
+using Event = std::variant<Wake, FramesReceived, TrainingFinished, ConnectionLost, ConnectionRestored>;
 
 // Effects
 struct Send {
@@ -146,6 +152,7 @@ class Session {
   Effects on_frames(const Frames& frames, Millis now);
   Effects on_training(const TrainingFinished& finished, Millis now);
   Effects on_connection_lost(Millis now);
+  Effects on_connection_restored(Millis now);
   Effects on_assignment(const Envelope& envelope, const Assignment& assignment, const Frames& frames, Millis now);
   Effects on_come_back(const ComeBack& come_back, Millis now);
   Effects on_update_reply(const Envelope& envelope, const UpdateReply& reply, Millis now);
@@ -156,6 +163,7 @@ class Session {
   tl::expected<HeldPlan, Rejection> accept_plan(const Assignment& assignment) const;
   tl::expected<HeldModel, Rejection> accept_model(const Assignment& assignment, const Plan& plan, const Frames& frames) const;
   Millis jittered(Millis duration);
+  Millis random_within(Millis longest);  // uniform in [0, longest]
 
   SessionOptions options_;
   IdentityKey identity_;

@@ -302,7 +302,11 @@ void RoundMachine::on_update(const PeerId& peer, const ClientId& client, const E
 }
 
 void RoundMachine::on_late_update(const PeerId& peer, const ClientId& client, const Envelope& envelope, const Update& update, Effects& effects) {
-  if (!closed_ || closed_->session != envelope.session) return drop(DropReason::wrong_session, client, effects);
+  if (!closed_ || closed_->session != envelope.session) {
+    // For instance of a session that ended when the coordinator began anew: the device need not try again.
+    drop(DropReason::wrong_session, client, effects);
+    return reply_to_update(peer, envelope.session, UpdateStatus::refused, effects);
+  }
   const auto asked = closed_->asked.find(client);
   if (asked == closed_->asked.end()) return drop(DropReason::not_assigned, client, effects);
   if (asked->second.update_hash == update.bulk_hash) return reply_to_update(peer, envelope.session, UpdateStatus::duplicate, effects);

@@ -1,0 +1,191 @@
+#include "client/agent.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "client/file_cache.h"
+#include "client/session.h"
+#include "client/training_pool.h"
+#include "common/program/program.h"
+#include "common/program/runtime.h"
+#include "common/transport/zmq_channel.h"
+
+namespace fedspend::client {
+namespace {
+
+constexpr Millis kLongestWait{200};       // so that a signal is seen
+constexpr Millis kWaitWhileTraining{5};   // so that a finished training is seen
+constexpr Millis kConnectionCheck{1'000};
+
+}  // namespace
+
+struct Agent::State {
+  AgentOptions options;
+  const Clock& clock;
+  FileCache cache;
+  ZmqContext context;
+  std::vector<Profile> profiles;
+  std::vector<std::unique_ptr<Session>> sessions;
+  std::vector<std::unique_ptr<ZmqDeviceChannel>> channels;
+  std::vector<ZmqDeviceChannel*> waiting_on;
+  std::vector<Millis> alarm;
+  std::set<std::pair<Millis, std::size_t>> alarms;
+  std::vector<bool> ended;
+  std::vector<bool> connected;
+  std::size_t ended_count = 0;
+  bool ever_connected = false;
+  Millis next_check{};
+  AgentSummary summary;
+  TrainingPool pool;  // last: it stops before what its jobs read goes
+
+  State(AgentOptions given, const Clock& given_clock)
+      : options(std::move(given)), clock(given_clock), cache(options.cache, options.release_key), pool(options.threads) {}
+
+  void take(std::size_t client, Effects effects);
+  void set_alarm(std::size_t client, Millis time);
+  Status receive(Millis timeout);
+  void wake_due();
+  void collect_trainings();
+  Status check_connections();
+};
+
+Agent::Agent(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Agent::~Agent() = default;
+
+Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, AgentOptions options, const Clock& clock, RandomSource& random) {
+  FEDSPEND_TRY(program::require_descriptors(profiles.size() * 4 + 64));
+  auto state = std::make_unique<State>(std::move(options), clock);
+  state->profiles = std::move(profiles);
+  const std::size_t count = state->profiles.size();
+  state->alarm.assign(count, Millis::max());
+  state->ended.assign(count, false);
+  state->connected.assign(count, false);
+  state->summary.clients = count;
+  for (Profile& profile : state->profiles) {
+    SessionOptions session;
+    session.population = state->options.population;
+    session.software = "fedspend-device " + std::string(program::version());
+    session.release_key = state->options.release_key;
+    session.policy = state->options.policy;
+    session.transient_backoff = state->options.transient_backoff;
+    session.permanent_backoff = state->options.permanent_backoff;
+    session.held_plan = state->cache.plan_on_disk();
+    session.held_model = state->cache.model_on_disk();
+    state->sessions.push_back(std::make_unique<Session>(std::move(session), std::move(profile.identity), random, state->cache));
+    ZmqDeviceOptions connection;
+    connection.address = state->options.coordinator;
+    connection.server_key = state->options.coordinator_key;
+    FEDSPEND_ASSIGN(auto channel, ZmqDeviceChannel::connect(state->context, std::move(connection), profile.curve));
+    state->waiting_on.push_back(channel.get());
+    state->channels.push_back(std::move(channel));
+  }
+  return std::unique_ptr<Agent>(new Agent(std::move(state)));
+}
+
+Result<AgentSummary> Agent::run(const std::atomic<bool>& stop) {
+  State& state = *state_;
+  const Millis begun = state.clock.now();
+  state.next_check = begun + kConnectionCheck;
+  for (std::size_t i = 0; i < state.sessions.size(); ++i) state.take(i, state.sessions[i]->start(begun));
+  while (!stop.load()) {
+    if (state.options.exit_when_finished && state.ended_count == state.sessions.size()) break;
+    const Millis now = state.clock.now();
+    const Millis next = state.alarms.empty() ? now + kLongestWait : state.alarms.begin()->first;
+    const Millis longest = state.pool.busy() ? kWaitWhileTraining : kLongestWait;
+    FEDSPEND_TRY(state.receive(std::clamp(next - now, Millis(0), longest)));
+    state.collect_trainings();
+    state.wake_due();
+    FEDSPEND_TRY(state.check_connections());
+  }
+  state.summary.finished = state.ended_count == state.sessions.size();
+  return state.summary;
+}
+
+Status Agent::State::receive(Millis timeout) {
+  FEDSPEND_ASSIGN(const std::vector<std::size_t> ready, ZmqDeviceChannel::wait_any(waiting_on, timeout));
+  for (const std::size_t client : ready) {
+    for (;;) {
+      FEDSPEND_ASSIGN(std::optional<Frames> frames, channels[client]->receive());
+      if (!frames) break;
+      take(client, sessions[client]->step(FramesReceived{std::move(*frames)}, clock.now()));
+    }
+  }
+  return {};
+}
+
+void Agent::State::collect_trainings() {
+  for (TrainingPool::Finished& finished : pool.take_finished()) {
+    ++summary.trainings;
+    take(finished.client, sessions[finished.client]->step(finished.result, clock.now()));
+  }
+}
+
+void Agent::State::wake_due() {
+  const Millis now = clock.now();
+  while (!alarms.empty() && alarms.begin()->first <= now) {
+    const std::size_t client = alarms.begin()->second;
+    alarms.erase(alarms.begin());
+    alarm[client] = Millis::max();
+    take(client, sessions[client]->step(Wake{}, now));
+  }
+}
+
+void Agent::State::set_alarm(std::size_t client, Millis time) {
+  alarms.erase({alarm[client], client});
+  alarm[client] = time;
+  alarms.emplace(time, client);
+}
+
+void Agent::State::take(std::size_t client, Effects effects) {
+  for (Effect& effect : effects) {
+    if (auto* send = std::get_if<Send>(&effect)) {
+      // Not sent: the session's own time-out decides what is next.
+      if (channels[client]->send(send->frames)) summary.bytes_sent += send->frames.size();
+    } else if (auto* start = std::get_if<StartTraining>(&effect)) {
+      pool.submit(client, std::move(*start), profiles[client].transactions);
+    } else if (std::holds_alternative<StopTraining>(effect)) {
+      pool.stop(client);
+    } else if (const auto* wake = std::get_if<WakeAt>(&effect)) {
+      set_alarm(client, wake->time);
+    } else if (const auto* reported = std::get_if<Reported>(&effect)) {
+      ++(reported->status == UpdateStatus::accepted ? summary.updates_accepted : summary.updates_not_accepted);
+    } else if (const auto* refused = std::get_if<Refused>(&effect)) {
+      ++summary.assignments_refused;
+      summary.last_refusal = refused->why;
+      program::log(program::LogLevel::info, "assignment_refused", {{"client", profiles[client].folder.filename().string()}, {"reason", refused->why}});
+    } else if (const auto* ignored = std::get_if<Ignored>(&effect)) {
+      program::log(program::LogLevel::debug, "message_ignored", {{"reason", ignored->why}});
+    } else if (std::holds_alternative<Ended>(effect) && !ended[client]) {
+      ended[client] = true;
+      ++ended_count;
+    }
+  }
+}
+
+Status Agent::State::check_connections() {
+  const Millis now = clock.now();
+  if (now < next_check) return {};
+  next_check = now + kConnectionCheck;
+  Status first_failure;
+  std::size_t failed = 0;
+  for (std::size_t i = 0; i < channels.size(); ++i) {
+    Status state = channels[i]->check(now);
+    if (state) {
+      connected[i] = channels[i]->state() == ConnectionState::connected;
+      continue;
+    }
+    ++failed;
+    if (connected[i]) {  // it was there, and is gone: the round in progress is over for this client
+      connected[i] = false;
+      take(i, sessions[i]->step(ConnectionLost{}, now));
+    }
+    if (first_failure) first_failure = std::move(state);
+  }
+  ever_connected = ever_connected || std::find(connected.begin(), connected.end(), true) != connected.end();
+  // A coordinator that was there may come back; one that never was is said, so that a wrong address or key is seen.
+  if (failed == channels.size() && !ever_connected) return first_failure;
+  return {};
+}
+
+}  // namespace fedspend::client

@@ -1,0 +1,161 @@
+// fedspend-coordinator: the daemon. See coordinator/README.md.
+
+#include <cinttypes>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <utility>
+
+#include "common/crypto/random.h"
+#include "common/program/files.h"
+#include "common/program/key_files.h"
+#include "common/program/program.h"
+#include "common/program/runtime.h"
+#include "common/protocol/model_file.h"
+#include "common/transport/zmq_channel.h"
+#include "coordinator/daemon.h"
+#include "coordinator/signed_plan_file.h"
+
+namespace fedspend::coordinator {
+namespace {
+
+namespace fs = std::filesystem;
+using program::Arguments;
+using program::Report;
+
+constexpr std::size_t kMaxModelFileBytes = (std::size_t{4} << 24) + 4096;
+constexpr std::size_t kMaxListBytes = std::size_t{64} << 20;
+
+Error at(const std::string& path, Error error) {
+  error.message = path + ": " + error.message;
+  return error;
+}
+
+struct Federation {
+  Plan plan;
+  std::unique_ptr<Store> store;
+  std::unique_ptr<CohortChooser> chooser;
+  std::unique_ptr<RoundMachine> machine;
+};
+
+Result<std::vector<float>> initial_weights(const Arguments& arguments, const Plan& plan, const PlanHash& hash) {
+  FEDSPEND_ASSIGN(const std::string path, arguments.text("initial-model"));
+  FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(path, kMaxModelFileBytes));
+  Result<ModelFile> file = decode_model_file(bytes);
+  if (!file) return fail(at(path, file.error()));
+  if (file->plan_hash != hash || file->weights.size() != plan.model.parameter_count)
+    return fail(ErrorCode::invalid_argument, path + " was made for another plan", "make it with `fedspend-sim init --plan PLAN --out FILE`");
+  return std::move(file->weights);
+}
+
+Result<Federation> open_federation(const Arguments& arguments, const fs::path& state, RandomSource& random) {
+  FEDSPEND_ASSIGN(const std::string plan_path, arguments.text("plan"));
+  FEDSPEND_ASSIGN(const std::string release_path, arguments.text("release-key"));
+  FEDSPEND_ASSIGN(const IdentityPublicKey release_key, program::read_identity_public_key(release_path, "release"));
+  FEDSPEND_ASSIGN(SignedPlan signed_plan, read_signed_plan(plan_path));
+  Result<Plan> plan = open_plan(signed_plan, release_key);
+  if (!plan) return fail(at(plan_path, plan.error()));
+  const PlanHash hash = hash_of_plan(signed_plan.bytes);
+
+  FEDSPEND_ASSIGN(const std::string list_path, arguments.text("devices"));
+  FEDSPEND_ASSIGN(const Bytes list_bytes, program::read_file(list_path, kMaxListBytes));
+  Result<EnrolmentList> list = EnrolmentList::parse(as_text(list_bytes));
+  if (!list) return fail(at(list_path, list.error()));
+
+  FEDSPEND_ASSIGN(std::vector<float> weights, initial_weights(arguments, *plan, hash));
+  FEDSPEND_ASSIGN(const std::int64_t selection_timeout, arguments.integer("selection-timeout-s", 1, 86'400));
+  Federation federation;
+  federation.plan = *plan;
+  FEDSPEND_ASSIGN(federation.store, Store::open(state / "coordinator.sqlite", hash));
+  FEDSPEND_ASSIGN(std::optional<StoredModel> stored, federation.store->latest_model());
+  federation.chooser = std::make_unique<UniformChooser>(random);
+  FEDSPEND_ASSIGN(federation.machine,
+                  RoundMachine::create(std::move(signed_plan), release_key, stored ? std::move(stored->weights) : std::move(weights), stored ? stored->round : 0,
+                                       std::move(*list), {.selection_timeout = std::chrono::seconds(selection_timeout)}, *federation.chooser, random));
+  return federation;
+}
+
+Report report_of(const DaemonSummary& summary, const Federation& federation, const fs::path& out) {
+  Report report;
+  report.data = {{"rounds_done", federation.machine->rounds_done()},
+                 {"rounds_published", summary.rounds_published},
+                 {"rounds_aborted", summary.rounds_aborted},
+                 {"messages_dropped", summary.messages_dropped},
+                 {"bytes_up", summary.bytes_up},
+                 {"bytes_down", summary.bytes_down},
+                 {"finished", summary.finished},
+                 {"demonstration", federation.plan.is_demonstration()},
+                 {"model", (out / "model.fsm").string()}};
+  report.text = std::string(federation.plan.is_demonstration() ? "DEMONSTRATION: single updates were open to this coordinator, or without noise\n" : "") + "round " +
+                std::to_string(federation.machine->rounds_done()) + " of " + std::to_string(federation.plan.federation.rounds) + " done, " +
+                std::to_string(summary.rounds_aborted) + " rounds aborted, " + std::to_string(summary.bytes_up) + " bytes up, " + std::to_string(summary.bytes_down) +
+                " bytes down; the model is " + (out / "model.fsm").string() + "\n";
+  return report;
+}
+
+Result<Report> run_coordinator(const Arguments& arguments) {
+  program::install_stop_signals();
+  FEDSPEND_ASSIGN(const std::string state, arguments.text("state"));
+  FEDSPEND_TRY(program::ensure_writable_directory(state));
+  const fs::path out = arguments.optional_text("out").value_or(state);
+  FEDSPEND_TRY(program::ensure_writable_directory(out));
+  FEDSPEND_ASSIGN(const std::string curve_path, arguments.text("curve-key"));
+  FEDSPEND_ASSIGN(const CurveKeyPair curve, program::read_curve_key(curve_path));
+  FEDSPEND_ASSIGN(const std::int64_t max_failed, arguments.integer("max-failed-rounds", 0, 1'000'000));
+
+  SystemRandom random;
+  FEDSPEND_ASSIGN(Federation federation, open_federation(arguments, state, random));
+  const EnrolmentList& enrolment = federation.machine->enrolment();
+  FEDSPEND_TRY(program::require_descriptors(enrolment.devices().size() * 2 + 128));
+  FEDSPEND_ASSIGN(const std::string listen, arguments.text("listen"));
+  ZmqServerOptions server{.address = listen, .allow = [&](const CurvePublicKey& key) { return enrolment.knows_transport_key(key); }};
+  server.limits.max_bulk_bytes = packed_size(federation.plan.model.parameter_count, federation.plan.aggregation.bits) + 1024;
+  FEDSPEND_ASSIGN(const auto channel, ZmqServerChannel::bind(std::move(server), curve));
+  program::log(program::LogLevel::info, "listening", {{"endpoint", channel->last_endpoint()}, {"devices", std::to_string(enrolment.devices().size())}});
+  if (const auto ready = arguments.optional_text("ready-file"))
+    FEDSPEND_TRY(program::write_file_atomically(*ready, as_bytes(channel->last_endpoint() + "\n")));
+
+  const program::SteadyClock clock;
+  program::Progress progress("rounds", federation.plan.federation.rounds, !arguments.flag("no-progress"));
+  progress.update(federation.machine->rounds_done());
+  Daemon daemon(*federation.machine, *federation.store, *channel, clock,
+                {.out = out, .max_failed_rounds = static_cast<std::uint32_t>(max_failed), .exit_when_finished = arguments.flag("exit-when-finished")},
+                [&](const RoundSummary& round) {
+                  if (round.published) progress.update(round.round.value, std::to_string(round.contributors.size()) + " updates");
+                });
+  FEDSPEND_ASSIGN(const DaemonSummary summary, daemon.run(program::stop_requested()));
+  progress.finish();
+  return report_of(summary, federation, out);
+}
+
+program::ProgramSpec coordinator_program() {
+  program::Command run{
+      .name = "",
+      .summary = "run a federation: select cohorts, aggregate their updates, publish models",
+      .example = "fedspend-coordinator --plan plan.toml --release-key release.key.pub --initial-model initial.fsm --devices devices.list --curve-key coordinator.key "
+                 "--listen tcp://127.0.0.1:5570 --state state",
+      .options = {{.name = "plan", .value_name = "FILE", .help = "the plan, with its signature beside it as FILE.sig", .required = true},
+                  {.name = "release-key", .value_name = "FILE", .help = "the public key that the plan is signed with", .required = true},
+                  {.name = "initial-model", .value_name = "FILE", .help = "where the first round begins (`fedspend-sim init`)", .required = true},
+                  {.name = "devices", .value_name = "FILE", .help = "the enrolment list (`fedspend-admin enrol`)", .required = true},
+                  {.name = "curve-key", .value_name = "FILE", .help = "this coordinator's CURVE key, mode 0600 (`fedspend-admin keygen`)", .required = true},
+                  {.name = "listen", .value_name = "ADDRESS", .help = "tcp://ADDRESS:PORT; * is any", .default_text = "tcp://127.0.0.1:5570"},
+                  {.name = "state", .value_name = "DIR", .help = "the database; a restart goes on from the last published model", .required = true},
+                  {.name = "out", .value_name = "DIR", .help = "where model.fsm and cohorts.jsonl go; without it: --state"},
+                  {.name = "max-failed-rounds", .value_name = "N", .help = "give up after so many aborted rounds in a row; 0: never", .default_text = "10"},
+                  {.name = "selection-timeout-s", .value_name = "S", .help = "abort a round for which too few devices come in this time", .default_text = "600"},
+                  {.name = "exit-when-finished", .value_name = "", .help = "end after the plan's last round"},
+                  {.name = "no-progress", .value_name = "", .help = "no progress display"},
+                  {.name = "ready-file", .value_name = "FILE", .help = "written with the endpoint once devices can connect"}},
+      .positional = "",
+      .run = run_coordinator};
+  return {.name = "fedspend-coordinator", .summary = "the fedspend coordinator daemon", .commands = {run}};
+}
+
+}  // namespace
+}  // namespace fedspend::coordinator
+
+int main(int argc, char** argv) {
+  fedspend::initialize_crypto();
+  return fedspend::program::run_program(fedspend::coordinator::coordinator_program(), argc, argv);
+}
