@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "common/bytes.h"
+#include "common/check.h"
 
 namespace fedspend {
 
@@ -20,6 +21,7 @@ class RandomSource {
   }
   // Uniform in [0, bound), bound > 0, by rejection (no modulo bias).
   std::uint64_t below(std::uint64_t bound) {
+    FEDSPEND_CHECK(bound > 0, "a bound above 0");
     const std::uint64_t reject_under = (0 - bound) % bound;  // 2^64 mod bound
     for (;;) {
       const std::uint64_t value = next_u64();

@@ -1,7 +1,9 @@
 #pragma once
-// H of SECAGG.md: BLAKE2b-256 over "fedspend/v1/" label and fields, each prefixed by its length (u64, little-endian), so that
-// no two different field lists have the same input. Integers enter as little-endian fields of their own width.
-// One Hasher per thread. Source: RFC 7693; libsodium crypto_generichash.
+// H of SECAGG.md: BLAKE2b-256, without a key, over
+//   u64 length || "fedspend/v1/" label || u64 length || field || u64 length || field ...
+// where every length counts the bytes that follow it and is little-endian, so that no two different lists of a label and fields
+// have the same input. Integers enter as little-endian fields of their own width. Test vectors: tests/vectors/hash_framing.txt.
+// One Hasher per thread. The state is wiped, because a field can be a secret. Source: RFC 7693; libsodium crypto_generichash.
 
 #include <array>
 #include <cstdint>
