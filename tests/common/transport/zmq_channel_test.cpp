@@ -1,0 +1,4 @@
+#include "common/transport/zmq_channel.h"
+
+#include <doctest/doctest.h>
+TEST_CASE("x") {}
