@@ -1,0 +1,225 @@
+#include "models/next_category.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/check.h"
+#include "common/crypto/random.h"
+#include "models/kernels.h"
+#include "models/next_category_features.h"
+#include "models/next_category_layout.h"
+#include "models/next_category_network.h"
+
+namespace fedspend::models {
+namespace {
+
+constexpr std::size_t kEvaluationChunk = 256;  // steps run at once with the state carried on
+
+class NextCategory final : public Trainer {
+ public:
+  explicit NextCategory(const NextCategorySizes& sizes)
+      : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets), network_(layout_) {
+    weights_.resize_zero(layout_.arena_size());
+    gradient_.resize_zero(layout_.arena_size());
+    velocity_.resize_zero(layout_.arena_size());
+  }
+
+  std::size_t parameter_count() const override { return layout_.parameter_count(); }
+  const std::vector<LayoutEntry>& layout() const override { return layout_.entries(); }
+  std::size_t output_count() const override { return layout_.sizes().categories + 1; }
+
+  void initialize(std::span<float> weights, std::uint64_t seed) const override;
+  Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options,
+                               std::span<float> update) override;
+  Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
+                                    std::size_t first_scored) override;
+  Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override;
+
+ private:
+  Status check_size(std::size_t size) const;
+  std::vector<Window> training_windows() const;
+  double step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples);
+  template <class Visit>
+  void run_through(std::size_t first_scored, std::size_t end, Visit visit);
+
+  NextCategoryLayout layout_;
+  FeatureScan scan_;
+  NextCategoryNetwork network_;
+  Steps steps_;
+  kernels::Buffer weights_, gradient_, velocity_;
+};
+
+float uniform(RandomSource& random, double half_width) {
+  const double unit = static_cast<double>(random.next_u64() >> 11) * 0x1p-53;
+  return static_cast<float>((2 * unit - 1) * half_width);
+}
+
+Status NextCategory::check_size(std::size_t size) const {
+  if (size == layout_.parameter_count()) return {};
+  return fail(ErrorCode::invalid_argument,
+              "the weights have " + std::to_string(size) + " values and the model " + std::to_string(layout_.parameter_count()),
+              "use the weights of this plan's model");
+}
+
+void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) const {
+  FEDSPEND_CHECK(weights.size() == layout_.parameter_count(), "weights have parameter_count() floats");
+  SeededRandom random(seed);
+  const auto& sizes = layout_.sizes();
+  std::fill(weights.begin(), weights.end(), 0.0f);
+  for (const LayoutEntry& entry : layout_.entries()) {
+    double half_width = 0;
+    if (entry.name == "category_embedding") half_width = 0.3;
+    if (entry.name == "merchant_embedding") half_width = 0.1;
+    if (entry.name.starts_with("gru.input.")) half_width = std::sqrt(3.0 / static_cast<double>(sizes.inputs()));
+    if (entry.name.starts_with("gru.recurrent.")) half_width = std::sqrt(3.0 / static_cast<double>(sizes.hidden)) * 0.7;
+    if (entry.name == "output.state") half_width = 0.1;
+    if (entry.name == "output.direct") half_width = 0.1;
+    std::size_t count = 1;
+    for (const std::size_t n : entry.shape) count *= n;
+    for (std::size_t i = 0; i < count && half_width > 0; ++i) weights[entry.offset + i] = uniform(random, half_width);
+    if (entry.name == "trust.bias") {
+      for (std::size_t i = 0; i < count; ++i) weights[entry.offset + i] = 0.2f;
+    }
+  }
+}
+
+// Step i predicts row i, so that n rows make n predictions.
+std::vector<Window> NextCategory::training_windows() const {
+  const std::size_t rows = steps_.steps.size() - 1, length = layout_.sizes().sequence_length, warm_up = layout_.sizes().warm_up;
+  std::vector<Window> windows;
+  for (std::size_t begin = 0; begin < rows; begin += length) {
+    windows.push_back({.begin = static_cast<std::uint32_t>(begin - std::min(begin, warm_up)),
+                       .end = static_cast<std::uint32_t>(std::min(begin + length, rows)),
+                       .scored_from = static_cast<std::uint32_t>(begin)});
+  }
+  return windows;
+}
+
+double NextCategory::step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples) {
+  network_.forward(weights_.data(), steps_, batch, nullptr);
+  std::size_t count = 0;
+  double loss = 0;
+  for (std::size_t i = 0; i < network_.scored(); ++i) {
+    if (steps_.steps[network_.scored_step(i)].target < 0) continue;
+    loss += network_.loss(steps_, i);
+    ++count;
+  }
+  examples += count;
+  if (count == 0) return 0;
+  gradient_.resize_zero(layout_.arena_size());
+  network_.backward(weights_.data(), steps_, 1.0f / static_cast<float>(count), gradient_.data());
+  double scale = 1;
+  if (spec.gradient_clip_l2 > 0) {
+    const double norm = std::sqrt(kernels::sum_of_squares(gradient_.data(), layout_.arena_size()));
+    if (!std::isfinite(norm)) return loss;  // no step is better than a step to nowhere
+    if (norm > spec.gradient_clip_l2) scale = spec.gradient_clip_l2 / norm;
+  }
+  kernels::momentum_step({.count = layout_.arena_size(), .weights = weights_.data(), .velocity = velocity_.data(),
+                          .gradient = gradient_.data(), .learning_rate = static_cast<float>(spec.learning_rate),
+                          .momentum = static_cast<float>(spec.momentum), .scale = static_cast<float>(scale)});
+  return loss;
+}
+
+Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::span<const HistoryRow> history,
+                                           const TrainingOptions& options, std::span<float> update) {
+  FEDSPEND_TRY(check_size(weights.size()));
+  FEDSPEND_TRY(check_size(update.size()));
+  const TrainingSpec& spec = options.spec;
+  if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
+  if (spec.max_rows > 0 && history.size() > spec.max_rows) history = history.last(spec.max_rows);
+  scan_.scan(history, 0, steps_);
+  std::vector<Window> windows = training_windows();
+  layout_.to_arena(weights, weights_.data());
+  velocity_.resize_zero(layout_.arena_size());
+  SeededRandom random(options.seed);
+  TrainingResult result;
+  for (std::uint32_t epoch = 0; epoch < spec.epochs; ++epoch) {
+    for (std::size_t i = windows.size(); i > 1; --i) std::swap(windows[i - 1], windows[random.below(i)]);
+    double loss = 0;
+    std::size_t examples = 0;
+    for (std::size_t begin = 0; begin < windows.size(); begin += spec.batch_size) {
+      if (options.stop.stop_requested()) return fail(ErrorCode::refused, "training was stopped");
+      const std::size_t count = std::min<std::size_t>(spec.batch_size, windows.size() - begin);
+      loss += step(std::span(windows).subspan(begin, count), spec, examples);
+    }
+    result.examples += examples;
+    result.mean_loss = examples == 0 ? 0 : loss / static_cast<double>(examples);
+  }
+  if (result.examples == 0) {
+    std::fill(update.begin(), update.end(), 0.0f);
+    return result;
+  }
+  layout_.to_flat(weights_.data(), update);
+  for (std::size_t i = 0; i < update.size(); ++i) update[i] -= weights[i];
+  return result;
+}
+
+// Visits the scored steps first_scored ... end - 1 in order, the state carried on from the very first row.
+template <class Visit>
+void NextCategory::run_through(std::size_t first_scored, std::size_t end, Visit visit) {
+  kernels::Buffer state(layout_.state_width());
+  for (std::size_t begin = 0; begin < end; begin += kEvaluationChunk) {
+    const Window window{.begin = static_cast<std::uint32_t>(begin),
+                        .end = static_cast<std::uint32_t>(std::min(begin + kEvaluationChunk, end)),
+                        .scored_from = static_cast<std::uint32_t>(first_scored)};
+    network_.forward(weights_.data(), steps_, std::span(&window, 1), state.data());
+    for (std::size_t i = 0; i < network_.scored(); ++i) visit(i);
+  }
+}
+
+Result<EvaluationResult> NextCategory::evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
+                                                std::size_t first_scored) {
+  FEDSPEND_TRY(check_size(weights.size()));
+  EvaluationResult result;
+  if (first_scored >= history.size()) return result;
+  layout_.to_arena(weights, weights_.data());
+  scan_.scan(history, first_scored, steps_);
+  run_through(first_scored, history.size(), [&](std::size_t i) {
+    const std::int32_t target = steps_.steps[network_.scored_step(i)].target;
+    if (target < 0) return;
+    const std::span<const float> p = network_.probabilities(i);
+    std::size_t above = 0;  // ties go to the lower index
+    for (std::size_t c = 0; c < p.size(); ++c) {
+      const auto t = static_cast<std::size_t>(target);
+      above += p[c] > p[t] || (p[c] == p[t] && c < t) ? 1u : 0u;
+    }
+    ++result.predictions;
+    result.correct_top1 += above < 1 ? 1u : 0u;
+    result.correct_top3 += above < 3 ? 1u : 0u;
+    result.loss_sum += network_.loss(steps_, i);
+  });
+  return result;
+}
+
+Status NextCategory::predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) {
+  FEDSPEND_TRY(check_size(weights.size()));
+  FEDSPEND_CHECK(probabilities.size() == output_count(), "probabilities have output_count() floats");
+  layout_.to_arena(weights, weights_.data());
+  scan_.scan(history, history.size(), steps_);
+  std::fill(probabilities.begin(), probabilities.end(), 0.0f);
+  run_through(history.size(), history.size() + 1, [&](std::size_t i) {
+    const std::span<const float> p = network_.probabilities(i);
+    std::copy(p.begin(), p.end(), probabilities.begin());
+  });
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Trainer>> make_next_category(const ModelSpec& model) {
+  FEDSPEND_ASSIGN(const NextCategorySizes sizes, NextCategorySizes::from(model));
+  return std::make_unique<NextCategory>(sizes);
+}
+
+ModelSpec default_next_category(std::span<const std::string> categories) {
+  ModelSpec model;
+  model.name = "next_category";
+  model.initial_seed = 1;
+  model.sizes = {{"embedding", 16}, {"merchant_embedding", 8}, {"merchant_buckets", 1024},
+                 {"hidden", 32},    {"sequence_length", 32},   {"warm_up", 0}};
+  model.categories.assign(categories.begin(), categories.end());
+  if (const auto sizes = NextCategorySizes::from(model)) model.parameter_count = NextCategoryLayout(*sizes).parameter_count();
+  return model;
+}
+
+}  // namespace fedspend::models

@@ -1,0 +1,89 @@
+#pragma once
+// What the model next_category sees of a client's past, fixed by the plan and by this file: no device tells which categories or
+// merchants it has seen. Step i of a client holds what is known just before its row i: row i - 1 (step 0: a start mark) and the
+// client's own past up to and including row i - 1. Nothing of row i is used, not even its date. Not thread-safe.
+//
+// The own past (PastKind) is a handful of counts, computed here and weighed by the model: how often each category came lately, in
+// all, after the last category, after the last two, and after the last merchant. This is what a per-client Markov table would hold,
+// as an input instead of as parameters (cf. the cache of Grave, Joulin and Usunier, "Improving neural language models with a
+// continuous cache", 2017).
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "models/history.h"
+
+namespace fedspend::models {
+
+enum PastKind : std::uint16_t {
+  kPastAll,            // counts of the whole past
+  kPastSlow,           // counts that fade by kSlowFade a row
+  kPastFast,           // counts that fade by kFastFade a row
+  kPastAfterCategory,  // what followed the last category
+  kPastAfterTwo,       // what followed the last two categories
+  kPastAfterMerchant,  // what followed the last merchant
+  kPastKinds,
+};
+
+inline constexpr std::size_t kNumericFeatures = 16;
+
+struct PastEntry {
+  std::uint16_t kind = 0;      // PastKind
+  std::uint16_t category = 0;  // below the number of categories
+  float value = 0;             // log(1 + count / kPastSmoothing)
+};
+
+struct Step {
+  std::uint32_t category = 0;          // of row i - 1; categories: other; categories + 1: start
+  std::int32_t merchant = -1;          // bucket; -1: none
+  std::int32_t target = -1;            // category of row i; -1: other, which is never a target
+  std::uint32_t past_begin = 0, past_end = 0;  // into Steps::past
+  std::array<float, kNumericFeatures> numeric{};
+};
+
+struct Steps {
+  std::vector<Step> steps;
+  std::vector<PastEntry> past;
+  void clear() {
+    steps.clear();
+    past.clear();
+  }
+};
+
+class FeatureScan {
+ public:
+  FeatureScan(std::size_t categories, std::size_t merchant_buckets);
+
+  // The steps of all rows, and one more for the row that is still to come (its target is -1): history.size() + 1 steps.
+  // Only steps at or after `first` get their past entries written (the earlier ones have an empty range): a saving.
+  void scan(std::span<const HistoryRow> history, std::size_t first, Steps& out);
+
+ private:
+  struct Count {
+    std::uint16_t category;
+    float count;
+  };
+  using Counts = std::vector<Count>;
+
+  void forget();
+  void see(const HistoryRow& row);
+  void write_numeric(std::span<const HistoryRow> history, std::size_t i, Step& step);
+  void write_past(Steps& out) const;
+
+  std::size_t categories_;
+  std::size_t merchant_buckets_;
+  // The client's past so far.
+  Counts all_, slow_, fast_;
+  std::vector<Counts> after_category_;
+  std::unordered_map<std::uint64_t, Counts> after_two_;
+  std::unordered_map<std::uint64_t, Counts> after_merchant_;
+  std::uint32_t last_ = 0, before_last_ = 0;
+  std::uint64_t last_merchant_ = 0;
+  std::size_t rows_ = 0;
+  std::size_t run_ = 0;  // rows of the same category in a row
+};
+
+}  // namespace fedspend::models

@@ -1,0 +1,72 @@
+#pragma once
+// The parameters of the model next_category: their sizes, from plan.model.sizes, their place in the flat vector that travels, and
+// in the arena that the kernels work on (the same numbers, rows padded by zeros). Immutable once made, thread-safe.
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/protocol/plan.h"
+#include "common/result.h"
+#include "models/next_category_features.h"
+#include "models/trainer.h"
+
+namespace fedspend::models {
+
+struct NextCategorySizes {
+  std::size_t categories = 0;          // of the plan's vocabulary, "other" not counted
+  std::size_t embedding = 16;          // of a category
+  std::size_t merchant_embedding = 8;
+  std::size_t merchant_buckets = 512;  // merchant_hash mod this
+  std::size_t hidden = 32;             // units of the GRU
+  std::size_t sequence_length = 32;    // predictions per training window
+  std::size_t warm_up = 0;             // steps before a window that bring the state up and are not trained on
+
+  // invalid_argument names the key that is missing, unknown or out of range.
+  static Result<NextCategorySizes> from(const ModelSpec& model);
+  std::size_t inputs() const { return embedding + merchant_embedding + kNumericFeatures; }
+};
+
+class NextCategoryLayout {
+ public:
+  explicit NextCategoryLayout(const NextCategorySizes& sizes);
+
+  const NextCategorySizes& sizes() const { return sizes_; }
+  std::size_t parameter_count() const { return parameter_count_; }
+  const std::vector<LayoutEntry>& entries() const { return entries_; }
+
+  // A matrix in the arena. Inputs are [category embedding | merchant embedding | numeric | 1], so that the last row of `input` and
+  // of `output` is a bias; `output` is read from [state (padded) | inputs] and gives [logits (padded) | trust (padded)].
+  struct Block {
+    std::size_t offset = 0, rows = 0, stride = 0;
+  };
+  const Block& category_embedding() const { return category_embedding_; }
+  const Block& merchant_embedding() const { return merchant_embedding_; }
+  const Block& input() const { return input_; }
+  const Block& recurrent() const { return recurrent_; }
+  const Block& output() const { return output_; }
+  std::size_t arena_size() const { return arena_size_; }
+  std::size_t state_width() const;     // hidden, padded
+  std::size_t logits_width() const;    // categories, padded
+  std::size_t input_width() const { return sizes_.inputs() + 1; }
+
+  void to_arena(std::span<const float> flat, float* arena) const;  // the padding of the arena must be zero and stays so
+  void to_flat(const float* arena, std::span<float> flat) const;
+
+ private:
+  struct Place {
+    std::size_t rows, columns, offset, stride;  // of entries_[i] in the arena
+  };
+  void place(std::string name, std::vector<std::size_t> shape, std::size_t arena_offset, std::size_t arena_stride);
+  void place_gates(const std::string& name, std::vector<std::size_t> shape, std::size_t arena_offset);
+
+  NextCategorySizes sizes_;
+  Block category_embedding_, merchant_embedding_, input_, recurrent_, output_;
+  std::size_t arena_size_ = 0;
+  std::size_t parameter_count_ = 0;
+  std::vector<LayoutEntry> entries_;
+  std::vector<Place> places_;
+};
+
+}  // namespace fedspend::models

@@ -1,0 +1,70 @@
+#pragma once
+// The network of the model next_category, forward and backward written out over a batch of windows:
+//   x_i = [embedding of the last category | embedding of the last merchant | numeric features | 1]
+//   h_i = GRU(h_(i-1), x_i)
+//   logits_i = W [h_i | x_i] + sum over kinds k of trust_k,i * past_k,i     trust_i = V [h_i | x_i]
+//   p_i = softmax(logits_i)
+// past_k,i are the counts of the client's own past (next_category_features.h), and trust says how much each of them counts here.
+// Holds scratch memory: one object per thread. Weights and gradients are arenas (next_category_layout.h).
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "models/kernels.h"
+#include "models/next_category_features.h"
+#include "models/next_category_layout.h"
+
+namespace fedspend::models {
+
+struct Window {
+  std::uint32_t begin = 0, end = 0;  // steps
+  std::uint32_t scored_from = 0;     // steps before it only bring the state up
+};
+
+class NextCategoryNetwork {
+ public:
+  explicit NextCategoryNetwork(const NextCategoryLayout& layout);  // borrowed
+
+  // Runs the windows and leaves the probabilities of the scored steps. `state` (state_width() floats) is where the one window
+  // starts and, afterwards, where it ended; null: every window starts from zeros.
+  void forward(const float* arena, const Steps& steps, std::span<const Window> windows, float* state);
+
+  std::size_t scored() const { return scored_.size(); }
+  std::uint32_t scored_step(std::size_t i) const { return scored_[i].step; }
+  std::span<const float> probabilities(std::size_t i) const;
+  double loss(const Steps& steps, std::size_t i) const;  // -log p(target) of a scored step that has a target
+
+  // After forward without a state: adds to `gradient` that of the sum of the losses of the scored steps that have a target, times
+  // `weight`. Overwrites the probabilities.
+  void backward(const float* arena, const Steps& steps, float weight, float* gradient);
+
+ private:
+  struct Scored {
+    std::uint32_t row, step;
+  };
+  void lay_out(const Steps& steps, std::span<const Window> windows);
+  void gather_inputs(const float* arena, const Steps& steps);
+  void run_gru(const float* arena, float* state);
+  void run_output(const float* arena, const Steps& steps);
+  void output_gradient(const float* arena, const Steps& steps, float weight, float* gradient);
+  void gru_gradient(const float* arena, float* gradient);
+  void embedding_gradient(const Steps& steps, float* gradient);
+  std::size_t combined_width() const { return layout_.state_width() + input_stride_; }
+
+  const NextCategoryLayout& layout_;
+  std::size_t input_stride_;                // inputs, padded
+  std::size_t rows_ = 0;                    // steps of all windows, ordered by time, then window (longest first)
+  std::vector<std::uint32_t> step_of_row_;
+  std::vector<std::uint32_t> time_begin_;   // first row of each time, and the end
+  std::vector<Scored> scored_;
+  std::vector<float> log_sum_;              // of the exponentials, for the loss
+  std::vector<float> target_logit_;
+  kernels::Buffer combined_;                // [h | x], a row each
+  kernels::Buffer input_, recurrent_, gates_;
+  kernels::Buffer scored_combined_, output_;
+  kernels::Buffer d_combined_, d_scored_, d_input_, d_recurrent_, d_state_, before_;
+  kernels::Buffer transposed_;
+};
+
+}  // namespace fedspend::models

@@ -1,0 +1,27 @@
+#include "models/trainer.h"
+
+#include "common/bytes.h"
+#include "common/crypto/hash.h"
+#include "models/next_category.h"
+
+namespace fedspend::models {
+
+Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model) {
+  if (model.name != "next_category") {
+    return fail(ErrorCode::invalid_argument, "there is no model \"" + model.name + "\"", "model.name can be next_category");
+  }
+  FEDSPEND_ASSIGN(std::unique_ptr<Trainer> trainer, make_next_category(model));
+  if (model.parameter_count != 0 && model.parameter_count != trainer->parameter_count()) {
+    return fail(ErrorCode::invalid_argument,
+                "model.parameter_count is " + std::to_string(model.parameter_count) + ", but a model of these sizes has " +
+                    std::to_string(trainer->parameter_count()),
+                "write the count that the sizes give, or mend the sizes");
+  }
+  return trainer;
+}
+
+std::uint64_t training_seed(const PlanHash& plan, RoundId round) {
+  return load_u64(ByteSpan(Hasher("training-seed").field(plan.bytes).u64(round.value).finish()).first(8));
+}
+
+}  // namespace fedspend::models
