@@ -33,6 +33,7 @@ struct Agent::State {
   std::set<std::pair<Millis, std::size_t>> alarms;
   std::vector<bool> ended;
   std::vector<bool> connected;
+  std::vector<std::uint64_t> connections;
   std::size_t ended_count = 0;
   bool ever_connected = false;
   Millis next_check{};
@@ -61,6 +62,7 @@ Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, Agen
   state->alarm.assign(count, Millis::max());
   state->ended.assign(count, false);
   state->connected.assign(count, false);
+  state->connections.assign(count, 0);
   state->summary.clients = count;
   for (Profile& profile : state->profiles) {
     SessionOptions session;
@@ -173,6 +175,8 @@ Status Agent::State::check_connections() {
     Status state = channels[i]->check(now);
     if (state) {
       connected[i] = channels[i]->state() == ConnectionState::connected;
+      const std::uint64_t before = std::exchange(connections[i], channels[i]->connections());
+      if (before != 0 && connections[i] != before) take(i, sessions[i]->step(ConnectionRestored{}, now));
       continue;
     }
     ++failed;

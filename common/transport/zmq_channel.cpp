@@ -290,6 +290,7 @@ struct ZmqDeviceChannel::State {
   zmq::socket_t dealer;
   zmq::socket_t monitor;
   ConnectionState connection = ConnectionState::connecting;
+  std::uint64_t connections = 0;
   std::optional<Millis> connecting_since;  // empty until the first check
   bool handshake_failed = false;           // somebody answered, and not as the holder of the pinned key
   std::uint64_t dropped = 0;
@@ -325,6 +326,7 @@ void ZmqDeviceChannel::State::on_event(std::uint16_t event, Millis now) {
     case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
       connection = ConnectionState::connected;
       handshake_failed = false;
+      ++connections;
       break;
     case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
       connection = ConnectionState::refused;
@@ -416,6 +418,7 @@ Status ZmqDeviceChannel::check(Millis now) {
 }
 
 ConnectionState ZmqDeviceChannel::state() const { return state_->connection; }
+std::uint64_t ZmqDeviceChannel::connections() const { return state_->connections; }
 std::uint64_t ZmqDeviceChannel::dropped() const { return state_->dropped; }
 
 Result<std::vector<std::size_t>> ZmqDeviceChannel::wait_any(std::span<ZmqDeviceChannel* const> channels, Millis timeout) {

@@ -117,6 +117,7 @@ class ZmqDeviceChannel final : public DeviceChannel {
   // answers, or whoever answers does not hold the pinned key; libzmq goes on trying, and a later check may be ok again.
   Status check(Millis now);
   ConnectionState state() const;   // as of the last check
+  std::uint64_t connections() const;  // handshakes that succeeded so far: more than before means a new connection
   std::uint64_t dropped() const;   // messages that broke a limit
 
   // The indices of the channels that have something to receive; empty after the timeout, or when a signal came.
