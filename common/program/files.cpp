@@ -159,7 +159,7 @@ Status ensure_writable_directory(const std::filesystem::path& path) {
     const ErrorCode code = code_of(error.value()) == ErrorCode::not_found ? ErrorCode::invalid_argument : code_of(error.value());
     return fail(code, "cannot create the folder " + path.string() + ": " + error.message(), hint_of(error.value()));
   }
-  if (::access(path.c_str(), W_OK | X_OK) != 0)
+  if (::faccessat(AT_FDCWD, path.c_str(), W_OK | X_OK, AT_EACCESS) != 0)
     return fail(ErrorCode::invalid_argument, "cannot write to the folder " + path.string() + ": " + std::strerror(errno), hint_of(errno));
   return {};
 }

@@ -62,3 +62,5 @@ void tokenize_purchase_cards(benchmark::State& state) {
 BENCHMARK(tokenize_purchase_cards)->MeasureProcessCPUTime()->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
+
+BENCHMARK_MAIN();
