@@ -7,7 +7,7 @@ int main(int argc, char** argv) {
   const fedspend::program::ProgramSpec program{
       .name = "fedspend-sim",
       .summary = "the federation on one machine, on your own transactions, before any rollout",
-      .commands = {fedspend::simulations::baselines_command()},
+      .commands = {fedspend::simulations::baselines_command(), fedspend::simulations::synth_command()},
   };
   return fedspend::program::run_program(program, argc, argv);
 }
