@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include <zmq.hpp>
@@ -18,6 +20,7 @@ constexpr int kBacklog = 1024;
 // A CURVE MESSAGE command adds 33 bytes (spec 26: name, nonce, flags, authentication tag); ZMQ_MAXMSGSIZE counts them.
 constexpr std::size_t kCurveOverheadBytes = 64;
 constexpr const char* kZapEndpoint = "inproc://zeromq.zap.01";
+constexpr std::string_view kExampleAddress = "tcp://127.0.0.1:5570";
 constexpr std::string_view kZapVersion = "1.0";
 constexpr std::size_t kZapRequestFrames = 7;  // version, request id, domain, address, routing id, mechanism, credentials
 
@@ -44,11 +47,24 @@ void set_secret_key(zmq::socket_t& socket, const CurveKeyPair& key) {
   socket.set(zmq::sockopt::curve_secretkey, zmq::const_buffer(secret.data(), secret.size()));
 }
 
-Status check_address(const std::string& address, const std::string& example) {
+// libzmq itself takes port 99999 for 34463.
+bool is_port(std::string_view text, unsigned lowest) {
+  unsigned port = 0;
+  const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && rest == text.data() + text.size() && port >= lowest && port <= 65'535;
+}
+
+enum class Side { server, device };
+
+Status check_address(std::string_view address, Side side) {
+  constexpr std::string_view scheme = "tcp://";
   const std::size_t colon = address.rfind(':');
-  if (!address.starts_with("tcp://") || colon <= 6 || colon + 1 >= address.size())
-    return fail(ErrorCode::invalid_argument, "'" + address + "' is not an address", "write it like " + example);
-  return {};
+  const bool has_host = address.starts_with(scheme) && colon != std::string_view::npos && colon > scheme.size();
+  if (has_host) {
+    const std::string_view port = address.substr(colon + 1);
+    if (side == Side::server ? port == "*" || is_port(port, 0) : is_port(port, 1)) return {};
+  }
+  return fail(ErrorCode::invalid_argument, "'" + std::string(address) + "' is not an address", "write it like " + std::string(kExampleAddress));
 }
 
 // libzmq's I/O thread lets go of the bytes when they have left; until then the model of a cohort is held once, not per peer.
@@ -218,8 +234,7 @@ ZmqServerChannel::~ZmqServerChannel() = default;
 Result<std::unique_ptr<ZmqServerChannel>> ZmqServerChannel::bind(ZmqServerOptions options, const CurveKeyPair& key) {
   FEDSPEND_CHECK(options.allow, "somebody decides which keys may connect");
   const std::string address = options.address;
-  const std::string example = "tcp://127.0.0.1:5570";
-  FEDSPEND_TRY(check_address(address, example));
+  FEDSPEND_TRY(check_address(address, Side::server));
   try {
     auto state = std::make_unique<State>(std::move(options));
     state->open(key);
@@ -232,7 +247,7 @@ Result<std::unique_ptr<ZmqServerChannel>> ZmqServerChannel::bind(ZmqServerOption
       case EINVAL:
       case ENODEV:
       case EADDRNOTAVAIL:
-      case EPROTONOSUPPORT: return fail(ErrorCode::invalid_argument, message, "name an address of this machine, like " + example);
+      case EPROTONOSUPPORT: return fail(ErrorCode::invalid_argument, message, "name an address of this machine, like " + std::string(kExampleAddress));
       case EMFILE:
       case ENFILE: return fail(ErrorCode::limit, message, "raise the limit of open files (ulimit -n)");
       default: return fail(error_of(error, "cannot listen on " + address));
@@ -361,15 +376,14 @@ ZmqDeviceChannel::~ZmqDeviceChannel() = default;
 
 Result<std::unique_ptr<ZmqDeviceChannel>> ZmqDeviceChannel::connect(ZmqContext& context, ZmqDeviceOptions options, const CurveKeyPair& key) {
   const std::string address = options.address;
-  const std::string example = "tcp://coordinator.bank.example:5570";
-  FEDSPEND_TRY(check_address(address, example));
+  FEDSPEND_TRY(check_address(address, Side::device));
   try {
     auto state = std::make_unique<State>(*context.state_, std::move(options));
     state->open(key);
     return std::unique_ptr<ZmqDeviceChannel>(new ZmqDeviceChannel(std::move(state)));
   } catch (const zmq::error_t& error) {
     if (error.num() == EMFILE) return fail(ErrorCode::limit, "no more sockets: " + std::string(error.what()), "raise the limit of open files (ulimit -n)");
-    if (error.num() == EINVAL) return fail(ErrorCode::invalid_argument, "'" + address + "' is not an address", "write it like " + example);
+    if (error.num() == EINVAL) return fail(ErrorCode::invalid_argument, "'" + address + "' is not an address", "write it like " + std::string(kExampleAddress));
     return fail(error_of(error, "cannot connect to " + address));
   }
 }

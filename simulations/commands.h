@@ -1,0 +1,16 @@
+#pragma once
+// The commands of fedspend-sim, one per file. Each says what it takes and runs it; main.cpp lists them.
+
+#include "common/program/program.h"
+
+namespace fedspend::simulations {
+
+program::Command baselines_command();
+program::Command plan_command();
+program::Command profiles_command();
+program::Command synth_command();
+program::Command init_command();
+program::Command evaluate_command();
+program::Command run_command();
+
+}  // namespace fedspend::simulations

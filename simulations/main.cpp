@@ -1,0 +1,14 @@
+#include "common/crypto/random.h"
+#include "common/program/program.h"
+#include "simulations/commands.h"
+
+int main(int argc, char** argv) {
+  fedspend::initialize_crypto();
+  const fedspend::program::ProgramSpec program{
+      .name = "fedspend-sim",
+      .summary = "the federation on one machine, on your own transactions, before any rollout",
+      .commands = {fedspend::simulations::baselines_command(), fedspend::simulations::synth_command(), fedspend::simulations::init_command(),
+                   fedspend::simulations::run_command(), fedspend::simulations::evaluate_command()},
+  };
+  return fedspend::program::run_program(program, argc, argv);
+}
