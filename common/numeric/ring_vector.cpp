@@ -67,7 +67,7 @@ template <unsigned kBits>
 constexpr bool kIsPlain = std::endian::native == std::endian::little && (kBits == 8 || kBits == 16 || kBits == 32);
 
 template <unsigned kBits>
-void pack_width(const std::uint32_t* __restrict in, std::size_t count, std::uint8_t* __restrict out) {
+void pack_width(const std::uint32_t* in, std::size_t count, std::uint8_t* out) {
   if constexpr (kIsPlain<kBits>) {
     using Integer = PlainInteger<kBits>;
     for (std::size_t i = 0; i < count; ++i) {
@@ -88,7 +88,7 @@ void pack_width(const std::uint32_t* __restrict in, std::size_t count, std::uint
 }
 
 template <unsigned kBits>
-void unpack_width(const std::uint8_t* __restrict in, std::size_t size, std::uint32_t* __restrict out, std::size_t count) {
+void unpack_width(const std::uint8_t* in, std::size_t size, std::uint32_t* out, std::size_t count) {
   if constexpr (kIsPlain<kBits>) {
     using Integer = PlainInteger<kBits>;
     for (std::size_t i = 0; i < count; ++i) {

@@ -85,6 +85,16 @@ TEST_CASE("a sum of the largest updates does not wrap, at any width and with any
   CHECK(quantizer.decode_mean(sum, 4) == std::vector<float>{1});
 }
 
+TEST_CASE("a coordinate above the clip norm but within its tolerance counts as the clip norm") {
+  for (unsigned bits = 2; bits <= 32; ++bits) {
+    CAPTURE(bits);
+    const auto most = static_cast<std::int32_t>((std::uint32_t{1} << (bits - 1)) - 1);
+    const Quantizer quantizer = quantizer_of(1, bits, 1);
+    CHECK(quantizer.encode(std::vector<float>{1 + 0x1p-21F}).value().centred(0) == most);
+    CHECK(quantizer.encode(std::vector<float>{-1 - 0x1p-21F}).value().centred(0) == -most);
+  }
+}
+
 TEST_CASE("rounding is to nearest with ties to even") {
   const Quantizer quantizer = quantizer_of(127, 8, 1);
   REQUIRE(quantizer.scale() == 1);
