@@ -148,8 +148,8 @@ class Table {
       known_.emplace(name);
       if (name.empty() || name.size() > kMaxTextBytes || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string_view::npos)
         return fault_at(shown_key(name), line, "the name of a size has 1 ... 64 of a-z, 0-9 and _");
-      if (!node.is_integer() || **node.as_integer() < 1 || **node.as_integer() > kMaxSize)
-        return fault_at(std::string(name), line, "a whole number in 1 ... " + std::to_string(kMaxSize) + " expected");
+      if (!node.is_integer() || **node.as_integer() < 0 || **node.as_integer() > kMaxSize)
+        return fault_at(std::string(name), line, "a whole number in 0 ... " + std::to_string(kMaxSize) + " expected");
       out.emplace(name, **node.as_integer());
     }
   }

@@ -211,12 +211,12 @@ TEST_CASE("categories are unique, not empty, and within their limits") {
   CHECK(message_of(with(many(4097))) == "plan: model.categories (line 9): a list of 1 ... 4096 strings expected");
 }
 
-TEST_CASE("sizes have plain names and values in 1 ... 1,000,000") {
+TEST_CASE("sizes have plain names and values in 0 ... 1,000,000") {
   const auto with = [](const std::string& line) { return std::string(kShortPlan) + "[model.sizes]\n" + line + "\n"; };
   CHECK(parse_plan(with("hidden_2 = 1000000")));
-  CHECK(message_of(with("hidden = 0")) == "plan: model.sizes.hidden (line 11): a whole number in 1 ... 1000000 expected");
-  CHECK(message_of(with("hidden = 1000001")) == "plan: model.sizes.hidden (line 11): a whole number in 1 ... 1000000 expected");
-  CHECK(message_of(with("hidden = 1.5")) == "plan: model.sizes.hidden (line 11): a whole number in 1 ... 1000000 expected");
+  CHECK(message_of(with("hidden = -1")) == "plan: model.sizes.hidden (line 11): a whole number in 0 ... 1000000 expected");
+  CHECK(message_of(with("hidden = 1000001")) == "plan: model.sizes.hidden (line 11): a whole number in 0 ... 1000000 expected");
+  CHECK(message_of(with("hidden = 1.5")) == "plan: model.sizes.hidden (line 11): a whole number in 0 ... 1000000 expected");
   CHECK(message_of(with("Hidden = 1")) == "plan: model.sizes.Hidden (line 11): the name of a size has 1 ... 64 of a-z, 0-9 and _");
   std::string many;
   for (int i = 0; i < 65; ++i) many.append("s").append(std::to_string(i)).append(" = 1\n");
