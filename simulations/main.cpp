@@ -3,11 +3,12 @@
 #include "simulations/commands.h"
 
 int main(int argc, char** argv) {
-  fedspend::initialize_crypto();
-  const fedspend::program::ProgramSpec program{
+  using namespace fedspend;
+  initialize_crypto();
+  const program::ProgramSpec program{
       .name = "fedspend-sim",
       .summary = "the federation on one machine, on your own transactions, before any rollout",
-      .commands = {fedspend::simulations::baselines_command(), fedspend::simulations::synth_command()},
+      .commands = {simulations::baselines_command(), simulations::plan_command(), simulations::profiles_command(), simulations::synth_command()},
   };
-  return fedspend::program::run_program(program, argc, argv);
+  return program::run_program(program, argc, argv);
 }
