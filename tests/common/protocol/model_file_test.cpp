@@ -95,8 +95,11 @@ TEST_CASE("a header that is none is refused though the hash is right") {
 }
 
 TEST_CASE("case 17: a count that is not the weights that follow is refused before anything is allocated for it") {
-  for (const std::uint32_t count : {0u, 2u, 4u, 1u << 24, (1u << 24) + 1, 0x40000003u, 0xffffffffu})
-    error_of(rehashed([&](Bytes& bytes) { store_u32(MutableByteSpan(bytes).subspan(kCountAt), count); }));
+  const auto with = [](std::uint32_t count) { return rehashed([&](Bytes& bytes) { store_u32(MutableByteSpan(bytes).subspan(kCountAt), count); }); };
+  for (const std::uint32_t count : {0u, 2u, 4u, 1u << 24})
+    CHECK(error_of(with(count)).message == "model file: 12 bytes of weights where " + std::to_string(4 * std::uint64_t{count}) +
+                                               " are announced: it is torn, or more follows");
+  for (const std::uint32_t count : {(1u << 24) + 1, 0x40000003u, 0xffffffffu}) CHECK(error_of(with(count)).message == "model file: more than 16777216 weights");
 }
 
 TEST_CASE("weights as bytes must be exactly as many as the plan says, and finite") {
