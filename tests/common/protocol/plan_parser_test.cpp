@@ -163,7 +163,9 @@ TEST_CASE("a real number outside its range, infinite or no number at all is refu
       {"federation.over_selection", "nan"},    {"server.learning_rate", "0.0"},         {"server.learning_rate", "-inf"},
       {"aggregation.clip_norm_l2", "0"},       {"aggregation.clip_norm_l2", "nan"},     {"aggregation.clip_norm_l2", "inf"},
       {"evaluation.holdout_fraction", "1"},    {"evaluation.holdout_fraction", "-0.1"}, {"evaluation.holdout_fraction", "nan"}};
-  for (const auto& [path, value] : cases) {
+  for (const auto& c : cases) {
+    const std::string_view path = c.first;  // not a structured binding: clang 14 cannot capture one
+    const std::string_view value = c.second;
     CAPTURE(path);
     CAPTURE(value);
     const std::string table(path.substr(0, path.find('.')));
