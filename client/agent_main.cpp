@@ -68,6 +68,8 @@ Result<AgentOptions> agent_options(const Arguments& arguments) {
 
 Result<Report> run_agent(const Arguments& arguments) {
   program::install_stop_signals();
+  FEDSPEND_ASSIGN(const std::string log_level, arguments.text("log-level"));
+  FEDSPEND_TRY(program::set_log_level(log_level));
   FEDSPEND_ASSIGN(AgentOptions options, agent_options(arguments));
   FEDSPEND_TRY(program::ensure_writable_directory(options.cache));
   FEDSPEND_ASSIGN(const std::string root, arguments.text("profiles"));
@@ -117,6 +119,7 @@ program::ProgramSpec device_program() {
                   {.name = "threads", .value_name = "N", .help = "training threads", .default_text = "1"},
                   {.name = "transient-backoff-s", .value_name = "S", .help = "pause after a passing failure, +-20%", .default_text = "900"},
                   {.name = "permanent-backoff-s", .value_name = "S", .help = "pause after a refusal, +-20%", .default_text = "14400"},
+                  {.name = "log-level", .value_name = "LEVEL", .help = "debug, info, warning or error", .default_text = "info"},
                   {.name = "exit-when-finished", .value_name = "", .help = "end when the coordinator says that the federation is finished"}},
       .positional = "",
       .run = run_agent};

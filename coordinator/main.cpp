@@ -95,6 +95,8 @@ Report report_of(const DaemonSummary& summary, const Federation& federation, con
 
 Result<Report> run_coordinator(const Arguments& arguments) {
   program::install_stop_signals();
+  FEDSPEND_ASSIGN(const std::string log_level, arguments.text("log-level"));
+  FEDSPEND_TRY(program::set_log_level(log_level));
   FEDSPEND_ASSIGN(const std::string state, arguments.text("state"));
   FEDSPEND_TRY(program::ensure_writable_directory(state));
   const fs::path out = arguments.optional_text("out").value_or(state);
@@ -145,6 +147,7 @@ program::ProgramSpec coordinator_program() {
                   {.name = "max-failed-rounds", .value_name = "N", .help = "give up after so many aborted rounds in a row; 0: never", .default_text = "10"},
                   {.name = "selection-timeout-s", .value_name = "S", .help = "abort a round for which too few devices come in this time", .default_text = "600"},
                   {.name = "exit-when-finished", .value_name = "", .help = "end after the plan's last round"},
+                  {.name = "log-level", .value_name = "LEVEL", .help = "debug, info, warning or error", .default_text = "info"},
                   {.name = "no-progress", .value_name = "", .help = "no progress display"},
                   {.name = "ready-file", .value_name = "FILE", .help = "written with the endpoint once devices can connect"}},
       .positional = "",

@@ -119,6 +119,15 @@ Status require_descriptors(std::uint64_t needed) {
 
 void set_log_level(LogLevel level) { logger().set_level(spdlog_level(level)); }
 
+Status set_log_level(std::string_view name) {
+  for (const LogLevel level : {LogLevel::debug, LogLevel::info, LogLevel::warning, LogLevel::error}) {
+    if (name != name_of(level)) continue;
+    set_log_level(level);
+    return {};
+  }
+  return fail(ErrorCode::invalid_argument, "--log-level " + std::string(name) + " is not a level", "give debug, info, warning or error");
+}
+
 void log(LogLevel level, std::string_view event, std::initializer_list<std::pair<std::string_view, std::string>> fields) {
   if (!logger().should_log(spdlog_level(level))) return;
   std::string line;

@@ -28,6 +28,7 @@ Status require_descriptors(std::uint64_t needed);
 // Log lines on standard error: plain on a terminal, JSON lines elsewhere (spdlog). Never a secret or a spending value.
 enum class LogLevel { debug, info, warning, error };
 void set_log_level(LogLevel level);
+Status set_log_level(std::string_view name);  // debug, info, warning or error; invalid_argument otherwise
 void log(LogLevel level, std::string_view event, std::initializer_list<std::pair<std::string_view, std::string>> fields = {});
 
 // A progress display on standard error: a bar with rate and time left on a terminal, a line every few seconds elsewhere.
