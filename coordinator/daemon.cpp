@@ -48,7 +48,10 @@ Status Daemon::carry_out(Effects effects) {
     pending.pop_front();
     if (const auto* send = std::get_if<Send>(&effect)) {
       // A device that is gone is the round's affair (it will not answer), not an error of the daemon.
-      if (Status sent = channel_.send(send->peer, send->frames); !sent) program::log(program::LogLevel::debug, "not_sent", {{"reason", sent.error().message}});
+      if (const Status sent = channel_.send(send->peer, send->frames); !sent) {
+        const bool gone = sent.error().code == ErrorCode::unavailable;
+        program::log(gone ? program::LogLevel::debug : program::LogLevel::warning, "not_sent", {{"reason", sent.error().message}});
+      }
     } else if (const auto* wake = std::get_if<WakeAt>(&effect)) {
       wake_at_ = std::min(wake_at_, wake->time);
     } else if (const auto* publish = std::get_if<Publish>(&effect)) {

@@ -111,7 +111,8 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   FEDSPEND_TRY(program::require_descriptors(enrolment.devices().size() * 2 + 128));
   FEDSPEND_ASSIGN(const std::string listen, arguments.text("listen"));
   ZmqServerOptions server{.address = listen, .allow = [&](const CurvePublicKey& key) { return enrolment.knows_transport_key(key); }};
-  server.limits.max_bulk_bytes = packed_size(federation.plan.model.parameter_count, federation.plan.aggregation.bits) + 1024;
+  // Weights go down (32 bits each), packed updates come up (at most 32 bits each): nothing larger has a reason.
+  server.limits.max_bulk_bytes = 4 * federation.plan.model.parameter_count;
   FEDSPEND_ASSIGN(const auto channel, ZmqServerChannel::bind(std::move(server), curve));
   program::log(program::LogLevel::info, "listening", {{"endpoint", channel->last_endpoint()}, {"devices", std::to_string(enrolment.devices().size())}});
   if (const auto ready = arguments.optional_text("ready-file"))
