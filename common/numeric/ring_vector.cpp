@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "common/check.h"
@@ -59,8 +60,22 @@ inline void unpack_group(const std::uint8_t* in, std::uint32_t* out) {
   }
 }
 
+// Widths of whole little-endian integers: plain loops that the compiler turns into vector instructions.
+template <unsigned kBits>
+using PlainInteger = std::conditional_t<kBits == 8, std::uint8_t, std::conditional_t<kBits == 16, std::uint16_t, std::uint32_t>>;
+template <unsigned kBits>
+constexpr bool kIsPlain = std::endian::native == std::endian::little && (kBits == 8 || kBits == 16 || kBits == 32);
+
 template <unsigned kBits>
 void pack_width(const std::uint32_t* in, std::size_t count, std::uint8_t* out) {
+  if constexpr (kIsPlain<kBits>) {
+    using Integer = PlainInteger<kBits>;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto value = static_cast<Integer>(in[i]);
+      std::memcpy(out + i * sizeof(Integer), &value, sizeof(Integer));
+    }
+    return;
+  }
   const std::size_t groups = count / kGroup;
   for (std::size_t g = 0; g < groups; ++g) pack_group<kBits>(in + g * kGroup, out + g * kBits);
   if (const std::size_t rest = count % kGroup; rest > 0) {
@@ -74,6 +89,15 @@ void pack_width(const std::uint32_t* in, std::size_t count, std::uint8_t* out) {
 
 template <unsigned kBits>
 void unpack_width(const std::uint8_t* in, std::size_t size, std::uint32_t* out, std::size_t count) {
+  if constexpr (kIsPlain<kBits>) {
+    using Integer = PlainInteger<kBits>;
+    for (std::size_t i = 0; i < count; ++i) {
+      Integer value;
+      std::memcpy(&value, in + i * sizeof(Integer), sizeof(Integer));
+      out[i] = value;
+    }
+    return;
+  }
   // The last value of a group starts at byte 7b/8; the groups whose eight-byte loads would pass the end go through a copy.
   constexpr std::size_t kReach = 7 * kBits / 8 + 8;
   const std::size_t safe = size < kReach ? 0 : (size - kReach) / kBits + 1;
