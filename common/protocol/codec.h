@@ -43,11 +43,18 @@ struct Envelope {
 // H("msg", type (u32), session id, sender, body): what is signed.
 Hash256 signed_digest(MessageType type, const SessionId& session, const ClientId& sender, ByteSpan body);
 
+// The longest body of a type; a longer one is refused before anything is hashed or decoded. WIRE.md has the figures.
+std::size_t max_body_bytes(MessageType type);
+
+// Sealing a message that breaks a limit of messages.h, or one of the other side's types, is a programmer's mistake.
 Bytes seal_from_device(const Message& message, const SessionId& session, const ClientId& sender, const IdentityKey& key);
 Bytes seal_from_coordinator(const Message& message, const SessionId& session);
 
+// limit: longer than a frame or than a body of its type may be; refused: a version that this program does not speak;
+// malformed: anything else, also a sender or signature on a coordinator's message and their lack on a device's.
 Result<Envelope> open_envelope(ByteSpan control);
 [[nodiscard]] bool verify_envelope(const Envelope& envelope, const IdentityPublicKey& key);
+// What it accepts, encode_body gives back byte for byte.
 Result<Message> decode_body(MessageType type, ByteSpan body);
 Bytes encode_body(const Message& message);
 

@@ -6,17 +6,20 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "common/bytes.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/identity.h"
 #include "common/ids.h"
+#include "common/result.h"
 
 namespace fedspend {
 
 inline constexpr std::uint16_t kProtocolVersionMin = 1;
 inline constexpr std::uint16_t kProtocolVersionMax = 1;
+inline constexpr std::size_t kMaxTextBytes = 64;  // of every text field of a message
 
 enum class MessageType : std::uint16_t {
   check_in = 1,
@@ -31,8 +34,8 @@ enum class MessageType : std::uint16_t {
 struct CheckIn {
   std::uint16_t version_min = kProtocolVersionMin;
   std::uint16_t version_max = kProtocolVersionMax;
-  std::string population;    // at most 64 bytes
-  std::string software;      // at most 64 bytes, e.g. "fedspend 0.1.0"
+  std::string population;    // at most 64 bytes of plain text (plain_text.h)
+  std::string software;      // the same, e.g. "fedspend 0.1.0"
   PlanHash have_plan;        // zero: none held
   ModelHash have_model;      // zero: none held
 };
@@ -64,7 +67,7 @@ struct ComeBack {
 struct Update {
   Hash256 bulk_hash{};       // H("update", packed bytes)
   std::uint32_t count = 0;   // values
-  std::uint8_t bits = 0;     // width of each
+  std::uint8_t bits = 0;     // width of each, 1 ... 32
 };
 
 enum class UpdateStatus : std::uint8_t { accepted, duplicate, late, refused };
@@ -86,6 +89,9 @@ std::string_view to_string(MessageType type) noexcept;
 std::string_view to_string(ComeBackReason reason) noexcept;
 std::string_view to_string(UpdateStatus status) noexcept;
 std::string_view to_string(DeclineReason reason) noexcept;
+
+// The highest version that both sides speak; refused if there is none (the coordinator then answers ComeBack{version}).
+Result<std::uint16_t> negotiate_version(std::uint16_t peer_min, std::uint16_t peer_max);
 
 // sid = H("sid", task, round, model hash, plan hash, cohort (u32), attempt). The params, roster root and beacon of SECAGG.md
 // join when secure aggregation replaces the open sum; until then the plan hash covers the params.

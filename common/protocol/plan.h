@@ -24,6 +24,8 @@ struct ModelSpec {
   std::uint64_t initial_seed = 0;            // initial weights = trainer.initialize(seed)
   std::map<std::string, std::int64_t> sizes; // e.g. embedding, hidden, merchant_buckets; the trainer knows its own
   std::vector<std::string> categories;       // the vocabulary, fixed by the plan; index categories.size() is "other"
+
+  bool operator==(const ModelSpec&) const = default;
 };
 
 struct TrainingSpec {  // on the device
@@ -33,6 +35,8 @@ struct TrainingSpec {  // on the device
   double momentum = 0.0;
   double gradient_clip_l2 = 0.0;             // of each minibatch; 0: none
   std::uint32_t max_rows = 0;                // newest training rows used; 0: all
+
+  bool operator==(const TrainingSpec&) const = default;
 };
 
 struct FederationSpec {
@@ -44,30 +48,42 @@ struct FederationSpec {
   std::uint32_t selection_window_ms = 10'000;// longest wait for more check-ins once enough have come
   std::uint32_t selection_pool = 0;          // check-ins after which selection need not wait for the window; 0: devices asked
   std::uint32_t retry_after_ms = 60'000;     // when a device that took part or was not needed comes back
+
+  bool operator==(const FederationSpec&) const = default;
 };
 
 struct ServerSpec {
   std::string optimizer = "fedavg";
   double learning_rate = 1.0;
+
+  bool operator==(const ServerSpec&) const = default;
 };
 
 struct AggregationSpec {
   Aggregation mode = Aggregation::secure;
   double clip_norm_l2 = 1.0;
   unsigned bits = 24;                        // 2 ... 32
+
+  bool operator==(const AggregationSpec&) const = default;
 };
 
 struct PrivacySpec {
   PrivacyMode mode = PrivacyMode::distributed;
+
+  bool operator==(const PrivacySpec&) const = default;
 };
 
 struct EligibilitySpec {
   std::uint32_t min_examples = 5;            // training rows below which a device does not take part
+
+  bool operator==(const EligibilitySpec&) const = default;
 };
 
 struct EvaluationSpec {
   double holdout_fraction = 0.2;             // the last ceil(f n) rows of a client are never trained on
   std::uint32_t min_rows = 5;                // clients with fewer rows are not evaluated
+
+  bool operator==(const EvaluationSpec&) const = default;
 };
 
 struct Plan {
@@ -89,6 +105,7 @@ struct Plan {
   std::uint32_t min_reports() const;         // min_cohort or cohort
   // True where the sum or the release is not protected: every output of such a run is marked as a demonstration.
   bool is_demonstration() const;
+  bool operator==(const Plan&) const = default;
 };
 
 inline constexpr std::size_t kMaxPlanBytes = 1 << 20;
@@ -97,6 +114,8 @@ PlanHash hash_of_plan(ByteSpan signed_bytes);                 // H("plan", bytes
 // Size cap, UTF-8, TOML, known keys, types, ranges, consistency (e.g. that the sum cannot wrap).
 // The message names the key, and the line where the TOML is broken.
 Result<Plan> parse_plan(std::string_view toml_text);
+std::string_view to_string(Aggregation mode) noexcept;
+std::string_view to_string(PrivacyMode mode) noexcept;
 // The resolved plan: every key written out; parse_plan(write_plan(p)) == p.
 std::string write_plan(const Plan& plan);
 

@@ -1,0 +1,67 @@
+#include "common/protocol/plan.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/crypto/hash.h"
+
+namespace fedspend {
+namespace {
+
+Hash256 digest_to_sign(ByteSpan bytes) {
+  Hasher hasher("plan-signature");
+  return hasher.field(bytes).finish();
+}
+
+}  // namespace
+
+std::string_view to_string(Aggregation mode) noexcept {
+  switch (mode) {
+    case Aggregation::open: return "open";
+    case Aggregation::secure: return "secure";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(PrivacyMode mode) noexcept {
+  switch (mode) {
+    case PrivacyMode::none: return "none";
+    case PrivacyMode::central: return "central";
+    case PrivacyMode::distributed: return "distributed";
+  }
+  return "unknown";
+}
+
+std::uint32_t Plan::devices_asked() const {
+  // 100 * 1.1 is a little above 110 in binary: without the margin the 110 that were meant would become 111.
+  constexpr double margin = 1e-6;
+  const double asked = std::ceil(federation.cohort * federation.over_selection - margin);
+  return std::max(federation.cohort, static_cast<std::uint32_t>(asked));
+}
+
+std::uint32_t Plan::min_reports() const { return federation.min_cohort != 0 ? federation.min_cohort : federation.cohort; }
+
+bool Plan::is_demonstration() const { return aggregation.mode == Aggregation::open || privacy.mode == PrivacyMode::none; }
+
+PlanHash hash_of_plan(ByteSpan signed_bytes) {
+  Hasher hasher("plan");
+  hasher.field(signed_bytes);
+  return hash_as<PlanHash>(hasher);
+}
+
+SignedPlan sign_plan(Bytes bytes, const IdentityKey& release_key) {
+  SignedPlan plan;
+  plan.signature = release_key.sign(digest_to_sign(bytes));
+  plan.bytes = std::move(bytes);
+  return plan;
+}
+
+Result<Plan> open_plan(const SignedPlan& plan, const IdentityPublicKey& release_key) {
+  if (plan.bytes.size() > kMaxPlanBytes)
+    return fail(ErrorCode::limit, "plan: " + std::to_string(plan.bytes.size()) + " bytes, at most " + std::to_string(kMaxPlanBytes));
+  if (!verify(release_key, digest_to_sign(plan.bytes), plan.signature))
+    return fail(ErrorCode::unauthorized, "plan: its signature is not the release key's", "sign it with the release key that this device pins");
+  return parse_plan(as_text(plan.bytes));
+}
+
+}  // namespace fedspend

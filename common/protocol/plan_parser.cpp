@@ -1,0 +1,329 @@
+// parse_plan: a small reader for a TOML table, and the plan's tables read with it. The first fault is the one reported, but a key
+// that nobody asked for comes before all others: a misspelt key is at once an unknown and a missing one, and only the unknown
+// one has a line to look at.
+
+#include <exception>
+#include <initializer_list>
+#include <optional>
+#include <set>
+#include <sstream>
+
+#include <toml++/toml.h>
+
+#include "common/numeric/quantizer.h"
+#include "common/protocol/messages.h"
+#include "common/protocol/plain_text.h"
+#include "common/protocol/plan.h"
+
+namespace fedspend {
+namespace {
+
+enum class Presence { optional, required };
+enum class Bounds { closed, without_least, without_most };  // which end the range leaves out
+
+constexpr std::int64_t kMaxDevices = 1'000'000;
+constexpr std::int64_t kMaxDelayMs = 7LL * 24 * 3600 * 1000;
+constexpr std::int64_t kMaxParameterCount = 1LL << 24;
+constexpr std::size_t kMaxCategories = 4096;
+constexpr std::size_t kMaxCategoryBytes = 128;
+constexpr std::size_t kMaxSizes = 64;
+constexpr std::int64_t kMaxSize = 1'000'000;
+
+std::string shown(double value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+std::string shown_key(std::string_view key) {
+  return is_plain_text(key) && key.size() <= kMaxTextBytes ? std::string(key) : std::string("(a key that is no short plain text)");
+}
+
+struct Faults {
+  std::optional<Error> unknown;
+  std::optional<Error> other;
+
+  static void note(std::optional<Error>& slot, const std::string& key, std::uint32_t line, const std::string& what, std::string hint) {
+    if (slot) return;
+    const std::string place = line == 0 ? std::string() : " (line " + std::to_string(line) + ")";
+    slot = Error{ErrorCode::malformed, "plan: " + key + place + ": " + what, std::move(hint)};
+  }
+  Status status() const {
+    if (unknown) return fail(*unknown);
+    if (other) return fail(*other);
+    return {};
+  }
+};
+
+// Every reader leaves `out` as it is where the key is absent, and notes a fault where a required key is absent or a value has
+// another type or lies outside its range.
+class Table {
+ public:
+  Table(const toml::table* table, std::string path, Faults& faults) : table_(table), path_(std::move(path)), faults_(&faults) {}
+
+  template <class Integer>
+  void integer(const char* key, Integer& out, std::int64_t least, std::int64_t most, Presence presence = Presence::optional) {
+    const toml::node* node = find(key, presence);
+    if (node == nullptr) return;
+    if (!node->is_integer()) return fault(key, "a whole number expected");
+    const std::int64_t value = **node->as_integer();
+    if (value < least || value > most)
+      return fault(key, std::to_string(value) + " is outside " + std::to_string(least) + " ... " + std::to_string(most));
+    out = static_cast<Integer>(value);
+  }
+
+  void number(const char* key, double& out, double least, double most, Bounds bounds = Bounds::closed) {
+    const toml::node* node = find(key, Presence::optional);
+    if (node == nullptr) return;
+    if (!node->is_number()) return fault(key, "a number expected");
+    const double value = *node->value<double>();
+    const bool above = bounds == Bounds::without_least ? value > least : value >= least;  // false for NaN
+    const bool below = bounds == Bounds::without_most ? value < most : value <= most;
+    if (!above || !below) {
+      const std::string low = bounds == Bounds::without_least ? "above " : "from ";
+      const std::string high = bounds == Bounds::without_most ? " to below " : " to ";
+      return fault(key, shown(value) + " is outside the range " + low + shown(least) + high + shown(most));
+    }
+    out = value;
+  }
+
+  void text(const char* key, std::string& out, Presence presence) {
+    const toml::node* node = find(key, presence);
+    if (node == nullptr) return;
+    if (!node->is_string()) return fault(key, "a string expected");
+    const std::string& value = **node->as_string();
+    if (value.empty() || value.size() > kMaxTextBytes || !is_plain_text(value))
+      return fault(key, "1 ... " + std::to_string(kMaxTextBytes) + " bytes of text without control characters expected");
+    out = value;
+  }
+
+  template <class Enum>
+  void choice(const char* key, Enum& out, std::initializer_list<Enum> values) {
+    const toml::node* node = find(key, Presence::optional);
+    if (node == nullptr) return;
+    std::string names;
+    for (const Enum value : values) {
+      if (node->is_string() && **node->as_string() == to_string(value)) {
+        out = value;
+        return;
+      }
+      names += (names.empty() ? "\"" : ", \"") + std::string(to_string(value)) + "\"";
+    }
+    fault(key, "one of " + names + " expected");
+  }
+
+  void task_id(const char* key, TaskId& out) {
+    const toml::node* node = find(key, Presence::required);
+    if (node == nullptr) return;
+    const auto id = node->is_string() ? TaskId::parse(**node->as_string()) : TaskId::parse("");
+    if (!id || id->is_zero()) return fault(key, "a string of 32 hexadecimal digits, not all zero, expected", "take 16 random bytes");
+    out = *id;
+  }
+
+  void categories(const char* key, std::vector<std::string>& out) {
+    const toml::node* node = find(key, Presence::required);
+    if (node == nullptr) return;
+    const toml::array* list = node->as_array();
+    if (list == nullptr || list->empty() || list->size() > kMaxCategories)
+      return fault(key, "a list of 1 ... " + std::to_string(kMaxCategories) + " strings expected");
+    std::set<std::string_view> seen;
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      const toml::value<std::string>* entry = (*list)[i].as_string();
+      const std::string name = std::string(key).append("[").append(std::to_string(i)).append("]");
+      const std::uint32_t line = (*list)[i].source().begin.line;
+      if (entry == nullptr || (*entry)->empty() || (*entry)->size() > kMaxCategoryBytes || !is_plain_text(**entry))
+        return fault_at(name, line, "a string of 1 ... " + std::to_string(kMaxCategoryBytes) + " bytes without control characters expected");
+      if (!seen.insert(**entry).second) return fault_at(name, line, "this category stands in the list already", "name every category once");
+      out.push_back(**entry);
+    }
+  }
+
+  // Every key of this table is a size of the model's own naming.
+  void sizes(std::map<std::string, std::int64_t>& out) {
+    if (table_ == nullptr) return;
+    if (table_->size() > kMaxSizes) return fault_at("", table_->source().begin.line, "more than " + std::to_string(kMaxSizes) + " sizes");
+    for (const auto& [toml_key, node] : *table_) {
+      const std::string_view name = toml_key.str();
+      const std::uint32_t line = node.source().begin.line;
+      known_.emplace(name);
+      if (name.empty() || name.size() > kMaxTextBytes || name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") != std::string_view::npos)
+        return fault_at(shown_key(name), line, "the name of a size has 1 ... 64 of a-z, 0-9 and _");
+      if (!node.is_integer() || **node.as_integer() < 1 || **node.as_integer() > kMaxSize)
+        return fault_at(std::string(name), line, "a whole number in 1 ... " + std::to_string(kMaxSize) + " expected");
+      out.emplace(name, **node.as_integer());
+    }
+  }
+
+  Table table(const char* key, Presence presence = Presence::optional) {
+    const toml::node* node = find(key, presence);
+    if (node != nullptr && !node->is_table()) fault(key, "a table expected");
+    return {node == nullptr ? nullptr : node->as_table(), path_of(key), *faults_};
+  }
+
+  void fault(const char* key, const std::string& what, std::string hint = {}) { fault_at(key, line_of(key), what, std::move(hint)); }
+
+  void refuse_unknown_keys() {
+    if (table_ == nullptr) return;
+    for (const auto& [key, node] : *table_)
+      if (!known_.contains(key.str()))
+        Faults::note(faults_->unknown, path_of(shown_key(key.str())), key.source().begin.line, "unknown key",
+                     "correct its spelling or its table, or remove it");
+  }
+
+ private:
+  const toml::node* find(const char* key, Presence presence) {
+    known_.emplace(key);
+    const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
+    if (node == nullptr && presence == Presence::required) fault_at(key, 0, "this key is required and missing");
+    return node;
+  }
+  std::uint32_t line_of(const char* key) const {
+    const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
+    return node == nullptr ? 0 : node->source().begin.line;
+  }
+  void fault_at(const std::string& key, std::uint32_t line, const std::string& what, std::string hint = {}) {
+    Faults::note(faults_->other, path_of(key), line, what, std::move(hint));
+  }
+  std::string path_of(const std::string& key) const { return path_.empty() || key.empty() ? path_ + key : path_ + "." + key; }
+
+  const toml::table* table_;  // null: every key is absent
+  std::string path_;
+  Faults* faults_;
+  std::set<std::string, std::less<>> known_;
+};
+
+void read_model(Table table, ModelSpec& model) {
+  table.text("name", model.name, Presence::required);
+  table.integer("parameter_count", model.parameter_count, 1, kMaxParameterCount, Presence::required);
+  table.integer("initial_seed", model.initial_seed, 0, std::numeric_limits<std::int64_t>::max());
+  table.categories("categories", model.categories);
+  table.table("sizes").sizes(model.sizes);
+  table.refuse_unknown_keys();
+}
+
+void read_training(Table table, TrainingSpec& training) {
+  table.integer("epochs", training.epochs, 1, 1000);
+  table.integer("batch_size", training.batch_size, 1, 65'536);
+  table.number("learning_rate", training.learning_rate, 0, 1000, Bounds::without_least);
+  table.number("momentum", training.momentum, 0, 1, Bounds::without_most);
+  table.number("gradient_clip_l2", training.gradient_clip_l2, 0, 1e6);
+  table.integer("max_rows", training.max_rows, 0, 1'000'000'000);
+  table.refuse_unknown_keys();
+}
+
+void read_federation(Table table, FederationSpec& federation) {
+  table.integer("rounds", federation.rounds, 1, 1'000'000);
+  table.integer("cohort", federation.cohort, 1, kMaxDevices);
+  table.integer("min_cohort", federation.min_cohort, 0, kMaxDevices);
+  table.number("over_selection", federation.over_selection, 1, 100);
+  table.integer("round_deadline_ms", federation.round_deadline_ms, 1, kMaxDelayMs);
+  table.integer("selection_window_ms", federation.selection_window_ms, 0, kMaxDelayMs);
+  table.integer("selection_pool", federation.selection_pool, 0, kMaxDevices);
+  table.integer("retry_after_ms", federation.retry_after_ms, 0, kMaxDelayMs);
+  table.refuse_unknown_keys();
+}
+
+void read_server(Table table, ServerSpec& server) {
+  table.text("optimizer", server.optimizer, Presence::optional);
+  if (server.optimizer != "fedavg") table.fault("optimizer", "\"fedavg\" expected, the one optimizer there is");
+  table.number("learning_rate", server.learning_rate, 0, 1000, Bounds::without_least);
+  table.refuse_unknown_keys();
+}
+
+void read_evaluation(Table table, EvaluationSpec& evaluation) {
+  table.number("holdout_fraction", evaluation.holdout_fraction, 0, 1, Bounds::without_most);
+  table.integer("min_rows", evaluation.min_rows, 1, kMaxDevices);
+  table.refuse_unknown_keys();
+}
+
+void check_cohort(Table table, const Plan& plan) {
+  const FederationSpec& federation = plan.federation;
+  if (federation.min_cohort > federation.cohort)
+    table.fault("min_cohort", std::to_string(federation.min_cohort) + " is above the cohort, " + std::to_string(federation.cohort),
+                "a round closes at `cohort` updates: lower min_cohort or raise cohort");
+  if (federation.cohort * federation.over_selection > static_cast<double>(kMaxDevices))
+    return table.fault("over_selection", "cohort times over_selection is above " + std::to_string(kMaxDevices), "lower one of the two");
+  if (federation.selection_pool != 0 && federation.selection_pool < plan.devices_asked())
+    table.fault("selection_pool",
+                std::to_string(federation.selection_pool) + " is below the devices asked, " + std::to_string(plan.devices_asked()),
+                "raise it to cohort * over_selection at least, or leave it out");
+}
+
+void check_aggregation(Table table, const Plan& plan) {
+  const auto quantizer = Quantizer::create(
+      {.clip_norm_l2 = plan.aggregation.clip_norm_l2, .bits = plan.aggregation.bits, .max_clients = plan.devices_asked()});
+  if (!quantizer) table.fault("bits", quantizer.error().message, "more bits, or fewer devices asked");
+}
+
+void read_plan(Table root, Plan& plan, Faults& faults) {
+  root.integer("schema", plan.schema, 1, 1, Presence::required);
+  root.text("name", plan.name, Presence::required);
+  root.text("population", plan.population, Presence::required);
+  root.text("purpose", plan.purpose, Presence::required);
+  root.task_id("task", plan.task);
+  read_model(root.table("model", Presence::required), plan.model);
+  read_training(root.table("training"), plan.training);
+  Table federation = root.table("federation");
+  read_federation(federation, plan.federation);
+  read_server(root.table("server"), plan.server);
+
+  Table aggregation = root.table("aggregation");
+  aggregation.choice("mode", plan.aggregation.mode, {Aggregation::open, Aggregation::secure});
+  aggregation.number("clip_norm_l2", plan.aggregation.clip_norm_l2, 0, 1e6, Bounds::without_least);
+  aggregation.integer("bits", plan.aggregation.bits, 2, 32);
+  aggregation.refuse_unknown_keys();
+
+  Table privacy = root.table("privacy");
+  privacy.choice("mode", plan.privacy.mode, {PrivacyMode::none, PrivacyMode::central, PrivacyMode::distributed});
+  privacy.refuse_unknown_keys();
+
+  Table eligibility = root.table("eligibility");
+  eligibility.integer("min_examples", plan.eligibility.min_examples, 0, 1'000'000);
+  eligibility.refuse_unknown_keys();
+  read_evaluation(root.table("evaluation"), plan.evaluation);
+  root.refuse_unknown_keys();
+
+  // Consistency is looked at only where every value by itself is right.
+  if (!faults.status()) return;
+  check_cohort(federation, plan);
+  if (faults.status()) check_aggregation(aggregation, plan);
+}
+
+// A plan of another schema has keys that this program does not know: say that first, and not that they are unknown.
+Status check_schema(const toml::table& document) {
+  const auto schema = document["schema"].value_exact<std::int64_t>();
+  if (!schema || *schema == 1) return {};
+  return fail(ErrorCode::malformed, "plan: schema (line " + std::to_string(document["schema"].node()->source().begin.line) + "): " +
+                                        std::to_string(*schema) + " is not known to this program, which reads schema 1",
+              "update this program, or write the plan in schema 1");
+}
+
+Result<Plan> parse_document(std::string_view toml_text) {
+  const toml::table document = toml::parse(toml_text);
+  FEDSPEND_TRY(check_schema(document));
+  Plan plan;
+  Faults faults;
+  read_plan(Table(&document, "", faults), plan, faults);
+  FEDSPEND_TRY(faults.status());
+  return plan;
+}
+
+}  // namespace
+
+Result<Plan> parse_plan(std::string_view toml_text) {
+  if (toml_text.size() > kMaxPlanBytes)
+    return fail(ErrorCode::limit, "plan: " + std::to_string(toml_text.size()) + " bytes, at most " + std::to_string(kMaxPlanBytes));
+  try {
+    return parse_document(toml_text);
+  } catch (const toml::parse_error& error) {
+    const std::string_view description = error.description();
+    return fail(ErrorCode::malformed,
+                "plan: line " + std::to_string(error.source().begin.line) + ", column " + std::to_string(error.source().begin.column) + ": " +
+                    (is_plain_text(description) ? std::string(description) : std::string("not TOML")),
+                "a plan is a TOML file (toml.io)");
+  } catch (const std::exception& error) {
+    return fail(ErrorCode::internal, std::string("plan: ") + error.what());
+  }
+}
+
+}  // namespace fedspend

@@ -1,0 +1,263 @@
+#include <doctest/doctest.h>
+
+#include "common/protocol/plan.h"
+#include "tests/common/protocol/plan_samples.h"
+
+namespace fedspend::testing {
+namespace {
+
+// `text` with the one place that reads `from` changed.
+std::string changed(std::string_view text, std::string_view from, std::string_view to) {
+  std::string out(text);
+  const std::size_t place = out.find(from);
+  REQUIRE(place != std::string::npos);
+  return out.replace(place, from.size(), to);
+}
+
+// An x-string of that length, between `left` and `right`. (g++ 12 sees an overlap in "[" + std::string + "]" that is not there.)
+std::string xs(std::string_view left, std::size_t length, std::string_view right) {
+  return std::string(left).append(length, 'x').append(right);
+}
+
+std::string message_of(std::string_view text) {
+  const auto plan = parse_plan(text);
+  REQUIRE(!plan);
+  CHECK(plan.error().code == ErrorCode::malformed);
+  CHECK_MESSAGE(plan.error().message.find('\n') == std::string::npos, "one line");
+  return plan.error().message;
+}
+
+TEST_CASE("a plan that leaves everything out that may be left out gets secure aggregation and distributed privacy") {
+  const auto plan = parse_plan(kShortPlan);
+  REQUIRE(plan);
+  CHECK(plan->aggregation.mode == Aggregation::secure);
+  CHECK(plan->privacy.mode == PrivacyMode::distributed);
+  CHECK(!plan->is_demonstration());
+  Plan expected;
+  expected.name = "short";
+  expected.population = "cards";
+  expected.purpose = "next_category";
+  for (std::uint8_t i = 0; i < 16; ++i) expected.task.bytes[i] = i;
+  expected.model.name = "next_category";
+  expected.model.parameter_count = 6656;
+  expected.model.categories = {"groceries", "fuel"};
+  CHECK(*plan == expected);
+}
+
+TEST_CASE("empty tables change nothing") {
+  const std::string text = std::string(kShortPlan) + "[model.sizes]\n[training]\n[federation]\n[server]\n[aggregation]\n[privacy]\n[eligibility]\n[evaluation]\n";
+  REQUIRE(parse_plan(text));
+  CHECK(*parse_plan(text) == *parse_plan(kShortPlan));
+}
+
+TEST_CASE("every key is read into its place") {
+  const auto plan = parse_plan(kFullPlan);
+  REQUIRE(plan);
+  CHECK(plan->population == "kort-københavn");
+  CHECK(plan->task.hex() == "000102030405060708090a0b0c0d0e0f");
+  CHECK(plan->model.initial_seed == 9);
+  CHECK(plan->model.sizes == std::map<std::string, std::int64_t>{{"embedding", 16}, {"hidden", 32}});
+  CHECK(plan->model.categories == std::vector<std::string>{"groceries", "fuel", "say \"more\" \\ less"});
+  CHECK(plan->training == TrainingSpec{2, 8, 0.05, 0.9, 5.0, 400});
+  CHECK(plan->federation == FederationSpec{20, 10, 8, 1.3, 30'000, 2'000, 40, 500});
+  CHECK(plan->server == ServerSpec{"fedavg", 0.5});
+  CHECK(plan->aggregation == AggregationSpec{Aggregation::open, 2.5, 20});
+  CHECK(plan->privacy == PrivacySpec{PrivacyMode::none});
+  CHECK(plan->eligibility == EligibilitySpec{12});
+  CHECK(plan->evaluation == EvaluationSpec{0.25, 7});
+}
+
+TEST_CASE("an unknown key is refused in every table, with its name and its line") {
+  CHECK(message_of("cohort = 9\n" + std::string(kShortPlan)) == "plan: cohort (line 1): unknown key");
+  CHECK(message_of(std::string(kShortPlan) + "layers = 2\n") == "plan: model.layers (line 10): unknown key");
+  for (const std::string table : {"training", "federation", "server", "aggregation", "privacy", "eligibility", "evaluation"})
+    CHECK(message_of(std::string(kShortPlan) + "[" + table + "]\nfoo = 1\n") == "plan: " + table + ".foo (line 11): unknown key");
+  CHECK(message_of(std::string(kShortPlan) + "[extras]\n") == "plan: extras (line 10): unknown key");
+}
+
+TEST_CASE("a misspelt required key is reported as the unknown key that it is") {
+  CHECK(message_of(changed(kShortPlan, "parameter_count", "parameters")) == "plan: model.parameters (line 8): unknown key");
+}
+
+TEST_CASE("a key that cannot stand in a message does not stand in it") {
+  CHECK(message_of(std::string(kShortPlan) + "\"a\\nb\" = 2\n") == "plan: model.(a key that is no short plain text) (line 10): unknown key");
+}
+
+TEST_CASE("every required key that is missing is named") {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"schema = 1\n", "schema"},
+      {"name = \"short\"\n", "name"},
+      {"population = \"cards\"\n", "population"},
+      {"purpose = \"next_category\"\n", "purpose"},
+      {"task = \"000102030405060708090a0b0c0d0e0f\"\n", "task"},
+      {"name = \"next_category\"\n", "model.name"},
+      {"parameter_count = 6656\n", "model.parameter_count"},
+      {"categories = [\"groceries\", \"fuel\"]\n", "model.categories"},
+      {kShortPlan.substr(kShortPlan.find("[model]")), "model"}};
+  for (const auto& [line, key] : cases)
+    CHECK(message_of(changed(kShortPlan, line, "")) == "plan: " + std::string(key) + ": this key is required and missing");
+}
+
+TEST_CASE("another schema is refused before its keys are looked at") {
+  CHECK(message_of("novelty = true\n" + changed(kShortPlan, "schema = 1", "schema = 2")) ==
+        "plan: schema (line 2): 2 is not known to this program, which reads schema 1");
+}
+
+TEST_CASE("a value of another type is refused, with key and line") {
+  const std::pair<std::string_view, std::string> cases[] = {
+      {"name = 3", "plan: server.name (line 11): unknown key"},
+      {"optimizer = 3", "plan: server.optimizer (line 11): a string expected"},
+      {"learning_rate = \"1\"", "plan: server.learning_rate (line 11): a number expected"},
+      {"learning_rate = true", "plan: server.learning_rate (line 11): a number expected"}};
+  for (const auto& [line, message] : cases) CHECK(message_of(std::string(kShortPlan) + "[server]\n" + std::string(line) + "\n") == message);
+  CHECK(message_of(std::string(kShortPlan) + "[training]\nepochs = 1.0\n") == "plan: training.epochs (line 11): a whole number expected");
+  CHECK(message_of(changed(kShortPlan, "task = \"0001", "task = \"01")) ==
+        "plan: task (line 5): a string of 32 hexadecimal digits, not all zero, expected");
+  CHECK(message_of(changed(kShortPlan, "000102030405060708090a0b0c0d0e0f", std::string(32, '0'))) ==
+        "plan: task (line 5): a string of 32 hexadecimal digits, not all zero, expected");
+  CHECK(message_of(changed(kShortPlan, "schema = 1", "schema = \"1\"")) == "plan: schema (line 1): a whole number expected");
+  CHECK(message_of("training = 3\n" + std::string(kShortPlan)) == "plan: training (line 1): a table expected");
+  CHECK(message_of(std::string(kShortPlan) + "sizes = 3\n") == "plan: model.sizes (line 10): a table expected");
+}
+
+struct RangeCase {
+  std::string_view table, key, least, most, below, above;
+};
+
+TEST_CASE("a number outside its range is refused with the range, and the ends of the range go through") {
+  const RangeCase cases[] = {{"training", "epochs", "1", "1000", "0", "1001"},
+                             {"training", "batch_size", "1", "65536", "0", "65537"},
+                             {"training", "max_rows", "0", "1000000000", "-1", "1000000001"},
+                             {"federation", "rounds", "1", "1000000", "0", "1000001"},
+                             {"federation", "cohort", "1", "1000000", "0", "1000001"},
+                             {"federation", "min_cohort", "0", "100", "-1", "1000001"},
+                             {"federation", "round_deadline_ms", "1", "604800000", "0", "604800001"},
+                             {"federation", "selection_window_ms", "0", "604800000", "-1", "604800001"},
+                             {"federation", "selection_pool", "0", "1000000", "-1", "1000001"},
+                             {"federation", "retry_after_ms", "0", "604800000", "-1", "9223372036854775807"},
+                             {"aggregation", "bits", "8", "32", "1", "33"},
+                             {"eligibility", "min_examples", "0", "1000000", "-1", "1000001"},
+                             {"evaluation", "min_rows", "1", "1000000", "0", "1000001"}};
+  for (const RangeCase& c : cases) {
+    CAPTURE(c.key);
+    const auto with = [&](std::string_view value) { return std::string(kShortPlan) + "[" + std::string(c.table) + "]\n" + std::string(c.key) + " = " + std::string(value) + "\n"; };
+    CHECK(parse_plan(with(c.least)));
+    CHECK(parse_plan(with(c.most)));
+    for (const std::string_view value : {c.below, c.above}) {
+      const std::string message = message_of(with(value));
+      CHECK(message.starts_with("plan: " + std::string(c.table) + "." + std::string(c.key) + " (line 11): " + std::string(value) + " is outside "));
+      CHECK(message.find(" ... ") != std::string::npos);
+    }
+  }
+  CHECK(message_of(changed(kShortPlan, "6656", "0")) == "plan: model.parameter_count (line 8): 0 is outside 1 ... 16777216");
+  CHECK(message_of(changed(kShortPlan, "6656", "16777217")) == "plan: model.parameter_count (line 8): 16777217 is outside 1 ... 16777216");
+  CHECK(parse_plan(changed(kShortPlan, "6656", "16777216")));
+}
+
+TEST_CASE("a real number outside its range, infinite or no number at all is refused") {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"training.learning_rate", "0"},         {"training.learning_rate", "-0.1"},      {"training.learning_rate", "1000.1"},
+      {"training.learning_rate", "nan"},       {"training.learning_rate", "inf"},       {"training.momentum", "1"},
+      {"training.momentum", "-0.1"},           {"training.momentum", "nan"},            {"training.gradient_clip_l2", "-1"},
+      {"training.gradient_clip_l2", "-nan"},   {"federation.over_selection", "0.99"},   {"federation.over_selection", "100.5"},
+      {"federation.over_selection", "nan"},    {"server.learning_rate", "0.0"},         {"server.learning_rate", "-inf"},
+      {"aggregation.clip_norm_l2", "0"},       {"aggregation.clip_norm_l2", "nan"},     {"aggregation.clip_norm_l2", "inf"},
+      {"evaluation.holdout_fraction", "1"},    {"evaluation.holdout_fraction", "-0.1"}, {"evaluation.holdout_fraction", "nan"}};
+  for (const auto& [path, value] : cases) {
+    CAPTURE(path);
+    CAPTURE(value);
+    const std::string table(path.substr(0, path.find('.')));
+    const std::string key(path.substr(path.find('.') + 1));
+    const std::string message = message_of(std::string(kShortPlan) + "[" + table + "]\n" + key + " = " + std::string(value) + "\n");
+    CHECK(message.starts_with("plan: " + std::string(path) + " (line 11): "));
+    CHECK(message.find(" is outside the range ") != std::string::npos);
+  }
+  CHECK(message_of(std::string(kShortPlan) + "[training]\nmomentum = 1.5\n") ==
+        "plan: training.momentum (line 11): 1.5 is outside the range from 0 to below 1");
+}
+
+TEST_CASE("a text that is empty, too long or not plain is refused") {
+  const std::string wrong = "plan: name (line 2): 1 ... 64 bytes of text without control characters expected";
+  CHECK(message_of(changed(kShortPlan, "\"short\"", "\"\"")) == wrong);
+  CHECK(message_of(changed(kShortPlan, "\"short\"", xs("\"", 65, "\""))) == wrong);
+  CHECK(message_of(changed(kShortPlan, "\"short\"", "\"a\\nb\"")) == wrong);
+  CHECK(parse_plan(changed(kShortPlan, "\"short\"", xs("\"", 64, "\""))));
+}
+
+TEST_CASE("only the optimizer and the modes that exist go through") {
+  CHECK(message_of(std::string(kShortPlan) + "[server]\noptimizer = \"fedadam\"\n") ==
+        "plan: server.optimizer (line 11): \"fedavg\" expected, the one optimizer there is");
+  CHECK(message_of(std::string(kShortPlan) + "[aggregation]\nmode = \"Open\"\n") ==
+        "plan: aggregation.mode (line 11): one of \"open\", \"secure\" expected");
+  CHECK(message_of(std::string(kShortPlan) + "[privacy]\nmode = 1\n") ==
+        "plan: privacy.mode (line 11): one of \"none\", \"central\", \"distributed\" expected");
+}
+
+TEST_CASE("categories are unique, not empty, and within their limits") {
+  const auto with = [](const std::string& list) { return changed(kShortPlan, "[\"groceries\", \"fuel\"]", list); };
+  CHECK(message_of(with("[\"a\", \"b\", \"a\"]")) == "plan: model.categories[2] (line 9): this category stands in the list already");
+  CHECK(message_of(with("[\"a\",\n \"\"]")) == "plan: model.categories[1] (line 10): a string of 1 ... 128 bytes without control characters expected");
+  CHECK(message_of(with("[\"a\", 3]")) == "plan: model.categories[1] (line 9): a string of 1 ... 128 bytes without control characters expected");
+  CHECK(message_of(with(xs("[\"", 129, "\"]"))).starts_with("plan: model.categories[0] (line 9)"));
+  CHECK(parse_plan(with(xs("[\"", 128, "\"]"))));
+  CHECK(message_of(with("[]")) == "plan: model.categories (line 9): a list of 1 ... 4096 strings expected");
+  CHECK(message_of(with("\"a\"")) == "plan: model.categories (line 9): a list of 1 ... 4096 strings expected");
+  const auto many = [](int count) {
+    std::string list = "[";
+    for (int i = 0; i < count; ++i) list.append("\"c").append(std::to_string(i)).append("\",");
+    return list + "]";
+  };
+  CHECK(parse_plan(with(many(4096))));
+  CHECK(message_of(with(many(4097))) == "plan: model.categories (line 9): a list of 1 ... 4096 strings expected");
+}
+
+TEST_CASE("sizes have plain names and values in 1 ... 1,000,000") {
+  const auto with = [](const std::string& line) { return std::string(kShortPlan) + "[model.sizes]\n" + line + "\n"; };
+  CHECK(parse_plan(with("hidden_2 = 1000000")));
+  CHECK(message_of(with("hidden = 0")) == "plan: model.sizes.hidden (line 11): a whole number in 1 ... 1000000 expected");
+  CHECK(message_of(with("hidden = 1000001")) == "plan: model.sizes.hidden (line 11): a whole number in 1 ... 1000000 expected");
+  CHECK(message_of(with("hidden = 1.5")) == "plan: model.sizes.hidden (line 11): a whole number in 1 ... 1000000 expected");
+  CHECK(message_of(with("Hidden = 1")) == "plan: model.sizes.Hidden (line 11): the name of a size has 1 ... 64 of a-z, 0-9 and _");
+  std::string many;
+  for (int i = 0; i < 65; ++i) many.append("s").append(std::to_string(i)).append(" = 1\n");
+  CHECK(message_of(with(many)) == "plan: model.sizes (line 10): more than 64 sizes");
+}
+
+TEST_CASE("a cohort, a minimum and a pool that contradict each other are refused") {
+  const auto with = [](const std::string& lines) { return std::string(kShortPlan) + "[federation]\n" + lines + "\n"; };
+  CHECK(message_of(with("cohort = 10\nmin_cohort = 11")) == "plan: federation.min_cohort (line 12): 11 is above the cohort, 10");
+  CHECK(parse_plan(with("cohort = 10\nmin_cohort = 10")));
+  CHECK(message_of(with("cohort = 10\nover_selection = 1.5\nselection_pool = 14")) ==
+        "plan: federation.selection_pool (line 13): 14 is below the devices asked, 15");
+  CHECK(parse_plan(with("cohort = 10\nover_selection = 1.5\nselection_pool = 15")));
+  CHECK(message_of(with("cohort = 500001\nover_selection = 2")) ==
+        "plan: federation.over_selection (line 12): cohort times over_selection is above 1000000");
+  CHECK(parse_plan(with("cohort = 500000\nover_selection = 2")));
+}
+
+TEST_CASE("a width in which the sum of the devices asked would wrap is refused") {
+  const auto with = [](const std::string& bits) { return std::string(kShortPlan) + "[federation]\ncohort = 100\nover_selection = 1.3\n[aggregation]\nbits = " + bits + "\n"; };
+  CHECK(parse_plan(with("9")));  // (2^8 - 1) / 130 = 1
+  CHECK(message_of(with("8")).starts_with("plan: aggregation.bits (line 14): "));
+}
+
+TEST_CASE("a plan that is not TOML is refused with the line where it breaks") {
+  CHECK(message_of("schema = 1\nname = \n").starts_with("plan: line 2, column "));
+  CHECK(message_of(std::string(kShortPlan) + "name = \"again\"\n").starts_with("plan: line 10, column "));
+  CHECK(message_of("\xff\xfe").starts_with("plan: line 1, column "));
+  CHECK(message_of(std::string_view("schema = 1\n\0", 12)).starts_with("plan: line 2, column "));
+  CHECK(message_of("") == "plan: schema: this key is required and missing");
+  CHECK(message_of(std::string(100'000, '[')).starts_with("plan: line 1, column "));
+  CHECK(message_of("a = " + std::string(100'000, '[')).starts_with("plan: line 1, column "));
+}
+
+TEST_CASE("a plan above 2^20 bytes is refused, and one of 2^20 goes through") {
+  std::string text(kShortPlan);
+  text += "#" + std::string(kMaxPlanBytes - text.size() - 1, 'x');
+  CHECK(parse_plan(text));
+  text += "x";
+  CHECK(parse_plan(text).error().code == ErrorCode::limit);
+}
+
+}  // namespace
+}  // namespace fedspend::testing

@@ -1,0 +1,94 @@
+#include <doctest/doctest.h>
+#include <rapidcheck.h>
+
+#include <cmath>
+#include <set>
+
+#include "common/protocol/plan.h"
+#include "tests/common/protocol/plan_samples.h"
+
+namespace fedspend::testing {
+namespace {
+
+TEST_CASE("what is written is read back as the same plan, and every key is written") {
+  for (const std::string_view text : {kShortPlan, kFullPlan}) {
+    const auto plan = parse_plan(text);
+    REQUIRE(plan);
+    const std::string written = write_plan(*plan);
+    const auto again = parse_plan(written);
+    REQUIRE_MESSAGE(again.has_value(), (again ? "" : again.error().message));
+    CHECK(*again == *plan);
+    CHECK(write_plan(*again) == written);
+  }
+  // One line with " = " for every key of plan.h: 5 + 4 + 6 + 8 + 2 + 3 + 1 + 1 + 2 and no sizes.
+  const std::string written = write_plan(parse_plan(kShortPlan).value());
+  std::size_t keys = 0;
+  for (std::size_t at = written.find(" = "); at != std::string::npos; at = written.find(" = ", at + 1)) ++keys;
+  CHECK(keys == 32);
+}
+
+TEST_CASE("a plan is written as a person would write it") {
+  const std::string written = write_plan(parse_plan(kFullPlan).value());
+  CHECK(written.find("\n[federation]\nrounds = 20\ncohort = 10\nmin_cohort = 8\nover_selection = 1.3\n") != std::string::npos);
+  CHECK(written.find("gradient_clip_l2 = 5.0\n") != std::string::npos);
+  CHECK(written.find("  \"say \\\"more\\\" \\\\ less\",\n") != std::string::npos);
+}
+
+// A finite double of any bits, brought into (0, limit).
+double any_number(double limit) {
+  const auto mantissa = static_cast<double>(*rc::gen::inRange<std::int64_t>(1, std::int64_t{1} << 53));
+  const int exponent = *rc::gen::inRange(-1000, -53);
+  return limit * std::ldexp(mantissa, exponent);
+}
+std::uint32_t any_in(std::uint32_t least, std::uint32_t most) { return *rc::gen::inRange<std::uint32_t>(least, most + 1); }
+
+std::string any_text(std::size_t max_bytes) {
+  static constexpr std::string_view pieces[] = {"a", "Z", "0", " ", "\"", "\\", "'", "#", "=", "[", "]", "ø", "€", "\U0001f4b3", "\\n", "}"};
+  std::string text = "x";
+  for (int i = *rc::gen::inRange(0, 12); i > 0; --i) text += pieces[*rc::gen::inRange<std::size_t>(0, std::size(pieces))];
+  CHECK(text.size() <= max_bytes);
+  return text;
+}
+
+Plan any_plan() {
+  Plan plan;
+  plan.name = any_text(64);
+  plan.population = any_text(64);
+  plan.purpose = any_text(64);
+  for (auto& byte : plan.task.bytes) byte = *rc::gen::arbitrary<std::uint8_t>();
+  plan.task.bytes[0] |= 1;
+  plan.model.name = any_text(64);
+  plan.model.parameter_count = any_in(1, 1u << 24);
+  plan.model.initial_seed = *rc::gen::arbitrary<std::uint64_t>() >> 1;
+  std::set<std::string> categories;
+  for (int i = *rc::gen::inRange(1, 6); i > 0; --i) categories.insert(any_text(128));
+  plan.model.categories.assign(categories.begin(), categories.end());
+  for (int i = *rc::gen::inRange(0, 4); i > 0; --i) plan.model.sizes["size_" + std::to_string(i)] = any_in(1, 1'000'000);
+  plan.training = {any_in(1, 1000), any_in(1, 65'536), any_number(1000), any_number(1), any_number(1e6), any_in(0, 1'000'000'000)};
+  plan.federation.rounds = any_in(1, 1'000'000);
+  plan.federation.cohort = any_in(1, 5000);
+  plan.federation.min_cohort = any_in(0, plan.federation.cohort);
+  plan.federation.over_selection = 1 + any_number(99);
+  plan.federation.round_deadline_ms = any_in(1, 604'800'000);
+  plan.federation.selection_window_ms = any_in(0, 604'800'000);
+  plan.federation.selection_pool = *rc::gen::element(0u, plan.devices_asked(), 1'000'000u);
+  plan.federation.retry_after_ms = any_in(0, 604'800'000);
+  plan.server.learning_rate = any_number(1000);
+  plan.aggregation = {*rc::gen::element(Aggregation::open, Aggregation::secure), 0.01 + any_number(100), any_in(24, 32)};
+  plan.privacy.mode = *rc::gen::element(PrivacyMode::none, PrivacyMode::central, PrivacyMode::distributed);
+  plan.eligibility.min_examples = any_in(0, 1'000'000);
+  plan.evaluation = {any_number(1), any_in(1, 1'000'000)};
+  return plan;
+}
+
+TEST_CASE("any plan comes back from its text with every double exact to the bit") {
+  CHECK(rc::check([] {
+    const Plan plan = any_plan();
+    const auto again = parse_plan(write_plan(plan));
+    if (!again) RC_FAIL(again.error().message);
+    RC_ASSERT(*again == plan);
+  }));
+}
+
+}  // namespace
+}  // namespace fedspend::testing

@@ -1,0 +1,4 @@
+// The body of assignment.
+#include "tests/fuzz/fuzz_target.h"
+
+FEDSPEND_FUZZ_BODY(assignment)

@@ -1,0 +1,4 @@
+// The body of check_in.
+#include "tests/fuzz/fuzz_target.h"
+
+FEDSPEND_FUZZ_BODY(check_in)

@@ -1,0 +1,4 @@
+// The body of come_back.
+#include "tests/fuzz/fuzz_target.h"
+
+FEDSPEND_FUZZ_BODY(come_back)
