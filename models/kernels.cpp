@@ -1,6 +1,7 @@
 #include "models/kernels.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <new>
 #include <string>
@@ -231,33 +232,37 @@ void Buffer::resize_zero(std::size_t count) {
 
 namespace {
 
-std::int64_t targets_of_build() {
-  std::int64_t targets = hwy::SupportedTargets();
-  return targets & HWY_TARGETS;
+// Those of this build that may be used now. Targets are ordered: a lower bit is a better instruction set.
+std::int64_t usable_targets() { return hwy::SupportedTargets() & HWY_TARGETS; }
+
+void use_targets(std::int64_t targets) {  // 0: all that the processor has
+  hwy::SetSupportedTargetsForTest(targets);
+  hwy::GetChosenTarget().DeInit();  // the next call of a kernel chooses anew
 }
 
 }  // namespace
 
 const char* active_isa() {
-  // Targets are ordered: a lower bit is a better instruction set.
-  const std::int64_t targets = targets_of_build();
+  const std::int64_t targets = usable_targets();
   return hwy::TargetName(targets & -targets);
 }
 
 Status pin_isa(std::string_view name) {
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().DeInit();
+  const std::int64_t before = usable_targets();
+  use_targets(0);
   if (name == "best") return {};
-  std::string known;
-  for (std::int64_t left = targets_of_build(); left != 0; left &= left - 1) {
+  std::string known = "best";
+  for (std::int64_t left = usable_targets(); left != 0; left &= left - 1) {
     const std::int64_t target = left & -left;
     if (name == hwy::TargetName(target)) {
-      hwy::SetSupportedTargetsForTest(target);
+      use_targets(target);
       return {};
     }
-    known += (known.empty() ? "" : ", ") + std::string(hwy::TargetName(target));
+    known.append(", ").append(hwy::TargetName(target));
   }
-  return fail(ErrorCode::invalid_argument, "no instruction set \"" + std::string(name) + "\" here", "use best, " + known);
+  use_targets(before);
+  return fail(ErrorCode::invalid_argument, std::string("there is no instruction set \"").append(name).append("\" here"),
+              "use one of " + known);
 }
 
 }  // namespace fedspend::models

@@ -1,6 +1,7 @@
 #include "models/next_category.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "common/check.h"
@@ -18,7 +19,7 @@ constexpr std::size_t kEvaluationChunk = 256;  // steps run at once with the sta
 class NextCategory final : public Trainer {
  public:
   explicit NextCategory(const NextCategorySizes& sizes)
-      : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets), network_(layout_) {
+      : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets, sizes.past_rows), network_(layout_) {
     weights_.resize_zero(layout_.arena_size());
     gradient_.resize_zero(layout_.arena_size());
     velocity_.resize_zero(layout_.arena_size());
@@ -37,7 +38,7 @@ class NextCategory final : public Trainer {
 
  private:
   Status check_size(std::size_t size) const;
-  std::vector<Window> training_windows() const;
+  std::vector<Window> training_windows(std::size_t first) const;
   double step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples);
   template <class Visit>
   void run_through(std::size_t first_scored, std::size_t end, Visit visit);
@@ -78,16 +79,17 @@ void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) cons
     for (const std::size_t n : entry.shape) count *= n;
     for (std::size_t i = 0; i < count && half_width > 0; ++i) weights[entry.offset + i] = uniform(random, half_width);
     if (entry.name == "trust.bias") {
-      for (std::size_t i = 0; i < count; ++i) weights[entry.offset + i] = 0.2f;
+      constexpr std::array<float, kPastKinds> kTrust = {2.0f, 2.0f, 2.0f, 2.5f, 1.2f, 1.0f};
+      for (std::size_t i = 0; i < count; ++i) weights[entry.offset + i] = kTrust[i];
     }
   }
 }
 
 // Step i predicts row i, so that n rows make n predictions.
-std::vector<Window> NextCategory::training_windows() const {
+std::vector<Window> NextCategory::training_windows(std::size_t first) const {
   const std::size_t rows = steps_.steps.size() - 1, length = layout_.sizes().sequence_length, warm_up = layout_.sizes().warm_up;
   std::vector<Window> windows;
-  for (std::size_t begin = 0; begin < rows; begin += length) {
+  for (std::size_t begin = first; begin < rows; begin += length) {
     windows.push_back({.begin = static_cast<std::uint32_t>(begin - std::min(begin, warm_up)),
                        .end = static_cast<std::uint32_t>(std::min(begin + length, rows)),
                        .scored_from = static_cast<std::uint32_t>(begin)});
@@ -126,9 +128,9 @@ Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::
   FEDSPEND_TRY(check_size(update.size()));
   const TrainingSpec& spec = options.spec;
   if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
-  if (spec.max_rows > 0 && history.size() > spec.max_rows) history = history.last(spec.max_rows);
-  scan_.scan(history, 0, steps_);
-  std::vector<Window> windows = training_windows();
+  const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
+  scan_.scan(history, first, steps_);
+  std::vector<Window> windows = training_windows(first);
   layout_.to_arena(weights, weights_.data());
   velocity_.resize_zero(layout_.arena_size());
   SeededRandom random(options.seed);
@@ -216,7 +218,7 @@ ModelSpec default_next_category(std::span<const std::string> categories) {
   model.name = "next_category";
   model.initial_seed = 1;
   model.sizes = {{"embedding", 16}, {"merchant_embedding", 8}, {"merchant_buckets", 1024},
-                 {"hidden", 32},    {"sequence_length", 32},   {"warm_up", 0}};
+                 {"hidden", 32},    {"past_rows", 128}, {"sequence_length", 32},   {"warm_up", 0}};
   model.categories.assign(categories.begin(), categories.end());
   if (const auto sizes = NextCategorySizes::from(model)) model.parameter_count = NextCategoryLayout(*sizes).parameter_count();
   return model;
