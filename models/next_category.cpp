@@ -10,6 +10,7 @@
 #include "models/next_category_features.h"
 #include "models/next_category_layout.h"
 #include "models/next_category_network.h"
+#include "models/next_category_windows.h"
 
 namespace fedspend::models {
 namespace {
@@ -38,7 +39,6 @@ class NextCategory final : public Trainer {
 
  private:
   Status check_size(std::size_t size) const;
-  std::vector<Window> training_windows(std::size_t first) const;
   double step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples);
   template <class Visit>
   void run_through(std::size_t first_scored, std::size_t end, Visit visit);
@@ -85,18 +85,6 @@ void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) cons
   }
 }
 
-// Step i predicts row i, so that n rows make n predictions.
-std::vector<Window> NextCategory::training_windows(std::size_t first) const {
-  const std::size_t rows = steps_.steps.size() - 1, length = layout_.sizes().sequence_length, warm_up = layout_.sizes().warm_up;
-  std::vector<Window> windows;
-  for (std::size_t begin = first; begin < rows; begin += length) {
-    windows.push_back({.begin = static_cast<std::uint32_t>(begin - std::min(begin, warm_up)),
-                       .end = static_cast<std::uint32_t>(std::min(begin + length, rows)),
-                       .scored_from = static_cast<std::uint32_t>(begin)});
-  }
-  return windows;
-}
-
 double NextCategory::step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples) {
   network_.forward(weights_.data(), steps_, batch, nullptr);
   std::size_t count = 0;
@@ -130,13 +118,13 @@ Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::
   if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
   const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
   scan_.scan(history, first, steps_);
-  std::vector<Window> windows = training_windows(first);
+  std::vector<Window> windows = training_windows(layout_.sizes(), first, history.size());
   layout_.to_arena(weights, weights_.data());
   velocity_.resize_zero(layout_.arena_size());
   SeededRandom random(options.seed);
   TrainingResult result;
   for (std::uint32_t epoch = 0; epoch < spec.epochs; ++epoch) {
-    for (std::size_t i = windows.size(); i > 1; --i) std::swap(windows[i - 1], windows[random.below(i)]);
+    shuffle(windows, random);
     double loss = 0;
     std::size_t examples = 0;
     for (std::size_t begin = 0; begin < windows.size(); begin += spec.batch_size) {
