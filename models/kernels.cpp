@@ -186,6 +186,27 @@ void tanh(float* values, std::size_t count) {
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) hn::StoreU(tanh_of(d, hn::LoadU(d, values + i)), d, values + i);
 }
 
+
+// x = 2^k m with m in [sqrt(1/2), sqrt(2)); log(m) = 2 artanh(s), s = (m - 1) / (m + 1), by its series to s^9 (s^11 / 11 is below
+// 4e-10 there).
+void logarithm(float* values, std::size_t count) {
+  const Floats d;
+  const hn::RebindToSigned<Floats> di;
+  const auto root = hn::Set(di, 0x3f3504f3);  // sqrt(1/2)
+  for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
+    const auto bits = hn::BitCast(di, hn::LoadU(d, values + i));
+    const auto k = hn::ShiftRight<23>(hn::Sub(bits, root));
+    const Vector m = hn::BitCast(d, hn::Sub(bits, hn::ShiftLeft<23>(k)));
+    const Vector s = hn::Div(hn::Sub(m, hn::Set(d, 1.0f)), hn::Add(m, hn::Set(d, 1.0f)));
+    const Vector square = hn::Mul(s, s);
+    Vector series = hn::Set(d, 2.0f / 9.0f);
+    for (const float coefficient : {2.0f / 7.0f, 2.0f / 5.0f, 2.0f / 3.0f, 2.0f}) {
+      series = hn::MulAdd(series, square, hn::Set(d, coefficient));
+    }
+    hn::StoreU(hn::MulAdd(hn::ConvertTo(d, k), hn::Set(d, 0.693147181f), hn::Mul(series, s)), d, values + i);
+  }
+}
+
 }  // namespace fedspend::models::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -202,6 +223,7 @@ HWY_EXPORT(sum_of_squares);
 HWY_EXPORT(exponential);
 HWY_EXPORT(sigmoid);
 HWY_EXPORT(tanh);
+HWY_EXPORT(logarithm);
 
 void multiply(const Product& product, Into into) { HWY_DYNAMIC_DISPATCH(multiply)(product, into); }
 void gru_forward(const GruStep& step) { HWY_DYNAMIC_DISPATCH(gru_forward)(step); }
@@ -212,6 +234,7 @@ double sum_of_squares(const float* values, std::size_t count) { return HWY_DYNAM
 void exponential(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(exponential)(values, count); }
 void sigmoid(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(sigmoid)(values, count); }
 void tanh(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(tanh)(values, count); }
+void logarithm(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(logarithm)(values, count); }
 
 void Buffer::Free::operator()(float* data) const { ::operator delete(data, std::align_val_t{64}); }
 void Buffer::reserve(std::size_t count) {

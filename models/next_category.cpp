@@ -205,11 +205,15 @@ ModelSpec default_next_category(std::span<const std::string> categories) {
   ModelSpec model;
   model.name = "next_category";
   model.initial_seed = 1;
-  model.sizes = {{"embedding", 16}, {"merchant_embedding", 8}, {"merchant_buckets", 1024},
-                 {"hidden", 32},    {"past_rows", 128}, {"sequence_length", 32},   {"warm_up", 0}};
+  model.sizes = {{"embedding", 24}, {"merchant_embedding", 8}, {"merchant_buckets", 512},
+                 {"hidden", 32},    {"past_rows", 128},        {"sequence_length", 16}};
   model.categories.assign(categories.begin(), categories.end());
   if (const auto sizes = NextCategorySizes::from(model)) model.parameter_count = NextCategoryLayout(*sizes).parameter_count();
   return model;
+}
+
+TrainingSpec default_next_category_training() {
+  return {.epochs = 1, .batch_size = 2, .learning_rate = 0.7, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 512};
 }
 
 }  // namespace fedspend::models

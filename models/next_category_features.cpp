@@ -30,13 +30,16 @@ std::int64_t day_of(std::int64_t time_s) {
 }  // namespace
 
 FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, std::size_t past_rows)
-    : categories_(categories), merchant_buckets_(merchant_buckets), past_rows_(past_rows), counts_(categories) {
+    : categories_(categories), merchant_buckets_(merchant_buckets), past_rows_(past_rows), middle_rows_(past_rows),
+      fast_rows_(past_rows), counts_(categories) {
   FEDSPEND_CHECK(categories > 0 && categories < 0xffff && merchant_buckets > 0 && past_rows > 0,
                  "sizes were checked when the trainer was made");
   std::array<float, kPastKinds> fade{};
   fade.fill(1.0f);
   for (std::size_t age = 0; age < past_rows; ++age) {
     fade_.push_back(fade);
+    if (fade[kPastMiddle] < kLeastCount) middle_rows_ = std::min(middle_rows_, age);
+    if (fade[kPastFast] < kLeastCount) fast_rows_ = std::min(fast_rows_, age);
     fade[kPastSlow] *= kSlowFade;
     fade[kPastMiddle] *= kMiddleFade;
     fade[kPastFast] *= kFastFade;
@@ -44,25 +47,39 @@ FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, s
   }
 }
 
-// A row counts for its category; and as what followed a category, two or a merchant, if what came before it is what came last.
-void FeatureScan::count_past(std::span<const HistoryRow> past) {
-  const std::size_t n = past.size();
-  const HistoryRow& last = past[n - 1];
-  for (std::size_t age = 0; age < std::min(n, past_rows_); ++age) {
-    const std::size_t j = n - 1 - age;
-    const std::uint32_t category = past[j].category;
+// How often each category came: of the rows before `rows`, the newest first.
+void FeatureScan::count_past(std::size_t rows) {
+  const std::size_t reach = std::min(rows, past_rows_);
+  for (std::size_t age = 0; age < reach; ++age) {
+    const std::uint32_t category = rows_[rows - 1 - age].category;
     if (category >= categories_) continue;
     auto& counts = counts_[category];
     const auto& fade = fade_[age];
     if (counts[kPastSlow] == 0) seen_.push_back(static_cast<std::uint16_t>(category));
-    for (const PastKind kind : {kPastSlow, kPastMiddle, kPastFast}) counts[kind] += fade[kind];
-    if (j < 1) continue;
-    const HistoryRow& before = past[j - 1];
-    if (before.category == last.category) {
-      counts[kPastAfterCategory] += fade[kPastAfterCategory];
-      if (j > 1 && past[j - 2].category == past[n - 2].category) counts[kPastAfterTwo] += fade[kPastAfterTwo];
-    }
-    if (last.merchant_hash != 0 && before.merchant_hash == last.merchant_hash) counts[kPastAfterMerchant] += fade[kPastAfterMerchant];
+    counts[kPastSlow] += fade[kPastSlow];
+    if (age < middle_rows_) counts[kPastMiddle] += fade[kPastMiddle];
+    if (age < fast_rows_) counts[kPastFast] += fade[kPastFast];
+  }
+}
+
+// What came after earlier rows that were like the last one.
+void FeatureScan::count_followers(std::size_t rows) {
+  const Row last = rows_[rows - 1];
+  const std::size_t reach = std::min(rows - 1, past_rows_);
+  for (std::size_t age = 0; age < reach; ++age) {
+    const std::size_t follower = rows - 1 - age;
+    const Row& before = rows_[follower - 1];
+    const bool same_category = before.category == last.category;
+    const bool same_merchant = last.merchant != 0 && before.merchant == last.merchant;
+    if (!same_category && !same_merchant) continue;
+    const std::uint32_t category = rows_[follower].category;
+    if (category >= categories_) continue;
+    auto& counts = counts_[category];
+    const auto& fade = fade_[age];
+    if (same_merchant) counts[kPastAfterMerchant] += fade[kPastAfterMerchant];
+    if (!same_category) continue;
+    counts[kPastAfterCategory] += fade[kPastAfterCategory];
+    if (follower > 1 && rows_[follower - 2].category == rows_[rows - 2].category) counts[kPastAfterTwo] += fade[kPastAfterTwo];
   }
 }
 
@@ -102,34 +119,50 @@ void FeatureScan::write_past(Steps& out) {
   for (const std::uint16_t category : seen_) {
     auto& counts = counts_[category];
     for (std::uint16_t kind = 0; kind < kPastKinds; ++kind) {
-      if (counts[kind] > kLeastCount) out.past.push_back({kind, category, std::log1p(counts[kind] / kPastSmoothing) * kPastScale});
+      if (counts[kind] > kLeastCount) out.past.push_back({kind, category, counts[kind]});
     }
     counts.fill(0.0f);
   }
   seen_.clear();
 }
 
+// The counts become features, all at once: what the logarithm costs one by one is half of the scan.
+void FeatureScan::finish_past(Steps& out) {
+  const std::size_t count = out.past.size();
+  values_.reserve(kernels::padded(count));
+  float* values = values_.data();
+  for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f + out.past[i].value / kPastSmoothing;
+  for (std::size_t i = count; i < kernels::padded(count); ++i) values[i] = 1.0f;
+  kernels::logarithm(values, kernels::padded(count));
+  for (std::size_t i = 0; i < count; ++i) out.past[i].value = values[i] * kPastScale;
+}
+
 void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, Steps& out) {
   out.clear();
   out.steps.resize(history.size() + 1);
+  rows_.clear();
+  for (const HistoryRow& row : history) {
+    rows_.push_back({std::min(row.category, static_cast<std::uint32_t>(categories_)), row.merchant_hash});
+  }
   for (std::size_t i = 0; i <= history.size(); ++i) {
     Step& step = out.steps[i];
     step.category = static_cast<std::uint32_t>(categories_ + 1);
     if (i > 0) {
       const HistoryRow& last = history[i - 1];
-      step.category = std::min(last.category, static_cast<std::uint32_t>(categories_));
+      step.category = rows_[i - 1].category;
       if (last.merchant_hash != 0) step.merchant = static_cast<std::int32_t>(last.merchant_hash % merchant_buckets_);
     }
     if (i < history.size() && history[i].category < categories_) step.target = static_cast<std::int32_t>(history[i].category);
     write_numeric(history, i, step);
     step.past_begin = static_cast<std::uint32_t>(out.past.size());
     if (i > 0 && i >= first) {
-      const std::size_t reach = std::min(i, past_rows_ + 2);  // the two before the oldest say what it followed
-      count_past(history.subspan(i - reach, reach));
+      count_past(i);
+      count_followers(i);
       write_past(out);
     }
     step.past_end = static_cast<std::uint32_t>(out.past.size());
   }
+  finish_past(out);
 }
 
 }  // namespace fedspend::models

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "models/history.h"
+#include "models/kernels.h"
 
 namespace fedspend::models {
 
@@ -61,16 +62,26 @@ class FeatureScan {
   void scan(std::span<const HistoryRow> history, std::size_t first, Steps& out);
 
  private:
+  struct Row {  // what the own past needs of a row, packed
+    std::uint32_t category;
+    std::uint64_t merchant;
+  };
+
   void write_numeric(std::span<const HistoryRow> history, std::size_t i, Step& step) const;
-  void count_past(std::span<const HistoryRow> past);
+  void count_past(std::size_t rows);
+  void count_followers(std::size_t rows);
   void write_past(Steps& out);
+  void finish_past(Steps& out);
 
   std::size_t categories_;
   std::size_t merchant_buckets_;
   std::size_t past_rows_;
+  std::size_t middle_rows_, fast_rows_;                 // beyond them a row counts for less than kLeastCount
+  std::vector<Row> rows_;
   std::vector<std::array<float, kPastKinds>> fade_;     // by the rows since
   std::vector<std::array<float, kPastKinds>> counts_;   // by category; zero between steps
   std::vector<std::uint16_t> seen_;                     // the categories that counts_ holds
+  kernels::Buffer values_;
 };
 
 }  // namespace fedspend::models

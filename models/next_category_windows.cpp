@@ -10,7 +10,7 @@ std::vector<Window> training_windows(const NextCategorySizes& sizes, std::size_t
   FEDSPEND_CHECK(rows < 0xffffffff, "steps are counted in 32 bits");
   std::vector<Window> windows;
   for (std::size_t begin = first; begin < rows; begin += sizes.sequence_length) {
-    windows.push_back({.begin = static_cast<std::uint32_t>(begin - std::min(begin, sizes.warm_up)),
+    windows.push_back({.begin = static_cast<std::uint32_t>(begin),
                        .end = static_cast<std::uint32_t>(std::min(begin + sizes.sequence_length, rows)),
                        .scored_from = static_cast<std::uint32_t>(begin)});
   }

@@ -16,7 +16,7 @@ struct Window {
   std::uint32_t scored_from = 0;  // steps before it only bring the state up
 };
 
-// The rows first ... rows - 1 in windows of sequence_length, each with up to warm_up steps before it.
+// The rows first ... rows - 1 in windows of sequence_length.
 std::vector<Window> training_windows(const NextCategorySizes& sizes, std::size_t first, std::size_t rows);
 
 // Fisher and Yates: the order of an epoch. Consecutive windows of the result make a batch.

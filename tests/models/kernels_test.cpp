@@ -50,7 +50,7 @@ std::vector<std::string> isas() {
 
 }  // namespace
 
-TEST_CASE("exp, sigmoid and tanh are right to 1e-6 on every instruction set") {
+TEST_CASE("exp, sigmoid, tanh and the logarithm are right to 1e-6 on every instruction set") {
   for (const std::string& isa : isas()) {
     CAPTURE(isa);
     REQUIRE(pin_isa(isa));
@@ -60,6 +60,10 @@ TEST_CASE("exp, sigmoid and tanh are right to 1e-6 on every instruction set") {
     CHECK(worst_error(kernels::sigmoid, [](double x) { return 1 / (1 + std::exp(-x)); }, -80, 80) < 1e-6);
     CHECK(worst_error(kernels::tanh, [](double x) { return std::tanh(x); }, -20, 20) < 1e-6);
     CHECK(worst_error(kernels::tanh, [](double x) { return std::tanh(x); }, -1e-3, 1e-3) < 3e-7);
+    CHECK(worst_error(kernels::logarithm, [](double x) { return std::log(x); }, 2, 2000) < 1e-6);
+    CHECK(worst_error(kernels::logarithm, [](double x) { return std::log(x); }, 1e-6, 0.5) < 1e-6);
+    // Close to 1 the logarithm is close to 0, and the absolute error counts.
+    CHECK(worst_error(kernels::logarithm, [](double x) { return std::log(x); }, 1.25, 2) < 1e-6);
   }
   CHECK(pin_isa("best"));
 }

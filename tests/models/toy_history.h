@@ -30,7 +30,7 @@ inline ModelSpec small_model(std::size_t categories) {
   ModelSpec model;
   model.name = "next_category";
   model.sizes = {{"embedding", 3}, {"merchant_embedding", 2}, {"merchant_buckets", 4},
-                 {"hidden", 5},    {"sequence_length", 7},    {"past_rows", 9}, {"warm_up", 2}};
+                 {"hidden", 5},    {"sequence_length", 7},    {"past_rows", 9}};
   for (std::size_t i = 0; i < categories; ++i) model.categories.push_back(std::string("category ").append(std::to_string(i)));
   return model;
 }
