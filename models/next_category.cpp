@@ -1,6 +1,7 @@
 #include "models/next_category.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "common/check.h"
@@ -9,6 +10,7 @@
 #include "models/next_category_features.h"
 #include "models/next_category_layout.h"
 #include "models/next_category_network.h"
+#include "models/next_category_windows.h"
 
 namespace fedspend::models {
 namespace {
@@ -18,7 +20,7 @@ constexpr std::size_t kEvaluationChunk = 256;  // steps run at once with the sta
 class NextCategory final : public Trainer {
  public:
   explicit NextCategory(const NextCategorySizes& sizes)
-      : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets), network_(layout_) {
+      : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets, sizes.past_rows), network_(layout_) {
     weights_.resize_zero(layout_.arena_size());
     gradient_.resize_zero(layout_.arena_size());
     velocity_.resize_zero(layout_.arena_size());
@@ -37,7 +39,6 @@ class NextCategory final : public Trainer {
 
  private:
   Status check_size(std::size_t size) const;
-  std::vector<Window> training_windows() const;
   double step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples);
   template <class Visit>
   void run_through(std::size_t first_scored, std::size_t end, Visit visit);
@@ -78,21 +79,10 @@ void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) cons
     for (const std::size_t n : entry.shape) count *= n;
     for (std::size_t i = 0; i < count && half_width > 0; ++i) weights[entry.offset + i] = uniform(random, half_width);
     if (entry.name == "trust.bias") {
-      for (std::size_t i = 0; i < count; ++i) weights[entry.offset + i] = 0.2f;
+      constexpr std::array<float, kPastKinds> kTrust = {2.0f, 2.0f, 2.0f, 2.5f, 1.2f, 1.0f};
+      for (std::size_t i = 0; i < count; ++i) weights[entry.offset + i] = kTrust[i];
     }
   }
-}
-
-// Step i predicts row i, so that n rows make n predictions.
-std::vector<Window> NextCategory::training_windows() const {
-  const std::size_t rows = steps_.steps.size() - 1, length = layout_.sizes().sequence_length, warm_up = layout_.sizes().warm_up;
-  std::vector<Window> windows;
-  for (std::size_t begin = 0; begin < rows; begin += length) {
-    windows.push_back({.begin = static_cast<std::uint32_t>(begin - std::min(begin, warm_up)),
-                       .end = static_cast<std::uint32_t>(std::min(begin + length, rows)),
-                       .scored_from = static_cast<std::uint32_t>(begin)});
-  }
-  return windows;
 }
 
 double NextCategory::step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples) {
@@ -126,15 +116,15 @@ Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::
   FEDSPEND_TRY(check_size(update.size()));
   const TrainingSpec& spec = options.spec;
   if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
-  if (spec.max_rows > 0 && history.size() > spec.max_rows) history = history.last(spec.max_rows);
-  scan_.scan(history, 0, steps_);
-  std::vector<Window> windows = training_windows();
+  const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
+  scan_.scan(history, first, steps_);
+  std::vector<Window> windows = training_windows(layout_.sizes(), first, history.size());
   layout_.to_arena(weights, weights_.data());
   velocity_.resize_zero(layout_.arena_size());
   SeededRandom random(options.seed);
   TrainingResult result;
   for (std::uint32_t epoch = 0; epoch < spec.epochs; ++epoch) {
-    for (std::size_t i = windows.size(); i > 1; --i) std::swap(windows[i - 1], windows[random.below(i)]);
+    shuffle(windows, random);
     double loss = 0;
     std::size_t examples = 0;
     for (std::size_t begin = 0; begin < windows.size(); begin += spec.batch_size) {
@@ -215,11 +205,15 @@ ModelSpec default_next_category(std::span<const std::string> categories) {
   ModelSpec model;
   model.name = "next_category";
   model.initial_seed = 1;
-  model.sizes = {{"embedding", 16}, {"merchant_embedding", 8}, {"merchant_buckets", 1024},
-                 {"hidden", 32},    {"sequence_length", 32},   {"warm_up", 0}};
+  model.sizes = {{"embedding", 24}, {"merchant_embedding", 8}, {"merchant_buckets", 512},
+                 {"hidden", 32},    {"past_rows", 128},        {"sequence_length", 16}};
   model.categories.assign(categories.begin(), categories.end());
   if (const auto sizes = NextCategorySizes::from(model)) model.parameter_count = NextCategoryLayout(*sizes).parameter_count();
   return model;
+}
+
+TrainingSpec default_next_category_training() {
+  return {.epochs = 1, .batch_size = 2, .learning_rate = 0.7, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 512};
 }
 
 }  // namespace fedspend::models
