@@ -150,11 +150,11 @@ TEST_CASE("a handler that has enough ends the reading without an error") {
 }
 
 TEST_CASE("how a file is cut into blocks makes no difference") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const auto text = *rc::gen::container<std::string>(rc::gen::element('a', ',', '"', '\n', '\r', ' ', '\xc3', '\xa9'));
     const auto piece = *rc::gen::inRange<std::size_t>(1, 8);
     const Outcome whole = tokenize("head\n" + text), cut = tokenize("head\n" + text, {}, piece);
     RC_ASSERT(whole.status.has_value() == cut.status.has_value());
     if (whole.status) RC_ASSERT(whole.rows == cut.rows);
-  });
+  }));
 }

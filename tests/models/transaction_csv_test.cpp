@@ -74,7 +74,7 @@ TEST_CASE("the caps on bytes, rows and fields hold") {
 }
 
 TEST_CASE("a transaction that is written reads back as it was") {
-  rc::check([] {
+  CHECK(rc::check([] {
     const auto text = rc::gen::container<std::string>(rc::gen::oneOf(rc::gen::inRange<char>(0x20, 0x7f), rc::gen::element('"', ',', '\n', '\r', ' ', '\t')));
     Transaction transaction{.time_s = *rc::gen::inRange(seconds_of_day(1, 1, 1), seconds_of_day(9999, 12, 31)),
                             .amount_minor = *rc::gen::inRange<std::int64_t>(0, kMaxAmountMinor + 1),
@@ -94,5 +94,5 @@ TEST_CASE("a transaction that is written reads back as it was") {
     RC_ASSERT(read.category == transaction.category);
     RC_ASSERT(read.merchant == transaction.merchant);
     RC_ASSERT(read.currency == transaction.currency);
-  });
+  }));
 }

@@ -20,19 +20,21 @@ TEST_CASE("clients are in the order of their ids, rows by time, and rows of one 
   REQUIRE(builder.add("b", transaction(10, 3, "x")));
   REQUIRE(builder.add("b", transaction(20, 4, "z")));
   REQUIRE(builder.add("b", transaction(20, 1, "x")));  // repeated: kept
+  REQUIRE(builder.add("b", transaction(20, 6, "x")));
   REQUIRE(builder.add("10", transaction(1, 5, "z")));
   const Population population = std::move(builder).build();
   REQUIRE(population.clients() == 3);
-  CHECK(population.rows() == 6);
+  CHECK(population.rows() == 7);
   CHECK(population.client_name(0) == "10");
   CHECK(population.client_name(1) == "a");
   CHECK(population.client_name(2) == "b");
   const auto rows = population.history(2);
-  REQUIRE(rows.size() == 4);
+  REQUIRE(rows.size() == 5);
   CHECK(rows[0].amount_minor == 3);
   CHECK(rows[1].amount_minor == 1);
   CHECK(rows[2].amount_minor == 4);
   CHECK(rows[3].amount_minor == 1);
+  CHECK(rows[4].amount_minor == 6);
   CHECK(population.transaction(rows[2]).category == "z");
   CHECK(population.transaction(rows[2]).currency == "GBP");
 }
