@@ -43,6 +43,7 @@ class Arguments {
   bool json() const;                                                     // --format json
 
   std::vector<std::pair<std::string, std::vector<std::string>>> values;  // filled by run_program; public for tests
+  std::vector<std::pair<std::string, std::string>> origins;  // option, and the variable or file that its value came from
 };
 
 // What a command ends with: both forms of the same facts.

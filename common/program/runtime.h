@@ -3,7 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <initializer_list>
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include "common/clock.h"
 #include "common/result.h"
@@ -32,12 +35,18 @@ class Progress {
  public:
   Progress(std::string label, std::uint64_t total, bool enabled);
   ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
   void update(std::uint64_t done, const std::string& note = {});
   void finish();
 
  private:
+  void show(bool last);
+
   std::string label_;
-  std::uint64_t total_;
+  std::uint64_t total_;  // 0: not known
+  std::uint64_t done_ = 0;
+  std::string note_;
   bool enabled_;
   bool terminal_;
   bool finished_ = false;

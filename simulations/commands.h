@@ -1,0 +1,13 @@
+#pragma once
+// The commands of fedspend-sim, one per file. Each says what it takes and runs it; main.cpp lists them.
+
+#include "common/program/program.h"
+
+namespace fedspend::simulations {
+
+program::Command baselines_command();
+program::Command plan_command();
+program::Command profiles_command();
+program::Command synth_command();
+
+}  // namespace fedspend::simulations
