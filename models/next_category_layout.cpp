@@ -36,7 +36,7 @@ Result<NextCategorySizes> NextCategorySizes::from(const ModelSpec& model) {
   }
   sizes.categories = model.categories.size();
   for (const auto& [name, value] : model.sizes) {
-    const auto rule = std::find_if(kSizeRules.begin(), kSizeRules.end(), [&](const SizeRule& r) { return name == r.name; });
+    const auto rule = std::find_if(kSizeRules.begin(), kSizeRules.end(), [&key = name](const SizeRule& r) { return key == r.name; });
     if (rule == kSizeRules.end()) {
       return fail(ErrorCode::invalid_argument, "model.sizes." + name + " is not a size of next_category",
                   "it has embedding, merchant_embedding, merchant_buckets, hidden, past_rows and sequence_length");

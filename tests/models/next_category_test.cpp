@@ -161,9 +161,13 @@ TEST_CASE("evaluate agrees with predict, row by row") {
   CHECK(actual.loss_sum == doctest::Approx(expected.loss_sum).epsilon(1e-5));
 }
 
-TEST_CASE("predict agrees with the formulas in double") {
+TEST_CASE("predict agrees with the formulas in double, however long the history") {
   Made made;
-  const std::vector<HistoryRow> history = random_history(30, kCategories, 12);
+  // An update gate held open, so that the state remembers far back: losing it between chunks would show.
+  for (const LayoutEntry& entry : made.trainer->layout()) {
+    if (entry.name == "gru.bias.update") std::fill_n(made.weights.begin() + static_cast<std::ptrdiff_t>(entry.offset), 5, 6.0f);
+  }
+  const std::vector<HistoryRow> history = random_history(260, kCategories, 12);
   const NextCategorySizes sizes = *NextCategorySizes::from(small_model(kCategories));
   const NextCategoryLayout layout(sizes);
   FeatureScan scan(sizes.categories, sizes.merchant_buckets, sizes.past_rows);
@@ -193,6 +197,33 @@ TEST_CASE("unknown categories, huge amounts and jumps in time never give a NaN")
   std::vector<float> p(made.trainer->output_count());
   REQUIRE(made.trainer->predict(made.weights, history, p));
   CHECK(all_finite(p));
+}
+
+TEST_CASE("a step is no longer than the learning rate times the gradient's clip norm") {
+  Made made;
+  TrainingOptions options = options_of(1);
+  options.spec.batch_size = 1000;
+  const auto length = [&](double clip) {
+    options.spec.gradient_clip_l2 = clip;
+    REQUIRE(made.trainer->train(made.weights, random_history(40, kCategories, 2), options, made.update));
+    double sum = 0;
+    for (const float value : made.update) sum += static_cast<double>(value) * static_cast<double>(value);
+    return std::sqrt(sum);
+  };
+  CHECK(length(0) > 0.2 * 0.05);
+  CHECK(length(0.05) == doctest::Approx(0.2 * 0.05).epsilon(1e-4));
+  CHECK(length(1000) == length(0));
+}
+
+TEST_CASE("a training that diverges is an error, and its update is zero") {
+  Made made;
+  TrainingOptions options = options_of(200);
+  options.spec.learning_rate = 1e30;
+  options.spec.gradient_clip_l2 = 0;
+  const auto result = made.trainer->train(made.weights, random_history(40, kCategories, 2), options, made.update);
+  REQUIRE(!result);
+  CHECK(result.error().code == ErrorCode::limit);
+  CHECK(made.update == std::vector<float>(made.update.size(), 0.0f));
 }
 
 TEST_CASE("max_rows trains on the newest rows alone, which still see the older ones as their past") {
