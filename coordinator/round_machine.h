@@ -114,6 +114,9 @@ struct Finished {};
 using Effect = std::variant<Send, WakeAt, Publish, RoundAborted, Dropped, Finished>;
 using Effects = std::vector<Effect>;
 
+// Fail closed: what this version cannot do is refused, never replaced by something weaker. create() asks it, too.
+Status check_supported(const Plan& plan);
+
 struct MachineOptions {
   Millis selection_timeout{600'000};  // a Selecting phase that lasts longer is a stated abort
   std::uint32_t max_messages_per_device_and_round = 64;
