@@ -32,9 +32,9 @@ struct Agent::State {
   std::vector<Millis> alarm;
   std::set<std::pair<Millis, std::size_t>> alarms;
   std::vector<bool> ended;
-  std::vector<bool> connected;
+  std::vector<bool> not_accepted;
   std::vector<std::uint64_t> connections;
-  std::size_t ended_count = 0;
+  std::size_t ended_count = 0;  // told that the federation is finished, or refused for good
   bool ever_connected = false;
   Millis next_check{};
   AgentSummary summary;
@@ -44,11 +44,13 @@ struct Agent::State {
       : options(std::move(given)), clock(given_clock), cache(options.cache, options.release_key), pool(options.threads) {}
 
   void take(std::size_t client, Effects effects);
+  void end(std::size_t client);
   void set_alarm(std::size_t client, Millis time);
   Status receive(Millis timeout);
   void wake_due();
   void collect_trainings();
   Status check_connections();
+  void note_refused(std::size_t client, const std::string& why);
 };
 
 Agent::Agent(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -61,7 +63,7 @@ Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, Agen
   const std::size_t count = state->profiles.size();
   state->alarm.assign(count, Millis::max());
   state->ended.assign(count, false);
-  state->connected.assign(count, false);
+  state->not_accepted.assign(count, false);
   state->connections.assign(count, 0);
   state->summary.clients = count;
   for (Profile& profile : state->profiles) {
@@ -78,6 +80,7 @@ Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, Agen
     ZmqDeviceOptions connection;
     connection.address = state->options.coordinator;
     connection.server_key = state->options.coordinator_key;
+    connection.connect_timeout = state->options.connect_timeout;
     FEDSPEND_ASSIGN(auto channel, ZmqDeviceChannel::connect(state->context, std::move(connection), profile.curve));
     state->waiting_on.push_back(channel.get());
     state->channels.push_back(std::move(channel));
@@ -100,7 +103,7 @@ Result<AgentSummary> Agent::run(const std::atomic<bool>& stop) {
     state.wake_due();
     FEDSPEND_TRY(state.check_connections());
   }
-  state.summary.finished = state.ended_count == state.sessions.size();
+  state.summary.finished = state.ended_count == state.sessions.size() && state.summary.clients_refused == 0;
   return state.summary;
 }
 
@@ -158,13 +161,18 @@ void Agent::State::take(std::size_t client, Effects effects) {
       program::log(program::LogLevel::info, "assignment_refused", {{"client", profiles[client].folder.filename().string()}, {"reason", refused->why}});
     } else if (const auto* ignored = std::get_if<Ignored>(&effect)) {
       program::log(program::LogLevel::debug, "message_ignored", {{"reason", ignored->why}});
-    } else if (std::holds_alternative<Ended>(effect) && !ended[client]) {
-      ended[client] = true;
-      ++ended_count;
+    } else if (std::holds_alternative<Ended>(effect)) {
+      end(client);
     }
   }
 }
 
+void Agent::State::end(std::size_t client) {
+  if (!ended[client]) ++ended_count;
+  ended[client] = true;
+}
+
+// A connection that is lost is tried again without end, and the session hears of the new one: what it was doing may go on.
 Status Agent::State::check_connections() {
   const Millis now = clock.now();
   if (now < next_check) return {};
@@ -173,23 +181,25 @@ Status Agent::State::check_connections() {
   std::size_t failed = 0;
   for (std::size_t i = 0; i < channels.size(); ++i) {
     Status state = channels[i]->check(now);
-    if (state) {
-      connected[i] = channels[i]->state() == ConnectionState::connected;
-      const std::uint64_t before = std::exchange(connections[i], channels[i]->connections());
-      if (before != 0 && connections[i] != before) take(i, sessions[i]->step(ConnectionRestored{}, now));
-      continue;
-    }
+    const std::uint64_t before = std::exchange(connections[i], channels[i]->connections());
+    ever_connected = ever_connected || connections[i] != 0;
+    if (before != 0 && connections[i] != before) take(i, sessions[i]->step(ConnectionRestored{}, now));
+    if (state) continue;
     ++failed;
-    if (connected[i]) {  // it was there, and is gone: the round in progress is over for this client
-      connected[i] = false;
-      take(i, sessions[i]->step(ConnectionLost{}, now));
-    }
+    if (channels[i]->state() == ConnectionState::refused && !not_accepted[i]) note_refused(i, state.error().message);
     if (first_failure) first_failure = std::move(state);
   }
-  ever_connected = ever_connected || std::find(connected.begin(), connected.end(), true) != connected.end();
   // A coordinator that was there may come back; one that never was is said, so that a wrong address or key is seen.
-  if (failed == channels.size() && !ever_connected) return first_failure;
+  if (failed == channels.size() && (!ever_connected || summary.clients_refused == channels.size())) return first_failure;
   return {};
+}
+
+// One client that is not enrolled does not stop the others of its process, but it is said.
+void Agent::State::note_refused(std::size_t client, const std::string& why) {
+  not_accepted[client] = true;
+  ++summary.clients_refused;
+  end(client);
+  if (channels.size() > 1) program::log(program::LogLevel::warning, "client_refused", {{"client", profiles[client].folder.filename().string()}, {"reason", why}});
 }
 
 }  // namespace fedspend::client

@@ -30,6 +30,7 @@ struct AgentOptions {
   unsigned threads = 1;                // training workers
   Millis transient_backoff{900'000};
   Millis permanent_backoff{14'400'000};
+  Millis connect_timeout{15'000};      // without a first connection for so long: run() ends
   bool exit_when_finished = false;     // once every session has been told so
 };
 
@@ -41,6 +42,7 @@ struct AgentSummary {
   std::uint64_t assignments_refused = 0;
   std::string last_refusal;                // in words; empty: none
   std::uint64_t bytes_sent = 0;
+  std::uint64_t clients_refused = 0;       // the coordinator does not accept their keys
   bool finished = false;                   // every session was told that the federation is finished
 };
 

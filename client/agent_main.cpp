@@ -62,6 +62,8 @@ Result<AgentOptions> agent_options(const Arguments& arguments) {
   options.transient_backoff = std::chrono::seconds(transient);
   FEDSPEND_ASSIGN(const std::int64_t permanent, arguments.integer("permanent-backoff-s", 1, 604'800));
   options.permanent_backoff = std::chrono::seconds(permanent);
+  FEDSPEND_ASSIGN(const std::int64_t connect_timeout, arguments.integer("connect-timeout-s", 1, 3'600));
+  options.connect_timeout = std::chrono::seconds(connect_timeout);
   options.exit_when_finished = arguments.flag("exit-when-finished");
   return options;
 }
@@ -71,7 +73,6 @@ Result<Report> run_agent(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string log_level, arguments.text("log-level"));
   FEDSPEND_TRY(program::set_log_level(log_level));
   FEDSPEND_ASSIGN(AgentOptions options, agent_options(arguments));
-  FEDSPEND_TRY(program::ensure_writable_directory(options.cache));
   FEDSPEND_ASSIGN(const std::string root, arguments.text("profiles"));
   FEDSPEND_ASSIGN(const std::vector<fs::path> folders, find_profiles(root));
   std::vector<Profile> profiles;
@@ -79,11 +80,12 @@ Result<Report> run_agent(const Arguments& arguments) {
     FEDSPEND_ASSIGN(Profile profile, load_profile(folder));
     profiles.push_back(std::move(profile));
   }
+  FEDSPEND_TRY(program::ensure_writable_directory(options.cache));
   const program::SteadyClock clock;
   SystemRandom random;
   const bool demonstration = options.policy.allow_open_aggregation || options.policy.allow_no_privacy;
-  if (demonstration) program::log(program::LogLevel::warning, "demonstration", {{"reason", "the policy allows an open sum or a plan without noise"}});
   FEDSPEND_ASSIGN(const auto agent, Agent::create(std::move(profiles), std::move(options), clock, random));
+  if (demonstration) program::log(program::LogLevel::warning, "demonstration", {{"reason", "the policy allows an open sum or a plan without noise"}});
   FEDSPEND_ASSIGN(const AgentSummary summary, agent->run(program::stop_requested()));
 
   Report report;
@@ -93,6 +95,7 @@ Result<Report> run_agent(const Arguments& arguments) {
                  {"updates_not_accepted", summary.updates_not_accepted},
                  {"assignments_refused", summary.assignments_refused},
                  {"last_refusal", summary.last_refusal},
+                 {"clients_refused", summary.clients_refused},
                  {"bytes_sent", summary.bytes_sent},
                  {"finished", summary.finished},
                  {"demonstration", demonstration}};
@@ -117,6 +120,7 @@ program::ProgramSpec device_program() {
                   {.name = "policy", .value_name = "FILE", .help = "what this device accepts (TOML); without it: no purpose, and nothing that is open or without noise"},
                   {.name = "cache", .value_name = "DIR", .help = "where the plan and the model are kept", .required = true},
                   {.name = "threads", .value_name = "N", .help = "training threads", .default_text = "1"},
+                  {.name = "connect-timeout-s", .value_name = "S", .help = "end if nobody has answered for so long; once connected it tries without end", .default_text = "15"},
                   {.name = "transient-backoff-s", .value_name = "S", .help = "pause after a passing failure, +-20%", .default_text = "900"},
                   {.name = "permanent-backoff-s", .value_name = "S", .help = "pause after a refusal, +-20%", .default_text = "14400"},
                   {.name = "log-level", .value_name = "LEVEL", .help = "debug, info, warning or error", .default_text = "info"},

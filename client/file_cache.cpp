@@ -10,6 +10,8 @@
 namespace fedspend::client {
 namespace {
 
+constexpr const char* kPlanName = "plan.signed";      // 64 bytes of signature, then the plan
+constexpr const char* kModelName = "model.weights";    // float32, little-endian
 constexpr std::size_t kMaxModelBytes = std::size_t{4} << 24;  // 2^24 parameters, the plan's limit
 
 }  // namespace
@@ -17,8 +19,9 @@ constexpr std::size_t kMaxModelBytes = std::size_t{4} << 24;  // 2^24 parameters
 FileCache::FileCache(std::filesystem::path folder, const IdentityPublicKey& release_key) : folder_(std::move(folder)) { load(release_key); }
 
 void FileCache::load(const IdentityPublicKey& release_key) {
-  // plan.signed: 64 bytes of signature, then the plan. model.weights: float32, little-endian.
-  const Result<Bytes> plan_bytes = program::read_file(folder_ / "plan.signed", kMaxPlanBytes + 64);
+  program::remove_partials_of(folder_ / kPlanName);
+  program::remove_partials_of(folder_ / kModelName);
+  const Result<Bytes> plan_bytes = program::read_file(folder_ / kPlanName, kMaxPlanBytes + 64);
   if (!plan_bytes || plan_bytes->size() <= 64) return;
   HeldPlan plan;
   std::copy_n(plan_bytes->begin(), 64, plan.signed_plan.signature.begin());
@@ -31,7 +34,7 @@ void FileCache::load(const IdentityPublicKey& release_key) {
   memory_.keep(plan);
   plan_on_disk_ = plan.hash;
 
-  const Result<Bytes> weights = program::read_file(folder_ / "model.weights", kMaxModelBytes);
+  const Result<Bytes> weights = program::read_file(folder_ / kModelName, kMaxModelBytes);
   if (!weights) return;
   Result<std::vector<float>> values = weights_from_bytes(*weights, parameters);
   if (!values) return;
@@ -46,14 +49,14 @@ void FileCache::keep(const HeldPlan& plan) {
   if (plan.hash == plan_on_disk_) return;
   Bytes bytes(plan.signed_plan.signature.begin(), plan.signed_plan.signature.end());
   bytes.insert(bytes.end(), plan.signed_plan.bytes.begin(), plan.signed_plan.bytes.end());
-  if (program::write_file_atomically(folder_ / "plan.signed", bytes, 0600)) plan_on_disk_ = plan.hash;
+  if (program::write_file_atomically(folder_ / kPlanName, bytes, 0600)) plan_on_disk_ = plan.hash;
 }
 
 void FileCache::keep(const HeldModel& model) {
   memory_.keep(model);
   const std::lock_guard lock(mutex_);
   if (model.hash == model_on_disk_) return;
-  if (program::write_file_atomically(folder_ / "model.weights", weights_to_bytes(*model.weights), 0600)) model_on_disk_ = model.hash;
+  if (program::write_file_atomically(folder_ / kModelName, weights_to_bytes(*model.weights), 0600)) model_on_disk_ = model.hash;
 }
 
 }  // namespace fedspend::client

@@ -22,6 +22,8 @@ Daemon::Daemon(RoundMachine& machine, Store& store, ServerChannel& channel, cons
     : machine_(machine), store_(store), channel_(channel), clock_(clock), options_(std::move(options)), on_round_(std::move(on_round)) {}
 
 Result<DaemonSummary> Daemon::run(const std::atomic<bool>& stop) {
+  program::remove_partials_of(options_.out / "model.fsm");
+  program::remove_partials_of(options_.out / "cohorts.jsonl");
   FEDSPEND_TRY(rewrite_cohort_log(options_.out, store_, machine_.enrolment()));
   FEDSPEND_TRY(export_model());
   FEDSPEND_TRY(carry_out(machine_.start(clock_.now())));

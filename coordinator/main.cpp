@@ -48,13 +48,15 @@ Result<std::vector<float>> initial_weights(const Arguments& arguments, const Pla
   return std::move(file->weights);
 }
 
-Result<Federation> open_federation(const Arguments& arguments, const fs::path& state, RandomSource& random) {
+// Everything that is given is read and checked before the first folder is made.
+Result<Federation> open_federation(const Arguments& arguments, const fs::path& state, const fs::path& out, RandomSource& random) {
   FEDSPEND_ASSIGN(const std::string plan_path, arguments.text("plan"));
   FEDSPEND_ASSIGN(const std::string release_path, arguments.text("release-key"));
   FEDSPEND_ASSIGN(const IdentityPublicKey release_key, program::read_identity_public_key(release_path, "release"));
   FEDSPEND_ASSIGN(SignedPlan signed_plan, read_signed_plan(plan_path));
   Result<Plan> plan = open_plan(signed_plan, release_key);
   if (!plan) return fail(at(plan_path, plan.error()));
+  if (Status supported = check_supported(*plan); !supported) return fail(at(plan_path, supported.error()));
   const PlanHash hash = hash_of_plan(signed_plan.bytes);
 
   FEDSPEND_ASSIGN(const std::string list_path, arguments.text("devices"));
@@ -64,6 +66,8 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
 
   FEDSPEND_ASSIGN(std::vector<float> weights, initial_weights(arguments, *plan, hash));
   FEDSPEND_ASSIGN(const std::int64_t selection_timeout, arguments.integer("selection-timeout-s", 1, 86'400));
+  FEDSPEND_TRY(program::ensure_writable_directory(state));
+  FEDSPEND_TRY(program::ensure_writable_directory(out));
   Federation federation;
   federation.plan = *plan;
   FEDSPEND_ASSIGN(federation.store, Store::open(state / "coordinator.sqlite", hash));
@@ -98,15 +102,13 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string log_level, arguments.text("log-level"));
   FEDSPEND_TRY(program::set_log_level(log_level));
   FEDSPEND_ASSIGN(const std::string state, arguments.text("state"));
-  FEDSPEND_TRY(program::ensure_writable_directory(state));
   const fs::path out = arguments.optional_text("out").value_or(state);
-  FEDSPEND_TRY(program::ensure_writable_directory(out));
   FEDSPEND_ASSIGN(const std::string curve_path, arguments.text("curve-key"));
   FEDSPEND_ASSIGN(const CurveKeyPair curve, program::read_curve_key(curve_path));
   FEDSPEND_ASSIGN(const std::int64_t max_failed, arguments.integer("max-failed-rounds", 0, 1'000'000));
 
   SystemRandom random;
-  FEDSPEND_ASSIGN(Federation federation, open_federation(arguments, state, random));
+  FEDSPEND_ASSIGN(Federation federation, open_federation(arguments, state, out, random));
   const EnrolmentList& enrolment = federation.machine->enrolment();
   FEDSPEND_TRY(program::require_descriptors(enrolment.devices().size() * 2 + 128));
   FEDSPEND_ASSIGN(const std::string listen, arguments.text("listen"));

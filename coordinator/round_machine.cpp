@@ -17,15 +17,6 @@ struct Overloaded : Handlers... {
 template <class... Handlers>
 Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
-// Fail closed: what this version cannot do is refused, never replaced by something weaker.
-Status check_supported(const Plan& plan) {
-  if (plan.aggregation.mode != Aggregation::open)
-    return fail(ErrorCode::refused, "the plan asks for secure aggregation, which this version does not have", "a demonstration sets aggregation.mode = \"open\"");
-  if (plan.privacy.mode != PrivacyMode::none)
-    return fail(ErrorCode::refused, "the plan asks for differential privacy, which this version does not have", "a demonstration sets privacy.mode = \"none\"");
-  return {};
-}
-
 double norm_l2(std::span<const float> values) {
   double sum = 0;
   for (const float value : values) sum += static_cast<double>(value) * static_cast<double>(value);
@@ -59,6 +50,14 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::wrong_population: return "wrong_population";
   }
   return "undecodable";
+}
+
+Status check_supported(const Plan& plan) {
+  if (plan.aggregation.mode != Aggregation::open)
+    return fail(ErrorCode::refused, "the plan asks for secure aggregation, which this version does not have", "a demonstration sets aggregation.mode = \"open\"");
+  if (plan.privacy.mode != PrivacyMode::none)
+    return fail(ErrorCode::refused, "the plan asks for differential privacy, which this version does not have", "a demonstration sets privacy.mode = \"none\"");
+  return {};
 }
 
 Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_plan, const IdentityPublicKey& release_key, std::vector<float> weights,

@@ -117,6 +117,9 @@ struct Finished {};
 using Effect = std::variant<Send, WakeAt, Publish, RoundAborted, Dropped, Finished>;
 using Effects = std::vector<Effect>;
 
+// Fail closed: what this version cannot do is refused, never replaced by something weaker. create() asks it, too.
+Status check_supported(const Plan& plan);
+
 struct MachineOptions {
   Millis selection_timeout{600'000};  // a Selecting phase that lasts longer is a stated abort
   // A device that is not chosen for so long is told to come back. Below the devices' own hold timeout (client/session.h): after

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <memory>
 
+#include "common/program/runtime.h"
 #include "models/transaction_csv.h"
 #include "simulations/plan_draft.h"
 
@@ -42,6 +43,7 @@ Result<ProfilesSummary> write_profiles(const Population& population, const Plan&
   ProfilesSummary summary{.clients = clients.size()};
   std::string text;
   for (std::size_t i = 0; i < clients.size(); ++i) {
+    if (program::stop_requested().load()) return fail(ErrorCode::io, "stopped by a signal", "nothing was written");
     const std::filesystem::path place = folder / profile_folder(i, options.processes);
     std::error_code error;
     std::filesystem::create_directories(place, error);

@@ -1,4 +1,5 @@
 #include "common/program/files.h"
+#include "common/program/runtime.h"
 #include "simulations/commands.h"
 #include "simulations/output_folder.h"
 #include "simulations/profiles.h"
@@ -15,8 +16,9 @@ Result<program::Report> run(const program::Arguments& arguments) {
   FEDSPEND_ASSIGN(const Bytes plan_bytes, program::read_file(plan_path, kMaxPlanBytes));
   auto plan = parse_plan(as_text(plan_bytes));
   if (!plan) return fail(plan.error().code, plan_path + ": " + plan.error().message, plan.error().hint);
-  FEDSPEND_ASSIGN(OutputFolder folder, OutputFolder::create(out, "fedspend-sim profiles"));
   FEDSPEND_ASSIGN(const ReadPopulation read, read_data(arguments));
+  program::install_stop_signals();  // from here on there is something to take away
+  FEDSPEND_ASSIGN(OutputFolder folder, OutputFolder::create(out, "fedspend-sim profiles"));
   const ProfilesOptions options{.processes = static_cast<std::size_t>(processes), .max_clients = static_cast<std::size_t>(most)};
   FEDSPEND_ASSIGN(const ProfilesSummary summary, write_profiles(read.population, *plan, options, folder.partial()));
   FEDSPEND_TRY(folder.commit());

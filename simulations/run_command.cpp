@@ -12,6 +12,7 @@
 #include "simulations/commands.h"
 #include "simulations/evaluation_table.h"
 #include "simulations/federation.h"
+#include "simulations/output_folder.h"
 #include "simulations/plan_file.h"
 #include "simulations/read_command.h"
 #include "simulations/run_record.h"
@@ -148,14 +149,14 @@ class Run {
   double seconds_ = 0;
 };
 
-Status write_outputs(const RunOptions& options, const Run& run, const std::vector<float>& weights, const nlohmann::json& summary) {
+Status write_outputs(const RunOptions& options, const fs::path& folder, const Run& run, const std::vector<float>& weights, const nlohmann::json& summary) {
   const Plan& plan = options.plan.plan;
   const ModelFile model{plan.model.name, options.plan.hash, plan.federation.rounds, plan.is_demonstration(), weights};
-  FEDSPEND_TRY(program::write_file_atomically(options.out / "plan.toml", as_bytes(options.plan.text)));
-  FEDSPEND_TRY(program::write_file_atomically(options.out / "metrics.jsonl", as_bytes(run.record().jsonl())));
-  FEDSPEND_TRY(program::write_file_atomically(options.out / "metrics.csv", as_bytes(run.record().csv())));
-  FEDSPEND_TRY(program::write_file_atomically(options.out / "model.fsm", encode_model_file(model)));
-  return program::write_file_atomically(options.out / "summary.json", as_bytes(summary.dump(2) + "\n"));
+  FEDSPEND_TRY(program::write_file_atomically(folder / "plan.toml", as_bytes(options.plan.text)));
+  FEDSPEND_TRY(program::write_file_atomically(folder / "metrics.jsonl", as_bytes(run.record().jsonl())));
+  FEDSPEND_TRY(program::write_file_atomically(folder / "metrics.csv", as_bytes(run.record().csv())));
+  FEDSPEND_TRY(program::write_file_atomically(folder / "model.fsm", encode_model_file(model)));
+  return program::write_file_atomically(folder / "summary.json", as_bytes(summary.dump(2) + "\n"));
 }
 
 std::string text_of(const RunOptions& options, const nlohmann::json& summary, const HeldOutScore& score, const Baselines& baselines) {
@@ -170,7 +171,7 @@ std::string text_of(const RunOptions& options, const nlohmann::json& summary, co
 Result<Report> run(const Arguments& arguments) {
   program::install_stop_signals();
   FEDSPEND_ASSIGN(const RunOptions options, run_options(arguments));
-  FEDSPEND_TRY(program::ensure_writable_directory(options.out));
+  FEDSPEND_ASSIGN(OutputFolder folder, OutputFolder::create(options.out, "fedspend-sim run"));
   FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
   const std::vector<FederatedClient> clients = federated_clients(data.population, options.plan.plan);
   FEDSPEND_ASSIGN(std::vector<float> weights, initial_weights(options.plan.plan));
@@ -192,7 +193,8 @@ Result<Report> run(const Arguments& arguments) {
   summary["delta"] = nullptr;
   summary["demonstration"] = options.plan.plan.is_demonstration();
   report.data["out"] = options.out.string();
-  FEDSPEND_TRY(write_outputs(options, running, *federation->weights(), summary));
+  FEDSPEND_TRY(write_outputs(options, folder.partial(), running, *federation->weights(), summary));
+  FEDSPEND_TRY(folder.commit());
   report.text = text_of(options, summary, running.score(), baselines);
   return report;
 }
@@ -203,7 +205,7 @@ program::Command run_command() {
   std::vector<program::Option> options = data_options();
   const std::vector<program::Option> own = {
       {.name = "plan", .value_name = "FILE", .help = "the plan (`fedspend-sim plan` drafts one)", .required = true},
-      {.name = "out", .value_name = "DIR", .help = "where plan.toml, metrics.jsonl, metrics.csv, model.fsm and summary.json go", .required = true},
+      {.name = "out", .value_name = "DIR", .help = "folder for plan.toml, metrics.jsonl, metrics.csv, model.fsm and summary.json: new, empty, or written by this command before", .required = true},
       {.name = "rounds", .value_name = "N", .help = "instead of the plan's"},
       {.name = "cohort", .value_name = "N", .help = "instead of the plan's"},
       {.name = "seed", .value_name = "S", .help = "of the cohorts and the simulated devices", .default_text = "1"},

@@ -1,3 +1,4 @@
+#include "common/program/runtime.h"
 #include "simulations/commands.h"
 #include "simulations/output_folder.h"
 #include "simulations/synthetic.h"
@@ -14,6 +15,7 @@ Result<program::Report> run(const program::Arguments& arguments) {
   options.clients = static_cast<std::uint64_t>(clients);
   options.seed = static_cast<std::uint64_t>(seed);
   options.months = static_cast<unsigned>(months);
+  program::install_stop_signals();  // from here on there is something to take away
   FEDSPEND_ASSIGN(OutputFolder folder, OutputFolder::create(out, "fedspend-sim synth"));
   FEDSPEND_ASSIGN(const SyntheticSummary summary, write_synthetic(options, folder.partial()));
   FEDSPEND_TRY(folder.commit());

@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
+#include "common/program/runtime.h"
 #include "models/transaction_csv.h"
 #include "models/transaction_fields.h"
 
@@ -317,6 +318,7 @@ Result<SyntheticSummary> write_synthetic(const SyntheticOptions& options, const 
   SyntheticSummary summary{.clients = options.clients};
   std::string text = "client," + std::string(models::kTransactionCsvHeader) + "\n";
   for (std::uint64_t client = 0; client < options.clients; ++client) {
+    if (program::stop_requested().load()) return fail(ErrorCode::io, "stopped by a signal", "nothing was written");
     const std::string name = synthetic_client_name(client);
     for (const Transaction& transaction : synthetic_history(options, client)) {
       (text += name) += ',';

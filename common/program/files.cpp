@@ -81,10 +81,12 @@ int sync_folder(const std::filesystem::path& folder) {
   return 0;
 }
 
+constexpr const char* kPartial = ".partial-";
+
 std::filesystem::path temporary_beside(const std::filesystem::path& target) {
   static std::atomic<unsigned> counter{0};
   std::filesystem::path path = target;
-  path += ".partial-" + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
+  path += kPartial + std::to_string(::getpid()) + "-" + std::to_string(counter.fetch_add(1));
   return path;
 }
 
@@ -145,6 +147,16 @@ Status write_file_atomically(const std::filesystem::path& path, ByteSpan bytes, 
   const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
   if (const int sync_error = sync_folder(folder)) return failed("cannot write", path, sync_error);
   return {};
+}
+
+void remove_partials_of(const std::filesystem::path& path) {
+  const std::string prefix = path.filename().string() + kPartial;
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->path().filename().string().starts_with(prefix)) std::filesystem::remove(entry->path(), ignored);
+  }
 }
 
 Status ensure_writable_directory(const std::filesystem::path& path) {

@@ -12,6 +12,8 @@ namespace fedspend::program {
 
 Result<Bytes> read_file(const std::filesystem::path& path, std::size_t max_bytes);
 Status write_file_atomically(const std::filesystem::path& path, ByteSpan bytes, unsigned mode = 0644);
+// What a process that was killed left of its writing of `path`. Call it only where nobody else writes that file.
+void remove_partials_of(const std::filesystem::path& path);
 // Creates the folder (and parents); not_a_folder, unwritable: invalid_argument that says so before any work is done.
 Status ensure_writable_directory(const std::filesystem::path& path);
 

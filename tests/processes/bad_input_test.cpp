@@ -1,0 +1,286 @@
+// Every program and command, with every kind of wrong input: exit code 4, one line that says what, where and how to mend it (or
+// one JSON envelope), and nothing written.
+
+#include <algorithm>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/processes/small_federation.h"
+
+namespace fedspend::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+const SmallFederation& federation() {
+  static const SmallFederation made({.clients = 6, .settings = {"federation.rounds=1"}});
+  return made;
+}
+
+std::string in(const std::string& name) { return federation() / name; }
+
+// What an option takes, which decides what can be wrong with it.
+enum class Takes { text_file, binary_file, data, profiles, out_file, out_folder, number, address };
+
+struct Option {
+  std::string name;
+  Takes takes;
+};
+
+struct Command {
+  std::string name;
+  std::vector<std::string> good;  // works, and writes below OUT alone
+  std::vector<Option> options;
+  std::vector<std::string> tail = {};  // positional arguments
+};
+
+std::vector<Command> commands() {
+  const std::string coordinator = program_path("fedspend-coordinator");
+  const std::string device = program_path("fedspend-device");
+  const std::string admin = program_path("fedspend-admin");
+  const std::string sim = program_path("fedspend-sim");
+  const std::string data = in("population/synthetic.toml");
+  return {
+      {"coordinator",
+       with_option(federation().coordinator("bad-input"), "--out", "OUT/results"),
+       {{"--plan", Takes::text_file}, {"--release-key", Takes::text_file}, {"--initial-model", Takes::binary_file}, {"--devices", Takes::text_file}, {"--curve-key", Takes::text_file},
+        {"--listen", Takes::address}, {"--state", Takes::out_folder}, {"--out", Takes::out_folder}, {"--max-failed-rounds", Takes::number}, {"--selection-timeout-s", Takes::number}}},
+      {"device run",
+       federation().device("process-1", "tcp://127.0.0.1:1"),
+       {{"--profiles", Takes::profiles}, {"--coordinator", Takes::address}, {"--coordinator-key", Takes::text_file}, {"--release-key", Takes::text_file}, {"--policy", Takes::text_file},
+        {"--cache", Takes::out_folder}, {"--threads", Takes::number}, {"--connect-timeout-s", Takes::number}, {"--transient-backoff-s", Takes::number},
+        {"--permanent-backoff-s", Takes::number}}},
+      {"device keys", {device, "keys", "--profiles", in("profiles/process-1"), "--list", "OUT/list"}, {{"--profiles", Takes::profiles}, {"--list", Takes::out_file}}},
+      {"admin keygen", {admin, "keygen", "--out", "OUT/keys"}, {{"--out", Takes::out_folder}}},
+      {"admin sign-plan",
+       {admin, "sign-plan", "--plan", in("plan.toml"), "--release-key", in("keys/release.key")},
+       {{"--plan", Takes::text_file}, {"--release-key", Takes::text_file}}},
+      {"admin enrol", {admin, "enrol", "--devices", "OUT/devices.list"}, {{"--devices", Takes::out_file}}, {in("process-1.list")}},
+      {"admin revoke", {admin, "revoke", "--devices", in("devices.list"), "--id", std::string(64, '0')}, {{"--devices", Takes::text_file}, {"--id", Takes::number}}},
+      {"admin devices", {admin, "devices", "--devices", in("devices.list")}, {{"--devices", Takes::text_file}}},
+      {"sim baselines", {sim, "baselines", "--data", data}, {{"--data", Takes::data}, {"--threads", Takes::number}}},
+      {"sim synth",
+       {sim, "synth", "--clients", "3", "--out", "OUT/population"},
+       {{"--clients", Takes::number}, {"--seed", Takes::number}, {"--months", Takes::number}, {"--out", Takes::out_folder}}},
+      {"sim plan",
+       {sim, "plan", "--data", data, "--out", "OUT/plan.toml"},
+       {{"--data", Takes::data}, {"--model", Takes::number}, {"--seed", Takes::number}, {"--set", Takes::number}, {"--max-categories", Takes::number}, {"--out", Takes::out_file}}},
+      {"sim profiles",
+       {sim, "profiles", "--data", data, "--plan", in("plan.toml"), "--processes", "2", "--out", "OUT/profiles"},
+       {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--processes", Takes::number}, {"--max-clients", Takes::number}, {"--out", Takes::out_folder}}},
+      {"sim init", {sim, "init", "--plan", in("plan.toml"), "--out", "OUT/initial.fsm"}, {{"--plan", Takes::text_file}, {"--out", Takes::out_file}}},
+      {"sim run",
+       {sim, "run", "--data", data, "--plan", in("plan.toml"), "--out", "OUT/run", "--no-progress"},
+       {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--out", Takes::out_folder}, {"--rounds", Takes::number}, {"--cohort", Takes::number}, {"--seed", Takes::number},
+        {"--threads", Takes::number}, {"--cohorts", Takes::text_file}, {"--policy", Takes::text_file}, {"--evaluate-every", Takes::number}}},
+      {"sim evaluate",
+       {sim, "evaluate", "--data", data, "--plan", in("plan.toml"), "--model", in("initial.fsm")},
+       {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--model", Takes::binary_file}, {"--threads", Takes::number}}},
+  };
+}
+
+// A wrong value, and what of it the line must name.
+struct Wrong {
+  std::string what;
+  std::string value;
+  std::string fault;
+};
+
+// Files that are wrong in every way, beside a folder for what a command writes. `before` is what the folder holds.
+class Rubbish {
+ public:
+  Rubbish() {
+    write_text(folder_ / "empty", "");
+    std::string noise;
+    for (unsigned i = 0; i < 4096; ++i) noise.push_back(static_cast<char>((i * 2654435761U) >> 24));
+    write_text(folder_ / "noise", noise);
+    write_text(folder_ / "words", "this is = not what [ is asked for\n");
+    write_text(folder_ / "file", "x");
+    fs::create_directories(folder_ / "folder");
+    const std::string csv = federation().text_of("population/transactions.csv");
+    add_data("wrong-column", "clyent" + csv.substr(csv.find(',')));
+    add_data("wrong-date", with_cell(csv, "time", "31.12.20x3"));
+    add_data("nan-amount", with_cell(csv, "amount", "nan"));
+    add_data("binary-csv", noise);
+    add_data("empty-csv", "");
+    add_data("header-alone", csv.substr(0, csv.find('\n') + 1));
+    fs::create_directories(folder_ / "no-csv");
+    fs::copy_file(federation() / "population/synthetic.toml", folder_ / "no-csv/synthetic.toml");
+  }
+
+  std::string operator/(const std::string& name) const { return folder_ / name; }
+
+  std::vector<Wrong> wrong_for(Takes takes) const {
+    const std::string empty = *this / "empty", noise = *this / "noise", words = *this / "words", folder = *this / "folder", absent = *this / "absent", below = *this / "file/below";
+    switch (takes) {
+      case Takes::text_file:
+      case Takes::binary_file: {
+        std::vector<Wrong> wrong = {{"absent", absent, absent}, {"a folder", folder, folder}, {"rubbish", noise, noise}, {"of another form", words, words}, {"below a file", below, below}};
+        wrong.push_back({"empty", empty, empty});
+        return wrong;
+      }
+      case Takes::data: {
+        std::vector<Wrong> wrong = wrong_for(Takes::text_file);
+        for (const std::string name : {"wrong-column", "wrong-date", "nan-amount", "binary-csv", "empty-csv", "no-csv", "header-alone"})
+          wrong.push_back({name, *this / (name + "/synthetic.toml"), name == "header-alone" ? "" : name + "/transactions.csv"});
+        return wrong;
+      }
+      case Takes::profiles: return {{"absent", absent, absent}, {"a file", words, words}, {"without clients", folder, folder}};
+      case Takes::out_file: return {{"a folder", folder, folder}, {"below a file", below, below}, {"in no folder", *this / "absent/file", *this / "absent/file"}, {"in /proc", "/proc/fedspend", "/proc/fedspend"}};
+      case Takes::out_folder: return {{"a file", words, words}, {"below a file", below, "file"}, {"in /proc", "/proc/fedspend", "/proc"}};
+      case Takes::number: return {{"no number", "x7", "x7"}, {"below the range", "-1", "-1"}};
+      case Takes::address: return {{"no address", "nowhere", "nowhere"}, {"another transport", "udp://127.0.0.1:1", "udp://127.0.0.1:1"}};
+    }
+    return {};
+  }
+
+  // All paths in it, so that a test sees what a command has left.
+  std::vector<std::string> everything() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(folder_.path()))
+      if (!entry.is_directory()) names.push_back(entry.path());
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+ private:
+  void add_data(const std::string& name, const std::string& csv) const {
+    fs::create_directories(folder_ / name);
+    fs::copy_file(federation() / "population/synthetic.toml", folder_ / name / "synthetic.toml");
+    write_text(folder_ / name / "transactions.csv", csv);
+  }
+
+  // The second row with another value in a column.
+  static std::string with_cell(const std::string& csv, const std::string& column, const std::string& value) {
+    const std::string header = csv.substr(0, csv.find('\n'));
+    const auto index = std::count(header.begin(), header.begin() + static_cast<std::ptrdiff_t>(header.find(column)), ',');
+    std::size_t at = csv.find('\n') + 1;
+    for (std::ptrdiff_t i = 0; i < index; ++i) at = csv.find(',', at) + 1;
+    std::string changed = csv;
+    return changed.replace(at, csv.find_first_of(",\n", at) - at, value);
+  }
+
+  TemporaryFolder folder_;
+};
+
+std::vector<std::string> placed(const Command& command, const Rubbish& rubbish) {
+  std::vector<std::string> arguments = command.good;
+  for (std::string& argument : arguments)
+    if (argument.starts_with("OUT/")) argument = rubbish / argument;
+  return arguments;
+}
+
+std::vector<std::string> joined(std::vector<std::string> first, const std::vector<std::string>& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+void check_refused(const Command& command, std::vector<std::string> arguments, const std::string& fault) {
+  arguments = joined(std::move(arguments), command.tail);
+  const Outcome text = run_to_end(arguments);
+  const Outcome json = run_to_end(joined(arguments, {"--format", "json"}));
+  INFO(text.out << text.err << json.out << json.err);
+  CHECK(text.code == 4);
+  CHECK(text.out.empty());
+  const auto lines = std::count(text.err.begin(), text.err.end(), '\n');
+  CHECK(lines == 1);
+  CHECK(text.err.starts_with(fs::path(arguments[0]).filename().string() + ": "));
+  CHECK(text.err.find(fault) != std::string::npos);
+  CHECK(json.code == 4);
+  CHECK(json.err.empty());
+  const auto envelope = nlohmann::json::parse(json.out, nullptr, false);
+  REQUIRE(envelope.is_object());
+  CHECK(envelope["status"] == "error");
+  CHECK(envelope["message"].get<std::string>().find(fault) != std::string::npos);
+  CHECK_FALSE(envelope["hint"].get<std::string>().empty());
+}
+
+TEST_CASE("wrong values of every option of every command are refused in one line, and nothing is written") {
+  const Rubbish rubbish;
+  const std::vector<std::string> before = rubbish.everything();
+  const std::vector<std::string> before_there = names_in(federation().path());
+  for (const Command& command : commands()) {
+    CAPTURE(command.name);
+    for (const Option& option : command.options) {
+      CAPTURE(option.name);
+      for (const Wrong& wrong : rubbish.wrong_for(option.takes)) {
+        // An enrolment list may be empty, and so may a list of cohorts' policy: nothing is on it.
+        const bool may_be_empty = wrong.what == "empty" && (option.name == "--devices" || option.name == "--policy");
+        if (may_be_empty) continue;
+        CAPTURE(wrong.what);
+        check_refused(command, with_option(placed(command, rubbish), option.name, wrong.value), wrong.fault);
+      }
+    }
+    const bool clean = rubbish.everything() == before && names_in(federation().path()) == before_there;
+    CHECK_MESSAGE(clean, command.name << " has left something behind");
+  }
+}
+
+TEST_CASE("options that are unknown, missing or given twice are refused by every command") {
+  const Rubbish rubbish;
+  const std::vector<std::string> before = rubbish.everything();
+  for (const Command& command : commands()) {
+    CAPTURE(command.name);
+    const std::vector<std::string> good = placed(command, rubbish);
+    check_refused(command, joined(good, {"--no-such-option", "1"}), "--no-such-option");
+    check_refused(command, joined(good, {"--config", rubbish / "words"}), rubbish / "words");
+    check_refused(command, joined(good, {"--config", rubbish / "absent"}), rubbish / "absent");
+    const std::string first = command.options.front().name;
+    const auto given = std::find(good.begin(), good.end(), first);
+    REQUIRE(given != good.end());
+    check_refused(command, joined(good, {first, given[1]}), first);
+    check_refused(command, with_option(good, first, ""), first);
+    CHECK(rubbish.everything() == before);
+  }
+  check_refused({"", {}, {}}, {program_path("fedspend-sim"), "trane"}, "trane");
+  check_refused({"", {}, {}}, {program_path("fedspend-admin"), "--format", "text", "sign"}, "sign");
+}
+
+TEST_CASE("--help and --version end with 0 for every program and command") {
+  const Rubbish rubbish;
+  for (const Command& command : commands()) {
+    CAPTURE(command.name);
+    std::vector<std::string> program = {command.good[0]};
+    if (!command.good[1].starts_with("--")) program.push_back(command.good[1]);
+    const Outcome help = run_to_end(joined(program, {"--help"}));
+    CHECK(help.code == 0);
+    CHECK(help.err.empty());
+    CHECK(help.out.find("xample") != std::string::npos);
+    for (const Option& option : command.options) CHECK_MESSAGE(help.out.find(option.name) != std::string::npos, option.name);
+    const Outcome version = run_to_end(joined(program, {"--version"}));
+    CHECK(version.code == 0);
+    CHECK(version.out.starts_with(fs::path(program[0]).filename().string() + " 0."));
+  }
+}
+
+TEST_CASE("a client's folder with a broken history or key is refused by the device") {
+  const TemporaryFolder folder;
+  const fs::path client = *fs::directory_iterator(federation() / "profiles/process-1");
+  const auto device = [&] { return with_option(with_option(federation().device("x", "tcp://127.0.0.1:1"), "--profiles", folder.path()), "--cache", folder / "cache"); };
+  const auto fresh = [&] {
+    fs::remove_all(folder / "client");
+    fs::copy(client, folder / "client");
+  };
+  const Command command{"device run", {}, {}};
+  for (const std::string name : {"transactions.csv", "identity.key", "curve.key"}) {
+    for (const std::string& content : {std::string(), std::string("rubbish\n"), std::string(300, '\xff')}) {
+      CAPTURE(name);
+      fresh();
+      write_text(folder / "client/" / name, content);
+      check_refused(command, device(), (folder / "client/" / name).string());
+    }
+    fresh();
+    fs::remove(folder / "client/" / name);
+    check_refused(command, device(), name == "transactions.csv" ? folder.path().string() : (folder / "client/" / name).string());
+  }
+  for (const std::string key : {"identity.key", "curve.key"}) {
+    fresh();
+    fs::permissions(folder / "client" / key, fs::perms::owner_read | fs::perms::owner_write | fs::perms::others_read);
+    check_refused(command, device(), (folder / "client" / key).string());
+  }
+  CHECK(names_in(folder / "cache").empty());
+}
+
+}  // namespace
+}  // namespace fedspend::test

@@ -1,0 +1,150 @@
+// Device processes that are killed, refused, or alone.
+
+#include <csignal>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/processes/small_federation.h"
+
+namespace fedspend::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// One federation without a coordinator for all cases of this file: they differ in who runs.
+const SmallFederation& federation() {
+  static const SmallFederation made({.settings = {"federation.rounds=6", "federation.retry_after_ms=100", "federation.selection_window_ms=200",
+                                                  "federation.round_deadline_ms=4000"}});
+  return made;
+}
+
+// A client with keys of its own that is on no list.
+fs::path stranger() {
+  const fs::path folder = federation() / "profiles/stranger/client-1";
+  if (fs::exists(folder)) return folder.parent_path();
+  fs::create_directories(folder);
+  fs::copy_file(*fs::directory_iterator(federation() / "profiles/process-1") / fs::path("transactions.csv"), folder / "transactions.csv");
+  require_done({program_path("fedspend-device"), "keys", "--profiles", folder.parent_path(), "--list", (federation() / "stranger.list").string()});
+  return folder.parent_path();
+}
+
+struct Running {
+  Process coordinator;
+  std::string endpoint;
+};
+
+Running start_coordinator(const std::string& state, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> command = federation().coordinator(state);
+  command.insert(command.end(), more.begin(), more.end());
+  Running running{federation().start(state, command), {}};
+  running.endpoint = federation().endpoint_of(state);
+  INFO(federation().text_of(state + ".err"));
+  REQUIRE_FALSE(running.endpoint.empty());
+  return running;
+}
+
+// It ends with `code` and one line that has `fault` in it.
+void check_ends(const std::string& name, std::vector<std::string> command, int code, const std::string& fault) {
+  CAPTURE(name);
+  Process device = federation().start(name, std::move(command));
+  const auto ended = device.wait(Millis(20'000));
+  CHECK(ended == code);
+  const std::vector<std::string> lines = lines_without_log(federation().text_of(name + ".err"));
+  INFO(federation().text_of(name + ".err"));
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].find(fault) != std::string::npos);
+  CHECK(federation().text_of(name + ".out").empty());
+}
+
+TEST_CASE("a device process that is killed twice in the middle is started again, and the federation finishes") {
+  Running running = start_coordinator("killed", {"--exit-when-finished", "--max-failed-rounds", "3"});
+  std::vector<Process> devices;
+  const auto start = [&](const std::string& name) { return federation().start(name, federation().device("profiles/" + name, running.endpoint)); };
+  for (const std::string name : {"process-1", "process-2", "process-3"}) devices.push_back(start(name));
+  for (const int pause_ms : {450, 700}) {
+    sleep_for(Millis(pause_ms));
+    devices[1].kill();
+    sleep_for(Millis(100));
+    devices[1] = start("process-2");
+  }
+  const auto code = running.coordinator.wait(Millis(60'000));
+  INFO(federation().text_of("killed.err"));
+  CHECK(code == 0);
+  CHECK(federation().text_of("killed.out").find("round 6 of 6 done") != std::string::npos);
+  for (Process& device : devices) {
+    device.send(SIGTERM);
+    CHECK(device.wait(Millis(5'000)) == 0);
+  }
+  for (const std::string& name : names_in(federation() / "process-2.cache")) CHECK((name == "plan.signed" || name == "model.weights"));
+}
+
+TEST_CASE("a device that is not on the list ends with 2 and is told to enrol, and one among others does not stop them") {
+  Running running = start_coordinator("strangers");
+  const std::string folder = stranger();
+  check_ends("stranger", with_option(federation().device("x", running.endpoint), "--profiles", folder), 2, "enrol the device");
+
+  const fs::path mixed = federation() / "profiles/mixed";
+  fs::create_directories(mixed);
+  fs::copy(folder + "/client-1", mixed / "stranger", fs::copy_options::recursive);
+  fs::copy(*fs::directory_iterator(federation() / "profiles/process-1"), mixed / "enrolled", fs::copy_options::recursive);
+  Process device = federation().start("mixed", federation().device("profiles/mixed", running.endpoint));
+  CHECK(eventually(Millis(10'000), [] { return federation().text_of("mixed.err").find("client_refused") != std::string::npos; }));
+  CHECK(device.running());
+  device.send(SIGTERM);
+  CHECK(device.wait(Millis(5'000)) == 0);
+}
+
+TEST_CASE("a device that pins another coordinator's key, or finds no coordinator, ends with 2 in bounded time") {
+  Running running = start_coordinator("keys-pinned");
+  require_done({program_path("fedspend-admin"), "keygen", "--out", (federation() / "other-keys").string()});
+  std::vector<std::string> command = with_option(federation().device("profiles/process-1", running.endpoint), "--connect-timeout-s", "2");
+  check_ends("wrong-pin", with_option(command, "--coordinator-key", federation() / "other-keys/coordinator.key.pub"), 2, "pinned key");
+  // Nobody listens on port 1.
+  check_ends("nobody", with_option(command, "--coordinator", "tcp://127.0.0.1:1"), 2, "tcp://127.0.0.1:1 does not answer");
+}
+
+TEST_CASE("a device that pins another release key refuses every assignment and says so") {
+  Running running = start_coordinator("release", {"--selection-timeout-s", "30"});
+  std::vector<Process> devices;
+  if (!fs::exists(federation() / "third-keys")) require_done({program_path("fedspend-admin"), "keygen", "--out", (federation() / "third-keys").string()});
+  for (const std::string name : {"process-1", "process-2", "process-3"}) {
+    std::vector<std::string> command = with_option(federation().device("profiles/" + name, running.endpoint), "--release-key", federation() / "third-keys/release.key.pub");
+    command = with_option(with_option(command, "--format", "json"), "--cache", federation() / (name + ".other-cache"));
+    devices.push_back(federation().start(name, command));
+  }
+  const bool refused = eventually(Millis(20'000), [] { return federation().text_of("process-1.err").find("assignment_refused") != std::string::npos; });
+  CHECK(refused);
+  for (Process& device : devices) {
+    device.send(SIGTERM);
+    CHECK(device.wait(Millis(5'000)) == 0);
+  }
+  const auto report = nlohmann::json::parse(federation().text_of("process-1.out"), nullptr, false);
+  REQUIRE_FALSE(report.is_discarded());
+  CHECK(report["data"]["assignments_refused"] > 0);
+  CHECK(report["data"]["trainings"] == 0);
+  CHECK(report["data"]["last_refusal"].get<std::string>().find("sign") != std::string::npos);
+}
+
+TEST_CASE("devices with the default policy refuse a demonstration, and the coordinator gives up with 3 and says why") {
+  Running running = start_coordinator("default-policy", {});
+  running.coordinator.kill();
+  std::vector<std::string> command = with_option(federation().coordinator("default-policy", running.endpoint), "--selection-timeout-s", "5");
+  Process coordinator = federation().start("default-policy", with_option(command, "--max-failed-rounds", "1"));
+  std::vector<Process> devices;
+  for (const std::string name : {"process-1", "process-2", "process-3"})
+    devices.push_back(federation().start(name, with_option(federation().device("profiles/" + name, running.endpoint), "--policy", "")));
+  const auto code = coordinator.wait(Millis(30'000));
+  CHECK(code == 3);
+  const std::vector<std::string> lines = lines_without_log(federation().text_of("default-policy.err"));
+  REQUIRE(lines.size() == 1);
+  CHECK(lines[0].find("policies allow the plan") != std::string::npos);
+  for (Process& device : devices) {
+    device.send(SIGTERM);
+    CHECK(device.wait(Millis(5'000)) == 0);
+  }
+  CHECK(federation().text_of("process-1.out").find("0 updates") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace fedspend::test

@@ -1,0 +1,104 @@
+#include "tests/processes/small_federation.h"
+
+#include <algorithm>
+#include <sstream>
+#include <utility>
+
+#include <doctest/doctest.h>
+
+namespace fedspend::test {
+namespace {
+
+constexpr const char* kPolicy =
+    "purposes = [\"next_category\"]\nmin_cohort = 1\nmax_clip_norm_l2 = 100.0\nallow_open_aggregation = true\nallow_no_privacy = true\n";
+
+}  // namespace
+
+SmallFederation::SmallFederation(const SmallFederationOptions& options) {
+  const std::string sim = program_path("fedspend-sim");
+  const std::string admin = program_path("fedspend-admin");
+  const auto in = [&](const std::string& name) { return (folder_ / name).string(); };
+  require_done({sim, "synth", "--clients", std::to_string(options.clients), "--months", "3", "--out", in("population")});
+  std::vector<std::string> plan = {sim, "plan", "--demonstration", "--seed", "1", "--out", in("plan.toml")};
+  for (const std::string& option : data_options()) plan.push_back(option);
+  for (const std::string& setting : options.settings) plan.insert(plan.end(), {"--set", setting});
+  require_done(plan);
+  require_done({admin, "keygen", "--out", in("keys")});
+  require_done({admin, "sign-plan", "--plan", in("plan.toml"), "--release-key", in("keys/release.key")});
+  require_done({sim, "init", "--plan", in("plan.toml"), "--out", in("initial.fsm")});
+  std::vector<std::string> profiles = {sim, "profiles", "--plan", in("plan.toml"), "--processes", std::to_string(options.processes), "--out", in("profiles")};
+  for (const std::string& option : data_options()) profiles.push_back(option);
+  require_done(profiles);
+  std::vector<std::string> enrol = {admin, "enrol", "--devices", in("devices.list")};
+  for (unsigned process = 1; process <= options.processes; ++process) {
+    const std::string name = "process-" + std::to_string(process);
+    require_done({program_path("fedspend-device"), "keys", "--profiles", in("profiles/" + name), "--list", in(name + ".list")});
+    enrol.push_back(in(name + ".list"));
+  }
+  require_done(enrol);
+  write_text(folder_ / "policy.toml", kPolicy);
+}
+
+std::vector<std::string> SmallFederation::data_options() const { return {"--data", (folder_ / "population/synthetic.toml").string()}; }
+
+std::vector<std::string> SmallFederation::coordinator(const std::string& state, const std::string& listen) const {
+  const auto in = [&](const std::string& name) { return (folder_ / name).string(); };
+  return {program_path("fedspend-coordinator"), "--plan", in("plan.toml"), "--release-key", in("keys/release.key.pub"), "--initial-model", in("initial.fsm"),
+          "--devices", in("devices.list"), "--curve-key", in("keys/coordinator.key"), "--listen", listen, "--state", in(state), "--ready-file", in(state + ".endpoint"),
+          "--selection-timeout-s", "60", "--no-progress"};
+}
+
+std::vector<std::string> SmallFederation::device(const std::string& profiles, const std::string& endpoint) const {
+  const auto in = [&](const std::string& name) { return (folder_ / name).string(); };
+  return {program_path("fedspend-device"), "run", "--profiles", in("profiles/" + profiles), "--coordinator", endpoint, "--coordinator-key", in("keys/coordinator.key.pub"),
+          "--release-key", in("keys/release.key.pub"), "--population", "synthetic", "--policy", in("policy.toml"), "--cache", in(std::filesystem::path(profiles).filename().string() + ".cache"),
+          "--transient-backoff-s", "1"};
+}
+
+Process SmallFederation::start(const std::string& name, std::vector<std::string> command) const {
+  return Process({.command = std::move(command), .out = folder_ / (name + ".out"), .err = folder_ / (name + ".err"), .folder = {}, .environment = {}});
+}
+
+std::string SmallFederation::endpoint_of(const std::string& state, Millis limit) const {
+  std::string text;
+  static_cast<void>(eventually(limit, [&] { return (text = text_of(state + ".endpoint")).ends_with('\n'); }));
+  if (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+void require_done(std::vector<std::string> command) {
+  const std::string shown = std::filesystem::path(command[0]).filename().string() + (command.size() > 1 ? " " + command[1] : "");
+  const Outcome outcome = run_to_end(std::move(command));
+  INFO(shown << ": " << outcome.err);
+  REQUIRE(outcome.code == 0);
+}
+
+std::vector<std::string> with_option(std::vector<std::string> command, const std::string& option, const std::string& value) {
+  const auto found = std::find(command.begin(), command.end(), option);
+  if (found == command.end()) {
+    command.insert(command.end(), {option, value});
+  } else if (value.empty()) {
+    command.erase(found, found + 2);
+  } else {
+    found[1] = value;
+  }
+  return command;
+}
+
+std::vector<std::string> lines_without_log(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);)
+    if (!line.starts_with('{')) lines.push_back(line);
+  return lines;
+}
+
+std::vector<std::string> names_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+}  // namespace fedspend::test
