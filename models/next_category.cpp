@@ -35,7 +35,7 @@ class NextCategory final : public Trainer {
   Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options,
                                std::span<float> update) override;
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                    std::size_t first_scored) override;
+                                    std::size_t first_scored, Counting counting) override;
   Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override;
 
  private:
@@ -74,9 +74,6 @@ double initial_half_width(std::string_view name, const NextCategorySizes& sizes)
   return 0;
 }
 
-// Where the trusts start: what predicts well with no training at all, found by a search on the purchase cards.
-constexpr std::array<float, kPastKinds> kInitialTrust = {2.0f, 2.0f, 2.0f, 2.5f, 1.2f, 1.0f};
-
 void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) const {
   FEDSPEND_CHECK(weights.size() == layout_.parameter_count(), "weights have parameter_count() floats");
   SeededRandom random(seed);
@@ -87,7 +84,6 @@ void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) cons
     std::size_t count = 1;
     for (const std::size_t n : entry.shape) count *= n;
     for (std::size_t i = 0; i < count && half_width > 0; ++i) weights[entry.offset + i] = uniform(random, half_width);
-    if (entry.name == "trust.bias") std::copy(kInitialTrust.begin(), kInitialTrust.end(), weights.data() + entry.offset);
   }
 }
 
@@ -170,12 +166,12 @@ void NextCategory::run_through(std::size_t first_scored, std::size_t end, Visit 
 }
 
 Result<EvaluationResult> NextCategory::evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                                std::size_t first_scored) {
+                                                std::size_t first_scored, Counting counting) {
   FEDSPEND_TRY(check_size(weights.size()));
   EvaluationResult result;
   if (first_scored >= history.size()) return result;
   layout_.to_arena(weights, weights_.data());
-  scan_.scan(history, first_scored, steps_);
+  scan_.scan(history, first_scored, steps_, counting == Counting::frozen ? first_scored : FeatureScan::kNoLimit);
   run_through(first_scored, history.size(), [&](std::size_t i) {
     const std::int32_t target = steps_.steps[network_.scored_step(i)].target;
     if (target < 0) return;

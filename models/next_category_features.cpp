@@ -47,11 +47,11 @@ FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, s
   }
 }
 
-// How often each category came: of the rows before `rows`, the newest first.
-void FeatureScan::count_past(std::size_t rows) {
-  const std::size_t reach = std::min(rows, past_rows_);
+// How often each category came: of the rows before `counted`, the newest first.
+void FeatureScan::count_past(std::size_t counted) {
+  const std::size_t reach = std::min(counted, past_rows_);
   for (std::size_t age = 0; age < reach; ++age) {
-    const std::uint32_t category = rows_[rows - 1 - age].category;
+    const std::uint32_t category = rows_[counted - 1 - age].category;
     if (category >= categories_) continue;
     auto& counts = counts_[category];
     const auto& fade = fade_[age];
@@ -62,12 +62,13 @@ void FeatureScan::count_past(std::size_t rows) {
   }
 }
 
-// What came after earlier rows that were like the last one.
-void FeatureScan::count_followers(std::size_t rows) {
+// What came after earlier rows that were like the last of `rows`; only what came before `counted` (at most `rows`).
+void FeatureScan::count_followers(std::size_t rows, std::size_t counted) {
+  if (counted == 0) return;
   const Row last = rows_[rows - 1];
-  const std::size_t reach = std::min(rows - 1, past_rows_);
+  const std::size_t reach = std::min(counted - 1, past_rows_);
   for (std::size_t age = 0; age < reach; ++age) {
-    const std::size_t follower = rows - 1 - age;
+    const std::size_t follower = counted - 1 - age;
     const Row& before = rows_[follower - 1];
     const bool same_category = before.category == last.category;
     const bool same_merchant = last.merchant != 0 && before.merchant == last.merchant;
@@ -79,7 +80,7 @@ void FeatureScan::count_followers(std::size_t rows) {
     if (same_merchant) counts[kPastAfterMerchant] += fade[kPastAfterMerchant];
     if (!same_category) continue;
     counts[kPastAfterCategory] += fade[kPastAfterCategory];
-    if (follower > 1 && rows_[follower - 2].category == rows_[rows - 2].category) counts[kPastAfterTwo] += fade[kPastAfterTwo];
+    if (follower > 1 && rows > 1 && rows_[follower - 2].category == rows_[rows - 2].category) counts[kPastAfterTwo] += fade[kPastAfterTwo];
   }
 }
 
@@ -137,7 +138,7 @@ void FeatureScan::finish_past(Steps& out) {
   for (std::size_t i = 0; i < count; ++i) out.past[i].value = values[i] * kPastScale;
 }
 
-void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, Steps& out) {
+void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, Steps& out, std::size_t counted) {
   out.clear();
   out.steps.resize(history.size() + 1);
   rows_.clear();
@@ -156,8 +157,8 @@ void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, S
     write_numeric(history, i, step);
     step.past_begin = static_cast<std::uint32_t>(out.past.size());
     if (i > 0 && i >= first) {
-      count_past(i);
-      count_followers(i);
+      count_past(std::min(i, counted));
+      count_followers(i, std::min(i, counted));
       write_past(out);
     }
     step.past_end = static_cast<std::uint32_t>(out.past.size());

@@ -59,7 +59,10 @@ class FeatureScan {
 
   // The steps of all rows, and one more for the row that is still to come (its target is -1): history.size() + 1 steps.
   // Only steps at or after `first` get their past entries written (the earlier ones have an empty range): a saving.
-  void scan(std::span<const HistoryRow> history, std::size_t first, Steps& out);
+  // The own past of every step counts only rows before `counted` (kNoLimit: all before the step); the last rows themselves, which
+  // it is looked up by, are always the true ones.
+  static constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
+  void scan(std::span<const HistoryRow> history, std::size_t first, Steps& out, std::size_t counted = kNoLimit);
 
  private:
   struct Row {  // what the own past needs of a row, packed
@@ -68,8 +71,8 @@ class FeatureScan {
   };
 
   void write_numeric(std::span<const HistoryRow> history, std::size_t i, Step& step) const;
-  void count_past(std::size_t rows);
-  void count_followers(std::size_t rows);
+  void count_past(std::size_t counted);
+  void count_followers(std::size_t rows, std::size_t counted);
   void write_past(Steps& out);
   void finish_past(Steps& out);
 

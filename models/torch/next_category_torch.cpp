@@ -112,7 +112,7 @@ class NextCategoryTorch final : public Trainer {
   Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options,
                                std::span<float> update) override;
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                    std::size_t first_scored) override;
+                                    std::size_t first_scored, Counting counting) override;
   Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override;
 
  private:
@@ -196,12 +196,12 @@ Result<TrainingResult> NextCategoryTorch::train(std::span<const float> weights, 
 }
 
 Result<EvaluationResult> NextCategoryTorch::evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                                     std::size_t first_scored) {
+                                                     std::size_t first_scored, Counting counting) {
   FEDSPEND_TRY(load(weights));
   EvaluationResult result;
   if (first_scored >= history.size()) return result;
   const torch::NoGradGuard no_gradient;
-  scan_.scan(history, first_scored, steps_);
+  scan_.scan(history, first_scored, steps_, counting == Counting::frozen ? first_scored : FeatureScan::kNoLimit);
   const torch::Tensor log_p = module_->forward(steps_, 0, history.size());
   for (std::size_t i = first_scored; i < history.size(); ++i) {
     const std::int32_t target = steps_.steps[i].target;

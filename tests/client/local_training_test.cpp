@@ -29,7 +29,7 @@ class NotingTrainer final : public models::Trainer {
     for (float& value : update) value = static_cast<float>(history.size());
     return models::TrainingResult{};
   }
-  Result<models::EvaluationResult> evaluate(std::span<const float>, std::span<const models::HistoryRow>, std::size_t) override {
+  Result<models::EvaluationResult> evaluate(std::span<const float>, std::span<const models::HistoryRow>, std::size_t, models::Counting) override {
     return fail(ErrorCode::internal, "not asked for");
   }
   std::size_t output_count() const override { return 1; }

@@ -57,12 +57,12 @@ std::vector<HistoryRow> ring(std::size_t rows) {
 TEST_CASE("training on a regular sequence learns it") {
   Made made;
   const std::vector<HistoryRow> history = ring(60);
-  const EvaluationResult before = *made.trainer->evaluate(made.weights, history, 30);
+  const EvaluationResult before = *made.trainer->evaluate(made.weights, history, 30, Counting::prequential);
   TrainingOptions options = options_of(20);
   const TrainingResult trained = *made.trainer->train(made.weights, history, options, made.update);
   CHECK(trained.examples == 20 * 60);
   for (std::size_t i = 0; i < made.weights.size(); ++i) made.weights[i] += made.update[i];
-  const EvaluationResult after = *made.trainer->evaluate(made.weights, history, 30);
+  const EvaluationResult after = *made.trainer->evaluate(made.weights, history, 30, Counting::prequential);
   CHECK(after.predictions == 30);
   CHECK(after.loss_sum < 0.5 * before.loss_sum);
   CHECK(after.correct_top1 == 30);
@@ -76,7 +76,7 @@ TEST_CASE("the same inputs give the same bits, in any order of calls and on any 
   REQUIRE(first.trainer->train(first.weights, history, options_of(), first.update));
   std::thread([&] {
     REQUIRE(second.trainer->train(second.weights, another, options_of(), second.update));
-    REQUIRE(second.trainer->evaluate(second.weights, another, 3));
+    REQUIRE(second.trainer->evaluate(second.weights, another, 3, Counting::prequential));
     REQUIRE(second.trainer->train(second.weights, history, options_of(), second.update));
   }).join();
   CHECK(first.update == second.update);
@@ -106,7 +106,7 @@ TEST_CASE("nothing to train on gives an update of zeros") {
   std::fill(made.update.begin(), made.update.end(), 1.0f);
   CHECK(made.trainer->train(made.weights, unknown, options_of(), made.update)->examples == 0);
   CHECK(made.update == std::vector<float>(made.update.size(), 0.0f));
-  CHECK(made.trainer->evaluate(made.weights, unknown, 0)->predictions == 0);
+  CHECK(made.trainer->evaluate(made.weights, unknown, 0, Counting::prequential)->predictions == 0);
 
   const std::vector<HistoryRow> history = random_history(12, kCategories, 1);
   CHECK(made.trainer->train(made.weights, history, options_of(0), made.update)->examples == 0);
@@ -118,8 +118,8 @@ TEST_CASE("a history of one row trains, scores and predicts") {
   CHECK(made.trainer->train(made.weights, history, options_of(1), made.update)->examples == 1);
   CHECK(all_finite(made.update));
   CHECK(made.update != std::vector<float>(made.update.size(), 0.0f));
-  CHECK(made.trainer->evaluate(made.weights, history, 0)->predictions == 1);
-  CHECK(made.trainer->evaluate(made.weights, history, 1)->predictions == 0);
+  CHECK(made.trainer->evaluate(made.weights, history, 0, Counting::prequential)->predictions == 1);
+  CHECK(made.trainer->evaluate(made.weights, history, 1, Counting::prequential)->predictions == 0);
 }
 
 TEST_CASE("predict sums to one and never says other, with and without a past") {
@@ -154,7 +154,7 @@ TEST_CASE("evaluate agrees with predict, row by row") {
     expected.correct_top3 += above < 3 ? 1u : 0u;
     expected.loss_sum -= std::log(static_cast<double>(p[target]));
   }
-  const EvaluationResult actual = *made.trainer->evaluate(made.weights, history, 250);
+  const EvaluationResult actual = *made.trainer->evaluate(made.weights, history, 250, Counting::prequential);
   CHECK(actual.predictions == expected.predictions);
   CHECK(actual.correct_top1 == expected.correct_top1);
   CHECK(actual.correct_top3 == expected.correct_top3);
@@ -192,7 +192,7 @@ TEST_CASE("unknown categories, huge amounts and jumps in time never give a NaN")
   const TrainingResult trained = *made.trainer->train(made.weights, history, options, made.update);
   CHECK(std::isfinite(trained.mean_loss));
   CHECK(all_finite(made.update));
-  const EvaluationResult result = *made.trainer->evaluate(made.weights, history, 0);
+  const EvaluationResult result = *made.trainer->evaluate(made.weights, history, 0, Counting::prequential);
   CHECK(std::isfinite(result.loss_sum));
   std::vector<float> p(made.trainer->output_count());
   REQUIRE(made.trainer->predict(made.weights, history, p));
@@ -258,7 +258,7 @@ TEST_CASE("weights of another model are refused") {
   made.weights.pop_back();
   std::vector<float> p(made.trainer->output_count());
   CHECK(made.trainer->train(made.weights, {}, options_of(), made.update).error().code == ErrorCode::invalid_argument);
-  CHECK(made.trainer->evaluate(made.weights, {}, 0).error().code == ErrorCode::invalid_argument);
+  CHECK(made.trainer->evaluate(made.weights, {}, 0, Counting::prequential).error().code == ErrorCode::invalid_argument);
   CHECK(made.trainer->predict(made.weights, {}, p).error().code == ErrorCode::invalid_argument);
 }
 
