@@ -1,7 +1,6 @@
 #include "models/next_category.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string_view>
 
@@ -35,7 +34,7 @@ class NextCategory final : public Trainer {
   Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options,
                                std::span<float> update) override;
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                    std::size_t first_scored) override;
+                                    std::size_t first_scored, Counting counting) override;
   Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override;
 
  private:
@@ -63,8 +62,7 @@ Status NextCategory::check_size(std::size_t size) const {
               "use the weights of this plan's model");
 }
 
-// Weights start uniform in +- this; biases and the trust but for its bias at zero. Small output weights leave the first word to the
-// own past.
+// Weights start uniform in +- this; biases and trusts at zero, so that an untrained model makes nothing of the counts.
 double initial_half_width(std::string_view name, const NextCategorySizes& sizes) {
   if (name == "category_embedding") return 0.3;
   if (name == "merchant_embedding") return 0.1;
@@ -73,9 +71,6 @@ double initial_half_width(std::string_view name, const NextCategorySizes& sizes)
   if (name == "output.state" || name == "output.direct") return 0.1;
   return 0;
 }
-
-// Where the trusts start: what predicts well with no training at all, found by a search on the purchase cards.
-constexpr std::array<float, kPastKinds> kInitialTrust = {2.0f, 2.0f, 2.0f, 2.5f, 1.2f, 1.0f};
 
 void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) const {
   FEDSPEND_CHECK(weights.size() == layout_.parameter_count(), "weights have parameter_count() floats");
@@ -87,7 +82,6 @@ void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) cons
     std::size_t count = 1;
     for (const std::size_t n : entry.shape) count *= n;
     for (std::size_t i = 0; i < count && half_width > 0; ++i) weights[entry.offset + i] = uniform(random, half_width);
-    if (entry.name == "trust.bias") std::copy(kInitialTrust.begin(), kInitialTrust.end(), weights.data() + entry.offset);
   }
 }
 
@@ -123,7 +117,7 @@ Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::
   const TrainingSpec& spec = options.spec;
   if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
   const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
-  scan_.scan(history, first, steps_);
+  scan_.scan(history, first, history.size(), steps_);
   std::vector<Window> windows = training_windows(layout_.sizes(), first, history.size());
   layout_.to_arena(weights, weights_.data());
   velocity_.resize_zero(layout_.arena_size());
@@ -170,12 +164,12 @@ void NextCategory::run_through(std::size_t first_scored, std::size_t end, Visit 
 }
 
 Result<EvaluationResult> NextCategory::evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                                std::size_t first_scored) {
+                                                std::size_t first_scored, Counting counting) {
   FEDSPEND_TRY(check_size(weights.size()));
   EvaluationResult result;
   if (first_scored >= history.size()) return result;
   layout_.to_arena(weights, weights_.data());
-  scan_.scan(history, first_scored, steps_);
+  scan_.scan(history, first_scored, counting == Counting::frozen ? first_scored : history.size(), steps_);
   run_through(first_scored, history.size(), [&](std::size_t i) {
     const std::int32_t target = steps_.steps[network_.scored_step(i)].target;
     if (target < 0) return;
@@ -197,7 +191,7 @@ Status NextCategory::predict(std::span<const float> weights, std::span<const His
   FEDSPEND_TRY(check_size(weights.size()));
   FEDSPEND_CHECK(probabilities.size() == output_count(), "probabilities have output_count() floats");
   layout_.to_arena(weights, weights_.data());
-  scan_.scan(history, history.size(), steps_);
+  scan_.scan(history, history.size(), history.size(), steps_);
   std::fill(probabilities.begin(), probabilities.end(), 0.0f);
   run_through(history.size(), history.size() + 1, [&](std::size_t i) {
     const std::span<const float> p = network_.probabilities(i);

@@ -40,6 +40,10 @@ struct EvaluationResult {
   double loss_sum = 0;       // nats
 };
 
+// What a model counts of a client's past while it is scored. frozen: the counts stand still at first_scored; only what is sequence
+// (the last rows, a recurrent state) goes on over the true earlier rows. prequential: the counts go on too, as in an app in use.
+enum class Counting { frozen, prequential };
+
 class Trainer {
  public:
   virtual ~Trainer() = default;
@@ -53,8 +57,8 @@ class Trainer {
                                        const TrainingOptions& options, std::span<float> update) = 0;
   // Scores the rows [first_scored, size): each is predicted from true earlier rows only.
   virtual Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                            std::size_t first_scored) = 0;
-  // Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed.
+                                            std::size_t first_scored, Counting counting = Counting::frozen) = 0;
+  // Prequential by nature. Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed.
   virtual std::size_t output_count() const = 0;
   virtual Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) = 0;
 };

@@ -23,6 +23,9 @@ struct Made {
     weights.resize(trainer->parameter_count());
     update.resize(weights.size());
     trainer->initialize(weights, 5);
+    for (const LayoutEntry& entry : trainer->layout()) {  // zero at first, and then the counts would not be seen
+      if (entry.name == "trust.bias") std::fill_n(weights.data() + entry.offset, entry.shape[0], 1.5f);
+    }
   }
   std::unique_ptr<Trainer> trainer;
   std::vector<float> weights, update;
@@ -80,6 +83,16 @@ TEST_CASE("the same inputs give the same bits, in any order of calls and on any 
     REQUIRE(second.trainer->train(second.weights, history, options_of(), second.update));
   }).join();
   CHECK(first.update == second.update);
+}
+
+TEST_CASE("an untrained model makes nothing of the counts") {
+  const auto trainer = std::move(*make_trainer(small_model(kCategories)));
+  std::vector<float> weights(trainer->parameter_count());
+  trainer->initialize(weights, 5);
+  for (const LayoutEntry& entry : trainer->layout()) {
+    if (!entry.name.starts_with("trust.")) continue;
+    for (std::size_t i = 0; i < entry.shape[0]; ++i) CHECK(weights[entry.offset + i] == 0.0f);
+  }
 }
 
 TEST_CASE("the seed decides the initial weights and the order of the windows") {
@@ -154,11 +167,18 @@ TEST_CASE("evaluate agrees with predict, row by row") {
     expected.correct_top3 += above < 3 ? 1u : 0u;
     expected.loss_sum -= std::log(static_cast<double>(p[target]));
   }
-  const EvaluationResult actual = *made.trainer->evaluate(made.weights, history, 250);
+  const EvaluationResult actual = *made.trainer->evaluate(made.weights, history, 250, Counting::prequential);
   CHECK(actual.predictions == expected.predictions);
   CHECK(actual.correct_top1 == expected.correct_top1);
   CHECK(actual.correct_top3 == expected.correct_top3);
   CHECK(actual.loss_sum == doctest::Approx(expected.loss_sum).epsilon(1e-5));
+  // With the counts standing still the first scored row is the same, the later ones are not.
+  const EvaluationResult frozen = *made.trainer->evaluate(made.weights, history, 250, Counting::frozen);
+  CHECK(frozen.predictions == actual.predictions);
+  CHECK(frozen.loss_sum != actual.loss_sum);
+  const std::span<const HistoryRow> one = std::span(history).first(251);
+  CHECK(made.trainer->evaluate(made.weights, one, 250, Counting::frozen)->loss_sum ==
+        made.trainer->evaluate(made.weights, one, 250, Counting::prequential)->loss_sum);
 }
 
 TEST_CASE("predict agrees with the formulas in double, however long the history") {
@@ -172,7 +192,7 @@ TEST_CASE("predict agrees with the formulas in double, however long the history"
   const NextCategoryLayout layout(sizes);
   FeatureScan scan(sizes.categories, sizes.merchant_buckets, sizes.past_rows);
   Steps steps;
-  scan.scan(history, 0, steps);
+  scan.scan(history, 0, history.size(), steps);
   const std::vector<double> exact(made.weights.begin(), made.weights.end());
   const std::vector<double> expected = NextCategoryReference(layout).predict(exact, steps, history.size());
   std::vector<float> p(made.trainer->output_count());
