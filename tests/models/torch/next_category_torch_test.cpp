@@ -85,7 +85,7 @@ TEST_CASE("after an epoch with momentum and clipping the weights agree to 1e-3")
 TEST_CASE("evaluate and predict agree with torch") {
   Pair pair;
   const std::vector<HistoryRow> history = random_history(120, kCategories, 23);
-  const EvaluationResult a = *pair.lean->evaluate(pair.weights, history, 90), b = *pair.torch->evaluate(pair.weights, history, 90);
+  const EvaluationResult a = *pair.lean->evaluate(pair.weights, history, 90, Counting::frozen), b = *pair.torch->evaluate(pair.weights, history, 90, Counting::frozen);
   CHECK(a.predictions == b.predictions);
   CHECK(a.correct_top1 == b.correct_top1);
   CHECK(a.correct_top3 == b.correct_top3);
