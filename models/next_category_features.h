@@ -29,7 +29,7 @@ enum PastKind : std::uint16_t {
 };
 
 inline constexpr std::size_t kNumericFeatures = 16;
-inline constexpr std::size_t kRecentRows = 8;
+inline constexpr std::size_t kRecentRows = 16;
 
 struct PastEntry {
   std::uint16_t kind = 0;      // PastKind
