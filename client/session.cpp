@@ -110,7 +110,8 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   cache_.keep(*model);
   held_plan_ = plan->hash;
   held_model_ = model->hash;
-  const Millis deadline = now + Millis(assignment.deadline_ms);
+  // Never longer than the plan says: the assignment itself is not signed.
+  const Millis deadline = now + Millis(std::min(assignment.deadline_ms, plan->plan->federation.round_deadline_ms));
   phase_ = Training{session, assignment.round, plan->plan, deadline};
   return {StartTraining{session, assignment.round, plan->plan, plan->hash, model->weights}, WakeAt{deadline}};
 }
@@ -119,7 +120,9 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   const auto reject = [](DeclineReason reason, std::string why) { return tl::unexpected<Rejection>(Rejection{reason, std::move(why)}); };
   HeldPlan held;
   if (assignment.plan.empty()) {
-    auto found = cache_.find_plan(assignment.plan_hash);
+    // Only the plan that this device said it holds: one that another session put into a shared cache was checked against that
+    // session's release key, not against this one's.
+    auto found = assignment.plan_hash == held_plan_ ? cache_.find_plan(held_plan_) : std::nullopt;
     if (!found) return reject(DeclineReason::plan_signature, "the coordinator left out a plan that this device does not hold");
     held = std::move(*found);
   } else {
@@ -136,6 +139,8 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   if (plan.aggregation.mode != Aggregation::open) return reject(DeclineReason::policy, "the plan asks for secure aggregation, which this version does not have");
   if (plan.privacy.mode != PrivacyMode::none) return reject(DeclineReason::policy, "the plan asks for differential privacy, which this version does not have");
   if (plan.task != assignment.task) return reject(DeclineReason::plan_signature, "the assignment is for another task than its plan");
+  if (assignment.round.value < 1 || assignment.round.value > plan.federation.rounds)
+    return reject(DeclineReason::policy, "the assignment's round is not one that the plan has");
   if (assignment.cohort < plan.min_reports() || assignment.cohort > plan.devices_asked())
     return reject(DeclineReason::policy, "the assignment's cohort is not one that the plan allows");
   return held;

@@ -18,9 +18,9 @@
 //   not Idle   ConnectionLost                      Idle       StopTraining?, WakeAt (transient back-off)
 //   any        message of another session or kind  same       Ignored(reason)
 //
-// A message that does not decode changes nothing. Order of checks on an assignment (PROTOCOL.md, Assignment): plan bytes
-// against the release key's signature before they are parsed, plan hash, policy, task, model hash, length, then sid is computed
-// here and never taken from the server.
+// A message that does not decode changes nothing. Order of checks on an assignment (PROTOCOL.md, Assignment): the sid is computed
+// here, never taken from the server, and one that differs is ignored; then plan bytes against the release key's signature before
+// they are parsed, plan hash, policy, task, round, cohort, and the model's length and hash. The first that fails is the refusal.
 
 #include <cstdint>
 #include <memory>

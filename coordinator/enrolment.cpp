@@ -26,13 +26,18 @@ Result<EnrolledDevice> parse_line(const std::string& line) {
 }  // namespace
 
 Result<EnrolmentList> EnrolmentList::create(std::vector<EnrolledDevice> devices) {
+  return build(std::move(devices), [](std::size_t index) { return "device " + std::to_string(index + 1) + " of the list"; });
+}
+
+Result<EnrolmentList> EnrolmentList::build(std::vector<EnrolledDevice> devices, const std::function<std::string(std::size_t)>& place) {
   EnrolmentList list;
   for (std::size_t i = 0; i < devices.size(); ++i) {
     const EnrolledDevice& device = devices[i];
-    if (device.id != client_id_of(device.identity)) return fail(ErrorCode::malformed, "an id that is not the hash of its identity key");
-    if (!list.by_id_.emplace(device.id, i).second) return fail(ErrorCode::conflict, "device " + std::to_string(i + 1) + " of the list has an identity key that is there already");
+    if (device.id != client_id_of(device.identity)) return fail(ErrorCode::malformed, place(i) + ": an id that is not the hash of its identity key");
+    if (!list.by_id_.emplace(device.id, i).second)
+      return fail(ErrorCode::conflict, place(i) + ": an identity key that is there already", "every device stands once, with keys of its own");
     if (!list.transport_keys_.insert(key_text(device.transport)).second)
-      return fail(ErrorCode::conflict, "device " + std::to_string(i + 1) + " of the list has a CURVE key that is there already");
+      return fail(ErrorCode::conflict, place(i) + ": a CURVE key that is there already", "every device stands once, with keys of its own");
   }
   list.devices_ = std::move(devices);
   return list;
@@ -40,18 +45,21 @@ Result<EnrolmentList> EnrolmentList::create(std::vector<EnrolledDevice> devices)
 
 Result<EnrolmentList> EnrolmentList::parse(std::string_view text) {
   std::vector<EnrolledDevice> devices;
+  std::vector<std::size_t> line_of_device;
+  const auto place = [&](std::size_t index) { return "device list, line " + std::to_string(line_of_device[index]); };
   std::istringstream lines{std::string(text)};
   std::string line;
   for (std::size_t number = 1; std::getline(lines, line); ++number) {
     if (!line.empty() && line.back() == '\r') line.pop_back();
-    if (line.empty() || line.front() == '#') continue;
+    if (line.find_first_not_of(" \t") == std::string::npos || line.front() == '#') continue;
+    line_of_device.push_back(number);
     Result<EnrolledDevice> device = parse_line(line);
     if (!device)
-      return fail(ErrorCode::malformed, "device list, line " + std::to_string(number) + ": " + device.error().message,
+      return fail(ErrorCode::malformed, place(devices.size()) + ": " + device.error().message,
                   "a line is: identity key, CURVE key (64 hexadecimal digits each), and a label if you like");
     devices.push_back(std::move(*device));
   }
-  return create(std::move(devices));
+  return build(std::move(devices), place);
 }
 
 std::string EnrolmentList::format_line(const EnrolledDevice& device) {

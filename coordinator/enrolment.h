@@ -4,6 +4,7 @@
 // Certificates of an enrolment authority replace the list when secure aggregation comes. A label is the bank's own name for the
 // device (in a demonstration: the client's name in the data); it never travels. Immutable after parsing; thread-safe.
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,7 +28,7 @@ struct EnrolledDevice {
 
 class EnrolmentList {
  public:
-  // Refuses a device that stands twice, by identity or by CURVE key. Errors name the line.
+  // Both refuse a device that stands twice, by identity or by CURVE key. Errors of parse name the line.
   static Result<EnrolmentList> create(std::vector<EnrolledDevice> devices);
   static Result<EnrolmentList> parse(std::string_view text);
   static std::string format_line(const EnrolledDevice& device);
@@ -37,6 +38,9 @@ class EnrolmentList {
   const std::vector<EnrolledDevice>& devices() const { return devices_; }
 
  private:
+  // `place` names the device of an index in an error.
+  static Result<EnrolmentList> build(std::vector<EnrolledDevice> devices, const std::function<std::string(std::size_t)>& place);
+
   std::vector<EnrolledDevice> devices_;
   std::unordered_map<ClientId, std::size_t> by_id_;
   std::unordered_set<std::string> transport_keys_;

@@ -68,6 +68,8 @@ Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_pla
   if (weights.size() != plan.model.parameter_count)
     return fail(ErrorCode::invalid_argument, "the model has " + std::to_string(weights.size()) + " parameters, the plan " + std::to_string(plan.model.parameter_count),
                 "give the initial model that was made for this plan");
+  if (!std::all_of(weights.begin(), weights.end(), [](float value) { return std::isfinite(value); }))
+    return fail(ErrorCode::invalid_argument, "the model has values that are not finite", "no device would take it: give another initial model");
   FEDSPEND_ASSIGN(Quantizer quantizer, Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2,
                                                           .bits = plan.aggregation.bits,
                                                           .max_clients = plan.devices_asked()}));
@@ -100,7 +102,7 @@ std::string_view RoundMachine::phase() const {
 Effects RoundMachine::start(Millis now) {
   Effects effects;
   if (rounds_done_ >= plan_.federation.rounds) {
-    phase_ = Done{};
+    phase_ = Done{now};
     effects.emplace_back(Finished{});
   } else {
     begin_selecting(now, effects);
@@ -116,12 +118,16 @@ Effects RoundMachine::step(const Event& event, Millis now) {
 
 Effects RoundMachine::on_wake(Millis now) {
   Effects effects;
-  if (auto* selecting = std::get_if<Selecting>(&phase_)) {
-    if (now >= selecting->since + options_.selection_timeout) {
-      abort_round("not enough devices checked in: " + std::to_string(pool_.size()) + " of at least " + std::to_string(plan_.min_reports()), now, effects);
-    } else {
-      effects.emplace_back(WakeAt{selecting->since + options_.selection_timeout});
-      try_select(now, effects);
+  release_long_held(now, effects);
+  if (const auto* selecting = std::get_if<Selecting>(&phase_)) {
+    const Millis ends = selecting->since + options_.selection_timeout;
+    if (now < ends) effects.emplace_back(WakeAt{ends});
+    try_select(now, effects);
+    if (std::holds_alternative<Selecting>(phase_) && now >= ends) {
+      const bool enough = pool_.size() >= plan_.min_reports();
+      abort_round(enough ? "none of the devices that checked in were chosen"
+                         : "not enough devices checked in: " + std::to_string(pool_.size()) + " of at least " + std::to_string(plan_.min_reports()),
+                  now, effects);
     }
   } else if (auto* collecting = std::get_if<Collecting>(&phase_)) {
     if (now >= collecting->deadline) {
@@ -149,9 +155,9 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
   const EnrolledDevice* device = enrolment_.find(envelope->sender);
   if (device == nullptr) return drop(DropReason::not_enrolled, std::nullopt, effects), effects;
   if (device->transport != message.transport_key) return drop(DropReason::wrong_transport, std::nullopt, effects), effects;
-  if (!verify_envelope(*envelope, device->identity)) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
   const ClientId client = device->id;
-  if (++messages_[client] > options_.max_messages_per_device_and_round) return drop(DropReason::quota, client, effects), effects;
+  if (!within_quota(client, now)) return drop(DropReason::quota, std::nullopt, effects), effects;
+  if (!verify_envelope(*envelope, device->identity)) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
   const Result<Message> decoded = decode_body(envelope->type, envelope->body);
   if (!decoded) return drop(DropReason::undecodable, client, effects), effects;
 
@@ -167,6 +173,14 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
   return effects;
 }
 
+bool RoundMachine::within_quota(const ClientId& client, Millis now) {
+  if (auto* done = std::get_if<Done>(&phase_); done != nullptr && now >= done->quota_since + options_.selection_timeout) {
+    done->quota_since = now;
+    messages_.clear();
+  }
+  return ++messages_[client] <= options_.max_messages_per_device_and_round;
+}
+
 void RoundMachine::on_check_in(const PeerId& peer, const ClientId& client, const CheckIn& check_in, Millis now, Effects& effects) {
   if (check_in.population != plan_.population) {
     send(peer, ComeBack{.reason = ComeBackReason::wrong_population, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
@@ -179,7 +193,7 @@ void RoundMachine::on_check_in(const PeerId& peer, const ClientId& client, const
   if (std::holds_alternative<Done>(phase_)) {
     return send(peer, ComeBack{.reason = ComeBackReason::finished, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
   }
-  const Waiting waiting{peer, check_in.have_plan, check_in.have_model};
+  const Waiting waiting{peer, check_in.have_plan, check_in.have_model, now};
   if (auto* collecting = std::get_if<Collecting>(&phase_)) {
     // Asked, and has not answered: the assignment was lost, or the device began anew. It is the same session.
     if (const auto asked = collecting->asked.find(client); asked != collecting->asked.end() && !asked->second.answered) {
@@ -191,11 +205,37 @@ void RoundMachine::on_check_in(const PeerId& peer, const ClientId& client, const
     return send(peer, ComeBack{.reason = ComeBackReason::busy, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
   }
   pool_.insert_or_assign(client, waiting);
+  if (now + options_.longest_hold < release_at_) {
+    release_at_ = now + options_.longest_hold;
+    effects.emplace_back(WakeAt{release_at_});
+  }
   if (std::holds_alternative<Selecting>(phase_)) try_select(now, effects);
+}
+
+void RoundMachine::release_long_held(Millis now, Effects& effects) {
+  if (now >= release_at_) {
+    release_at_ = Millis::max();
+    for (auto held = pool_.begin(); held != pool_.end();) {
+      const Millis ends = held->second.since + options_.longest_hold;
+      if (now < ends) {
+        release_at_ = std::min(release_at_, ends);
+        ++held;
+      } else {
+        send(held->second.peer, ComeBack{.reason = ComeBackReason::not_selected, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
+        held = pool_.erase(held);
+      }
+    }
+  }
+  if (pool_.empty()) {
+    release_at_ = Millis::max();
+  } else {
+    effects.emplace_back(WakeAt{release_at_});
+  }
 }
 
 void RoundMachine::begin_selecting(Millis now, Effects& effects) {
   phase_ = Selecting{now, std::nullopt};
+  ++attempt_;
   effects.emplace_back(WakeAt{now + options_.selection_timeout});
   try_select(now, effects);
 }
@@ -203,6 +243,7 @@ void RoundMachine::begin_selecting(Millis now, Effects& effects) {
 void RoundMachine::try_select(Millis now, Effects& effects) {
   auto& selecting = std::get<Selecting>(phase_);
   const FederationSpec& federation = plan_.federation;
+  if (now >= release_at_) release_long_held(now, effects);
   if (pool_.size() < plan_.min_reports()) {
     selecting.enough_since.reset();
     return;
@@ -210,7 +251,8 @@ void RoundMachine::try_select(Millis now, Effects& effects) {
   if (!selecting.enough_since) selecting.enough_since = now;
   const std::uint32_t asked = plan_.devices_asked();
   const std::uint32_t full = federation.selection_pool == 0 ? asked : federation.selection_pool;
-  const Millis window_ends = *selecting.enough_since + Millis(federation.selection_window_ms);
+  // A window that is longer than the selection may last must not turn enough devices into an abort.
+  const Millis window_ends = std::min(*selecting.enough_since + Millis(federation.selection_window_ms), selecting.since + options_.selection_timeout);
   if (pool_.size() < full && now < window_ends) {
     effects.emplace_back(WakeAt{window_ends});
     return;
@@ -236,11 +278,11 @@ void RoundMachine::begin_round(const std::vector<ClientId>& chosen, Millis now, 
   const RoundId round{rounds_done_ + 1};
   // The cohort of the session is what was asked for, not fewer: the scale of the sum depends on it.
   collecting.session = session_id(plan_.task, round, model_hash_, plan_hash_, static_cast<std::uint32_t>(chosen.size()), collecting.attempt);
-  ++attempt_;
   for (const ClientId& client : chosen) {
     const auto waiting = pool_.find(client);
     FEDSPEND_CHECK(waiting != pool_.end(), "a chooser that chooses from the pool");
-    collecting.asked.emplace(client, Asked{waiting->second.peer, false, std::nullopt});
+    const bool is_new = collecting.asked.emplace(client, Asked{waiting->second.peer, false, std::nullopt}).second;
+    FEDSPEND_CHECK(is_new, "a chooser that chooses nobody twice");
   }
   for (const ClientId& client : chosen) {
     const auto waiting = pool_.find(client);
@@ -359,7 +401,7 @@ Effects RoundMachine::on_model_stored(const ModelStored& stored, Millis now) {
     begin_selecting(now, effects);
     return effects;
   }
-  phase_ = Done{};
+  phase_ = Done{now};
   for (const auto& [client, waiting] : pool_) {
     send(waiting.peer, ComeBack{.reason = ComeBackReason::finished, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
   }
@@ -369,6 +411,7 @@ Effects RoundMachine::on_model_stored(const ModelStored& stored, Millis now) {
 }
 
 void RoundMachine::abort_round(std::string why, Millis now, Effects& effects) {
+  if (const auto* selecting = std::get_if<Selecting>(&phase_)) tally_.selection_time = now - selecting->since;
   RoundSummary summary = take_summary();
   summary.why_aborted = std::move(why);
   summary.contributors.clear();

@@ -4,9 +4,11 @@
 //
 //   phase       event                                        next        effects
 //   Selecting   CheckIn                                      Selecting   (held in the pool), WakeAt
+//   not Fin.    Wake, a device held for the longest hold     same        Send(ComeBack not_selected)
 //   Selecting   enough check-ins, and the window over or     Collecting  Send(Assignment) to each chosen, WakeAt(deadline)
 //               the pool full
-//   Selecting   Wake, selection timeout                      Selecting   RoundAborted, WakeAt
+//   Selecting   Wake, selection timeout, enough check-ins    Collecting  the same, however long the window
+//   Selecting   Wake, selection timeout, fewer               Selecting   RoundAborted, WakeAt
 //   Collecting  Update, valid, first of its device           Collecting  Send(UpdateReply accepted)
 //   Collecting  goal count reached, or everyone answered     Publishing  Publish
 //   Collecting  Wake, deadline, min_reports reached          Publishing  Publish
@@ -16,8 +18,9 @@
 //
 // Check-ins are held in every phase but Finished. A model counts only when the driver says ModelStored: until then the old one is
 // what devices get, so that after a crash nobody holds a model that was never published. A misbehaving device is a Dropped effect,
-// never an error. Checks on a message, in this order: caps, envelope, enrolment, CURVE key of the connection, signature, quota,
-// body, phase, session.
+// never an error. Checks on a message, in this order: caps, envelope, enrolment, CURVE key of the connection, quota, signature,
+// body, phase, session. The quota comes before the signature, which is dear to check: only the device itself, over its own
+// connection, can spend it.
 
 #include <cstdint>
 #include <map>
@@ -119,7 +122,10 @@ Status check_supported(const Plan& plan);
 
 struct MachineOptions {
   Millis selection_timeout{600'000};  // a Selecting phase that lasts longer is a stated abort
-  std::uint32_t max_messages_per_device_and_round = 64;
+  // A device that is not chosen for so long is told to come back. Below the devices' own hold timeout (client/session.h): after
+  // that they have stopped waiting, and asking them would be asking nobody.
+  Millis longest_hold{570'000};
+  std::uint32_t max_messages_per_device_and_round = 64;  // once finished: in a selection timeout
   std::size_t max_pool = 100'000;     // beyond: ComeBack busy
 };
 
@@ -168,7 +174,9 @@ class RoundMachine {
     ModelHash hash;
     RoundId round;
   };
-  struct Done {};
+  struct Done {
+    Millis quota_since{};  // there are no rounds any more to begin the quotas anew
+  };
   using Phase = std::variant<Selecting, Collecting, Publishing, Done>;
 
   struct Closed {  // the last session that ended, so that a repeated update is acknowledged and a late one is told so
@@ -179,6 +187,7 @@ class RoundMachine {
     PeerId peer;
     PlanHash have_plan;
     ModelHash have_model;
+    Millis since{};
   };
 
   RoundMachine(SignedPlan signed_plan, Plan plan, std::vector<float> weights, std::uint64_t rounds_done, EnrolmentList enrolment, MachineOptions options,
@@ -191,6 +200,8 @@ class RoundMachine {
   void on_update(const PeerId& peer, const ClientId& client, const Envelope& envelope, const Update& update, const Frames& frames, Millis now, Effects& effects);
   void on_decline(const ClientId& client, const Envelope& envelope, Millis now, Effects& effects);
 
+  bool within_quota(const ClientId& client, Millis now);
+  void release_long_held(Millis now, Effects& effects);
   void try_select(Millis now, Effects& effects);
   void begin_round(const std::vector<ClientId>& chosen, Millis now, Effects& effects);
   void close_if_complete(Millis now, Effects& effects);
@@ -219,9 +230,10 @@ class RoundMachine {
   std::shared_ptr<const Bytes> weights_bytes_;
   ModelHash model_hash_;
   std::uint64_t rounds_done_;
-  std::uint32_t attempt_ = 0;
+  std::uint32_t attempt_ = 0;  // at the round in progress; a selection that fails is one too
 
   std::map<ClientId, Waiting> pool_;  // ordered: selection must not depend on the order of arrival
+  Millis release_at_ = Millis::max();  // when the first of the pool has been held for the longest hold
   std::unordered_map<ClientId, std::uint32_t> messages_;  // of each device since the last summary
   RoundSummary tally_;                // of the round in progress, and counts since the last summary
   std::optional<Closed> closed_;

@@ -100,6 +100,10 @@ Status Store::Database::prepare(const PlanHash& plan) {
     version = read.integer(0);
   }
   if (version == 0) {
+    Statement tables(handle, "SELECT count(*) FROM sqlite_master");
+    if (tables.step() != SQLITE_ROW) return failure("reading its tables");
+    if (tables.integer(0) != 0) return fail(ErrorCode::malformed, path + " is not a coordinator's database: it is another program's", "give another --state folder");
+    tables.reset();
     FEDSPEND_TRY(execute(kSchema, "making the tables"));
     Statement insert(handle, "INSERT INTO federation VALUES(?)");
     if (insert.bind(1, ByteSpan(plan.bytes)).step() != SQLITE_DONE) return failure("writing the plan's hash");
@@ -162,7 +166,7 @@ Status Store::save_published(const Publish& publish) {
       if (contributor.bind(1, publish.summary.round.value).bind(2, ByteSpan(client.bytes)).step() != SQLITE_DONE) return database_->failure("writing a contributor");
       contributor.reset();
     }
-    Statement forget(database_->handle, "UPDATE model SET weights = x'' WHERE round <= ?");
+    Statement forget(database_->handle, "UPDATE model SET weights = x'' WHERE round = ?");
     if (publish.summary.round.value > kModelsKept && forget.bind(1, publish.summary.round.value - kModelsKept).step() != SQLITE_DONE)
       return database_->failure("forgetting an old model");
     return database_->execute("COMMIT", "writing a model");

@@ -1,6 +1,7 @@
 #include "models/kernels.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <new>
 #include <string>
@@ -185,6 +186,27 @@ void tanh(float* values, std::size_t count) {
   for (std::size_t i = 0; i < count; i += hn::Lanes(d)) hn::StoreU(tanh_of(d, hn::LoadU(d, values + i)), d, values + i);
 }
 
+
+// x = 2^k m with m in [sqrt(1/2), sqrt(2)); log(m) = 2 artanh(s), s = (m - 1) / (m + 1), by its series to s^9 (s^11 / 11 is below
+// 4e-10 there).
+void logarithm(float* values, std::size_t count) {
+  const Floats d;
+  const hn::RebindToSigned<Floats> di;
+  const auto root = hn::Set(di, 0x3f3504f3);  // sqrt(1/2)
+  for (std::size_t i = 0; i < count; i += hn::Lanes(d)) {
+    const auto bits = hn::BitCast(di, hn::LoadU(d, values + i));
+    const auto k = hn::ShiftRight<23>(hn::Sub(bits, root));
+    const Vector m = hn::BitCast(d, hn::Sub(bits, hn::ShiftLeft<23>(k)));
+    const Vector s = hn::Div(hn::Sub(m, hn::Set(d, 1.0f)), hn::Add(m, hn::Set(d, 1.0f)));
+    const Vector square = hn::Mul(s, s);
+    Vector series = hn::Set(d, 2.0f / 9.0f);
+    for (const float coefficient : {2.0f / 7.0f, 2.0f / 5.0f, 2.0f / 3.0f, 2.0f}) {
+      series = hn::MulAdd(series, square, hn::Set(d, coefficient));
+    }
+    hn::StoreU(hn::MulAdd(hn::ConvertTo(d, k), hn::Set(d, 0.693147181f), hn::Mul(series, s)), d, values + i);
+  }
+}
+
 }  // namespace fedspend::models::kernels::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 
@@ -201,6 +223,7 @@ HWY_EXPORT(sum_of_squares);
 HWY_EXPORT(exponential);
 HWY_EXPORT(sigmoid);
 HWY_EXPORT(tanh);
+HWY_EXPORT(logarithm);
 
 void multiply(const Product& product, Into into) { HWY_DYNAMIC_DISPATCH(multiply)(product, into); }
 void gru_forward(const GruStep& step) { HWY_DYNAMIC_DISPATCH(gru_forward)(step); }
@@ -211,6 +234,7 @@ double sum_of_squares(const float* values, std::size_t count) { return HWY_DYNAM
 void exponential(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(exponential)(values, count); }
 void sigmoid(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(sigmoid)(values, count); }
 void tanh(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(tanh)(values, count); }
+void logarithm(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(logarithm)(values, count); }
 
 void Buffer::Free::operator()(float* data) const { ::operator delete(data, std::align_val_t{64}); }
 void Buffer::reserve(std::size_t count) {
@@ -231,33 +255,37 @@ void Buffer::resize_zero(std::size_t count) {
 
 namespace {
 
-std::int64_t targets_of_build() {
-  std::int64_t targets = hwy::SupportedTargets();
-  return targets & HWY_TARGETS;
+// Those of this build that may be used now. Targets are ordered: a lower bit is a better instruction set.
+std::int64_t usable_targets() { return hwy::SupportedTargets() & HWY_TARGETS; }
+
+void use_targets(std::int64_t targets) {  // 0: all that the processor has
+  hwy::SetSupportedTargetsForTest(targets);
+  hwy::GetChosenTarget().DeInit();  // the next call of a kernel chooses anew
 }
 
 }  // namespace
 
 const char* active_isa() {
-  // Targets are ordered: a lower bit is a better instruction set.
-  const std::int64_t targets = targets_of_build();
+  const std::int64_t targets = usable_targets();
   return hwy::TargetName(targets & -targets);
 }
 
 Status pin_isa(std::string_view name) {
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().DeInit();
+  const std::int64_t before = usable_targets();
+  use_targets(0);
   if (name == "best") return {};
-  std::string known;
-  for (std::int64_t left = targets_of_build(); left != 0; left &= left - 1) {
+  std::string known = "best";
+  for (std::int64_t left = usable_targets(); left != 0; left &= left - 1) {
     const std::int64_t target = left & -left;
     if (name == hwy::TargetName(target)) {
-      hwy::SetSupportedTargetsForTest(target);
+      use_targets(target);
       return {};
     }
-    known += (known.empty() ? "" : ", ") + std::string(hwy::TargetName(target));
+    known.append(", ").append(hwy::TargetName(target));
   }
-  return fail(ErrorCode::invalid_argument, "no instruction set \"" + std::string(name) + "\" here", "use best, " + known);
+  use_targets(before);
+  return fail(ErrorCode::invalid_argument, std::string("there is no instruction set \"").append(name).append("\" here"),
+              "use one of " + known);
 }
 
 }  // namespace fedspend::models

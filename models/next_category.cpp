@@ -1,7 +1,9 @@
 #include "models/next_category.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <string_view>
 
 #include "common/check.h"
 #include "common/crypto/random.h"
@@ -9,6 +11,7 @@
 #include "models/next_category_features.h"
 #include "models/next_category_layout.h"
 #include "models/next_category_network.h"
+#include "models/next_category_windows.h"
 
 namespace fedspend::models {
 namespace {
@@ -18,7 +21,7 @@ constexpr std::size_t kEvaluationChunk = 256;  // steps run at once with the sta
 class NextCategory final : public Trainer {
  public:
   explicit NextCategory(const NextCategorySizes& sizes)
-      : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets), network_(layout_) {
+      : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets, sizes.past_rows), network_(layout_) {
     weights_.resize_zero(layout_.arena_size());
     gradient_.resize_zero(layout_.arena_size());
     velocity_.resize_zero(layout_.arena_size());
@@ -32,12 +35,11 @@ class NextCategory final : public Trainer {
   Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options,
                                std::span<float> update) override;
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                    std::size_t first_scored) override;
+                                    std::size_t first_scored, Counting counting) override;
   Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override;
 
  private:
   Status check_size(std::size_t size) const;
-  std::vector<Window> training_windows() const;
   double step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples);
   template <class Visit>
   void run_through(std::size_t first_scored, std::size_t end, Visit visit);
@@ -61,38 +63,28 @@ Status NextCategory::check_size(std::size_t size) const {
               "use the weights of this plan's model");
 }
 
+// Weights start uniform in +- this; biases and the trust but for its bias at zero. Small output weights leave the first word to the
+// own past.
+double initial_half_width(std::string_view name, const NextCategorySizes& sizes) {
+  if (name == "category_embedding") return 0.3;
+  if (name == "merchant_embedding") return 0.1;
+  if (name.starts_with("gru.input.")) return std::sqrt(3.0 / static_cast<double>(sizes.inputs()));
+  if (name.starts_with("gru.recurrent.")) return 0.7 * std::sqrt(3.0 / static_cast<double>(sizes.hidden));
+  if (name == "output.state" || name == "output.direct") return 0.1;
+  return 0;
+}
+
 void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) const {
   FEDSPEND_CHECK(weights.size() == layout_.parameter_count(), "weights have parameter_count() floats");
   SeededRandom random(seed);
   const auto& sizes = layout_.sizes();
   std::fill(weights.begin(), weights.end(), 0.0f);
   for (const LayoutEntry& entry : layout_.entries()) {
-    double half_width = 0;
-    if (entry.name == "category_embedding") half_width = 0.3;
-    if (entry.name == "merchant_embedding") half_width = 0.1;
-    if (entry.name.starts_with("gru.input.")) half_width = std::sqrt(3.0 / static_cast<double>(sizes.inputs()));
-    if (entry.name.starts_with("gru.recurrent.")) half_width = std::sqrt(3.0 / static_cast<double>(sizes.hidden)) * 0.7;
-    if (entry.name == "output.state") half_width = 0.1;
-    if (entry.name == "output.direct") half_width = 0.1;
+    const double half_width = initial_half_width(entry.name, sizes);
     std::size_t count = 1;
     for (const std::size_t n : entry.shape) count *= n;
     for (std::size_t i = 0; i < count && half_width > 0; ++i) weights[entry.offset + i] = uniform(random, half_width);
-    if (entry.name == "trust.bias") {
-      for (std::size_t i = 0; i < count; ++i) weights[entry.offset + i] = 0.2f;
-    }
   }
-}
-
-// Step i predicts row i, so that n rows make n predictions.
-std::vector<Window> NextCategory::training_windows() const {
-  const std::size_t rows = steps_.steps.size() - 1, length = layout_.sizes().sequence_length, warm_up = layout_.sizes().warm_up;
-  std::vector<Window> windows;
-  for (std::size_t begin = 0; begin < rows; begin += length) {
-    windows.push_back({.begin = static_cast<std::uint32_t>(begin - std::min(begin, warm_up)),
-                       .end = static_cast<std::uint32_t>(std::min(begin + length, rows)),
-                       .scored_from = static_cast<std::uint32_t>(begin)});
-  }
-  return windows;
 }
 
 double NextCategory::step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples) {
@@ -126,15 +118,15 @@ Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::
   FEDSPEND_TRY(check_size(update.size()));
   const TrainingSpec& spec = options.spec;
   if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
-  if (spec.max_rows > 0 && history.size() > spec.max_rows) history = history.last(spec.max_rows);
-  scan_.scan(history, 0, steps_);
-  std::vector<Window> windows = training_windows();
+  const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
+  scan_.scan(history, first, steps_);
+  std::vector<Window> windows = training_windows(layout_.sizes(), first, history.size());
   layout_.to_arena(weights, weights_.data());
   velocity_.resize_zero(layout_.arena_size());
   SeededRandom random(options.seed);
   TrainingResult result;
   for (std::uint32_t epoch = 0; epoch < spec.epochs; ++epoch) {
-    for (std::size_t i = windows.size(); i > 1; --i) std::swap(windows[i - 1], windows[random.below(i)]);
+    shuffle(windows, random);
     double loss = 0;
     std::size_t examples = 0;
     for (std::size_t begin = 0; begin < windows.size(); begin += spec.batch_size) {
@@ -150,8 +142,14 @@ Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::
     return result;
   }
   layout_.to_flat(weights_.data(), update);
-  for (std::size_t i = 0; i < update.size(); ++i) update[i] -= weights[i];
-  return result;
+  bool finite = true;
+  for (std::size_t i = 0; i < update.size(); ++i) {
+    update[i] -= weights[i];
+    finite = finite && std::isfinite(update[i]);
+  }
+  if (finite) return result;
+  std::fill(update.begin(), update.end(), 0.0f);
+  return fail(ErrorCode::limit, "training diverged", "lower training.learning_rate or set training.gradient_clip_l2");
 }
 
 // Visits the scored steps first_scored ... end - 1 in order, the state carried on from the very first row.
@@ -168,12 +166,12 @@ void NextCategory::run_through(std::size_t first_scored, std::size_t end, Visit 
 }
 
 Result<EvaluationResult> NextCategory::evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                                std::size_t first_scored) {
+                                                std::size_t first_scored, Counting counting) {
   FEDSPEND_TRY(check_size(weights.size()));
   EvaluationResult result;
   if (first_scored >= history.size()) return result;
   layout_.to_arena(weights, weights_.data());
-  scan_.scan(history, first_scored, steps_);
+  scan_.scan(history, first_scored, steps_, counting == Counting::frozen ? first_scored : FeatureScan::kNoLimit);
   run_through(first_scored, history.size(), [&](std::size_t i) {
     const std::int32_t target = steps_.steps[network_.scored_step(i)].target;
     if (target < 0) return;
@@ -215,11 +213,15 @@ ModelSpec default_next_category(std::span<const std::string> categories) {
   ModelSpec model;
   model.name = "next_category";
   model.initial_seed = 1;
-  model.sizes = {{"embedding", 16}, {"merchant_embedding", 8}, {"merchant_buckets", 1024},
-                 {"hidden", 32},    {"sequence_length", 32},   {"warm_up", 0}};
+  model.sizes = {{"embedding", 24}, {"merchant_embedding", 8}, {"merchant_buckets", 512},
+                 {"hidden", 32},    {"past_rows", 128},        {"sequence_length", 16}};
   model.categories.assign(categories.begin(), categories.end());
   if (const auto sizes = NextCategorySizes::from(model)) model.parameter_count = NextCategoryLayout(*sizes).parameter_count();
   return model;
+}
+
+TrainingSpec default_next_category_training() {
+  return {.epochs = 1, .batch_size = 2, .learning_rate = 0.5, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 256};
 }
 
 }  // namespace fedspend::models

@@ -17,5 +17,7 @@ Result<std::unique_ptr<Trainer>> make_next_category(const ModelSpec& model);
 
 // The model that `fedspend-sim plan` drafts for a vocabulary: name, sizes, parameter count.
 ModelSpec default_next_category(std::span<const std::string> categories);
+// How it is trained on a device by default. What suits it on the server: models/README.md.
+TrainingSpec default_next_category_training();
 
 }  // namespace fedspend::models

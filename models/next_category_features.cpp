@@ -10,10 +10,14 @@
 namespace fedspend::models {
 namespace {
 
-constexpr float kSlowFade = 0.97f;
+// How much of a row is left in a count for each row that came since; and how counts become features. Measured: models/README.md.
+constexpr float kSlowFade = 0.98f;
+constexpr float kMiddleFade = 0.9f;
 constexpr float kFastFade = 0.7f;
-constexpr float kTransitionFade = 0.95f;  // a visit
-constexpr float kPastSmoothing = 0.1f;
+constexpr float kTransitionFade = 0.99f;
+constexpr float kPastSmoothing = 0.2f;
+constexpr float kPastScale = 0.1f;  // the trusts then learn at the pace of the other weights
+constexpr float kLeastCount = 1e-3f;
 constexpr std::int64_t kSecondsPerDay = 86'400;
 
 float bounded(double value, double limit) { return static_cast<float>(std::clamp(value, -limit, limit)); }
@@ -25,60 +29,62 @@ std::int64_t day_of(std::int64_t time_s) {
 
 }  // namespace
 
-FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets)
-    : categories_(categories), merchant_buckets_(merchant_buckets), after_category_(categories + 2) {
-  FEDSPEND_CHECK(categories > 0 && categories < 0xffff && merchant_buckets > 0, "sizes were checked when the trainer was made");
-}
-
-void FeatureScan::forget() {
-  all_.clear();
-  slow_.clear();
-  fast_.clear();
-  for (Counts& counts : after_category_) counts.clear();
-  after_two_.clear();
-  after_merchant_.clear();
-  last_ = before_last_ = static_cast<std::uint32_t>(categories_ + 1);
-  last_merchant_ = 0;
-  rows_ = run_ = 0;
-}
-
-namespace {
-
-template <class Counts>
-void count_up(Counts& counts, std::uint32_t category, float fade) {
-  bool found = false;
-  for (auto& entry : counts) {
-    entry.count *= fade;
-    if (entry.category == category) {
-      entry.count += 1;
-      found = true;
-    }
+FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, std::size_t past_rows)
+    : categories_(categories), merchant_buckets_(merchant_buckets), past_rows_(past_rows), middle_rows_(past_rows),
+      fast_rows_(past_rows), counts_(categories) {
+  FEDSPEND_CHECK(categories > 0 && categories < 0xffff && merchant_buckets > 0 && past_rows > 0,
+                 "sizes were checked when the trainer was made");
+  std::array<float, kPastKinds> fade{};
+  fade.fill(1.0f);
+  for (std::size_t age = 0; age < past_rows; ++age) {
+    fade_.push_back(fade);
+    if (fade[kPastMiddle] < kLeastCount) middle_rows_ = std::min(middle_rows_, age);
+    if (fade[kPastFast] < kLeastCount) fast_rows_ = std::min(fast_rows_, age);
+    fade[kPastSlow] *= kSlowFade;
+    fade[kPastMiddle] *= kMiddleFade;
+    fade[kPastFast] *= kFastFade;
+    for (const PastKind kind : {kPastAfterCategory, kPastAfterTwo, kPastAfterMerchant}) fade[kind] *= kTransitionFade;
   }
-  if (!found) counts.push_back({static_cast<std::uint16_t>(category), 1.0f});
 }
 
-}  // namespace
-
-void FeatureScan::see(const HistoryRow& row) {
-  const std::uint32_t category = std::min(row.category, static_cast<std::uint32_t>(categories_));
-  if (category < categories_) {
-    count_up(all_, category, 1.0f);
-    count_up(slow_, category, kSlowFade);
-    count_up(fast_, category, kFastFade);
-    if (rows_ > 0) {
-      count_up(after_category_[last_], category, kTransitionFade);
-      if (last_merchant_ != 0) count_up(after_merchant_[last_merchant_], category, kTransitionFade);
-    }
-    if (rows_ > 1) count_up(after_two_[std::uint64_t{before_last_} << 32 | last_], category, kTransitionFade);
+// How often each category came: of the rows before `counted`, the newest first.
+void FeatureScan::count_past(std::size_t counted) {
+  const std::size_t reach = std::min(counted, past_rows_);
+  for (std::size_t age = 0; age < reach; ++age) {
+    const std::uint32_t category = rows_[counted - 1 - age].category;
+    if (category >= categories_) continue;
+    auto& counts = counts_[category];
+    const auto& fade = fade_[age];
+    if (counts[kPastSlow] == 0) seen_.push_back(static_cast<std::uint16_t>(category));
+    counts[kPastSlow] += fade[kPastSlow];
+    if (age < middle_rows_) counts[kPastMiddle] += fade[kPastMiddle];
+    if (age < fast_rows_) counts[kPastFast] += fade[kPastFast];
   }
-  run_ = category == last_ ? run_ + 1 : 1;
-  before_last_ = last_;
-  last_ = category;
-  last_merchant_ = row.merchant_hash;
-  ++rows_;
 }
 
-void FeatureScan::write_numeric(std::span<const HistoryRow> history, std::size_t i, Step& step) {
+// What came after earlier rows that were like the last of `rows`; only what came before `counted` (at most `rows`).
+void FeatureScan::count_followers(std::size_t rows, std::size_t counted) {
+  if (counted == 0) return;
+  const Row last = rows_[rows - 1];
+  const std::size_t reach = std::min(counted - 1, past_rows_);
+  for (std::size_t age = 0; age < reach; ++age) {
+    const std::size_t follower = counted - 1 - age;
+    const Row& before = rows_[follower - 1];
+    const bool same_category = before.category == last.category;
+    const bool same_merchant = last.merchant != 0 && before.merchant == last.merchant;
+    if (!same_category && !same_merchant) continue;
+    const std::uint32_t category = rows_[follower].category;
+    if (category >= categories_) continue;
+    auto& counts = counts_[category];
+    const auto& fade = fade_[age];
+    if (same_merchant) counts[kPastAfterMerchant] += fade[kPastAfterMerchant];
+    if (!same_category) continue;
+    counts[kPastAfterCategory] += fade[kPastAfterCategory];
+    if (follower > 1 && rows > 1 && rows_[follower - 2].category == rows_[rows - 2].category) counts[kPastAfterTwo] += fade[kPastAfterTwo];
+  }
+}
+
+void FeatureScan::write_numeric(std::span<const HistoryRow> history, std::size_t i, Step& step) const {
   if (i == 0) return;
   const HistoryRow& row = history[i - 1];
   const std::int64_t day = day_of(row.time_s);
@@ -101,51 +107,63 @@ void FeatureScan::write_numeric(std::span<const HistoryRow> history, std::size_t
   x[9] = static_cast<float>(std::cos(pi2 * weekday));
   x[10] = static_cast<float>(std::sin(pi2 * month_day));
   x[11] = static_cast<float>(std::cos(pi2 * month_day));
-  x[12] = bounded(std::log1p(static_cast<double>(i)) / 4, 4);
-  x[13] = bounded(std::log1p(static_cast<double>(run_)) / 2, 4);
+  std::size_t run = 1, today = 1;  // rows like the last one, and rows of its day, that lie at the end of the past
+  while (run < std::min(i, past_rows_) && history[i - 1 - run].category == row.category) ++run;
+  while (today < std::min(i, past_rows_) && day_of(history[i - 1 - today].time_s) == day) ++today;
+  x[12] = bounded(std::log1p(static_cast<double>(std::min(i, past_rows_))) / 4, 4);
+  x[13] = bounded(std::log1p(static_cast<double>(run)) / 2, 4);
   x[14] = i > 1 && row.merchant_hash != 0 && row.merchant_hash == history[i - 2].merchant_hash ? 1.0f : 0.0f;
-  x[15] = bounded(std::log1p(static_cast<double>(all_.size())) / 2, 4);
+  x[15] = bounded(std::log1p(static_cast<double>(today)) / 2, 4);
 }
 
-void FeatureScan::write_past(Steps& out) const {
-  const auto write = [&out](std::uint16_t kind, const Counts& counts) {
-    for (const Count& entry : counts) {
-      if (entry.count < 1e-3f) continue;
-      out.past.push_back({kind, entry.category, std::log1p(entry.count / kPastSmoothing)});
+void FeatureScan::write_past(Steps& out) {
+  for (const std::uint16_t category : seen_) {
+    auto& counts = counts_[category];
+    for (std::uint16_t kind = 0; kind < kPastKinds; ++kind) {
+      if (counts[kind] > kLeastCount) out.past.push_back({kind, category, counts[kind]});
     }
-  };
-  write(kPastAll, all_);
-  write(kPastSlow, slow_);
-  write(kPastFast, fast_);
-  if (rows_ == 0) return;
-  write(kPastAfterCategory, after_category_[last_]);
-  if (rows_ > 1) {
-    if (const auto found = after_two_.find(std::uint64_t{before_last_} << 32 | last_); found != after_two_.end()) {
-      write(kPastAfterTwo, found->second);
-    }
+    counts.fill(0.0f);
   }
-  if (last_merchant_ != 0) {
-    if (const auto found = after_merchant_.find(last_merchant_); found != after_merchant_.end()) {
-      write(kPastAfterMerchant, found->second);
-    }
-  }
+  seen_.clear();
 }
 
-void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, Steps& out) {
-  forget();
+// The counts become features, all at once: what the logarithm costs one by one is half of the scan.
+void FeatureScan::finish_past(Steps& out) {
+  const std::size_t count = out.past.size();
+  values_.reserve(kernels::padded(count));
+  float* values = values_.data();
+  for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f + out.past[i].value / kPastSmoothing;
+  for (std::size_t i = count; i < kernels::padded(count); ++i) values[i] = 1.0f;
+  kernels::logarithm(values, kernels::padded(count));
+  for (std::size_t i = 0; i < count; ++i) out.past[i].value = values[i] * kPastScale;
+}
+
+void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, Steps& out, std::size_t counted) {
   out.clear();
   out.steps.resize(history.size() + 1);
+  rows_.clear();
+  for (const HistoryRow& row : history) {
+    rows_.push_back({std::min(row.category, static_cast<std::uint32_t>(categories_)), row.merchant_hash});
+  }
   for (std::size_t i = 0; i <= history.size(); ++i) {
-    if (i > 0) see(history[i - 1]);
     Step& step = out.steps[i];
-    step.category = last_;
-    if (last_merchant_ != 0) step.merchant = static_cast<std::int32_t>(last_merchant_ % merchant_buckets_);
+    step.category = static_cast<std::uint32_t>(categories_ + 1);
+    if (i > 0) {
+      const HistoryRow& last = history[i - 1];
+      step.category = rows_[i - 1].category;
+      if (last.merchant_hash != 0) step.merchant = static_cast<std::int32_t>(last.merchant_hash % merchant_buckets_);
+    }
     if (i < history.size() && history[i].category < categories_) step.target = static_cast<std::int32_t>(history[i].category);
     write_numeric(history, i, step);
     step.past_begin = static_cast<std::uint32_t>(out.past.size());
-    if (i >= first) write_past(out);
+    if (i > 0 && i >= first) {
+      count_past(std::min(i, counted));
+      count_followers(i, std::min(i, counted));
+      write_past(out);
+    }
     step.past_end = static_cast<std::uint32_t>(out.past.size());
   }
+  finish_past(out);
 }
 
 }  // namespace fedspend::models

@@ -11,18 +11,18 @@
 #include <array>
 #include <cstdint>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "models/history.h"
+#include "models/kernels.h"
 
 namespace fedspend::models {
 
 enum PastKind : std::uint16_t {
-  kPastAll,            // counts of the whole past
-  kPastSlow,           // counts that fade by kSlowFade a row
-  kPastFast,           // counts that fade by kFastFade a row
-  kPastAfterCategory,  // what followed the last category
+  kPastSlow,           // each category's rows, a row fading by kSlowFade for every row since
+  kPastMiddle,         // the same by kMiddleFade
+  kPastFast,           // the same by kFastFade
+  kPastAfterCategory,  // what followed earlier rows of the last category; from here on fading by kTransitionFade
   kPastAfterTwo,       // what followed the last two categories
   kPastAfterMerchant,  // what followed the last merchant
   kPastKinds,
@@ -55,35 +55,36 @@ struct Steps {
 
 class FeatureScan {
  public:
-  FeatureScan(std::size_t categories, std::size_t merchant_buckets);
+  FeatureScan(std::size_t categories, std::size_t merchant_buckets, std::size_t past_rows);
 
   // The steps of all rows, and one more for the row that is still to come (its target is -1): history.size() + 1 steps.
   // Only steps at or after `first` get their past entries written (the earlier ones have an empty range): a saving.
-  void scan(std::span<const HistoryRow> history, std::size_t first, Steps& out);
+  // The own past of every step counts only rows before `counted` (kNoLimit: all before the step); the last rows themselves, which
+  // it is looked up by, are always the true ones.
+  static constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
+  void scan(std::span<const HistoryRow> history, std::size_t first, Steps& out, std::size_t counted = kNoLimit);
 
  private:
-  struct Count {
-    std::uint16_t category;
-    float count;
+  struct Row {  // what the own past needs of a row, packed
+    std::uint32_t category;
+    std::uint64_t merchant;
   };
-  using Counts = std::vector<Count>;
 
-  void forget();
-  void see(const HistoryRow& row);
-  void write_numeric(std::span<const HistoryRow> history, std::size_t i, Step& step);
-  void write_past(Steps& out) const;
+  void write_numeric(std::span<const HistoryRow> history, std::size_t i, Step& step) const;
+  void count_past(std::size_t counted);
+  void count_followers(std::size_t rows, std::size_t counted);
+  void write_past(Steps& out);
+  void finish_past(Steps& out);
 
   std::size_t categories_;
   std::size_t merchant_buckets_;
-  // The client's past so far.
-  Counts all_, slow_, fast_;
-  std::vector<Counts> after_category_;
-  std::unordered_map<std::uint64_t, Counts> after_two_;
-  std::unordered_map<std::uint64_t, Counts> after_merchant_;
-  std::uint32_t last_ = 0, before_last_ = 0;
-  std::uint64_t last_merchant_ = 0;
-  std::size_t rows_ = 0;
-  std::size_t run_ = 0;  // rows of the same category in a row
+  std::size_t past_rows_;
+  std::size_t middle_rows_, fast_rows_;                 // beyond them a row counts for less than kLeastCount
+  std::vector<Row> rows_;
+  std::vector<std::array<float, kPastKinds>> fade_;     // by the rows since
+  std::vector<std::array<float, kPastKinds>> counts_;   // by category; zero between steps
+  std::vector<std::uint16_t> seen_;                     // the categories that counts_ holds
+  kernels::Buffer values_;
 };
 
 }  // namespace fedspend::models

@@ -23,7 +23,7 @@ constexpr std::array kSizeRules = {
     SizeRule{"merchant_buckets", &NextCategorySizes::merchant_buckets, 1, 1 << 20},
     SizeRule{"hidden", &NextCategorySizes::hidden, 1, 1024},
     SizeRule{"sequence_length", &NextCategorySizes::sequence_length, 1, 4096},
-    SizeRule{"warm_up", &NextCategorySizes::warm_up, 0, 4096},
+    SizeRule{"past_rows", &NextCategorySizes::past_rows, 1, 4096},
 };
 
 }  // namespace
@@ -36,10 +36,10 @@ Result<NextCategorySizes> NextCategorySizes::from(const ModelSpec& model) {
   }
   sizes.categories = model.categories.size();
   for (const auto& [name, value] : model.sizes) {
-    const auto rule = std::find_if(kSizeRules.begin(), kSizeRules.end(), [&](const SizeRule& r) { return name == r.name; });
+    const auto rule = std::find_if(kSizeRules.begin(), kSizeRules.end(), [&key = name](const SizeRule& r) { return key == r.name; });
     if (rule == kSizeRules.end()) {
       return fail(ErrorCode::invalid_argument, "model.sizes." + name + " is not a size of next_category",
-                  "it has embedding, merchant_embedding, merchant_buckets, hidden, sequence_length and warm_up");
+                  "it has embedding, merchant_embedding, merchant_buckets, hidden, past_rows and sequence_length");
     }
     if (value < rule->lowest || value > rule->highest) {
       return fail(ErrorCode::invalid_argument, "model.sizes." + name + " is " + std::to_string(value),

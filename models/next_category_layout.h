@@ -16,12 +16,12 @@ namespace fedspend::models {
 
 struct NextCategorySizes {
   std::size_t categories = 0;          // of the plan's vocabulary, "other" not counted
-  std::size_t embedding = 16;          // of a category
+  std::size_t embedding = 24;          // of a category
   std::size_t merchant_embedding = 8;
   std::size_t merchant_buckets = 512;  // merchant_hash mod this
   std::size_t hidden = 32;             // units of the GRU
-  std::size_t sequence_length = 32;    // predictions per training window
-  std::size_t warm_up = 0;             // steps before a window that bring the state up and are not trained on
+  std::size_t sequence_length = 16;    // predictions per training window
+  std::size_t past_rows = 128;         // rows of the own past that are counted
 
   // invalid_argument names the key that is missing, unknown or out of range.
   static Result<NextCategorySizes> from(const ModelSpec& model);

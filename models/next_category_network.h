@@ -14,13 +14,9 @@
 #include "models/kernels.h"
 #include "models/next_category_features.h"
 #include "models/next_category_layout.h"
+#include "models/next_category_windows.h"
 
 namespace fedspend::models {
-
-struct Window {
-  std::uint32_t begin = 0, end = 0;  // steps
-  std::uint32_t scored_from = 0;     // steps before it only bring the state up
-};
 
 class NextCategoryNetwork {
  public:

@@ -40,6 +40,11 @@ struct EvaluationResult {
   double loss_sum = 0;       // nats
 };
 
+// What a model that counts a client's own past knows while it is scored. frozen: its counts are those of the rows before the
+// scored ones and do not move; the sequence it reads is that of the true earlier rows. This is DESIGN's evaluation rule.
+// prequential: it goes on counting, as an app does; reported apart.
+enum class Counting { frozen, prequential };
+
 class Trainer {
  public:
   virtual ~Trainer() = default;
@@ -53,7 +58,7 @@ class Trainer {
                                        const TrainingOptions& options, std::span<float> update) = 0;
   // Scores the rows [first_scored, size): each is predicted from true earlier rows only.
   virtual Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                            std::size_t first_scored) = 0;
+                                            std::size_t first_scored, Counting counting) = 0;
   // Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed.
   virtual std::size_t output_count() const = 0;
   virtual Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) = 0;

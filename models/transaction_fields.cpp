@@ -190,7 +190,7 @@ Result<TimeFormat> TimeFormat::parse(std::string_view format) {
                   "known are %Y %y %m %b %d %H %M %S %% and literal characters");
     step.conversion = conversion;
     // Two numbers without anything between them ("%Y%m%d") can only be told apart at full width.
-    if (!parsed.steps_.empty() && parsed.steps_.back().conversion != 0) parsed.steps_.back().two_digits = true;
+    if (!parsed.steps_.empty() && parsed.steps_.back().conversion != 0) step.two_digits = parsed.steps_.back().two_digits = true;
     seen += conversion == 'y' ? 'Y' : conversion == 'b' ? 'm' : conversion;
     parsed.steps_.push_back(step);
   }

@@ -34,7 +34,7 @@ std::string format_date(std::int64_t time_s);      // 2017-01-31
 std::string format_rfc3339(std::int64_t time_s);   // 2017-01-31T12:34:56Z
 
 // A subset of strptime's formats: %Y (four digits), %y (69 ... 99: 19xx, 00 ... 68: 20xx), %m %d %H %M %S (one or two digits,
-// two where another number follows at once), %b (English, three letters), %%, and literal characters (a Z among them).
+// two where numbers touch), %b (English, three letters), %%, and literal characters (a Z among them).
 class TimeFormat {
  public:
   // invalid_argument for another conversion, or where year, month and day are not each given once.

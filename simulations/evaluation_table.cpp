@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "common/program/program.h"
+#include "simulations/plan_file.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -15,9 +16,23 @@ std::string percent(double fraction) {
 
 }  // namespace
 
-std::string evaluation_table(const ModelScore& model, const Baselines& baselines) {
+Result<ModelScores> score_model(const Plan& plan, std::uint64_t round, std::span<const float> weights, std::span<const FederatedClient> clients, unsigned threads) {
+  ModelScores scores{.round = round};
+  FEDSPEND_ASSIGN(scores.frozen, evaluate_held_out(plan, weights, clients, models::Counting::frozen, threads));
+  FEDSPEND_ASSIGN(scores.prequential, evaluate_held_out(plan, weights, clients, models::Counting::prequential, threads));
+  FEDSPEND_ASSIGN(const std::vector<float> initial, initial_weights(plan));
+  FEDSPEND_ASSIGN(scores.untrained, evaluate_held_out(plan, initial, clients, models::Counting::frozen, threads));
+  return scores;
+}
+
+std::string evaluation_table(const ModelScores& model, const Baselines& baselines) {
   std::vector<std::vector<std::string>> rows = {{"next category, held-out rows", "right", "among 3", "remark"}};
-  rows.push_back({model.name, percent(model.score.accuracy()), percent(model.score.top3()), ""});
+  const auto add = [&](const std::string& name, const HeldOutScore& score, const std::string& remark) {
+    rows.push_back({name, percent(score.accuracy()), percent(score.top3()), remark});
+  };
+  add("federated model, round " + std::to_string(model.round), model.frozen, "");
+  add("the same, counting on", model.prequential, "keeps counting as it goes");
+  add("before the first round", model.untrained, "not trained");
   for (const Baseline& line : baselines.lines) {
     if (line.sees_merchant) continue;  // it sees the merchant of the row that it predicts: another task
     rows.push_back({line.name, percent(baselines.accuracy(line)), "", line.prequential ? "keeps counting as it goes" : ""});
@@ -25,8 +40,13 @@ std::string evaluation_table(const ModelScore& model, const Baselines& baselines
   return program::format_table(rows);
 }
 
-nlohmann::json evaluation_json(const HeldOutScore& score, const Baselines& baselines) {
-  nlohmann::json json = {{"predictions", score.predictions}, {"eval_accuracy", score.accuracy()}, {"eval_top3", score.top3()}, {"eval_loss", score.loss()}};
+nlohmann::json evaluation_json(const ModelScores& model, const Baselines& baselines) {
+  nlohmann::json json = {{"predictions", model.frozen.predictions},
+                         {"eval_accuracy", model.frozen.accuracy()},
+                         {"eval_top3", model.frozen.top3()},
+                         {"eval_loss", model.frozen.loss()},
+                         {"prequential_accuracy", model.prequential.accuracy()},
+                         {"untrained_accuracy", model.untrained.accuracy()}};
   json["baselines"] = nlohmann::json::object();
   for (const Baseline& line : baselines.lines) json["baselines"][line.key] = baselines.accuracy(line);
   return json;

@@ -237,7 +237,7 @@ Status Federation::State::report(const coordinator::RoundSummary& summary, const
   return {};
 }
 
-Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, unsigned threads) {
+Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads) {
   std::vector<std::unique_ptr<models::Trainer>> trainers;
   for (unsigned i = 0; i < threads; ++i) {
     FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model));
@@ -247,7 +247,7 @@ Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> 
   for_each_index(clients.size(), threads, [&](std::size_t i, unsigned worker) {
     const std::vector<models::HistoryRow>& rows = clients[i].rows;
     if (rows.size() < plan.evaluation.min_rows) return;
-    results[i] = trainers[worker]->evaluate(weights, rows, models::training_rows(rows.size(), plan.evaluation.holdout_fraction));
+    results[i] = trainers[worker]->evaluate(weights, rows, models::training_rows(rows.size(), plan.evaluation.holdout_fraction), counting);
   });
   HeldOutScore score;
   for (const auto& result : results) {

@@ -82,6 +82,6 @@ struct HeldOutScore {
   double loss() const { return predictions == 0 ? 0 : loss_sum / static_cast<double>(predictions); }
 };
 // DESIGN.md's evaluation rule: clients with at least evaluation.min_rows rows, the last ceil(f n) of each. Sums in client order.
-Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, unsigned threads);
+Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads);
 
 }  // namespace fedspend::simulations

@@ -45,16 +45,16 @@ Result<Report> evaluate(const Arguments& arguments) {
     return fail(ErrorCode::invalid_argument, model_path + " was made for another plan than " + plan_path, "give the plan that the model was trained with");
   FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
   const std::vector<FederatedClient> clients = federated_clients(data.population, file.plan);
-  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(file.plan, model->weights, clients, static_cast<unsigned>(threads)));
+  FEDSPEND_ASSIGN(const ModelScores scores, score_model(file.plan, model->round, model->weights, clients, static_cast<unsigned>(threads)));
   const Baselines baselines = compute_baselines(data.population, evaluation_rule(file.plan));
 
   Report report;
-  report.data = evaluation_json(score, baselines);
+  report.data = evaluation_json(scores, baselines);
   report.data["round"] = model->round;
   report.data["model_hash"] = hash_of_weights(weights_to_bytes(model->weights)).hex();
   report.data["demonstration"] = model->demonstration;
   report.text = (model->demonstration ? std::string(kDemonstrationNote) : std::string()) +
-                evaluation_table({"federated model, round " + std::to_string(model->round), score}, baselines);
+                evaluation_table(scores, baselines);
   return report;
 }
 

@@ -1,5 +1,4 @@
 #include "common/program/files.h"
-#include "common/protocol/messages.h"
 #include "simulations/commands.h"
 #include "simulations/plan_draft.h"
 #include "simulations/read_command.h"

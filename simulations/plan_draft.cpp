@@ -139,8 +139,7 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   if (categories.size() > most) categories.resize(most);
   draft.categories_left_to_other = all - categories.size();
   plan.model = models::default_next_category(categories);
-  // The plan's form knows no size below 1, the model's own default of warm_up is 0: one step of warm-up does no harm.
-  for (auto& [name, size] : plan.model.sizes) size = std::max<std::int64_t>(size, 1);
+  plan.training = models::default_next_category_training();
   if (options.seed) plan.model.initial_seed = *options.seed;
   draft.eligible_clients = eligible_clients(population, plan).size();
   if (draft.eligible_clients == 0)

@@ -18,9 +18,9 @@ struct PlanDraftOptions {
   std::string model = "next_category";
   std::string population;              // its name
   std::size_t max_categories = 0;      // the most frequent ones; what is left is "other"; 0: as many as a plan can hold
-  std::optional<std::uint64_t> seed;   // of the task id and the initial weights; without: a random task id
+  std::optional<std::uint64_t> seed = {};  // of the task id and the initial weights; without: a random task id
   bool demonstration = false;          // aggregation open, privacy none
-  std::vector<std::string> settings;   // "section.key=value", e.g. "federation.rounds=20"
+  std::vector<std::string> settings = {};  // "section.key=value", e.g. "federation.rounds=20"
 };
 
 struct PlanDraft {

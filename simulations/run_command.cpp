@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -106,7 +107,8 @@ class Run {
     const auto begun = std::chrono::steady_clock::now();
     FEDSPEND_TRY(federation.run([&](const SimulatedRound& round) {
       evaluated = on_round(round);
-      return evaluated.has_value() && !program::stop_requested().load();
+      const bool done = round.summary.published && round.summary.round.value >= last_round();
+      return evaluated.has_value() && !done && !program::stop_requested().load();
     }));
     FEDSPEND_TRY(evaluated);
     progress_.finish();
@@ -116,22 +118,30 @@ class Run {
   }
 
   const RunRecord& record() const { return record_; }
-  const HeldOutScore& score() const { return score_; }
   double seconds() const { return seconds_; }
+  // After the last published round; the initial ones before.
+  const std::shared_ptr<const std::vector<float>>& weights() const { return weights_; }
 
  private:
   Status on_round(const SimulatedRound& round) {
     std::optional<HeldOutScore> score;
     const std::uint64_t number = round.summary.round.value;
-    if (round.summary.published && (number % options_.evaluate_every == 0 || number == options_.plan.plan.federation.rounds)) {
+    if (round.summary.published && (number % options_.evaluate_every == 0 || number == last_round())) {
       const auto begun = std::chrono::steady_clock::now();
-      FEDSPEND_ASSIGN(score_, evaluate_held_out(options_.plan.plan, *round.weights, clients_, options_.federation.threads));
+      FEDSPEND_ASSIGN(score_, evaluate_held_out(options_.plan.plan, *round.weights, clients_, models::Counting::frozen, options_.federation.threads));
       evaluation_seconds_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
       score = score_;
     }
     record_.add(round, score);
+    weights_ = round.weights;
     if (round.summary.published) progress_.update(number, note());
     return {};
+  }
+
+  // A recorded federation may have ended before its plan's last round.
+  std::uint64_t last_round() const {
+    const std::uint64_t planned = options_.plan.plan.federation.rounds;
+    return options_.federation.recorded.empty() ? planned : std::min(planned, options_.federation.recorded.back().round);
   }
 
   std::string note() const {
@@ -145,13 +155,14 @@ class Run {
   program::Progress progress_;
   RunRecord record_;
   HeldOutScore score_;
+  std::shared_ptr<const std::vector<float>> weights_;
   double evaluation_seconds_ = 0;
   double seconds_ = 0;
 };
 
 Status write_outputs(const RunOptions& options, const fs::path& folder, const Run& run, const std::vector<float>& weights, const nlohmann::json& summary) {
   const Plan& plan = options.plan.plan;
-  const ModelFile model{plan.model.name, options.plan.hash, plan.federation.rounds, plan.is_demonstration(), weights};
+  const ModelFile model{plan.model.name, options.plan.hash, run.record().rounds(), plan.is_demonstration(), weights};
   FEDSPEND_TRY(program::write_file_atomically(folder / "plan.toml", as_bytes(options.plan.text)));
   FEDSPEND_TRY(program::write_file_atomically(folder / "metrics.jsonl", as_bytes(run.record().jsonl())));
   FEDSPEND_TRY(program::write_file_atomically(folder / "metrics.csv", as_bytes(run.record().csv())));
@@ -159,13 +170,13 @@ Status write_outputs(const RunOptions& options, const fs::path& folder, const Ru
   return program::write_file_atomically(folder / "summary.json", as_bytes(summary.dump(2) + "\n"));
 }
 
-std::string text_of(const RunOptions& options, const nlohmann::json& summary, const HeldOutScore& score, const Baselines& baselines) {
+std::string text_of(const RunOptions& options, const nlohmann::json& summary, const ModelScores& scores, const Baselines& baselines) {
   char line[256];
   std::snprintf(line, sizeof line, "%llu rounds, %.0f updates, %.1f s (%.0f clients per second), %.0f bytes up and %.0f down per update\n",
                 summary["rounds"].get<unsigned long long>(), summary["updates"].get<double>(), summary["seconds"].get<double>(), summary["clients_per_second"].get<double>(),
                 summary["bytes_up_per_client"].get<double>(), summary["bytes_down_per_client"].get<double>());
   return (options.plan.plan.is_demonstration() ? std::string(kDemonstrationNote) : std::string()) +
-         evaluation_table({"federated model, round " + std::to_string(options.plan.plan.federation.rounds), score}, baselines) + line + "results: " + options.out.string() + "\n";
+         evaluation_table(scores, baselines) + line + "results: " + options.out.string() + "\n";
 }
 
 Result<Report> run(const Arguments& arguments) {
@@ -179,23 +190,25 @@ Result<Report> run(const Arguments& arguments) {
 
   Run running(options, clients);
   FEDSPEND_TRY(running.drive(*federation));
+  const std::vector<float>& trained = *running.weights();
+  FEDSPEND_ASSIGN(const ModelScores scores, score_model(options.plan.plan, running.record().rounds(), trained, clients, options.federation.threads));
   const Baselines baselines = compute_baselines(data.population, evaluation_rule(options.plan.plan));
   Report report;
-  report.data["summary"] = evaluation_json(running.score(), baselines);
+  report.data["summary"] = evaluation_json(scores, baselines);
   report.data["summary"].update(running.record().summary(running.seconds()));
   nlohmann::json& summary = report.data["summary"];
   summary["eligible_clients"] = federation->eligible_clients();
   summary["seed"] = options.federation.seed;
   summary["threads"] = options.federation.threads;
   summary["plan_hash"] = options.plan.hash.hex();
-  summary["model_hash"] = hash_of_weights(weights_to_bytes(*federation->weights())).hex();
+  summary["model_hash"] = hash_of_weights(weights_to_bytes(trained)).hex();
   summary["epsilon"] = nullptr;  // no noise was added: there is no guarantee to state
   summary["delta"] = nullptr;
   summary["demonstration"] = options.plan.plan.is_demonstration();
   report.data["out"] = options.out.string();
-  FEDSPEND_TRY(write_outputs(options, folder.partial(), running, *federation->weights(), summary));
+  FEDSPEND_TRY(write_outputs(options, folder.partial(), running, trained, summary));
   FEDSPEND_TRY(folder.commit());
-  report.text = text_of(options, summary, running.score(), baselines);
+  report.text = text_of(options, summary, scores, baselines);
   return report;
 }
 

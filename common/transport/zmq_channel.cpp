@@ -77,13 +77,25 @@ zmq::message_t borrow_bulk(const std::shared_ptr<const Bytes>& bulk) {
   return message;
 }
 
+// False: the queue is full. libzmq looks at what its I/O thread has done since only every millisecond or so; asking for the
+// events makes it look, so that a queue which has just been emptied is not taken for a full one.
+bool send_first(zmq::socket_t& socket, zmq::const_buffer frame, zmq::send_flags flags) {
+  if (socket.send(frame, flags)) return true;
+  static_cast<void>(socket.get(zmq::sockopt::events));
+  return socket.send(frame, flags).has_value();
+}
+
 // False: the queue is full. After the first frame the others always fit: libzmq counts messages, not frames.
 bool send_frames(zmq::socket_t& socket, const std::string* address, const Frames& frames) {
   using flags = zmq::send_flags;
-  if (address != nullptr && !socket.send(zmq::buffer(*address), flags::dontwait | flags::sndmore)) return false;
   const bool with_bulk = !frames.bulk_bytes().empty();
-  const flags more = with_bulk ? flags::sndmore : flags::none;
-  if (!socket.send(zmq::buffer(frames.control), flags::dontwait | more)) return false;
+  const flags control_flags = flags::dontwait | (with_bulk ? flags::sndmore : flags::none);
+  if (address == nullptr) {
+    if (!send_first(socket, zmq::buffer(frames.control), control_flags)) return false;
+  } else {
+    if (!send_first(socket, zmq::buffer(*address), flags::dontwait | flags::sndmore)) return false;
+    if (!socket.send(zmq::buffer(frames.control), control_flags)) return false;
+  }
   if (!with_bulk) return true;
   return socket.send(borrow_bulk(frames.bulk), flags::dontwait).has_value();
 }

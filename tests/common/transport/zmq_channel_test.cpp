@@ -336,6 +336,16 @@ TEST_CASE("a device whose queue is full is told so") {
   CHECK(status.error().code == ErrorCode::unavailable);
 }
 
+TEST_CASE("a queue that has just been emptied is not full") {
+  World world;
+  world.enrolled.insert(key_of(1).public_key);
+  const auto device = world.device(key_of(1), {.queued_messages = 1});
+  for (std::size_t i = 1; i <= 50; ++i) {
+    REQUIRE_MESSAGE(device->send(frames("next")), i);
+    REQUIRE(world.serve_until([&] { return world.inbox.size() == i; }));
+  }
+}
+
 TEST_CASE("a device that vanishes without a word is noticed by the heartbeat") {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);

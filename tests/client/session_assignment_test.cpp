@@ -1,0 +1,319 @@
+// Every check of client/session.h on an assignment, one bent thing at a time. A refusal declines under the assignment's session,
+// trains nothing, keeps nothing, and ends in Idle.
+
+#include <cmath>
+#include <limits>
+
+#include "tests/client/session_bench.h"
+
+namespace fedspend::client {
+namespace {
+
+void expect_refused(SessionBench& bench, const Offer& offer, DeclineReason reason, std::string_view part) {
+  const Effects effects = offer.give(bench);
+  SessionId sid;
+  CHECK(bench.sent<Decline>(effects, &sid).reason == reason);
+  CHECK(sid == offer.sid());
+  const auto refused = testing::all_of<Refused>(effects);
+  REQUIRE(refused.size() == 1);
+  CHECK(refused.front().reason == reason);
+  CAPTURE(refused.front().why);
+  CHECK(refused.front().why.find(part) != std::string::npos);
+  CHECK(testing::all_of<StartTraining>(effects).empty());
+  CHECK(bench.session.phase() == "idle");
+  CHECK_FALSE(bench.cache.find_plan(offer.assignment.plan_hash));
+  CHECK_FALSE(bench.cache.find_model(offer.assignment.model_hash));
+  CHECK(SessionBench::alarm(effects) > bench.now);
+}
+
+void expect_ignored(SessionBench& bench, const Effects& effects) {
+  REQUIRE(effects.size() == 1);
+  CHECK(std::holds_alternative<Ignored>(effects.front()));
+  CHECK(bench.session.phase() == "checked-in");
+}
+
+TEST_CASE("an assignment that passes every check starts the training of its plan and weights until its deadline") {
+  SessionBench bench;
+  bench.check_in();
+  const Offer offer;
+  const Effects effects = offer.give(bench);
+  const auto starts = testing::all_of<StartTraining>(effects);
+  REQUIRE(starts.size() == 1);
+  CHECK(starts.front().session == offer.sid());
+  CHECK(starts.front().round == RoundId{1});
+  CHECK(*starts.front().plan == offer.plan);
+  CHECK(starts.front().plan_hash == offer.assignment.plan_hash);
+  CHECK(*starts.front().weights == offer.weights);
+  CHECK(SessionBench::alarm(effects) == bench.now + Millis(60'000));
+  CHECK(testing::all_of<Send>(effects).empty());
+  CHECK(bench.session.phase() == "training");
+  CHECK(bench.cache.find_plan(offer.assignment.plan_hash));
+  CHECK(bench.cache.find_model(offer.assignment.model_hash));
+}
+
+TEST_CASE("an assignment whose sid is not of its contents is ignored, field by field (hostile case 2)") {
+  SessionBench bench;
+  bench.check_in();
+  Offer offer;
+  const SessionId sid = offer.sid();
+  Assignment& bent = offer.assignment;
+  SUBCASE("task") { bent.task.bytes[0] ^= 1; }
+  SUBCASE("round") { ++bent.round.value; }
+  SUBCASE("attempt") { bent.attempt[15] ^= 1; }
+  SUBCASE("cohort") { --bent.cohort; }
+  SUBCASE("plan hash") { bent.plan_hash.bytes[0] ^= 1; }
+  SUBCASE("model hash") { bent.model_hash.bytes[31] ^= 1; }
+  expect_ignored(bench, bench.receive(bent, sid, offer.bulk));
+  // And the right one is still waited for.
+  const Offer right;
+  CHECK(testing::all_of<StartTraining>(right.give(bench)).size() == 1);
+}
+
+TEST_CASE("a plan that the release key did not sign is refused (hostile case 6)") {
+  SessionBench bench;
+  bench.check_in();
+  Offer offer;
+  SUBCASE("a flipped bit of the signature") {
+    offer.assignment.plan_signature[10] ^= 1;
+    expect_refused(bench, offer, DeclineReason::plan_signature, "signature");
+  }
+  SUBCASE("the signature of another key") {
+    offer.assignment.plan_signature = sign_plan(offer.assignment.plan, testing::device_keys(9).identity).signature;
+    expect_refused(bench, offer, DeclineReason::plan_signature, "signature");
+  }
+  SUBCASE("altered bytes, with the hash of the altered bytes") {
+    offer.assignment.plan.push_back('\n');
+    offer.assignment.plan_hash = hash_of_plan(offer.assignment.plan);
+    expect_refused(bench, offer, DeclineReason::plan_signature, "signature");
+  }
+  SUBCASE("a signed plan under another plan's hash") {
+    offer.assignment.plan_hash.bytes[0] ^= 1;
+    expect_refused(bench, offer, DeclineReason::plan_signature, "not the one that the assignment names");
+  }
+  SUBCASE("signed bytes that are no plan") {
+    const SignedPlan rubbish = sign_plan(testing::bytes_of("schema = "), testing::release_key());
+    offer.assignment.plan = rubbish.bytes;
+    offer.assignment.plan_signature = rubbish.signature;
+    offer.assignment.plan_hash = hash_of_plan(rubbish.bytes);
+    expect_refused(bench, offer, DeclineReason::plan_signature, "plan");
+  }
+  SUBCASE("no plan at all, which the device does not hold") {
+    offer.assignment.plan.clear();
+    expect_refused(bench, offer, DeclineReason::plan_signature, "does not hold");
+  }
+}
+
+TEST_CASE("a signed plan that is weaker than the policy is refused (hostile case 27)") {
+  SessionOptions options = session_options();
+  Plan plan = testing::sample_plan();
+  std::string part;
+  SUBCASE("another population") {
+    plan.population = "households";
+    part = "population";
+  }
+  SUBCASE("another purpose") {
+    plan.purpose = "advertising";
+    part = "consent";
+  }
+  SUBCASE("a larger clip norm") {
+    plan.aggregation.clip_norm_l2 = 1.5;
+    part = "clip norm";
+  }
+  SUBCASE("a smaller cohort") {
+    plan.federation.min_cohort = 1;
+    part = "smallest cohort";
+  }
+  SUBCASE("an open sum") {
+    options.policy.allow_open_aggregation = false;
+    part = "open";
+  }
+  SUBCASE("no noise") {
+    options.policy.allow_no_privacy = false;
+    part = "no noise";
+  }
+  SessionBench bench(options);
+  bench.check_in();
+  expect_refused(bench, Offer(plan), DeclineReason::policy, part);
+}
+
+TEST_CASE("a plan that is safer than this version can do is refused and never carried out in the open") {
+  Plan plan = testing::sample_plan();
+  std::string part;
+  SUBCASE("secure aggregation") {
+    plan.aggregation.mode = Aggregation::secure;
+    part = "secure aggregation";
+  }
+  SUBCASE("distributed privacy") {
+    plan.privacy.mode = PrivacyMode::distributed;
+    part = "differential privacy";
+  }
+  SUBCASE("central privacy") {
+    plan.privacy.mode = PrivacyMode::central;
+    part = "differential privacy";
+  }
+  SessionBench bench;
+  bench.check_in();
+  expect_refused(bench, Offer(plan), DeclineReason::policy, part);
+}
+
+TEST_CASE("an assignment of another task, round or cohort than the plan's is refused") {
+  SessionBench bench;
+  bench.check_in();
+  Offer offer;
+  SUBCASE("task") {
+    offer.assignment.task.bytes[0] ^= 1;
+    expect_refused(bench, offer, DeclineReason::plan_signature, "another task");
+  }
+  SUBCASE("round 0") {
+    offer.assignment.round = RoundId{0};
+    expect_refused(bench, offer, DeclineReason::policy, "round");
+  }
+  SUBCASE("a round after the plan's last") {
+    offer.assignment.round = RoundId{4};
+    expect_refused(bench, offer, DeclineReason::policy, "round");
+  }
+  SUBCASE("fewer devices than the smallest sum") {
+    offer.assignment.cohort = 1;
+    expect_refused(bench, offer, DeclineReason::policy, "cohort");
+  }
+  SUBCASE("more devices than the plan asks, whose sum could wrap") {
+    offer.assignment.cohort = 5;
+    expect_refused(bench, offer, DeclineReason::policy, "cohort");
+  }
+}
+
+TEST_CASE("weights that are not the named model are refused (hostile cases 17, 26 and 30)") {
+  SessionBench bench;
+  bench.check_in();
+  Offer offer;
+  const auto rehash = [&] { offer.assignment.model_hash = hash_of_weights(*offer.bulk); };
+  SUBCASE("none") {
+    offer.bulk = nullptr;
+    expect_refused(bench, offer, DeclineReason::model_mismatch, "number of parameters");
+  }
+  SUBCASE("one value fewer, hashed") {
+    offer.bulk = testing::shared_bytes(Bytes(offer.bulk->begin(), offer.bulk->end() - 4));
+    rehash();
+    expect_refused(bench, offer, DeclineReason::model_mismatch, "number of parameters");
+  }
+  SUBCASE("one byte more, hashed") {
+    Bytes longer = *offer.bulk;
+    longer.push_back(0);
+    offer.bulk = testing::shared_bytes(longer);
+    rehash();
+    expect_refused(bench, offer, DeclineReason::model_mismatch, "number of parameters");
+  }
+  SUBCASE("a flipped bit") {
+    Bytes bent = *offer.bulk;
+    bent[7] ^= 1;
+    offer.bulk = testing::shared_bytes(bent);
+    expect_refused(bench, offer, DeclineReason::model_mismatch, "not the model");
+  }
+  SUBCASE("NaN, hashed") {
+    offer.weights[4] = std::nanf("");
+    offer.rebuild();
+    expect_refused(bench, offer, DeclineReason::model_mismatch, "not finite");
+  }
+  SUBCASE("infinity, hashed") {
+    offer.weights[4] = -std::numeric_limits<float>::infinity();
+    offer.rebuild();
+    expect_refused(bench, offer, DeclineReason::model_mismatch, "not finite");
+  }
+}
+
+TEST_CASE("a held model of another length than the plan's is refused") {
+  SessionBench bench;
+  const std::vector<float> shorter(testing::kParameters - 1, 0.5F);
+  bench.cache.keep(HeldModel{std::make_shared<const std::vector<float>>(shorter), testing::model_hash_of(shorter)});
+  bench.check_in();
+  Offer offer;
+  offer.assignment.model_hash = testing::model_hash_of(shorter);
+  const Effects effects = offer.give(bench);
+  CHECK(bench.sent<Decline>(effects).reason == DeclineReason::model_mismatch);
+}
+
+TEST_CASE("the first check that fails is the one that is told: signature, hash, policy, task, model") {
+  SessionBench bench;
+  bench.check_in();
+  Plan weak = testing::sample_plan();
+  weak.purpose = "advertising";
+  Offer offer(weak);
+  offer.bulk = nullptr;
+  offer.assignment.task.bytes[0] ^= 1;
+  SUBCASE("policy before task") { expect_refused(bench, offer, DeclineReason::policy, "consent"); }
+  SUBCASE("hash before policy") {
+    offer.assignment.plan_hash.bytes[0] ^= 1;
+    expect_refused(bench, offer, DeclineReason::plan_signature, "names");
+  }
+  SUBCASE("signature before hash") {
+    offer.assignment.plan_hash.bytes[0] ^= 1;
+    offer.assignment.plan_signature[0] ^= 1;
+    expect_refused(bench, offer, DeclineReason::plan_signature, "signature");
+  }
+}
+
+TEST_CASE("what a device holds it says at its next check-in, and needs it not again") {
+  SessionBench bench;
+  const CheckIn first = bench.check_in();
+  CHECK(first.have_plan.is_zero());
+  CHECK(first.have_model.is_zero());
+  Offer offer;
+  offer.give(bench);
+  const Effects sent = bench.session.step(TrainingFinished{offer.sid(), std::vector<float>(testing::kParameters)}, bench.now);
+  REQUIRE(bench.session.phase() == "reporting");
+  const Effects idle = bench.receive(UpdateReply{UpdateStatus::accepted, 1'000}, offer.sid());
+  const CheckIn second = bench.sent<CheckIn>(bench.wake_at(idle));
+  CHECK(second.have_plan == offer.assignment.plan_hash);
+  CHECK(second.have_model == offer.assignment.model_hash);
+
+  offer.assignment.attempt.fill(6);
+  offer.assignment.plan.clear();
+  offer.assignment.plan_signature = {};
+  offer.bulk = nullptr;
+  const auto starts = testing::all_of<StartTraining>(offer.give(bench));
+  REQUIRE(starts.size() == 1);
+  CHECK(*starts.front().weights == offer.weights);
+  CHECK(*starts.front().plan == offer.plan);
+}
+
+TEST_CASE("what an earlier process held is said at the first check-in, if the cache has it") {
+  const Offer offer;
+  SessionOptions options = session_options();
+  options.held_plan = offer.assignment.plan_hash;
+  options.held_model = offer.assignment.model_hash;
+  SessionBench without(options);
+  const CheckIn nothing = without.check_in();
+  CHECK(nothing.have_plan.is_zero());
+  CHECK(nothing.have_model.is_zero());
+
+  SessionBench with(options);
+  with.cache.keep(HeldPlan{std::make_shared<const Plan>(offer.plan), SignedPlan{offer.assignment.plan, offer.assignment.plan_signature}, offer.assignment.plan_hash});
+  with.cache.keep(HeldModel{std::make_shared<const std::vector<float>>(offer.weights), offer.assignment.model_hash});
+  const CheckIn both = with.check_in();
+  CHECK(both.have_plan == offer.assignment.plan_hash);
+  CHECK(both.have_model == offer.assignment.model_hash);
+}
+
+TEST_CASE("the policy is held against a plan that the device holds already, too") {
+  const Offer offer;
+  SessionOptions options = session_options();
+  options.held_plan = offer.assignment.plan_hash;
+  options.policy.purposes.clear();
+  SessionBench bench(options);
+  bench.cache.keep(HeldPlan{std::make_shared<const Plan>(offer.plan), SignedPlan{offer.assignment.plan, offer.assignment.plan_signature}, offer.assignment.plan_hash});
+  bench.check_in();
+  Offer left_out = offer;
+  left_out.assignment.plan.clear();
+  CHECK(bench.sent<Decline>(left_out.give(bench)).reason == DeclineReason::policy);
+}
+
+TEST_CASE("the server cannot draw a training out beyond the plan's deadline") {
+  SessionBench bench;
+  bench.check_in();
+  Offer offer;
+  offer.assignment.deadline_ms = 0xffffffff;
+  CHECK(SessionBench::alarm(offer.give(bench)) == bench.now + Millis(60'000));
+}
+
+}  // namespace
+}  // namespace fedspend::client

@@ -1,0 +1,98 @@
+#pragma once
+// One device session with its cache, and a coordinator that a test can bend: what is in the assignment and what is in the frames.
+
+#include <functional>
+#include <optional>
+
+#include <doctest/doctest.h>
+
+#include "client/session.h"
+#include "tests/rounds/sample.h"
+
+namespace fedspend::client {
+
+inline SessionOptions session_options() {
+  SessionOptions options;
+  options.population = "cards";
+  options.release_key = testing::release_key().public_key();
+  options.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .allow_open_aggregation = true, .allow_no_privacy = true};
+  return options;
+}
+
+struct SessionBench {
+  testing::DeviceKeys keys = testing::device_keys(1);
+  MemoryCache cache;
+  SeededRandom random{7};
+  Session session;
+  Millis now{1'000};
+
+  explicit SessionBench(SessionOptions options = session_options(), std::uint64_t device = 1)
+      : keys(testing::device_keys(device)), session(std::move(options), testing::device_keys(device).identity, random, cache) {}
+
+  Effects wake() { return session.step(Wake{}, now); }
+  Effects receive(const Message& message, const SessionId& sid, std::shared_ptr<const Bytes> bulk = nullptr) {
+    return session.step(FramesReceived{Frames{seal_from_coordinator(message, sid), std::move(bulk)}}, now);
+  }
+  // To the moment of the one alarm.
+  Effects wake_at(const Effects& effects) {
+    now = alarm(effects);
+    return wake();
+  }
+  static Millis alarm(const Effects& effects) {
+    const auto alarms = testing::all_of<WakeAt>(effects);
+    REQUIRE(alarms.size() == 1);
+    return alarms.front().time;
+  }
+  CheckIn check_in() {
+    session.start(now);
+    const Effects effects = wake();
+    REQUIRE(session.phase() == "checked-in");
+    return sent<CheckIn>(effects);
+  }
+  // The one message that was sent, checked as a coordinator would.
+  template <class Kind>
+  Kind sent(const Effects& effects, SessionId* sid = nullptr) const {
+    const auto sends = testing::all_of<Send>(effects);
+    REQUIRE(sends.size() == 1);
+    const Result<Envelope> envelope = open_envelope(sends.front().frames.control);
+    REQUIRE(envelope);
+    CHECK(verify_envelope(*envelope, keys.identity.public_key()));
+    if (sid != nullptr) *sid = envelope->session;
+    const Result<Message> message = decode_body(envelope->type, envelope->body);
+    REQUIRE(message);
+    REQUIRE(std::holds_alternative<Kind>(*message));
+    return std::get<Kind>(*message);
+  }
+};
+
+// An assignment of sample_plan() that a device accepts, before a test bends it.
+struct Offer {
+  Plan plan = testing::sample_plan();
+  std::vector<float> weights = testing::sample_weights();
+  Assignment assignment;
+  std::shared_ptr<const Bytes> bulk;
+
+  Offer() { rebuild(); }
+  explicit Offer(Plan given) : plan(std::move(given)) { rebuild(); }
+
+  // After a change of plan or weights.
+  void rebuild() {
+    const SignedPlan signed_plan = testing::signed_plan(plan);
+    assignment.task = plan.task;
+    assignment.round = RoundId{1};
+    assignment.attempt.fill(5);
+    assignment.cohort = 4;
+    assignment.deadline_ms = 60'000;
+    assignment.plan = signed_plan.bytes;
+    assignment.plan_signature = signed_plan.signature;
+    assignment.plan_hash = hash_of_plan(signed_plan.bytes);
+    assignment.model_hash = testing::model_hash_of(weights);
+    bulk = testing::shared_bytes(weights_to_bytes(weights));
+  }
+  SessionId sid() const {
+    return session_id(assignment.task, assignment.round, assignment.model_hash, assignment.plan_hash, assignment.cohort, assignment.attempt);
+  }
+  Effects give(SessionBench& bench) const { return bench.receive(assignment, sid(), bulk); }
+};
+
+}  // namespace fedspend::client

@@ -1,0 +1,154 @@
+#pragma once
+// The round machine with enrolled devices that a test moves by hand. Every device speaks the real codec with its real keys.
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include "common/numeric/quantizer.h"
+#include "coordinator/round_machine.h"
+#include "tests/rounds/sample.h"
+
+namespace fedspend::coordinator {
+
+inline EnrolmentList enrolment_of(std::size_t devices) {
+  std::vector<EnrolledDevice> list;
+  for (std::size_t i = 0; i < devices; ++i) {
+    const testing::DeviceKeys keys = testing::device_keys(i);
+    list.push_back({keys.id, keys.identity.public_key(), keys.transport, "device " + std::to_string(i)});
+  }
+  auto made = EnrolmentList::create(std::move(list));
+  REQUIRE(made);
+  return std::move(*made);
+}
+
+// Chooses the first of the sorted pool, so that a test knows who is asked.
+class FirstChooser final : public CohortChooser {
+ public:
+  bool waits = false;
+  std::optional<std::vector<ClientId>> choose(std::span<const ClientId> pool, std::uint32_t asked, RoundId) override {
+    if (waits) return std::nullopt;
+    const auto chosen = pool.first(std::min<std::size_t>(asked, pool.size()));
+    return std::vector<ClientId>(chosen.begin(), chosen.end());
+  }
+};
+
+struct MachineBench {
+  Plan plan;
+  std::vector<testing::DeviceKeys> devices;
+  SeededRandom random{11};
+  FirstChooser chooser;
+  std::unique_ptr<RoundMachine> machine;
+  Millis now{1'000'000};
+  std::map<std::size_t, std::pair<Envelope, Assignment>> assigned;  // the last assignment of each device
+  std::map<std::size_t, Frames> assigned_frames;
+
+  explicit MachineBench(Plan given = testing::sample_plan(), std::size_t count = 8, MachineOptions options = {}, std::uint64_t rounds_done = 0,
+                        CohortChooser* other_chooser = nullptr)
+      : plan(std::move(given)) {
+    for (std::size_t i = 0; i < count; ++i) devices.push_back(testing::device_keys(i));
+    auto made = RoundMachine::create(testing::signed_plan(plan), testing::release_key().public_key(), testing::sample_weights(), rounds_done, enrolment_of(count), options,
+                                     other_chooser != nullptr ? *other_chooser : chooser, random);
+    REQUIRE(made);
+    machine = std::move(*made);
+  }
+
+  static PeerId peer_of(std::size_t device) { return {"peer " + std::to_string(device)}; }
+  std::size_t device_of(const PeerId& peer) const { return std::stoul(peer.value.substr(5)); }
+
+  Effects give(std::size_t device, Frames frames) { return take(machine->step(MessageReceived{peer_of(device), devices[device].transport, std::move(frames)}, now)); }
+  Effects say(std::size_t device, const Message& message, const SessionId& sid = {}, std::shared_ptr<const Bytes> bulk = nullptr) {
+    return give(device, Frames{seal_from_device(message, sid, devices[device].id, devices[device].identity), std::move(bulk)});
+  }
+  CheckIn check_in_message() const {
+    CheckIn message;
+    message.population = plan.population;
+    message.software = "test";
+    return message;
+  }
+  Effects check_in(std::size_t device) { return say(device, check_in_message()); }
+  Effects wake() { return take(machine->step(Wake{}, now)); }
+  Effects wake_after(Millis time) {
+    now += time;
+    return wake();
+  }
+  Effects stored() { return take(machine->step(ModelStored{RoundId{machine->rounds_done() + 1}}, now)); }
+
+  Effects take(Effects effects) {
+    for (const Send& send : testing::all_of<Send>(effects)) {
+      const Result<Envelope> envelope = open_envelope(send.frames.control);
+      REQUIRE(envelope);
+      if (envelope->type != MessageType::assignment) continue;
+      const Result<Message> message = decode_body(envelope->type, envelope->body);
+      REQUIRE(message);
+      assigned.insert_or_assign(device_of(send.peer), std::pair{*envelope, std::get<Assignment>(*message)});
+      assigned_frames.insert_or_assign(device_of(send.peer), send.frames);
+    }
+    return effects;
+  }
+
+  // Everything that was sent to one device, decoded.
+  template <class Kind>
+  std::vector<Kind> sent_to(std::size_t device, const Effects& effects) const {
+    std::vector<Kind> found;
+    for (const Send& send : testing::all_of<Send>(effects)) {
+      if (device_of(send.peer) != device) continue;
+      const Result<Envelope> envelope = open_envelope(send.frames.control);
+      REQUIRE(envelope);
+      const Result<Message> message = decode_body(envelope->type, envelope->body);
+      REQUIRE(message);
+      if (const auto* match = std::get_if<Kind>(&*message)) found.push_back(*match);
+    }
+    return found;
+  }
+  UpdateStatus reply_to(std::size_t device, const Effects& effects) const {
+    const auto replies = sent_to<UpdateReply>(device, effects);
+    REQUIRE(replies.size() == 1);
+    return replies.front().status;
+  }
+  static std::vector<DropReason> drops(const Effects& effects) {
+    std::vector<DropReason> reasons;
+    for (const Dropped& dropped : testing::all_of<Dropped>(effects)) reasons.push_back(dropped.reason);
+    return reasons;
+  }
+
+  Quantizer quantizer() const {
+    return *Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2, .bits = plan.aggregation.bits, .max_clients = plan.devices_asked()});
+  }
+  // What a device would send for an update of one value everywhere.
+  Bytes packed(float value) const { return quantizer().encode(std::vector<float>(testing::kParameters, value))->pack(); }
+  Update update_message(const Bytes& packed_bytes) const {
+    return {hash_of_update(packed_bytes), static_cast<std::uint32_t>(testing::kParameters), static_cast<std::uint8_t>(plan.aggregation.bits)};
+  }
+  SessionId session() const {
+    REQUIRE_FALSE(assigned.empty());
+    return assigned.rbegin()->second.first.session;
+  }
+  Effects update(std::size_t device, float value) { return update(device, value, assigned.at(device).first.session); }
+  Effects update(std::size_t device, float value, const SessionId& sid) {
+    const Bytes bytes = packed(value);
+    return say(device, update_message(bytes), sid, testing::shared_bytes(bytes));
+  }
+
+  // Checks in as many as are asked, and returns the indices of the devices that were.
+  std::vector<std::size_t> to_collecting() {
+    assigned.clear();
+    for (std::size_t i = 0; i < devices.size() && machine->phase() == "selecting"; ++i) check_in(i);
+    REQUIRE(machine->phase() == "collecting");
+    std::vector<std::size_t> asked;
+    for (const auto& [device, message] : assigned) asked.push_back(device);
+    return asked;
+  }
+};
+
+template <class Alternative>
+Alternative the_one(const Effects& effects) {
+  const auto found = testing::all_of<Alternative>(effects);
+  REQUIRE(found.size() == 1);
+  return found.front();
+}
+
+}  // namespace fedspend::coordinator

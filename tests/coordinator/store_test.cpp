@@ -1,0 +1,286 @@
+// The store through crashes, full disks and damage. Children are forked for what would end or lock this process.
+
+#include "coordinator/store.h"
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+#include <sqlite3.h>
+
+#include "tests/coordinator/store_folder.h"
+
+namespace fedspend::coordinator {
+namespace {
+
+TEST_CASE("a new store has no model, and the newest one outlives the process") {
+  const StoreFolder folder;
+  {
+    auto store = folder.open();
+    REQUIRE(store);
+    const auto none = (*store)->latest_model();
+    REQUIRE(none);
+    CHECK_FALSE(*none);
+    for (std::uint64_t round = 1; round <= 3; ++round) REQUIRE((*store)->save_published(publish_of(round)));
+  }
+  auto store = folder.open();
+  REQUIRE(store);
+  const auto latest = (*store)->latest_model();
+  REQUIRE(latest);
+  REQUIRE(*latest);
+  CHECK((*latest)->round == 3);
+  CHECK((*latest)->weights == weights_of(3));
+  CHECK((*latest)->hash == testing::model_hash_of(weights_of(3)));
+}
+
+TEST_CASE("published and aborted rounds are counted, and the contributors of each sum are kept") {
+  const StoreFolder folder;
+  {
+    auto store = folder.open();
+    REQUIRE(store);
+    RoundSummary aborted;
+    aborted.round = RoundId{1};
+    aborted.attempt = 1;
+    aborted.why_aborted = "too few updates: 'quotes' and \"quotes\"";
+    REQUIRE((*store)->save_aborted(aborted));
+    aborted.attempt = 2;
+    REQUIRE((*store)->save_aborted(aborted));
+    for (std::uint64_t round = 1; round <= 15; ++round) REQUIRE((*store)->save_published(publish_of(round)));
+  }
+  auto store = folder.open();
+  REQUIRE(store);
+  CHECK((*store)->count_rounds(true).value() == 15);
+  CHECK((*store)->count_rounds(false).value() == 2);
+  const auto rounds = (*store)->published_rounds();
+  REQUIRE(rounds);
+  REQUIRE(rounds->size() == 15);
+  for (std::uint64_t round = 1; round <= 15; ++round) {
+    CHECK((*rounds)[round - 1].round == round);
+    CHECK((*rounds)[round - 1].hash == publish_of(round).hash);
+    CHECK((*rounds)[round - 1].contributors == publish_of(round).summary.contributors);
+  }
+  CHECK((*store)->latest_model().value()->weights == weights_of(15));
+}
+
+TEST_CASE("a round is stored once: a second model for it is refused and changes nothing") {
+  const StoreFolder folder;
+  auto store = folder.open();
+  REQUIRE(store);
+  REQUIRE((*store)->save_published(publish_of(1)));
+  Publish other = publish_of(2);
+  other.summary.round = RoundId{1};
+  CHECK_FALSE((*store)->save_published(other));
+  CHECK((*store)->latest_model().value()->weights == weights_of(1));
+  CHECK((*store)->count_rounds(true).value() == 1);
+  CHECK((*store)->save_published(publish_of(2)));
+}
+
+TEST_CASE("a file of another plan is refused and left as it is") {
+  const StoreFolder folder;
+  {
+    auto store = folder.open();
+    REQUIRE(store);
+    REQUIRE((*store)->save_published(publish_of(1)));
+  }
+  PlanHash other = StoreFolder::plan();
+  other.bytes[31] ^= 1;
+  const auto refused = Store::open(folder.file(), other);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::conflict);
+  CHECK_FALSE(refused.error().hint.empty());
+  CHECK(folder.open().value()->latest_model().value()->round == 1);
+}
+
+TEST_CASE("a second holder of the file is refused, in this process and in another") {
+  const StoreFolder folder;
+  auto store = folder.open();
+  REQUIRE(store);
+  const auto second = folder.open();
+  REQUIRE_FALSE(second);
+  CHECK(second.error().code == ErrorCode::conflict);
+  CHECK(in_child([&] {
+    const auto third = folder.open();
+    return !third && third.error().code == ErrorCode::conflict ? 0 : 1;
+  }) == 0);
+  REQUIRE((*store)->save_published(publish_of(1)));
+  store->reset();
+  CHECK(folder.open());
+}
+
+TEST_CASE("a file that is not a coordinator's database is said to be none, and is not touched") {
+  const StoreFolder folder;
+  std::string contents;
+  SUBCASE("text") { contents = "round,model\n1,abc\n" + std::string(2'000, 'x'); }
+  SUBCASE("rubbish") { contents = std::string(5'000, '\xa5'); }
+  SUBCASE("a database's first page only in name") { contents = std::string("SQLite format 3\0", 16) + std::string(4'080, '\x7f'); }
+  std::ofstream(folder.file(), std::ios::binary) << contents;
+  const auto store = folder.open();
+  REQUIRE_FALSE(store);
+  CAPTURE(store.error().message);
+  CHECK(store.error().code == ErrorCode::malformed);
+  CHECK(store.error().message.find(folder.file().string()) != std::string::npos);
+  CHECK(read_text(folder.file()) == contents);
+}
+
+TEST_CASE("another program's database is not made into a coordinator's") {
+  const StoreFolder folder;
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open(folder.file().c_str(), &other) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(other, "CREATE TABLE photos(name TEXT)", nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(other);
+  const auto store = folder.open();
+  REQUIRE_FALSE(store);
+  CHECK(store.error().code == ErrorCode::malformed);
+  REQUIRE(sqlite3_open(folder.file().c_str(), &other) == SQLITE_OK);
+  CHECK(sqlite3_exec(other, "SELECT * FROM federation", nullptr, nullptr, nullptr) == SQLITE_ERROR);
+  sqlite3_close(other);
+}
+
+TEST_CASE("a model that was altered in the file is malformed, never handed out") {
+  const StoreFolder folder;
+  {
+    auto store = folder.open();
+    REQUIRE(store);
+    REQUIRE((*store)->save_published(publish_of(1)));
+  }
+  std::string sql;
+  SUBCASE("weights") { sql = "UPDATE model SET weights = zeroblob(length(weights))"; }
+  SUBCASE("no weights") { sql = "UPDATE model SET weights = x''"; }
+  SUBCASE("hash") { sql = "UPDATE model SET hash = zeroblob(32)"; }
+  SUBCASE("half a hash") { sql = "UPDATE model SET hash = zeroblob(16)"; }
+  sqlite3* other = nullptr;
+  REQUIRE(sqlite3_open(folder.file().c_str(), &other) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(other, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(other);
+  const auto latest = folder.open().value()->latest_model();
+  REQUIRE_FALSE(latest);
+  CHECK(latest.error().code == ErrorCode::malformed);
+}
+
+TEST_CASE("bytes overwritten anywhere in the file are an error or change nothing, never a wrong model") {
+  const StoreFolder folder;
+  {
+    auto store = folder.open();
+    REQUIRE(store);
+    for (std::uint64_t round = 1; round <= 4; ++round) REQUIRE((*store)->save_published(publish_of(round)));
+  }
+  const std::string whole = read_text(folder.file());
+  SeededRandom random(31);
+  unsigned seen = 0;
+  for (int i = 0; i < 150; ++i) {
+    std::string bent = whole;
+    const std::size_t at = random.below(bent.size());
+    for (std::size_t k = at; k < std::min(at + 64, bent.size()); ++k) bent[k] = static_cast<char>(random.below(256));
+    std::ofstream(folder.file(), std::ios::binary | std::ios::trunc) << bent;
+    auto store = folder.open();
+    if (!store) {
+      ++seen;
+      continue;
+    }
+    const auto latest = (*store)->latest_model();
+    if (!latest) {
+      ++seen;
+      continue;
+    }
+    // An older whole model can come to light where the newest row was torn out; never one that was not published.
+    if (*latest) CHECK((*latest)->weights == weights_of((*latest)->round));
+  }
+  CHECK(seen > 0);
+}
+
+TEST_CASE("a folder that is not there, or is no place for a file, is an error that names it") {
+  const StoreFolder folder;
+  for (const std::filesystem::path& path : {folder.path() / "absent" / "state.db", folder.path()}) {
+    const auto store = Store::open(path, StoreFolder::plan());
+    REQUIRE_FALSE(store);
+    CHECK(store.error().code == ErrorCode::invalid_argument);
+    CHECK(store.error().message.find(path.string()) != std::string::npos);
+  }
+}
+
+// kill -9 in the middle of saves: what is found is the newest model that save_published returned for, or the one after it.
+TEST_CASE("a process killed at any moment leaves a whole model, and none that was acknowledged is lost (hostile case 32)") {
+  SeededRandom random(47);
+  std::uint64_t rounds_seen = 0;
+  const StoreFolder folder;
+  for (int repetition = 0; repetition < 25; ++repetition) {
+    int acknowledged[2];
+    REQUIRE(pipe(acknowledged) == 0);
+    const pid_t child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+      close(acknowledged[0]);
+      auto store = folder.open();
+      if (!store) _exit(1);
+      const auto latest = (*store)->latest_model();
+      if (!latest) _exit(1);
+      for (std::uint64_t round = *latest ? (*latest)->round + 1 : 1;; ++round) {
+        if (!(*store)->save_published(publish_of(round))) _exit(1);
+        if (write(acknowledged[1], &round, sizeof(round)) != sizeof(round)) _exit(1);
+      }
+    }
+    close(acknowledged[1]);
+    usleep(static_cast<useconds_t>(2'000 + random.below(30'000)));
+    kill(child, SIGKILL);
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFSIGNALED(status));
+    std::uint64_t last = 0;
+    std::uint64_t round = 0;
+    while (read(acknowledged[0], &round, sizeof(round)) == sizeof(round)) last = round;
+    close(acknowledged[0]);
+
+    auto store = folder.open();
+    REQUIRE(store);
+    const auto latest = (*store)->latest_model();
+    REQUIRE(latest);
+    const std::uint64_t found = *latest ? (*latest)->round : 0;
+    if (last != 0) CHECK(found >= last);
+    CHECK(found <= std::max(last, rounds_seen) + 1);
+    if (*latest) CHECK((*latest)->weights == weights_of(found));
+    CHECK((*store)->count_rounds(true).value() == found);
+    const auto rounds = (*store)->published_rounds();
+    REQUIRE(rounds);
+    CHECK(rounds->size() == found);
+    if (!rounds->empty()) CHECK(rounds->back().contributors == publish_of(found).summary.contributors);
+    rounds_seen = found;
+  }
+  CHECK(rounds_seen > 0);
+}
+
+TEST_CASE("a full disk is an error with a way out, the old model stays, and with space again saving goes on") {
+  const StoreFolder folder;
+  REQUIRE(folder.open().value()->save_published(publish_of(1)));
+  const int outcome = in_child([&] {
+    // A limit on the size of files is what a process can have of a full disk.
+    std::signal(SIGXFSZ, SIG_IGN);
+    auto store = folder.open();
+    if (!store) return 1;
+    const rlimit tight{64 * 1024, RLIM_INFINITY};
+    if (setrlimit(RLIMIT_FSIZE, &tight) != 0) return 2;
+    for (std::uint64_t round = 2; round < 200; ++round) {
+      const Status saved = (*store)->save_published(large_publish_of(round));
+      if (saved) continue;
+      if (saved.error().message.empty()) return 3;
+      const auto latest = (*store)->latest_model();
+      if (!latest || !*latest || (*latest)->round != round - 1) return 4;
+      const rlimit wide{RLIM_INFINITY, RLIM_INFINITY};
+      if (setrlimit(RLIMIT_FSIZE, &wide) != 0) return 5;
+      return (*store)->save_published(large_publish_of(round)) ? 0 : 6;
+    }
+    return 7;
+  });
+  CHECK(outcome == 0);
+  const auto latest = folder.open().value()->latest_model();
+  REQUIRE(latest);
+  CHECK((*latest)->round >= 2);
+  CHECK((*latest)->weights == large_weights_of((*latest)->round));
+}
+
+}  // namespace
+}  // namespace fedspend::coordinator

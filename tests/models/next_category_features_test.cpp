@@ -1,0 +1,114 @@
+#include "models/next_category_features.h"
+
+#include <cmath>
+#include <limits>
+
+#include <doctest/doctest.h>
+
+#include "tests/models/toy_history.h"
+
+using namespace fedspend::models;
+
+namespace {
+
+constexpr std::size_t kCategories = 6;
+
+Steps steps_of(std::span<const HistoryRow> history, std::size_t past_rows = 9) {
+  FeatureScan scan(kCategories, 4, past_rows);
+  Steps steps;
+  scan.scan(history, 0, steps);
+  return steps;
+}
+
+bool same(const Steps& a, std::size_t i, const Steps& b, std::size_t j) {
+  const Step &x = a.steps[i], &y = b.steps[j];
+  if (x.category != y.category || x.merchant != y.merchant || x.numeric != y.numeric) return false;
+  if (x.past_end - x.past_begin != y.past_end - y.past_begin) return false;
+  for (std::uint32_t k = 0; k < x.past_end - x.past_begin; ++k) {
+    const PastEntry &p = a.past[x.past_begin + k], &q = b.past[y.past_begin + k];
+    if (p.kind != q.kind || p.category != q.category || p.value != q.value) return false;
+  }
+  return true;
+}
+
+float past_value(const Steps& steps, std::size_t i, PastKind kind, std::uint16_t category) {
+  for (std::uint32_t e = steps.steps[i].past_begin; e < steps.steps[i].past_end; ++e) {
+    if (steps.past[e].kind == kind && steps.past[e].category == category) return steps.past[e].value;
+  }
+  return 0;
+}
+
+}  // namespace
+
+TEST_CASE("a step sees nothing of its own row nor of later ones") {
+  const std::vector<HistoryRow> history = random_history(40, kCategories, 3);
+  const Steps whole = steps_of(history);
+  REQUIRE(whole.steps.size() == 41);
+  for (std::size_t i = 0; i <= 40; ++i) {
+    std::vector<HistoryRow> other(history.begin(), history.begin() + static_cast<std::ptrdiff_t>(i));
+    other.push_back({.time_s = 9'999'999'999, .amount_minor = 1, .merchant_hash = 77, .category = 0});
+    CHECK(same(whole, i, steps_of(other), i));
+  }
+}
+
+TEST_CASE("the own past reaches back past_rows rows and no further") {
+  std::vector<HistoryRow> history = random_history(60, kCategories, 4);
+  const Steps before = steps_of(history);
+  for (std::size_t i = 0; i < 48; ++i) history[i].category = (history[i].category + 1) % kCategories;
+  const Steps after = steps_of(history);
+  CHECK(same(before, 60, after, 60));    // rows 51 ... 59, and the two before them that say what they followed
+  CHECK(!same(before, 52, after, 52));
+}
+
+TEST_CASE("the start has its mark, no merchant and no past") {
+  const Steps steps = steps_of({});
+  REQUIRE(steps.steps.size() == 1);
+  CHECK(steps.steps[0].category == kCategories + 1);
+  CHECK(steps.steps[0].merchant == -1);
+  CHECK(steps.steps[0].target == -1);
+  CHECK(steps.past.empty());
+}
+
+TEST_CASE("other is an input but never a target nor a count") {
+  const std::vector<HistoryRow> history = {{.category = 2}, {.category = kCategories}, {.category = 3}, {.category = 900}};
+  const Steps steps = steps_of(history);
+  CHECK(steps.steps[0].target == 2);
+  CHECK(steps.steps[1].target == -1);
+  CHECK(steps.steps[2].category == kCategories);
+  CHECK(steps.steps[2].target == 3);
+  CHECK(steps.steps[3].target == -1);
+  CHECK(steps.steps[4].category == kCategories);
+  for (const PastEntry& entry : steps.past) CHECK(entry.category < kCategories);
+}
+
+TEST_CASE("what followed the last category, the last two and the last merchant is found") {
+  const auto row = [](std::uint32_t category, std::uint64_t merchant) {
+    return HistoryRow{.merchant_hash = merchant, .category = category};
+  };
+  const std::vector<HistoryRow> history = {row(0, 1), row(1, 2), row(2, 3), row(0, 5), row(3, 2), row(5, 6), row(0, 5), row(1, 2)};
+  const Steps steps = steps_of(history);
+  // Before row 7: the last category is 0, which 1 and then 3 followed; the last two are 5, 0, which came only now; merchant 5 was
+  // followed by 3.
+  CHECK(past_value(steps, 7, kPastAfterCategory, 1) > 0);
+  CHECK(past_value(steps, 7, kPastAfterCategory, 3) > past_value(steps, 7, kPastAfterCategory, 1));
+  CHECK(past_value(steps, 7, kPastAfterCategory, 2) == 0);
+  for (std::uint16_t c = 0; c < kCategories; ++c) CHECK(past_value(steps, 7, kPastAfterTwo, c) == 0);
+  CHECK(past_value(steps, 7, kPastAfterMerchant, 3) > 0);
+  CHECK(past_value(steps, 7, kPastAfterMerchant, 1) == 0);
+  // After row 7 the last two are 0, 1, which 2 followed.
+  CHECK(past_value(steps, 8, kPastAfterTwo, 2) > 0);
+  CHECK(past_value(steps, 8, kPastFast, 1) > past_value(steps, 8, kPastFast, 0));
+}
+
+TEST_CASE("huge amounts and times give finite features") {
+  constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
+  constexpr auto kLeast = std::numeric_limits<std::int64_t>::min();
+  const std::vector<HistoryRow> history = {{.time_s = kMost, .amount_minor = kMost}, {.time_s = kLeast, .amount_minor = kLeast},
+                                           {.time_s = kMost, .amount_minor = -5}, {.time_s = 0, .amount_minor = 0}};
+  for (const Step& step : steps_of(history).steps) {
+    for (const float value : step.numeric) {
+      CHECK(std::isfinite(value));
+      CHECK(std::abs(value) <= 4);
+    }
+  }
+}

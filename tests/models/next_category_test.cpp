@@ -1,0 +1,283 @@
+#include "models/next_category.h"
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <thread>
+
+#include <doctest/doctest.h>
+
+#include "models/next_category_features.h"
+#include "tests/models/next_category_reference.h"
+#include "tests/models/toy_history.h"
+
+using namespace fedspend;
+using namespace fedspend::models;
+
+namespace {
+
+constexpr std::size_t kCategories = 6;
+
+struct Made {
+  explicit Made(const ModelSpec& model = small_model(kCategories)) : trainer(std::move(*make_trainer(model))) {
+    weights.resize(trainer->parameter_count());
+    update.resize(weights.size());
+    trainer->initialize(weights, 5);
+  }
+  std::unique_ptr<Trainer> trainer;
+  std::vector<float> weights, update;
+};
+
+TrainingOptions options_of(std::uint32_t epochs = 2) {
+  TrainingOptions options;
+  options.spec = {.epochs = epochs, .batch_size = 3, .learning_rate = 0.2, .momentum = 0.5, .gradient_clip_l2 = 1.0, .max_rows = 0};
+  options.seed = 9;
+  return options;
+}
+
+bool all_finite(std::span<const float> values) {
+  for (const float value : values) {
+    if (!std::isfinite(value)) return false;
+  }
+  return true;
+}
+
+// Three categories that follow each other in a ring.
+std::vector<HistoryRow> ring(std::size_t rows) {
+  std::vector<HistoryRow> history;
+  for (std::size_t i = 0; i < rows; ++i) {
+    history.push_back({.time_s = static_cast<std::int64_t>(i) * 86'400, .amount_minor = 1000, .merchant_hash = 1 + i % 3,
+                       .category = static_cast<std::uint32_t>(i % 3)});
+  }
+  return history;
+}
+
+}  // namespace
+
+TEST_CASE("training on a regular sequence learns it") {
+  Made made;
+  const std::vector<HistoryRow> history = ring(60);
+  const EvaluationResult before = *made.trainer->evaluate(made.weights, history, 30, Counting::prequential);
+  TrainingOptions options = options_of(20);
+  const TrainingResult trained = *made.trainer->train(made.weights, history, options, made.update);
+  CHECK(trained.examples == 20 * 60);
+  for (std::size_t i = 0; i < made.weights.size(); ++i) made.weights[i] += made.update[i];
+  const EvaluationResult after = *made.trainer->evaluate(made.weights, history, 30, Counting::prequential);
+  CHECK(after.predictions == 30);
+  CHECK(after.loss_sum < 0.5 * before.loss_sum);
+  CHECK(after.correct_top1 == 30);
+  CHECK(trained.mean_loss < 0.6);
+}
+
+TEST_CASE("the same inputs give the same bits, in any order of calls and on any thread") {
+  const std::vector<HistoryRow> history = random_history(50, kCategories, 1), another = random_history(9, kCategories, 2);
+  Made first, second;
+  CHECK(first.weights == second.weights);
+  REQUIRE(first.trainer->train(first.weights, history, options_of(), first.update));
+  std::thread([&] {
+    REQUIRE(second.trainer->train(second.weights, another, options_of(), second.update));
+    REQUIRE(second.trainer->evaluate(second.weights, another, 3, Counting::prequential));
+    REQUIRE(second.trainer->train(second.weights, history, options_of(), second.update));
+  }).join();
+  CHECK(first.update == second.update);
+}
+
+TEST_CASE("the seed decides the initial weights and the order of the windows") {
+  Made made;
+  std::vector<float> weights(made.weights.size());
+  made.trainer->initialize(weights, 6);
+  CHECK(weights != made.weights);
+  const std::vector<HistoryRow> history = random_history(60, kCategories, 1);
+  TrainingOptions options = options_of(1);
+  REQUIRE(made.trainer->train(made.weights, history, options, made.update));
+  options.seed = 10;
+  std::vector<float> update(made.update.size());
+  REQUIRE(made.trainer->train(made.weights, history, options, update));
+  CHECK(update != made.update);
+}
+
+TEST_CASE("nothing to train on gives an update of zeros") {
+  Made made;
+  std::fill(made.update.begin(), made.update.end(), 1.0f);
+  CHECK(made.trainer->train(made.weights, {}, options_of(), made.update)->examples == 0);
+  CHECK(made.update == std::vector<float>(made.update.size(), 0.0f));
+
+  const std::vector<HistoryRow> unknown(12, HistoryRow{.category = kCategories});  // rows of other are never targets
+  std::fill(made.update.begin(), made.update.end(), 1.0f);
+  CHECK(made.trainer->train(made.weights, unknown, options_of(), made.update)->examples == 0);
+  CHECK(made.update == std::vector<float>(made.update.size(), 0.0f));
+  CHECK(made.trainer->evaluate(made.weights, unknown, 0, Counting::prequential)->predictions == 0);
+
+  const std::vector<HistoryRow> history = random_history(12, kCategories, 1);
+  CHECK(made.trainer->train(made.weights, history, options_of(0), made.update)->examples == 0);
+}
+
+TEST_CASE("a history of one row trains, scores and predicts") {
+  Made made;
+  const std::vector<HistoryRow> history = ring(1);
+  CHECK(made.trainer->train(made.weights, history, options_of(1), made.update)->examples == 1);
+  CHECK(all_finite(made.update));
+  CHECK(made.update != std::vector<float>(made.update.size(), 0.0f));
+  CHECK(made.trainer->evaluate(made.weights, history, 0, Counting::prequential)->predictions == 1);
+  CHECK(made.trainer->evaluate(made.weights, history, 1, Counting::prequential)->predictions == 0);
+}
+
+TEST_CASE("predict sums to one and never says other, with and without a past") {
+  Made made;
+  std::vector<float> p(made.trainer->output_count());
+  CHECK(p.size() == kCategories + 1);
+  for (const std::size_t rows : {0u, 1u, 5u, 300u, 700u}) {
+    REQUIRE(made.trainer->predict(made.weights, random_history(rows, kCategories, rows), p));
+    double sum = 0;
+    for (const float value : p) {
+      CHECK(value >= 0);
+      sum += static_cast<double>(value);
+    }
+    CHECK(sum == doctest::Approx(1.0).epsilon(1e-6));
+    CHECK(p[kCategories] == 0.0f);
+  }
+}
+
+TEST_CASE("evaluate agrees with predict, row by row") {
+  Made made;
+  const std::vector<HistoryRow> history = random_history(300, kCategories, 8);
+  std::vector<float> p(made.trainer->output_count());
+  EvaluationResult expected;
+  for (std::size_t i = 250; i < history.size(); ++i) {
+    const std::size_t target = history[i].category;
+    if (target >= kCategories) continue;
+    REQUIRE(made.trainer->predict(made.weights, std::span(history).first(i), p));
+    std::size_t above = 0;
+    for (std::size_t c = 0; c < kCategories; ++c) above += p[c] > p[target] ? 1u : 0u;
+    ++expected.predictions;
+    expected.correct_top1 += above < 1 ? 1u : 0u;
+    expected.correct_top3 += above < 3 ? 1u : 0u;
+    expected.loss_sum -= std::log(static_cast<double>(p[target]));
+  }
+  const EvaluationResult actual = *made.trainer->evaluate(made.weights, history, 250, Counting::prequential);
+  CHECK(actual.predictions == expected.predictions);
+  CHECK(actual.correct_top1 == expected.correct_top1);
+  CHECK(actual.correct_top3 == expected.correct_top3);
+  CHECK(actual.loss_sum == doctest::Approx(expected.loss_sum).epsilon(1e-5));
+}
+
+TEST_CASE("predict agrees with the formulas in double, however long the history") {
+  Made made;
+  // An update gate held open, so that the state remembers far back: losing it between chunks would show.
+  for (const LayoutEntry& entry : made.trainer->layout()) {
+    if (entry.name == "gru.bias.update") std::fill_n(made.weights.begin() + static_cast<std::ptrdiff_t>(entry.offset), 5, 6.0f);
+  }
+  const std::vector<HistoryRow> history = random_history(260, kCategories, 12);
+  const NextCategorySizes sizes = *NextCategorySizes::from(small_model(kCategories));
+  const NextCategoryLayout layout(sizes);
+  FeatureScan scan(sizes.categories, sizes.merchant_buckets, sizes.past_rows);
+  Steps steps;
+  scan.scan(history, 0, steps);
+  const std::vector<double> exact(made.weights.begin(), made.weights.end());
+  const std::vector<double> expected = NextCategoryReference(layout).predict(exact, steps, history.size());
+  std::vector<float> p(made.trainer->output_count());
+  REQUIRE(made.trainer->predict(made.weights, history, p));
+  for (std::size_t c = 0; c < kCategories; ++c) CHECK(static_cast<double>(p[c]) == doctest::Approx(expected[c]).epsilon(1e-5));
+}
+
+TEST_CASE("unknown categories, huge amounts and jumps in time never give a NaN") {
+  Made made;
+  std::vector<HistoryRow> history = random_history(40, kCategories, 2);
+  history[3] = {.time_s = std::numeric_limits<std::int64_t>::max(), .amount_minor = std::numeric_limits<std::int64_t>::max(),
+                .merchant_hash = ~std::uint64_t{0}, .category = 0xffffffff};
+  history[4] = {.time_s = std::numeric_limits<std::int64_t>::min(), .amount_minor = std::numeric_limits<std::int64_t>::min()};
+  history[5].time_s = 0;
+  TrainingOptions options = options_of(5);
+  options.spec.learning_rate = 5;
+  const TrainingResult trained = *made.trainer->train(made.weights, history, options, made.update);
+  CHECK(std::isfinite(trained.mean_loss));
+  CHECK(all_finite(made.update));
+  const EvaluationResult result = *made.trainer->evaluate(made.weights, history, 0, Counting::prequential);
+  CHECK(std::isfinite(result.loss_sum));
+  std::vector<float> p(made.trainer->output_count());
+  REQUIRE(made.trainer->predict(made.weights, history, p));
+  CHECK(all_finite(p));
+}
+
+TEST_CASE("a step is no longer than the learning rate times the gradient's clip norm") {
+  Made made;
+  TrainingOptions options = options_of(1);
+  options.spec.batch_size = 1000;
+  const auto length = [&](double clip) {
+    options.spec.gradient_clip_l2 = clip;
+    REQUIRE(made.trainer->train(made.weights, random_history(40, kCategories, 2), options, made.update));
+    double sum = 0;
+    for (const float value : made.update) sum += static_cast<double>(value) * static_cast<double>(value);
+    return std::sqrt(sum);
+  };
+  CHECK(length(0) > 0.2 * 0.05);
+  CHECK(length(0.05) == doctest::Approx(0.2 * 0.05).epsilon(1e-4));
+  CHECK(length(1000) == length(0));
+}
+
+TEST_CASE("a training that diverges is an error, and its update is zero") {
+  Made made;
+  TrainingOptions options = options_of(200);
+  options.spec.learning_rate = 1e30;
+  options.spec.gradient_clip_l2 = 0;
+  const auto result = made.trainer->train(made.weights, random_history(40, kCategories, 2), options, made.update);
+  REQUIRE(!result);
+  CHECK(result.error().code == ErrorCode::limit);
+  CHECK(made.update == std::vector<float>(made.update.size(), 0.0f));
+}
+
+TEST_CASE("max_rows trains on the newest rows alone, which still see the older ones as their past") {
+  Made made;
+  const std::vector<HistoryRow> history = random_history(50, kCategories, 4);
+  TrainingOptions options = options_of(1);
+  const std::size_t all = made.trainer->train(made.weights, history, options, made.update)->examples;
+  options.spec.max_rows = 20;
+  const std::size_t newest = made.trainer->train(made.weights, history, options, made.update)->examples;
+  std::size_t expected = 0;
+  for (std::size_t i = 30; i < 50; ++i) expected += history[i].category < kCategories ? 1u : 0u;
+  CHECK(newest == expected);
+  CHECK(newest < all);
+  std::vector<float> alone(made.update.size());
+  REQUIRE(made.trainer->train(made.weights, std::span(history).last(20), options, alone));
+  CHECK(alone != made.update);
+}
+
+TEST_CASE("a stopped training is refused") {
+  Made made;
+  std::stop_source source;
+  source.request_stop();
+  TrainingOptions options = options_of();
+  options.stop = source.get_token();
+  const auto result = made.trainer->train(made.weights, random_history(50, kCategories, 4), options, made.update);
+  REQUIRE(!result);
+  CHECK(result.error().code == ErrorCode::refused);
+}
+
+TEST_CASE("weights of another model are refused") {
+  Made made;
+  made.weights.pop_back();
+  std::vector<float> p(made.trainer->output_count());
+  CHECK(made.trainer->train(made.weights, {}, options_of(), made.update).error().code == ErrorCode::invalid_argument);
+  CHECK(made.trainer->evaluate(made.weights, {}, 0, Counting::prequential).error().code == ErrorCode::invalid_argument);
+  CHECK(made.trainer->predict(made.weights, {}, p).error().code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("the layout covers the flat vector exactly, without gaps") {
+  const Made made;
+  std::size_t next = 0;
+  for (const LayoutEntry& entry : made.trainer->layout()) {
+    CHECK(entry.offset == next);
+    CHECK(!entry.name.empty());
+    next += std::accumulate(entry.shape.begin(), entry.shape.end(), std::size_t{1}, std::multiplies<>());
+  }
+  CHECK(next == made.trainer->parameter_count());
+}
+
+TEST_CASE("the drafted model can be made and has the parameter count it says") {
+  const std::vector<std::string> categories(143, "a category");
+  const ModelSpec model = default_next_category(categories);
+  const auto trainer = make_trainer(model);
+  REQUIRE(trainer);
+  CHECK((*trainer)->parameter_count() == model.parameter_count);
+  CHECK(model.parameter_count < 100'000);
+}

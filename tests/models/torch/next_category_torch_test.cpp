@@ -1,0 +1,97 @@
+#include "models/torch/next_category_torch.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include <doctest/doctest.h>
+
+#include "tests/models/toy_history.h"
+
+using namespace fedspend;
+using namespace fedspend::models;
+
+namespace {
+
+constexpr std::size_t kCategories = 12;
+
+struct Pair {
+  Pair() {
+    ModelSpec model = small_model(kCategories);
+    model.sizes["hidden"] = 20;
+    model.sizes["embedding"] = 9;
+    lean = std::move(*make_trainer(model));
+    torch = std::move(*make_next_category_torch(model));
+    weights.resize(lean->parameter_count());
+    lean->initialize(weights, 3);
+    // Initial weights leave some blocks at zero, and with them the gradients of others.
+    SeededRandom random(4);
+    for (float& weight : weights) weight += (static_cast<float>(random.below(2001)) / 1000 - 1) * 0.1f;
+  }
+  std::unique_ptr<Trainer> lean, torch;
+  std::vector<float> weights;
+};
+
+struct Compared {
+  double worst = 0;    // difference
+  double largest = 0;  // value
+};
+
+Compared compare(std::span<const float> a, std::span<const float> b) {
+  Compared result;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    result.worst = std::max(result.worst, std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
+    result.largest = std::max(result.largest, std::abs(static_cast<double>(b[i])));
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("the lean gradients are those of torch to 1e-4, in every block") {
+  Pair pair;
+  const std::vector<HistoryRow> history = random_history(90, kCategories, 21);
+  // One step over everything with learning rate 1: the update is the gradient, turned round.
+  TrainingOptions options;
+  options.spec = {.epochs = 1, .batch_size = 1000, .learning_rate = 1.0, .momentum = 0.0, .gradient_clip_l2 = 0.0, .max_rows = 0};
+  std::vector<float> lean(pair.weights.size()), torch(pair.weights.size());
+  const TrainingResult a = *pair.lean->train(pair.weights, history, options, lean);
+  const TrainingResult b = *pair.torch->train(pair.weights, history, options, torch);
+  CHECK(a.examples == b.examples);
+  CHECK(a.mean_loss == doctest::Approx(b.mean_loss).epsilon(1e-5));
+  for (const LayoutEntry& entry : pair.lean->layout()) {
+    std::size_t count = 1;
+    for (const std::size_t n : entry.shape) count *= n;
+    const Compared compared = compare(std::span(lean).subspan(entry.offset, count), std::span(torch).subspan(entry.offset, count));
+    CAPTURE(entry.name);
+    CHECK(compared.largest > 1e-5);
+    CHECK(compared.worst < 1e-4 * compared.largest + 1e-7);
+  }
+}
+
+TEST_CASE("after an epoch with momentum and clipping the weights agree to 1e-3") {
+  Pair pair;
+  const std::vector<HistoryRow> history = random_history(200, kCategories, 22);
+  TrainingOptions options;
+  options.spec = {.epochs = 1, .batch_size = 4, .learning_rate = 0.5, .momentum = 0.9, .gradient_clip_l2 = 0.3, .max_rows = 150};
+  options.seed = 17;
+  std::vector<float> lean(pair.weights.size()), torch(pair.weights.size());
+  REQUIRE(pair.lean->train(pair.weights, history, options, lean));
+  REQUIRE(pair.torch->train(pair.weights, history, options, torch));
+  const Compared compared = compare(lean, torch);
+  CHECK(compared.largest > 0.1);
+  CHECK(compared.worst < 1e-3);
+}
+
+TEST_CASE("evaluate and predict agree with torch") {
+  Pair pair;
+  const std::vector<HistoryRow> history = random_history(120, kCategories, 23);
+  const EvaluationResult a = *pair.lean->evaluate(pair.weights, history, 90, Counting::frozen), b = *pair.torch->evaluate(pair.weights, history, 90, Counting::frozen);
+  CHECK(a.predictions == b.predictions);
+  CHECK(a.correct_top1 == b.correct_top1);
+  CHECK(a.correct_top3 == b.correct_top3);
+  CHECK(a.loss_sum == doctest::Approx(b.loss_sum).epsilon(1e-5));
+  std::vector<float> p(pair.lean->output_count()), q(p.size());
+  REQUIRE(pair.lean->predict(pair.weights, history, p));
+  REQUIRE(pair.torch->predict(pair.weights, history, q));
+  CHECK(compare(p, q).worst < 1e-5);
+}

@@ -1,0 +1,127 @@
+#include "tests/rounds/oracle.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace fedspend::testing {
+namespace {
+
+// Bit by bit, least significant first, and centred: nothing of common/numeric.
+std::vector<std::int64_t> unpacked(ByteSpan bytes, std::size_t count, unsigned bits) {
+  std::vector<std::int64_t> values(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (unsigned b = 0; b < bits; ++b) {
+      const std::size_t at = i * bits + b;
+      if ((bytes[at / 8] >> (at % 8)) & 1) values[i] |= std::int64_t{1} << b;
+    }
+    if (values[i] >= std::int64_t{1} << (bits - 1)) values[i] -= std::int64_t{1} << bits;
+  }
+  return values;
+}
+
+}  // namespace
+
+Oracle::Oracle(Plan plan, PlanHash plan_hash, std::vector<float> initial) : plan_(std::move(plan)), plan_hash_(plan_hash) { models_.emplace(0, std::move(initial)); }
+
+void Oracle::on_assignment(const ClientId& client, const Envelope& envelope, const Assignment& assignment, const Frames& frames) {
+  if (assignment.round.value != durable_round() + 1) violated("an assignment of round " + std::to_string(assignment.round.value) + " while round " + std::to_string(durable_round()) + " is stored");
+  if (assignment.model_hash != model_hash_of(durable_weights())) violated("an assignment of a model that is not stored");
+  if (frames.bulk && hash_of_weights(*frames.bulk) != assignment.model_hash) violated("an assignment whose weights are not its model");
+  if (assignment.plan_hash != plan_hash_) violated("an assignment of another plan");
+  if (assignment.cohort < plan_.min_reports() || assignment.cohort > plan_.devices_asked()) violated("a cohort that the plan does not allow");
+  if (session_ != envelope.session) {
+    if (!sessions_.insert(envelope.session).second) violated("a session that was there before");
+    session_ = envelope.session;
+    asked_.clear();
+    accepted_.clear();
+  }
+  asked_.insert(client);
+  if (asked_.size() > assignment.cohort) violated("more devices asked than the session says");
+}
+
+void Oracle::on_accepted(const ClientId& client, const IdentityPublicKey& identity, const Frames& frames) {
+  const Result<Envelope> envelope = open_envelope(frames.control);
+  if (!envelope || envelope->type != MessageType::update) return violated("accepted what is no update");
+  if (!verify_envelope(*envelope, identity) || envelope->sender != client) return violated("accepted an update that its device did not sign");
+  if (envelope->session != session_) return violated("accepted an update of another session");
+  if (!asked_.contains(client)) return violated("accepted an update of a device that was not asked");
+  const Result<Message> message = decode_body(envelope->type, envelope->body);
+  if (!message) return violated("accepted an update that does not decode");
+  const auto& update = std::get<Update>(*message);
+  const std::size_t count = plan_.model.parameter_count;
+  const unsigned bits = plan_.aggregation.bits;
+  if (update.count != count || update.bits != bits || frames.bulk_bytes().size() != (count * bits + 7) / 8 || hash_of_update(frames.bulk_bytes()) != update.bulk_hash)
+    return violated("accepted an update of the wrong form");
+  if (!accepted_.emplace(client, unpacked(frames.bulk_bytes(), count, bits)).second) violated("accepted two updates of one device in a round");
+}
+
+std::vector<float> Oracle::expected_model() const {
+  const std::int64_t largest = (std::int64_t{1} << (plan_.aggregation.bits - 1)) - 1;
+  const double scale = static_cast<double>(largest / plan_.devices_asked()) / plan_.aggregation.clip_norm_l2;
+  std::vector<float> model = durable_weights();
+  for (std::size_t i = 0; i < model.size(); ++i) {
+    std::int64_t sum = 0;
+    for (const auto& [client, values] : accepted_) sum += values[i];
+    // A sum mod 2^b: a device that sends more than its part (rogues do) can wrap it, which open aggregation does not stop.
+    const std::int64_t modulus = std::int64_t{1} << plan_.aggregation.bits;
+    sum = ((sum % modulus) + modulus) % modulus;
+    if (sum > largest) sum -= modulus;
+    model[i] += static_cast<float>(plan_.server.learning_rate) * static_cast<float>(static_cast<double>(sum) / (scale * static_cast<double>(accepted_.size())));
+  }
+  return model;
+}
+
+void Oracle::on_published(const coordinator::Publish& publish) {
+  const coordinator::RoundSummary& summary = publish.summary;
+  if (!summary.published || !summary.why_aborted.empty()) violated("a published round that says it is none");
+  if (summary.round.value != durable_round() + 1) violated("round " + std::to_string(summary.round.value) + " published after round " + std::to_string(durable_round()));
+  std::vector<ClientId> contributors;
+  for (const auto& [client, values] : accepted_) contributors.push_back(client);
+  if (summary.contributors != contributors) violated("the contributors are not exactly those whose updates were accepted, each once");
+  if (summary.asked != std::vector<ClientId>(asked_.begin(), asked_.end())) violated("the summary's devices are not those that were asked");
+  if (contributors.size() < plan_.min_reports()) violated("published a sum of " + std::to_string(contributors.size()) + " devices");
+  if (publish.hash != model_hash_of(*publish.weights)) violated("a published model without its hash");
+  if (!accepted_.empty()) {
+    const std::vector<float> expected = expected_model();
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      if (!(std::abs((*publish.weights)[i] - expected[i]) <= 1e-6F * std::max(1.0F, std::abs(expected[i])))) {
+        violated("published weight " + std::to_string(i) + " is not old + lr * mean of the contributors");
+        break;
+      }
+    }
+  }
+  contributions_ += contributors.size();
+  forget_session();
+}
+
+void Oracle::on_aborted(const coordinator::RoundSummary& summary) {
+  if (summary.published || summary.why_aborted.empty()) violated("an abort without a reason");
+  if (!summary.contributors.empty()) violated("an aborted round with contributors");
+  if (summary.round.value != durable_round() + 1) violated("an abort of a round that is not the next");
+  if (summary.attempt == 0) violated("an abort without an attempt");
+  forget_session();
+}
+
+void Oracle::on_durable(const coordinator::Publish& publish) {
+  if (publish.summary.round.value != durable_round() + 1) violated("rounds do not increase by one");
+  models_.emplace(publish.summary.round.value, *publish.weights);
+}
+
+void Oracle::on_coordinator_began(const coordinator::RoundMachine& machine) {
+  if (machine.rounds_done() != durable_round() || *machine.weights() != durable_weights()) violated("a coordinator that does not go on from the last stored model");
+  forget_session();
+}
+
+void Oracle::on_training(RoundId round, const PlanHash& plan_hash, const std::vector<float>& weights) {
+  const auto model = round.value == 0 ? models_.end() : models_.find(round.value - 1);
+  if (plan_hash != plan_hash_) violated("a device trains by another plan");
+  if (model == models_.end() || model->second != weights) violated("a device trains on a model that was not published for its round");
+}
+
+void Oracle::forget_session() {
+  session_ = {};
+  asked_.clear();
+  accepted_.clear();
+}
+
+}  // namespace fedspend::testing

@@ -1,0 +1,49 @@
+#pragma once
+// What must be true of a federation whatever the network and the devices do, computed apart from the machines: from the frames that
+// the coordinator acknowledged as accepted, unpacked bit by bit, and the plan. It keeps a list of what was violated, in words.
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "coordinator/round_machine.h"
+#include "tests/rounds/sample.h"
+
+namespace fedspend::testing {
+
+class Oracle {
+ public:
+  Oracle(Plan plan, PlanHash plan_hash, std::vector<float> initial);
+
+  void on_assignment(const ClientId& client, const Envelope& envelope, const Assignment& assignment, const Frames& frames);
+  void on_accepted(const ClientId& client, const IdentityPublicKey& identity, const Frames& frames);
+  void on_published(const coordinator::Publish& publish);
+  void on_aborted(const coordinator::RoundSummary& summary);
+  void on_durable(const coordinator::Publish& publish);
+  void on_coordinator_began(const coordinator::RoundMachine& machine);
+  void on_training(RoundId round, const PlanHash& plan_hash, const std::vector<float>& weights);
+
+  void violated(std::string what) { violations_.push_back(std::move(what)); }
+  const std::vector<std::string>& violations() const { return violations_; }
+  // The newest durable model: what a restart must go on from.
+  std::uint64_t durable_round() const { return models_.rbegin()->first; }
+  const std::vector<float>& durable_weights() const { return models_.rbegin()->second; }
+  std::uint64_t contributions() const { return contributions_; }
+
+ private:
+  std::vector<float> expected_model() const;
+  void forget_session();
+
+  Plan plan_;
+  PlanHash plan_hash_;
+  std::map<std::uint64_t, std::vector<float>> models_;  // durable, by round; 0 is the initial one
+  SessionId session_;                                   // of the open round; zero: none
+  std::set<ClientId> asked_;
+  std::map<ClientId, std::vector<std::int64_t>> accepted_;
+  std::set<SessionId> sessions_;                        // all that ever were
+  std::uint64_t contributions_ = 0;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace fedspend::testing
