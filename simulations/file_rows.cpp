@@ -29,6 +29,7 @@ class Fingerprint {
       add(word);
       text.remove_prefix(8);
     }
+    if (text.empty()) return;  // its data may be null, which memcpy does not take
     std::uint64_t rest = 0;
     std::memcpy(&rest, text.data(), text.size());
     add(rest);
