@@ -54,7 +54,8 @@ Result<DevicePolicy> parse_policy(std::string_view toml_text) {
     const toml::table table = toml::parse(toml_text);
     for (const auto& [key, node] : table) FEDSPEND_TRY(read_key(key.str(), node, policy));
   } catch (const toml::parse_error& error) {
-    return fail(ErrorCode::malformed, "policy: line " + std::to_string(error.source().begin.line) + ": " + std::string(error.description()));
+    return fail(ErrorCode::malformed, "policy: line " + std::to_string(error.source().begin.line) + ": " + std::string(error.description()),
+                "a policy is a TOML file (toml.io)");
   }
   return policy;
 }

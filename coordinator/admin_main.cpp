@@ -86,7 +86,9 @@ Result<Report> enrol(const Arguments& arguments) {
 Result<Report> revoke(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string path, arguments.text("devices"));
   FEDSPEND_ASSIGN(const std::string id_text, arguments.text("id"));
-  FEDSPEND_ASSIGN(const ClientId id, ClientId::parse(id_text));
+  const Result<ClientId> parsed = ClientId::parse(id_text);
+  if (!parsed) return fail(ErrorCode::invalid_argument, "--id '" + id_text + "' is not an id: " + parsed.error().message, "see `fedspend-admin devices --devices " + path + "`");
+  const ClientId id = *parsed;
   FEDSPEND_ASSIGN(const EnrolmentList list, read_list(path));
   std::vector<EnrolledDevice> devices = list.devices();
   const auto removed = std::erase_if(devices, [&](const EnrolledDevice& device) { return device.id == id; });

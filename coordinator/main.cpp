@@ -55,6 +55,9 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   FEDSPEND_ASSIGN(const IdentityPublicKey release_key, program::read_identity_public_key(release_path, "release"));
   FEDSPEND_ASSIGN(SignedPlan signed_plan, read_signed_plan(plan_path));
   Result<Plan> plan = open_plan(signed_plan, release_key);
+  // The file is what is wrong here, not a peer: exit code 4.
+  if (!plan && plan.error().code == ErrorCode::unauthorized)
+    return fail(ErrorCode::refused, at(plan_path, plan.error()).message, "sign it again with `fedspend-admin sign-plan`, or name the public half of the key that signed it");
   if (!plan) return fail(at(plan_path, plan.error()));
   if (Status supported = check_supported(*plan); !supported) return fail(at(plan_path, supported.error()));
   const PlanHash hash = hash_of_plan(signed_plan.bytes);
@@ -115,9 +118,12 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   ZmqServerOptions server{.address = listen, .allow = [&](const CurvePublicKey& key) { return enrolment.knows_transport_key(key); }};
   // Weights go down (32 bits each), packed updates come up (at most 32 bits each): nothing larger has a reason.
   server.limits.max_bulk_bytes = 4 * federation.plan.model.parameter_count;
+  const auto ready = arguments.optional_text("ready-file");
+  std::error_code ignored;
+  if (ready && fs::is_regular_file(*ready, ignored)) fs::remove(*ready, ignored);  // of an earlier run: its endpoint may be another
   FEDSPEND_ASSIGN(const auto channel, ZmqServerChannel::bind(std::move(server), curve));
   program::log(program::LogLevel::info, "listening", {{"endpoint", channel->last_endpoint()}, {"devices", std::to_string(enrolment.devices().size())}});
-  if (const auto ready = arguments.optional_text("ready-file"))
+  if (ready)
     FEDSPEND_TRY(program::write_file_atomically(*ready, as_bytes(channel->last_endpoint() + "\n")));
 
   const program::SteadyClock clock;

@@ -64,7 +64,8 @@ Result<OutputFolder> OutputFolder::create(const path& place, const std::string& 
   path partial = parent / (clean.filename().string() + ".partial-" + std::to_string(::getpid()));
   std::error_code error;
   if (!std::filesystem::create_directory(partial, error))
-    return fail(ErrorCode::io, "cannot create the folder " + partial.string() + (error ? ": " + error.message() : ": it is there already"), "remove it, or name another folder");
+    return fail(error == std::errc::no_space_on_device ? ErrorCode::io : ErrorCode::invalid_argument,
+                "cannot create the folder " + partial.string() + (error ? ": " + error.message() : ": it is there already"), "name another folder");
   return OutputFolder(std::move(clean), std::move(partial), made_by);
 }
 

@@ -51,7 +51,14 @@ done
 for number in "$rounds" "$clients" "$processes" "$seed"; do
   [[ "$number" =~ ^[0-9]{1,9}$ ]] || refuse "\"$number\" is not a whole number. See --help"
 done
-[ "$processes" -ge 1 ] || refuse "--processes wants at least 1"
+for option in rounds clients processes; do
+  [ "$((10#${!option}))" -ge 1 ] || refuse "--$option wants at least 1"
+done
+[ -z "$plan" ] || [ -f "$plan" ] || refuse "--plan $plan is not a file: give a plan, or leave it out to have one drafted"
+[ -z "$data_root" ] || [ -d "$data_root" ] || refuse "--data-root $data_root is not a folder: name the one that the description's files lie in"
+for program in fedspend-coordinator fedspend-device fedspend-admin fedspend-sim; do
+  [ -z "$bin" ] || [ -x "$bin/$program" ] || refuse "--bin $bin has no program $program: name the folder of a build, or leave --bin out to build"
+done
 [ -z "$data" ] || [ -f "$data" ] || refuse "$data does not exist: give a data description, e.g. simulations/data/purchase-cards.toml"
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

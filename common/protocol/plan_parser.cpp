@@ -174,7 +174,7 @@ class Table {
   const toml::node* find(const char* key, Presence presence) {
     known_.emplace(key);
     const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
-    if (node == nullptr && presence == Presence::required) fault_at(key, 0, "this key is required and missing");
+    if (node == nullptr && presence == Presence::required) fault_at(key, 0, "this key is required and missing", "compare with a plan that `fedspend-sim plan` drafts");
     return node;
   }
   std::uint32_t line_of(const char* key) const {

@@ -63,7 +63,7 @@ TEST_CASE("a coordinator that is killed again and again finishes its federation,
   const std::string endpoint = federation.endpoint_of("state");
   REQUIRE_FALSE(endpoint.empty());
   std::vector<Process> devices;
-  for (const std::string process : {"process-1", "process-2", "process-3"}) devices.push_back(federation.start(process, federation.device("profiles/" + process, endpoint)));
+  for (const std::string process : {"process-1", "process-2", "process-3"}) devices.push_back(federation.start(process, federation.device(process, endpoint)));
 
   std::mt19937 random(20);  // NOLINT: moments of a test
   std::uint64_t rounds = 0;
@@ -108,7 +108,7 @@ TEST_CASE("SIGTERM and SIGINT end a coordinator and its devices cleanly within 2
     const std::string endpoint = federation.endpoint_of(state);
     REQUIRE_FALSE(endpoint.empty());
     std::vector<Process> devices;
-    for (const std::string process : {"process-1", "process-2", "process-3"}) devices.push_back(federation.start(process, federation.device("profiles/" + process, endpoint)));
+    for (const std::string process : {"process-1", "process-2", "process-3"}) devices.push_back(federation.start(process, federation.device(process, endpoint)));
     const bool two_rounds = eventually(Millis(30'000), [&] {
       const std::string log = federation.text_of(state + "/cohorts.jsonl");
       return std::count(log.begin(), log.end(), '\n') >= 2;

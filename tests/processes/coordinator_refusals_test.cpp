@@ -22,7 +22,7 @@ const SmallFederation& federation() {
 
 // A coordinator with other files, made by `prepare` in a folder of the case.
 struct Case {
-  const char* name;
+  std::string name;
   std::function<std::vector<std::string>(std::vector<std::string> command, const fs::path& folder)> prepare;
   std::string fault;  // the path or option that the line must name
   std::string hint;

@@ -60,7 +60,7 @@ void check_ends(const std::string& name, std::vector<std::string> command, int c
 TEST_CASE("a device process that is killed twice in the middle is started again, and the federation finishes") {
   Running running = start_coordinator("killed", {"--exit-when-finished", "--max-failed-rounds", "3"});
   std::vector<Process> devices;
-  const auto start = [&](const std::string& name) { return federation().start(name, federation().device("profiles/" + name, running.endpoint)); };
+  const auto start = [&](const std::string& name) { return federation().start(name, federation().device(name, running.endpoint)); };
   for (const std::string name : {"process-1", "process-2", "process-3"}) devices.push_back(start(name));
   for (const int pause_ms : {450, 700}) {
     sleep_for(Millis(pause_ms));
@@ -88,7 +88,7 @@ TEST_CASE("a device that is not on the list ends with 2 and is told to enrol, an
   fs::create_directories(mixed);
   fs::copy(folder + "/client-1", mixed / "stranger", fs::copy_options::recursive);
   fs::copy(*fs::directory_iterator(federation() / "profiles/process-1"), mixed / "enrolled", fs::copy_options::recursive);
-  Process device = federation().start("mixed", federation().device("profiles/mixed", running.endpoint));
+  Process device = federation().start("mixed", federation().device("mixed", running.endpoint));
   CHECK(eventually(Millis(10'000), [] { return federation().text_of("mixed.err").find("client_refused") != std::string::npos; }));
   CHECK(device.running());
   device.send(SIGTERM);
@@ -98,18 +98,18 @@ TEST_CASE("a device that is not on the list ends with 2 and is told to enrol, an
 TEST_CASE("a device that pins another coordinator's key, or finds no coordinator, ends with 2 in bounded time") {
   Running running = start_coordinator("keys-pinned");
   require_done({program_path("fedspend-admin"), "keygen", "--out", (federation() / "other-keys").string()});
-  std::vector<std::string> command = with_option(federation().device("profiles/process-1", running.endpoint), "--connect-timeout-s", "2");
+  std::vector<std::string> command = with_option(federation().device("process-1", running.endpoint), "--connect-timeout-s", "2");
   check_ends("wrong-pin", with_option(command, "--coordinator-key", federation() / "other-keys/coordinator.key.pub"), 2, "pinned key");
   // Nobody listens on port 1.
   check_ends("nobody", with_option(command, "--coordinator", "tcp://127.0.0.1:1"), 2, "tcp://127.0.0.1:1 does not answer");
 }
 
 TEST_CASE("a device that pins another release key refuses every assignment and says so") {
-  Running running = start_coordinator("release", {"--selection-timeout-s", "30"});
+  Running running = start_coordinator("release");
   std::vector<Process> devices;
   if (!fs::exists(federation() / "third-keys")) require_done({program_path("fedspend-admin"), "keygen", "--out", (federation() / "third-keys").string()});
   for (const std::string name : {"process-1", "process-2", "process-3"}) {
-    std::vector<std::string> command = with_option(federation().device("profiles/" + name, running.endpoint), "--release-key", federation() / "third-keys/release.key.pub");
+    std::vector<std::string> command = with_option(federation().device(name, running.endpoint), "--release-key", federation() / "third-keys/release.key.pub");
     command = with_option(with_option(command, "--format", "json"), "--cache", federation() / (name + ".other-cache"));
     devices.push_back(federation().start(name, command));
   }
@@ -133,7 +133,7 @@ TEST_CASE("devices with the default policy refuse a demonstration, and the coord
   Process coordinator = federation().start("default-policy", with_option(command, "--max-failed-rounds", "1"));
   std::vector<Process> devices;
   for (const std::string name : {"process-1", "process-2", "process-3"})
-    devices.push_back(federation().start(name, with_option(federation().device("profiles/" + name, running.endpoint), "--policy", "")));
+    devices.push_back(federation().start(name, with_option(federation().device(name, running.endpoint), "--policy", "")));
   const auto code = coordinator.wait(Millis(30'000));
   CHECK(code == 3);
   const std::vector<std::string> lines = lines_without_log(federation().text_of("default-policy.err"));

@@ -56,6 +56,8 @@ std::vector<std::string> SmallFederation::device(const std::string& profiles, co
 }
 
 Process SmallFederation::start(const std::string& name, std::vector<std::string> command) const {
+  std::error_code ignored;
+  if (const auto ready = std::find(command.begin(), command.end(), "--ready-file"); ready != command.end()) std::filesystem::remove(ready[1], ignored);
   return Process({.command = std::move(command), .out = folder_ / (name + ".out"), .err = folder_ / (name + ".err"), .folder = {}, .environment = {}});
 }
 
