@@ -60,7 +60,7 @@ void evaluate_history(benchmark::State& state) {
   std::vector<float> weights(trainer->parameter_count());
   trainer->initialize(weights, 1);
   for (auto _ : state) {
-    const auto result = trainer->evaluate(weights, history, 0);
+    const auto result = trainer->evaluate(weights, history, 0, Counting::prequential);
     if (!result) state.SkipWithError("evaluation failed");
     benchmark::DoNotOptimize(result->loss_sum);
   }
