@@ -3,8 +3,8 @@
 // merchants it has seen. Step i of a client holds what is known just before its row i: row i - 1 (step 0: a start mark) and the
 // client's own past up to and including row i - 1. Nothing of row i is used, not even its date. Not thread-safe.
 //
-// The own past (PastKind) is a handful of counts, computed here and weighed by the model: how often each category came lately, in
-// all, after the last category, after the last two, and after the last merchant. This is what a per-client Markov table would hold,
+// The own past (PastKind) is a handful of counts, computed here and weighed by the model: how often each category came lately,
+// after the last category, after the last two, and after the last merchant. This is what a per-client Markov table would hold,
 // as an input instead of as parameters (cf. the cache of Grave, Joulin and Usunier, "Improving neural language models with a
 // continuous cache", 2017).
 
