@@ -20,7 +20,8 @@ constexpr std::uint64_t kRounds = 12;
 ModelFile model_at(const std::filesystem::path& path) {
   const std::string bytes = content_of(path);
   const Result<ModelFile> model = decode_model_file(as_bytes(bytes));
-  REQUIRE_MESSAGE(model, path.string());
+  INFO(path.string());
+  REQUIRE(model);
   return *model;
 }
 
@@ -28,12 +29,14 @@ ModelFile model_at(const std::filesystem::path& path) {
 std::uint64_t rounds_in_store(const SmallFederation& federation) {
   const PlanHash plan = hash_of_plan(as_bytes(federation.text_of("plan.toml")));
   const auto store = coordinator::Store::open(federation / "state/coordinator.sqlite", plan);
-  REQUIRE_MESSAGE(store, store.error().message);
+  INFO((store ? std::string() : store.error().message));
+  REQUIRE(store);
   const auto rounds = (*store)->published_rounds();
   REQUIRE(rounds);
   for (std::size_t i = 0; i < rounds->size(); ++i) CHECK((*rounds)[i].round == i + 1);
   const auto newest = (*store)->latest_model();
-  REQUIRE_MESSAGE(newest, newest.error().message);
+  INFO((newest ? std::string() : newest.error().message));
+  REQUIRE(newest);
   CHECK((*newest ? (*newest)->round : 0) == rounds->size());
   return rounds->size();
 }
