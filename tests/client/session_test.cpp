@@ -348,7 +348,10 @@ TEST_CASE("an assignment given again while its training runs or its update is ou
   bench.wake_at(bench.receive(UpdateReply{UpdateStatus::accepted, 0}, offer.sid()));
   REQUIRE(bench.session.phase() == "checked-in");
   CHECK(testing::all_of<StartTraining>(offer.give(bench)).size() == 1);
-  CHECK(bench.session.phase() == "training");
+  const auto again = testing::all_of<Send>(bench.session.step(TrainingFinished{offer.sid(), std::vector<float>(testing::kParameters, 0.1F)}, bench.now));
+  REQUIRE(again.size() == 1);
+  CHECK(again.front().frames.control == first.front().frames.control);
+  CHECK(*again.front().frames.bulk == *first.front().frames.bulk);
 }
 
 }  // namespace
