@@ -67,6 +67,7 @@ struct TrainingFinished {
   SessionId session;
   std::variant<std::vector<float>, DeclineReason> outcome;
 };
+// The transport has given up. (The agent's does not: ZeroMQ goes on trying, and says ConnectionRestored.)
 struct ConnectionLost {};
 // There is a new connection: what was sent over the old one may be lost, and the coordinator may have begun anew.
 struct ConnectionRestored {};

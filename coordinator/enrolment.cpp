@@ -1,5 +1,6 @@
 #include "coordinator/enrolment.h"
 
+#include <algorithm>
 #include <sstream>
 
 namespace fedspend::coordinator {
@@ -18,6 +19,9 @@ Result<EnrolledDevice> parse_line(const std::string& line) {
   std::getline(fields >> std::ws, device.label);
   FEDSPEND_TRY(from_hex(identity, device.identity.bytes));
   FEDSPEND_TRY(from_hex(transport, device.transport.bytes));
+  // A label is shown on terminals.
+  if (std::any_of(device.label.begin(), device.label.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+    return fail(ErrorCode::malformed, "a label with control characters");
   if (device.label.size() > kMaxLabelBytes) return fail(ErrorCode::malformed, "a label of more than 256 bytes");
   device.id = client_id_of(device.identity);
   return device;

@@ -204,6 +204,13 @@ Status NextCategory::predict(std::span<const float> weights, std::span<const His
 
 Result<std::unique_ptr<Trainer>> make_next_category(const ModelSpec& model) {
   FEDSPEND_ASSIGN(const NextCategorySizes sizes, NextCategorySizes::from(model));
+  // Before anything of that size is allocated: the sizes may come from somebody else's plan.
+  const std::size_t count = NextCategoryLayout(sizes).parameter_count();
+  if (model.parameter_count != 0 && model.parameter_count != count) {
+    return fail(ErrorCode::invalid_argument,
+                "model.parameter_count is " + std::to_string(model.parameter_count) + ", but a model of these sizes has " + std::to_string(count),
+                "write the count that the sizes give, or mend the sizes");
+  }
   return std::make_unique<NextCategory>(sizes);
 }
 

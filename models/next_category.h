@@ -13,6 +13,7 @@
 
 namespace fedspend::models {
 
+// As make_trainer (trainer.h).
 Result<std::unique_ptr<Trainer>> make_next_category(const ModelSpec& model);
 
 // The model that `fedspend-sim plan` drafts for a vocabulary: name, sizes, parameter count.

@@ -10,14 +10,7 @@ Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model) {
   if (model.name != "next_category") {
     return fail(ErrorCode::invalid_argument, "there is no model \"" + model.name + "\"", "model.name can be next_category");
   }
-  FEDSPEND_ASSIGN(std::unique_ptr<Trainer> trainer, make_next_category(model));
-  if (model.parameter_count != 0 && model.parameter_count != trainer->parameter_count()) {
-    return fail(ErrorCode::invalid_argument,
-                "model.parameter_count is " + std::to_string(model.parameter_count) + ", but a model of these sizes has " +
-                    std::to_string(trainer->parameter_count()),
-                "write the count that the sizes give, or mend the sizes");
-  }
-  return trainer;
+  return make_next_category(model);
 }
 
 std::uint64_t training_seed(const PlanHash& plan, RoundId round) {

@@ -51,6 +51,9 @@ Result<ProfilesSummary> write_profiles(const Population& population, const Plan&
     text = std::string(models::kTransactionCsvHeader) + "\n";
     for (const PopulationRow& row : population.history(clients[i])) models::append_transaction_csv(population.transaction(row), text);
     summary.rows += population.history(clients[i]).size();
+    // Transactions are their owner's alone, wherever they lie.
+    std::filesystem::permissions(place, std::filesystem::perms::owner_all, error);
+    if (error) return fail(ErrorCode::io, "cannot set the permissions of " + place.string() + ": " + error.message(), "give a folder on a file system that has them");
     FEDSPEND_TRY(write_new(place / "transactions.csv", text));
     FEDSPEND_TRY(write_new(place / "label", one_line(population.client_name(clients[i]))));
   }

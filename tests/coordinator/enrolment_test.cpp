@@ -86,4 +86,10 @@ TEST_CASE("an id that is not the hash of its identity key is refused") {
 }
 
 }  // namespace
+TEST_CASE("a label with control characters is refused: it is shown on terminals") {
+  const auto list = EnrolmentList::parse(line(1, "a\x1b[2Jb"));
+  REQUIRE(!list);
+  CHECK(list.error().message == "device list, line 1: a label with control characters");
+}
+
 }  // namespace fedspend::coordinator
