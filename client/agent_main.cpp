@@ -11,6 +11,8 @@
 #include "common/program/key_files.h"
 #include "common/program/program.h"
 #include "common/program/runtime.h"
+#include "common/protocol/messages.h"
+#include "common/protocol/plain_text.h"
 
 namespace fedspend::client {
 namespace {
@@ -53,6 +55,8 @@ Result<AgentOptions> agent_options(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string release_key, arguments.text("release-key"));
   FEDSPEND_ASSIGN(options.release_key, program::read_identity_public_key(release_key, "release"));
   FEDSPEND_ASSIGN(options.population, arguments.text("population"));
+  if (options.population.empty() || options.population.size() > kMaxTextBytes || !is_plain_text(options.population))
+    return fail(ErrorCode::invalid_argument, "--population is not the name of a population", "give the population of the plan: 1 to 64 bytes without control characters");
   FEDSPEND_ASSIGN(options.policy, read_policy(arguments));
   FEDSPEND_ASSIGN(const std::string cache, arguments.text("cache"));
   options.cache = cache;

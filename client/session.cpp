@@ -88,6 +88,7 @@ Effects Session::on_frames(const Frames& frames, Millis now) {
   if (!envelope) return ignored("an envelope that does not decode: " + envelope.error().message);
   if (envelope->type != MessageType::assignment && envelope->type != MessageType::come_back && envelope->type != MessageType::update_reply)
     return ignored("a message that a coordinator does not send");
+  if (envelope->type != MessageType::assignment && !frames.bulk_bytes().empty()) return ignored("a bulk frame with a message that has none");
   const Result<Message> message = decode_body(envelope->type, envelope->body);
   if (!message) return ignored("a message that does not decode: " + message.error().message);
   if (const auto* assignment = std::get_if<Assignment>(&*message)) return on_assignment(*envelope, *assignment, frames, now);

@@ -1,7 +1,7 @@
 #pragma once
 // cohorts.jsonl: which devices are in each published sum, by label where the enrolment list has one, else by id. What an auditor
 // reads, and what `fedspend-sim run --cohorts` repeats. One JSON object a line:
-//   {"round": 1, "model_hash": "...", "contributors": ["...", ...]}
+//   {"round": 1, "model_hash": "...", "contributors": ["...", ...], "demonstration": true}
 // The store is the truth; the file is written anew from it at every start, and a line is added after each round.
 
 #include <filesystem>
@@ -13,7 +13,8 @@
 
 namespace fedspend::coordinator {
 
-Status rewrite_cohort_log(const std::filesystem::path& out, Store& store, const EnrolmentList& enrolment);
-Status append_cohort_log(const std::filesystem::path& out, const RoundSummary& summary, const ModelHash& hash, const EnrolmentList& enrolment);
+Status rewrite_cohort_log(const std::filesystem::path& out, Store& store, const Plan& plan, const EnrolmentList& enrolment);
+Status append_cohort_log(const std::filesystem::path& out, const RoundSummary& summary, const ModelHash& hash, const Plan& plan,
+                         const EnrolmentList& enrolment);
 
 }  // namespace fedspend::coordinator

@@ -24,7 +24,7 @@ Daemon::Daemon(RoundMachine& machine, Store& store, ServerChannel& channel, cons
 Result<DaemonSummary> Daemon::run(const std::atomic<bool>& stop) {
   program::remove_partials_of(options_.out / "model.fsm");
   program::remove_partials_of(options_.out / "cohorts.jsonl");
-  FEDSPEND_TRY(rewrite_cohort_log(options_.out, store_, machine_.enrolment()));
+  FEDSPEND_TRY(rewrite_cohort_log(options_.out, store_, machine_.plan(), machine_.enrolment()));
   FEDSPEND_TRY(export_model());
   FEDSPEND_TRY(carry_out(machine_.start(clock_.now())));
   while (!stop.load()) {
@@ -77,7 +77,7 @@ Status Daemon::carry_out(const Publish& publish, Effects& more) {
   FEDSPEND_TRY(store_.save_published(publish));
   more = machine_.step(ModelStored{publish.summary.round}, clock_.now());
   FEDSPEND_TRY(export_model());
-  FEDSPEND_TRY(append_cohort_log(options_.out, publish.summary, publish.hash, machine_.enrolment()));
+  FEDSPEND_TRY(append_cohort_log(options_.out, publish.summary, publish.hash, machine_.plan(), machine_.enrolment()));
   failed_in_a_row_ = 0;
   ++summary_.rounds_published;
   note(publish.summary);

@@ -160,6 +160,7 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
   if (!verify_envelope(*envelope, device->identity)) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
   const Result<Message> decoded = decode_body(envelope->type, envelope->body);
   if (!decoded) return drop(DropReason::undecodable, client, effects), effects;
+  if (envelope->type != MessageType::update && !message.frames.bulk_bytes().empty()) return drop(DropReason::undecodable, client, effects), effects;
 
   if (const auto* check_in = std::get_if<CheckIn>(&*decoded)) {
     on_check_in(message.peer, client, *check_in, now, effects);

@@ -49,7 +49,7 @@
 namespace fedspend::coordinator {
 
 enum class DropReason : std::uint8_t {
-  undecodable,      // envelope or body
+  undecodable,      // envelope or body, or a bulk frame with a message that has none
   version,
   not_enrolled,
   wrong_transport,  // the identity belongs to another connection key

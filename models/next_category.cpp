@@ -1,7 +1,6 @@
 #include "models/next_category.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <string_view>
 
@@ -63,8 +62,7 @@ Status NextCategory::check_size(std::size_t size) const {
               "use the weights of this plan's model");
 }
 
-// Weights start uniform in +- this; biases and the trust but for its bias at zero. Small output weights leave the first word to the
-// own past.
+// Weights start uniform in +- this; biases and trusts at zero, so that an untrained model makes nothing of the counts.
 double initial_half_width(std::string_view name, const NextCategorySizes& sizes) {
   if (name == "category_embedding") return 0.3;
   if (name == "merchant_embedding") return 0.1;
@@ -119,7 +117,7 @@ Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::
   const TrainingSpec& spec = options.spec;
   if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
   const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
-  scan_.scan(history, first, steps_);
+  scan_.scan(history, first, history.size(), steps_);
   std::vector<Window> windows = training_windows(layout_.sizes(), first, history.size());
   layout_.to_arena(weights, weights_.data());
   velocity_.resize_zero(layout_.arena_size());
@@ -171,7 +169,7 @@ Result<EvaluationResult> NextCategory::evaluate(std::span<const float> weights, 
   EvaluationResult result;
   if (first_scored >= history.size()) return result;
   layout_.to_arena(weights, weights_.data());
-  scan_.scan(history, first_scored, steps_, counting == Counting::frozen ? first_scored : FeatureScan::kNoLimit);
+  scan_.scan(history, first_scored, counting == Counting::frozen ? first_scored : history.size(), steps_);
   run_through(first_scored, history.size(), [&](std::size_t i) {
     const std::int32_t target = steps_.steps[network_.scored_step(i)].target;
     if (target < 0) return;
@@ -193,7 +191,7 @@ Status NextCategory::predict(std::span<const float> weights, std::span<const His
   FEDSPEND_TRY(check_size(weights.size()));
   FEDSPEND_CHECK(probabilities.size() == output_count(), "probabilities have output_count() floats");
   layout_.to_arena(weights, weights_.data());
-  scan_.scan(history, history.size(), steps_);
+  scan_.scan(history, history.size(), history.size(), steps_);
   std::fill(probabilities.begin(), probabilities.end(), 0.0f);
   run_through(history.size(), history.size() + 1, [&](std::size_t i) {
     const std::span<const float> p = network_.probabilities(i);

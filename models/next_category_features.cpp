@@ -13,7 +13,7 @@ namespace {
 // How much of a row is left in a count for each row that came since; and how counts become features. Measured: models/README.md.
 constexpr float kSlowFade = 0.98f;
 constexpr float kMiddleFade = 0.9f;
-constexpr float kFastFade = 0.7f;
+constexpr float kRecentFade = 0.7f;
 constexpr float kTransitionFade = 0.99f;
 constexpr float kPastSmoothing = 0.2f;
 constexpr float kPastScale = 0.1f;  // the trusts then learn at the pace of the other weights
@@ -31,7 +31,7 @@ std::int64_t day_of(std::int64_t time_s) {
 
 FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, std::size_t past_rows)
     : categories_(categories), merchant_buckets_(merchant_buckets), past_rows_(past_rows), middle_rows_(past_rows),
-      fast_rows_(past_rows), counts_(categories) {
+      counts_(categories) {
   FEDSPEND_CHECK(categories > 0 && categories < 0xffff && merchant_buckets > 0 && past_rows > 0,
                  "sizes were checked when the trainer was made");
   std::array<float, kPastKinds> fade{};
@@ -39,36 +39,43 @@ FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, s
   for (std::size_t age = 0; age < past_rows; ++age) {
     fade_.push_back(fade);
     if (fade[kPastMiddle] < kLeastCount) middle_rows_ = std::min(middle_rows_, age);
-    if (fade[kPastFast] < kLeastCount) fast_rows_ = std::min(fast_rows_, age);
     fade[kPastSlow] *= kSlowFade;
     fade[kPastMiddle] *= kMiddleFade;
-    fade[kPastFast] *= kFastFade;
+    fade[kPastRecent] *= kRecentFade;
     for (const PastKind kind : {kPastAfterCategory, kPastAfterTwo, kPastAfterMerchant}) fade[kind] *= kTransitionFade;
   }
 }
 
-// How often each category came: of the rows before `counted`, the newest first.
-void FeatureScan::count_past(std::size_t counted) {
-  const std::size_t reach = std::min(counted, past_rows_);
-  for (std::size_t age = 0; age < reach; ++age) {
-    const std::uint32_t category = rows_[counted - 1 - age].category;
-    if (category >= categories_) continue;
-    auto& counts = counts_[category];
-    const auto& fade = fade_[age];
-    if (counts[kPastSlow] == 0) seen_.push_back(static_cast<std::uint16_t>(category));
-    counts[kPastSlow] += fade[kPastSlow];
-    if (age < middle_rows_) counts[kPastMiddle] += fade[kPastMiddle];
-    if (age < fast_rows_) counts[kPastFast] += fade[kPastFast];
+// The counts of a row's category, or null for other.
+std::array<float, kPastKinds>* FeatureScan::counts_of(std::size_t row) {
+  const std::uint32_t category = rows_[row].category;
+  if (category >= categories_) return nullptr;
+  auto& counts = counts_[category];
+  if (counts[kPastSlow] == 0 && counts[kPastRecent] == 0) seen_.push_back(static_cast<std::uint16_t>(category));
+  return &counts;
+}
+
+void FeatureScan::count_recent(std::size_t rows) {
+  for (std::size_t age = 0; age < std::min({rows, past_rows_, kRecentRows}); ++age) {
+    if (auto* counts = counts_of(rows - 1 - age)) (*counts)[kPastRecent] += fade_[age][kPastRecent];
   }
 }
 
-// What came after earlier rows that were like the last of `rows`; only what came before `counted` (at most `rows`).
-void FeatureScan::count_followers(std::size_t rows, std::size_t counted) {
-  if (counted == 0) return;
+// How often each category came in the rows before `end`.
+void FeatureScan::count_past(std::size_t end) {
+  for (std::size_t age = 0; age < std::min(end, past_rows_); ++age) {
+    auto* counts = counts_of(end - 1 - age);
+    if (counts == nullptr) continue;
+    (*counts)[kPastSlow] += fade_[age][kPastSlow];
+    if (age < middle_rows_) (*counts)[kPastMiddle] += fade_[age][kPastMiddle];
+  }
+}
+
+// What came, before `end`, after rows that were like the last of the `rows` seen.
+void FeatureScan::count_followers(std::size_t rows, std::size_t end) {
   const Row last = rows_[rows - 1];
-  const std::size_t reach = std::min(counted - 1, past_rows_);
-  for (std::size_t age = 0; age < reach; ++age) {
-    const std::size_t follower = counted - 1 - age;
+  for (std::size_t age = 0; age < past_rows_ && age + 1 < end; ++age) {
+    const std::size_t follower = end - 1 - age;
     const Row& before = rows_[follower - 1];
     const bool same_category = before.category == last.category;
     const bool same_merchant = last.merchant != 0 && before.merchant == last.merchant;
@@ -80,7 +87,9 @@ void FeatureScan::count_followers(std::size_t rows, std::size_t counted) {
     if (same_merchant) counts[kPastAfterMerchant] += fade[kPastAfterMerchant];
     if (!same_category) continue;
     counts[kPastAfterCategory] += fade[kPastAfterCategory];
-    if (follower > 1 && rows > 1 && rows_[follower - 2].category == rows_[rows - 2].category) counts[kPastAfterTwo] += fade[kPastAfterTwo];
+    if (follower > 1 && rows > 1 && rows_[follower - 2].category == rows_[rows - 2].category) {
+      counts[kPastAfterTwo] += fade[kPastAfterTwo];
+    }
   }
 }
 
@@ -138,7 +147,7 @@ void FeatureScan::finish_past(Steps& out) {
   for (std::size_t i = 0; i < count; ++i) out.past[i].value = values[i] * kPastScale;
 }
 
-void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, Steps& out, std::size_t counted) {
+void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, std::size_t counted, Steps& out) {
   out.clear();
   out.steps.resize(history.size() + 1);
   rows_.clear();
@@ -157,8 +166,10 @@ void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, S
     write_numeric(history, i, step);
     step.past_begin = static_cast<std::uint32_t>(out.past.size());
     if (i > 0 && i >= first) {
-      count_past(std::min(i, counted));
-      count_followers(i, std::min(i, counted));
+      const std::size_t end = std::min(i, counted);
+      count_recent(i);
+      count_past(end);
+      count_followers(i, end);
       write_past(out);
     }
     step.past_end = static_cast<std::uint32_t>(out.past.size());

@@ -3,8 +3,8 @@
 // merchants it has seen. Step i of a client holds what is known just before its row i: row i - 1 (step 0: a start mark) and the
 // client's own past up to and including row i - 1. Nothing of row i is used, not even its date. Not thread-safe.
 //
-// The own past (PastKind) is a handful of counts, computed here and weighed by the model: how often each category came lately, in
-// all, after the last category, after the last two, and after the last merchant. This is what a per-client Markov table would hold,
+// The own past (PastKind) is a handful of counts, computed here and weighed by the model: how often each category came lately,
+// after the last category, after the last two, and after the last merchant. This is what a per-client Markov table would hold,
 // as an input instead of as parameters (cf. the cache of Grave, Joulin and Usunier, "Improving neural language models with a
 // continuous cache", 2017).
 
@@ -21,7 +21,7 @@ namespace fedspend::models {
 enum PastKind : std::uint16_t {
   kPastSlow,           // each category's rows, a row fading by kSlowFade for every row since
   kPastMiddle,         // the same by kMiddleFade
-  kPastFast,           // the same by kFastFade
+  kPastRecent,         // the last kRecentRows rows, fading by kRecentFade: sequence rather than a count
   kPastAfterCategory,  // what followed earlier rows of the last category; from here on fading by kTransitionFade
   kPastAfterTwo,       // what followed the last two categories
   kPastAfterMerchant,  // what followed the last merchant
@@ -29,6 +29,7 @@ enum PastKind : std::uint16_t {
 };
 
 inline constexpr std::size_t kNumericFeatures = 16;
+inline constexpr std::size_t kRecentRows = 16;
 
 struct PastEntry {
   std::uint16_t kind = 0;      // PastKind
@@ -59,10 +60,9 @@ class FeatureScan {
 
   // The steps of all rows, and one more for the row that is still to come (its target is -1): history.size() + 1 steps.
   // Only steps at or after `first` get their past entries written (the earlier ones have an empty range): a saving.
-  // The own past of every step counts only rows before `counted` (kNoLimit: all before the step); the last rows themselves, which
-  // it is looked up by, are always the true ones.
-  static constexpr std::size_t kNoLimit = static_cast<std::size_t>(-1);
-  void scan(std::span<const HistoryRow> history, std::size_t first, Steps& out, std::size_t counted = kNoLimit);
+  // Rows from `counted` on enter no count: for a later step the counts are those of the past_rows rows before `counted`, of what
+  // followed the true last rows among them. What is sequence, kPastRecent included, goes on.
+  void scan(std::span<const HistoryRow> history, std::size_t first, std::size_t counted, Steps& out);
 
  private:
   struct Row {  // what the own past needs of a row, packed
@@ -71,15 +71,17 @@ class FeatureScan {
   };
 
   void write_numeric(std::span<const HistoryRow> history, std::size_t i, Step& step) const;
-  void count_past(std::size_t counted);
-  void count_followers(std::size_t rows, std::size_t counted);
+  void count_recent(std::size_t rows);
+  void count_past(std::size_t end);
+  void count_followers(std::size_t rows, std::size_t end);
+  std::array<float, kPastKinds>* counts_of(std::size_t row);
   void write_past(Steps& out);
   void finish_past(Steps& out);
 
   std::size_t categories_;
   std::size_t merchant_buckets_;
   std::size_t past_rows_;
-  std::size_t middle_rows_, fast_rows_;                 // beyond them a row counts for less than kLeastCount
+  std::size_t middle_rows_;                             // beyond them a row counts for less than kLeastCount
   std::vector<Row> rows_;
   std::vector<std::array<float, kPastKinds>> fade_;     // by the rows since
   std::vector<std::array<float, kPastKinds>> counts_;   // by category; zero between steps

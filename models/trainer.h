@@ -40,9 +40,8 @@ struct EvaluationResult {
   double loss_sum = 0;       // nats
 };
 
-// What a model that counts a client's own past knows while it is scored. frozen: its counts are those of the rows before the
-// scored ones and do not move; the sequence it reads is that of the true earlier rows. This is DESIGN's evaluation rule.
-// prequential: it goes on counting, as an app does; reported apart.
+// What a model counts of a client's past while it is scored. frozen: the counts stand still at first_scored; only what is sequence
+// (the last rows, a recurrent state) goes on over the true earlier rows. prequential: the counts go on too, as in an app in use.
 enum class Counting { frozen, prequential };
 
 class Trainer {
@@ -58,8 +57,8 @@ class Trainer {
                                        const TrainingOptions& options, std::span<float> update) = 0;
   // Scores the rows [first_scored, size): each is predicted from true earlier rows only.
   virtual Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
-                                            std::size_t first_scored, Counting counting) = 0;
-  // Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed.
+                                            std::size_t first_scored, Counting counting = Counting::frozen) = 0;
+  // Prequential by nature. Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed.
   virtual std::size_t output_count() const = 0;
   virtual Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) = 0;
 };

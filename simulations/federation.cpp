@@ -33,6 +33,20 @@ struct Device {
       : client(index), random(seeded), session(std::move(options), std::move(identity), random, cache), transport_key(transport), peer{std::to_string(index)} {}
 };
 
+// What was recorded must be possible under the plan: its devices would refuse another cohort, round for round.
+Status check_recorded(const Plan& plan, const std::vector<RecordedRound>& recorded) {
+  if (recorded.size() < plan.federation.rounds)
+    return fail(ErrorCode::invalid_argument, "cohort log: it has " + std::to_string(recorded.size()) + " rounds, the plan " + std::to_string(plan.federation.rounds),
+                "run as many rounds as were recorded (--rounds)");
+  for (const RecordedRound& round : recorded) {
+    if (round.contributors.size() >= plan.min_reports() && round.contributors.size() <= plan.devices_asked()) continue;
+    return fail(ErrorCode::invalid_argument, "cohort log: round " + std::to_string(round.round) + " has " + std::to_string(round.contributors.size()) +
+                                                 " contributors, the plan " + std::to_string(plan.min_reports()) + " to " + std::to_string(plan.devices_asked()),
+                "give the plan that the federation ran on");
+  }
+  return {};
+}
+
 }  // namespace
 
 struct Federation::State {
@@ -115,6 +129,7 @@ Result<std::unique_ptr<Federation>> Federation::create(std::span<const Federated
   if (options.recorded.empty()) {
     state->chooser = std::make_unique<coordinator::UniformChooser>(state->random);
   } else {
+    FEDSPEND_TRY(check_recorded(plan, options.recorded));
     FEDSPEND_ASSIGN(state->chooser, make_recorded_chooser(options.recorded, list));
   }
   for (unsigned i = 0; i < options.threads; ++i) {

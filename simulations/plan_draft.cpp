@@ -140,6 +140,7 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   draft.categories_left_to_other = all - categories.size();
   plan.model = models::default_next_category(categories);
   plan.training = models::default_next_category_training();
+  plan.server.learning_rate = 2.0;  // with these: models/README.md
   if (options.seed) plan.model.initial_seed = *options.seed;
   draft.eligible_clients = eligible_clients(population, plan).size();
   if (draft.eligible_clients == 0)

@@ -66,6 +66,9 @@ Result<std::unique_ptr<coordinator::CohortChooser>> make_recorded_chooser(const 
       return fail(ErrorCode::invalid_argument, "cohort log: round " + std::to_string(round.round) + " names nobody, or a client twice");
     if (!cohorts.emplace(round.round, std::move(ids)).second) return fail(ErrorCode::invalid_argument, "cohort log: round " + std::to_string(round.round) + " stands twice");
   }
+  // Round 1 to the last: the chooser would wait for ever for one that is not there.
+  if (!cohorts.empty() && (cohorts.begin()->first != 1 || cohorts.rbegin()->first != cohorts.size()))
+    return fail(ErrorCode::invalid_argument, "cohort log: a round from 1 to " + std::to_string(cohorts.rbegin()->first) + " is missing", "give the whole cohorts.jsonl of the federation");
   return std::make_unique<RecordedChooser>(std::move(cohorts));
 }
 

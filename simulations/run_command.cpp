@@ -100,7 +100,7 @@ Result<RunOptions> run_options(const Arguments& arguments) {
 class Run {
  public:
   Run(const RunOptions& options, const std::vector<FederatedClient>& clients)
-      : options_(options), clients_(clients), progress_("rounds", options.plan.plan.federation.rounds, options.progress) {}
+      : options_(options), clients_(clients), progress_("rounds", options.plan.plan.federation.rounds, options.progress), record_(options.plan.plan) {}
 
   Status drive(Federation& federation) {
     Status evaluated;

@@ -20,6 +20,7 @@ void RunRecord::add(const SimulatedRound& round, const std::optional<HeldOutScor
   line["eval_accuracy"] = score ? nlohmann::ordered_json(score->accuracy()) : nlohmann::ordered_json();
   line["eval_top3"] = score ? nlohmann::ordered_json(score->top3()) : nlohmann::ordered_json();
   line["eval_loss"] = score ? nlohmann::ordered_json(score->loss()) : nlohmann::ordered_json();
+  line["demonstration"] = demonstration_;
   lines_.push_back(std::move(line));
   ++(summary.published ? published_ : aborted_);
   updates_ += summary.contributors.size();

@@ -15,6 +15,7 @@ namespace fedspend::simulations {
 
 class RunRecord {
  public:
+  explicit RunRecord(const Plan& plan) : demonstration_(plan.is_demonstration()) {}
   void add(const SimulatedRound& round, const std::optional<HeldOutScore>& score);
   std::string jsonl() const;
   std::string csv() const;  // a missing value is an empty field
@@ -23,6 +24,7 @@ class RunRecord {
   nlohmann::json summary(double seconds) const;
 
  private:
+  bool demonstration_;  // stands in every line
   std::vector<nlohmann::ordered_json> lines_;
   std::uint64_t published_ = 0;
   std::uint64_t aborted_ = 0;

@@ -15,6 +15,8 @@
 namespace fedspend::program {
 namespace {
 
+constexpr int kMaxLeftOver = 1000;
+
 class Descriptor {
  public:
   explicit Descriptor(int value) : value_(value) {}
@@ -137,8 +139,13 @@ Status write_file_atomically(const std::filesystem::path& path, ByteSpan bytes, 
   // A rename over /dev/null would replace the device.
   if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
     return fail(ErrorCode::invalid_argument, path.string() + " is not a regular file", "name a file");
-  const std::filesystem::path partial = temporary_beside(target);
+  // A name that is taken: a process that was killed left it, with the same process id (in a container they repeat).
+  std::filesystem::path partial = temporary_beside(target);
   int error = write_whole(partial, bytes, mode);
+  for (int i = 0; error == EEXIST && i < kMaxLeftOver; ++i) {
+    partial = temporary_beside(target);
+    error = write_whole(partial, bytes, mode);
+  }
   if (error == 0 && ::rename(partial.c_str(), target.c_str()) != 0) error = errno;
   if (error != 0) {
     if (error != EEXIST) ::unlink(partial.c_str());

@@ -2,6 +2,7 @@
 // that nobody asked for comes before all others: a misspelt key is at once an unknown and a missing one, and only the unknown
 // one has a line to look at.
 
+#include <algorithm>
 #include <exception>
 #include <initializer_list>
 #include <optional>
@@ -28,6 +29,9 @@ constexpr std::size_t kMaxCategories = 4096;
 constexpr std::size_t kMaxCategoryBytes = 128;
 constexpr std::size_t kMaxSizes = 64;
 constexpr std::int64_t kMaxSize = 1'000'000;
+// toml++ 3.3 takes a dotted key of any depth and walks it recursively: half a million of them end the process on a stack of
+// 8 MiB. A key stands in one line, so a limit on the dots of a line is one on the depth.
+constexpr std::ptrdiff_t kMaxDotsInALine = 256;
 
 std::string shown(double value) {
   std::ostringstream out;
@@ -76,7 +80,8 @@ class Table {
     const toml::node* node = find(key, Presence::optional);
     if (node == nullptr) return;
     if (!node->is_number()) return fault(key, "a number expected");
-    const double value = *node->value<double>();
+    // Not toml++'s value<double>(), which is empty for a whole number that a double cannot hold exactly.
+    const double value = node->is_integer() ? static_cast<double>(**node->as_integer()) : **node->as_floating_point();
     const bool above = bounds == Bounds::without_least ? value > least : value >= least;  // false for NaN
     const bool below = bounds == Bounds::without_most ? value < most : value <= most;
     if (!above || !below) {
@@ -298,6 +303,17 @@ Status check_schema(const toml::table& document) {
               "update this program, or write the plan in schema 1");
 }
 
+Status check_depth(std::string_view toml_text) {
+  for (std::size_t number = 1; !toml_text.empty(); ++number) {
+    const std::string_view line = toml_text.substr(0, toml_text.find('\n'));
+    toml_text.remove_prefix(std::min(line.size() + 1, toml_text.size()));
+    if (std::count(line.begin(), line.end(), '.') > kMaxDotsInALine)
+      return fail(ErrorCode::limit, "plan: line " + std::to_string(number) + ": more than " + std::to_string(kMaxDotsInALine) + " dots in one line",
+                  "write a list with one entry a line");
+  }
+  return {};
+}
+
 Result<Plan> parse_document(std::string_view toml_text) {
   const toml::table document = toml::parse(toml_text);
   FEDSPEND_TRY(check_schema(document));
@@ -313,6 +329,7 @@ Result<Plan> parse_document(std::string_view toml_text) {
 Result<Plan> parse_plan(std::string_view toml_text) {
   if (toml_text.size() > kMaxPlanBytes)
     return fail(ErrorCode::limit, "plan: " + std::to_string(toml_text.size()) + " bytes, at most " + std::to_string(kMaxPlanBytes));
+  FEDSPEND_TRY(check_depth(toml_text));
   try {
     return parse_document(toml_text);
   } catch (const toml::parse_error& error) {

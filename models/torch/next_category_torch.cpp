@@ -169,7 +169,7 @@ Result<TrainingResult> NextCategoryTorch::train(std::span<const float> weights, 
   FEDSPEND_CHECK(update.size() == parameter_count(), "an update has parameter_count() floats");
   const TrainingSpec& spec = options.spec;
   const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
-  scan_.scan(history, first, steps_);
+  scan_.scan(history, first, history.size(), steps_);
   std::vector<Window> windows = training_windows(sizes_, first, history.size());
   torch::optim::SGD optimizer(module_->parameters(), torch::optim::SGDOptions(spec.learning_rate).momentum(spec.momentum));
   SeededRandom random(options.seed);
@@ -201,7 +201,7 @@ Result<EvaluationResult> NextCategoryTorch::evaluate(std::span<const float> weig
   EvaluationResult result;
   if (first_scored >= history.size()) return result;
   const torch::NoGradGuard no_gradient;
-  scan_.scan(history, first_scored, steps_, counting == Counting::frozen ? first_scored : FeatureScan::kNoLimit);
+  scan_.scan(history, first_scored, counting == Counting::frozen ? first_scored : history.size(), steps_);
   const torch::Tensor log_p = module_->forward(steps_, 0, history.size());
   for (std::size_t i = first_scored; i < history.size(); ++i) {
     const std::int32_t target = steps_.steps[i].target;
@@ -221,7 +221,7 @@ Status NextCategoryTorch::predict(std::span<const float> weights, std::span<cons
   FEDSPEND_TRY(load(weights));
   FEDSPEND_CHECK(probabilities.size() == output_count(), "probabilities have output_count() floats");
   const torch::NoGradGuard no_gradient;
-  scan_.scan(history, history.size(), steps_);
+  scan_.scan(history, history.size(), history.size(), steps_);
   const torch::Tensor p = module_->forward(steps_, 0, history.size() + 1)[signed_of(history.size())].exp().contiguous();
   std::fill(probabilities.begin(), probabilities.end(), 0.0f);
   std::copy_n(p.data_ptr<float>(), p.numel(), probabilities.data());

@@ -327,5 +327,32 @@ TEST_CASE("a whole session repeated trains the same and sends the same bytes (ho
   CHECK(*once.front().frames.bulk == *again.front().frames.bulk);
 }
 
+TEST_CASE("a bulk frame with a message that has none makes it another message, which is ignored") {
+  SessionBench bench;
+  bench.check_in();
+  expect_only_ignored(bench.receive(ComeBack{}, SessionId{}, testing::shared_bytes(Bytes(1))));
+  CHECK(bench.session.phase() == "checked-in");
+  const Offer offer;
+  SessionBench reporting;
+  to_reporting(reporting, offer);
+  expect_only_ignored(reporting.receive(UpdateReply{UpdateStatus::accepted, 1}, offer.sid(), testing::shared_bytes(Bytes(1))));
+  CHECK(reporting.session.phase() == "reporting");
+}
+
+TEST_CASE("an assignment given again while its training runs or its update is out starts nothing, and afterwards gives the same update") {
+  const Offer offer;
+  SessionBench bench;
+  const auto first = testing::all_of<Send>(to_reporting(bench, offer));
+  REQUIRE(first.size() == 1);
+  expect_only_ignored(offer.give(bench));
+  bench.wake_at(bench.receive(UpdateReply{UpdateStatus::accepted, 0}, offer.sid()));
+  REQUIRE(bench.session.phase() == "checked-in");
+  CHECK(testing::all_of<StartTraining>(offer.give(bench)).size() == 1);
+  const auto again = testing::all_of<Send>(bench.session.step(TrainingFinished{offer.sid(), std::vector<float>(testing::kParameters, 0.1F)}, bench.now));
+  REQUIRE(again.size() == 1);
+  CHECK(again.front().frames.control == first.front().frames.control);
+  CHECK(*again.front().frames.bulk == *first.front().frames.bulk);
+}
+
 }  // namespace
 }  // namespace fedspend::client

@@ -151,4 +151,10 @@ Alternative the_one(const Effects& effects) {
   return found.front();
 }
 
+inline Millis last_alarm(const Effects& effects) {
+  const auto alarms = testing::all_of<WakeAt>(effects);
+  REQUIRE_FALSE(alarms.empty());
+  return alarms.back().time;
+}
+
 }  // namespace fedspend::coordinator

@@ -273,5 +273,34 @@ TEST_CASE("a finished federation goes on telling devices so, however often they 
   CHECK(answered < 65);
 }
 
+TEST_CASE("a bulk frame with a message that has none is dropped with its message") {
+  HostileBench bench;
+  CHECK(MachineBench::drops(bench.say(5, bench.check_in_message(), SessionId{}, testing::shared_bytes(Bytes(1)))) == std::vector{DropReason::undecodable});
+  CHECK(bench.machine->pool_size() == 0);
+  CHECK(MachineBench::drops(bench.say(bench.asked[0], Decline{}, bench.session(), testing::shared_bytes(Bytes(1)))) == std::vector{DropReason::undecodable});
+  bench.expect_honest_result(0.3, 3);
+}
+
+TEST_CASE("an asked device that checks in from two connections is asked once, and its update counts once") {
+  HostileBench bench;
+  const std::size_t device = bench.asked[0];
+  const SessionId sid = bench.session();
+  const auto from = [&](const char* peer, const Message& message, const SessionId& session, std::shared_ptr<const Bytes> bulk) {
+    return bench.machine->step(MessageReceived{PeerId{peer}, bench.devices[device].transport,
+                                               Frames{seal_from_device(message, session, bench.devices[device].id, bench.devices[device].identity), std::move(bulk)}},
+                               bench.now);
+  };
+  for (const char* peer : {"peer 100", "peer 101"}) {
+    const auto sent = testing::all_of<Send>(from(peer, bench.check_in_message(), SessionId{}, nullptr));
+    REQUIRE(sent.size() == 1);
+    CHECK(sent.front().peer == PeerId{peer});
+    CHECK(open_envelope(sent.front().frames.control)->session == sid);
+  }
+  CHECK(bench.machine->pool_size() == 0);
+  const Bytes packed = bench.packed(0.1F);
+  for (const char* peer : {"peer 100", "peer 101"}) from(peer, bench.update_message(packed), sid, testing::shared_bytes(packed));
+  bench.expect_honest_result(0.3, 3);
+}
+
 }  // namespace
 }  // namespace fedspend::coordinator

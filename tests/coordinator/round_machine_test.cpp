@@ -43,7 +43,7 @@ TEST_CASE("check-ins are held until as many have come as are asked, and then all
   CHECK(bench.machine->phase() == "collecting");
   CHECK(bench.machine->pool_size() == 0);
   CHECK(testing::all_of<Send>(effects).size() == 4);
-  CHECK(testing::all_of<WakeAt>(effects).back().time == bench.now + Millis(60'000));
+  CHECK(last_alarm(effects) == bench.now + Millis(60'000));
   REQUIRE(bench.assigned.size() == 4);
   for (const auto& [device, message] : bench.assigned) {
     const auto& [envelope, assignment] = message;
@@ -66,7 +66,7 @@ TEST_CASE("with fewer than are asked, but enough for a sum, selection waits for 
   bench.now += Millis(5'000);
   const Effects second = bench.check_in(1);  // min_cohort 2
   const Millis window_ends = bench.now + Millis(10'000);
-  CHECK(testing::all_of<WakeAt>(second).back().time == window_ends);
+  CHECK(last_alarm(second) == window_ends);
   bench.now = window_ends - Millis(1);
   bench.wake();
   CHECK(bench.machine->phase() == "selecting");
@@ -127,7 +127,7 @@ TEST_CASE("too few devices by the selection timeout are a stated abort, and sele
   CHECK(summary.selection_time == Millis(600'000));
   CHECK(bench.machine->phase() == "selecting");
   CHECK(bench.machine->pool_size() == 1);
-  CHECK(testing::all_of<WakeAt>(effects).back().time == bench.now + Millis(600'000));
+  CHECK(last_alarm(effects) == bench.now + Millis(600'000));
 }
 
 TEST_CASE("a chooser that waits for somebody is a stated abort, too") {
@@ -334,7 +334,7 @@ TEST_CASE("a device that is held for too long is told to come back, and is not a
   bench.machine->start(bench.now);
   const Millis release_at = bench.now + Millis(570'000);
   const Effects held = bench.check_in(0);
-  CHECK(testing::all_of<WakeAt>(held).front().time == release_at);
+  CHECK(last_alarm(held) == release_at);
   bench.now = release_at - Millis(1);
   bench.wake();
   CHECK(bench.machine->pool_size() == 1);

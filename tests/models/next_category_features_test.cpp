@@ -1,5 +1,6 @@
 #include "models/next_category_features.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -13,10 +14,10 @@ namespace {
 
 constexpr std::size_t kCategories = 6;
 
-Steps steps_of(std::span<const HistoryRow> history, std::size_t past_rows = 9) {
-  FeatureScan scan(kCategories, 4, past_rows);
+Steps steps_of(std::span<const HistoryRow> history, std::size_t counted = 1'000'000) {
+  FeatureScan scan(kCategories, 4, 9);
   Steps steps;
-  scan.scan(history, 0, steps);
+  scan.scan(history, 0, std::min(counted, history.size()), steps);
   return steps;
 }
 
@@ -97,7 +98,24 @@ TEST_CASE("what followed the last category, the last two and the last merchant i
   CHECK(past_value(steps, 7, kPastAfterMerchant, 1) == 0);
   // After row 7 the last two are 0, 1, which 2 followed.
   CHECK(past_value(steps, 8, kPastAfterTwo, 2) > 0);
-  CHECK(past_value(steps, 8, kPastFast, 1) > past_value(steps, 8, kPastFast, 0));
+  CHECK(past_value(steps, 8, kPastRecent, 1) > past_value(steps, 8, kPastRecent, 0));
+}
+
+TEST_CASE("counts that stand still hold no later row, while the last rows go on") {
+  std::vector<HistoryRow> history = random_history(30, 4, 5);
+  for (std::size_t i = 0; i < 30; ++i) history[i].category = static_cast<std::uint32_t>(i < 20 ? i % 3 : 5);
+  const Steps frozen = steps_of(history, 20), going = steps_of(history);
+  for (std::size_t i = 0; i <= 20; ++i) CHECK(same(frozen, i, going, i));
+  for (std::size_t i = 21; i <= 30; ++i) {
+    CHECK(frozen.steps[i].category == 5);
+    for (const PastKind kind : {kPastSlow, kPastMiddle, kPastAfterCategory, kPastAfterTwo, kPastAfterMerchant}) {
+      CHECK(past_value(frozen, i, kind, 5) == 0);
+    }
+    CHECK(past_value(frozen, i, kPastSlow, 1) == past_value(frozen, 20, kPastSlow, 1));
+    CHECK(past_value(going, i, kPastSlow, 5) > 0);
+    CHECK(past_value(frozen, i, kPastRecent, 5) == past_value(going, i, kPastRecent, 5));
+    CHECK(past_value(frozen, i, kPastRecent, 5) > 0);
+  }
 }
 
 TEST_CASE("huge amounts and times give finite features") {

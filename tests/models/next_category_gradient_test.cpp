@@ -17,7 +17,7 @@ struct Setting {
   explicit Setting(std::size_t categories, std::size_t rows)
       : sizes(*NextCategorySizes::from(small_model(categories))), layout(sizes), network(layout) {
     FeatureScan scan(categories, sizes.merchant_buckets, sizes.past_rows);
-    scan.scan(random_history(rows, categories, 7), 0, steps);
+    scan.scan(random_history(rows, categories, 7), 0, rows, steps);
     SeededRandom random(11);
     for (std::size_t i = 0; i < layout.parameter_count(); ++i) {
       flat.push_back(static_cast<float>(static_cast<double>(random.below(2001)) / 1000 - 1) * 0.5f);

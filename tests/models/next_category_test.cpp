@@ -23,6 +23,9 @@ struct Made {
     weights.resize(trainer->parameter_count());
     update.resize(weights.size());
     trainer->initialize(weights, 5);
+    for (const LayoutEntry& entry : trainer->layout()) {  // zero at first, and then the counts would not be seen
+      if (entry.name == "trust.bias") std::fill_n(weights.data() + entry.offset, entry.shape[0], 1.5f);
+    }
   }
   std::unique_ptr<Trainer> trainer;
   std::vector<float> weights, update;
@@ -57,12 +60,12 @@ std::vector<HistoryRow> ring(std::size_t rows) {
 TEST_CASE("training on a regular sequence learns it") {
   Made made;
   const std::vector<HistoryRow> history = ring(60);
-  const EvaluationResult before = *made.trainer->evaluate(made.weights, history, 30, Counting::prequential);
+  const EvaluationResult before = *made.trainer->evaluate(made.weights, history, 30);
   TrainingOptions options = options_of(20);
   const TrainingResult trained = *made.trainer->train(made.weights, history, options, made.update);
   CHECK(trained.examples == 20 * 60);
   for (std::size_t i = 0; i < made.weights.size(); ++i) made.weights[i] += made.update[i];
-  const EvaluationResult after = *made.trainer->evaluate(made.weights, history, 30, Counting::prequential);
+  const EvaluationResult after = *made.trainer->evaluate(made.weights, history, 30);
   CHECK(after.predictions == 30);
   CHECK(after.loss_sum < 0.5 * before.loss_sum);
   CHECK(after.correct_top1 == 30);
@@ -76,10 +79,20 @@ TEST_CASE("the same inputs give the same bits, in any order of calls and on any 
   REQUIRE(first.trainer->train(first.weights, history, options_of(), first.update));
   std::thread([&] {
     REQUIRE(second.trainer->train(second.weights, another, options_of(), second.update));
-    REQUIRE(second.trainer->evaluate(second.weights, another, 3, Counting::prequential));
+    REQUIRE(second.trainer->evaluate(second.weights, another, 3));
     REQUIRE(second.trainer->train(second.weights, history, options_of(), second.update));
   }).join();
   CHECK(first.update == second.update);
+}
+
+TEST_CASE("an untrained model makes nothing of the counts") {
+  const auto trainer = std::move(*make_trainer(small_model(kCategories)));
+  std::vector<float> weights(trainer->parameter_count());
+  trainer->initialize(weights, 5);
+  for (const LayoutEntry& entry : trainer->layout()) {
+    if (!entry.name.starts_with("trust.")) continue;
+    for (std::size_t i = 0; i < entry.shape[0]; ++i) CHECK(weights[entry.offset + i] == 0.0f);
+  }
 }
 
 TEST_CASE("the seed decides the initial weights and the order of the windows") {
@@ -106,7 +119,7 @@ TEST_CASE("nothing to train on gives an update of zeros") {
   std::fill(made.update.begin(), made.update.end(), 1.0f);
   CHECK(made.trainer->train(made.weights, unknown, options_of(), made.update)->examples == 0);
   CHECK(made.update == std::vector<float>(made.update.size(), 0.0f));
-  CHECK(made.trainer->evaluate(made.weights, unknown, 0, Counting::prequential)->predictions == 0);
+  CHECK(made.trainer->evaluate(made.weights, unknown, 0)->predictions == 0);
 
   const std::vector<HistoryRow> history = random_history(12, kCategories, 1);
   CHECK(made.trainer->train(made.weights, history, options_of(0), made.update)->examples == 0);
@@ -118,8 +131,8 @@ TEST_CASE("a history of one row trains, scores and predicts") {
   CHECK(made.trainer->train(made.weights, history, options_of(1), made.update)->examples == 1);
   CHECK(all_finite(made.update));
   CHECK(made.update != std::vector<float>(made.update.size(), 0.0f));
-  CHECK(made.trainer->evaluate(made.weights, history, 0, Counting::prequential)->predictions == 1);
-  CHECK(made.trainer->evaluate(made.weights, history, 1, Counting::prequential)->predictions == 0);
+  CHECK(made.trainer->evaluate(made.weights, history, 0)->predictions == 1);
+  CHECK(made.trainer->evaluate(made.weights, history, 1)->predictions == 0);
 }
 
 TEST_CASE("predict sums to one and never says other, with and without a past") {
@@ -159,6 +172,13 @@ TEST_CASE("evaluate agrees with predict, row by row") {
   CHECK(actual.correct_top1 == expected.correct_top1);
   CHECK(actual.correct_top3 == expected.correct_top3);
   CHECK(actual.loss_sum == doctest::Approx(expected.loss_sum).epsilon(1e-5));
+  // With the counts standing still the first scored row is the same, the later ones are not.
+  const EvaluationResult frozen = *made.trainer->evaluate(made.weights, history, 250, Counting::frozen);
+  CHECK(frozen.predictions == actual.predictions);
+  CHECK(frozen.loss_sum != actual.loss_sum);
+  const std::span<const HistoryRow> one = std::span(history).first(251);
+  CHECK(made.trainer->evaluate(made.weights, one, 250, Counting::frozen)->loss_sum ==
+        made.trainer->evaluate(made.weights, one, 250, Counting::prequential)->loss_sum);
 }
 
 TEST_CASE("predict agrees with the formulas in double, however long the history") {
@@ -172,7 +192,7 @@ TEST_CASE("predict agrees with the formulas in double, however long the history"
   const NextCategoryLayout layout(sizes);
   FeatureScan scan(sizes.categories, sizes.merchant_buckets, sizes.past_rows);
   Steps steps;
-  scan.scan(history, 0, steps);
+  scan.scan(history, 0, history.size(), steps);
   const std::vector<double> exact(made.weights.begin(), made.weights.end());
   const std::vector<double> expected = NextCategoryReference(layout).predict(exact, steps, history.size());
   std::vector<float> p(made.trainer->output_count());
@@ -192,7 +212,7 @@ TEST_CASE("unknown categories, huge amounts and jumps in time never give a NaN")
   const TrainingResult trained = *made.trainer->train(made.weights, history, options, made.update);
   CHECK(std::isfinite(trained.mean_loss));
   CHECK(all_finite(made.update));
-  const EvaluationResult result = *made.trainer->evaluate(made.weights, history, 0, Counting::prequential);
+  const EvaluationResult result = *made.trainer->evaluate(made.weights, history, 0);
   CHECK(std::isfinite(result.loss_sum));
   std::vector<float> p(made.trainer->output_count());
   REQUIRE(made.trainer->predict(made.weights, history, p));
@@ -258,7 +278,7 @@ TEST_CASE("weights of another model are refused") {
   made.weights.pop_back();
   std::vector<float> p(made.trainer->output_count());
   CHECK(made.trainer->train(made.weights, {}, options_of(), made.update).error().code == ErrorCode::invalid_argument);
-  CHECK(made.trainer->evaluate(made.weights, {}, 0, Counting::prequential).error().code == ErrorCode::invalid_argument);
+  CHECK(made.trainer->evaluate(made.weights, {}, 0).error().code == ErrorCode::invalid_argument);
   CHECK(made.trainer->predict(made.weights, {}, p).error().code == ErrorCode::invalid_argument);
 }
 

@@ -105,6 +105,8 @@ class World {
   std::unique_ptr<coordinator::RoundMachine> machine_;  // null: it is off
   unsigned machine_generation_ = 0;
   Millis machine_alarm_ = Millis::max();
+  SessionId open_session_;
+  Millis collecting_until_{0};
   Millis last_progress_{0};  // when a round last ended, or the coordinator began
   std::optional<coordinator::Publish> being_written_;
   std::uint64_t lost_model_ = 0;
@@ -148,6 +150,7 @@ WorldOutcome World::run() {
 void World::check_progress() {
   if (finished_) return;
   const Millis longest = kSelectionTimeout + Millis(plan_.federation.round_deadline_ms) + kLongestStore + Millis(1'000);
+  if (machine_ && machine_->phase() == "collecting" && now_ > collecting_until_) oracle_.violated("a round that goes on after its deadline");
   if (machine_ && now_ - last_progress_ > longest) oracle_.violated("no round has ended for " + std::to_string((now_ - last_progress_).count()) + " ms");
   if (now_ > options_.heal_at + kToTheEnd) oracle_.violated("the federation did not come to its end on a network that is whole");
 }
@@ -257,7 +260,11 @@ void World::on_coordinator_send(const coordinator::Send& send, std::size_t from,
   const Result<Message> message = envelope ? decode_body(envelope->type, envelope->body) : Result<Message>(fail(Error{}));
   if (!message) return oracle_.violated("the coordinator sent what does not decode");
   note("down " + std::to_string(index) + " " + std::string(to_string(envelope->type)));
-  if (const auto* assignment = std::get_if<Assignment>(&*message)) oracle_.on_assignment(devices_[index].keys.id, *envelope, *assignment, send.frames);
+  if (const auto* assignment = std::get_if<Assignment>(&*message)) {
+    oracle_.on_assignment(devices_[index].keys.id, *envelope, *assignment, send.frames);
+    if (open_session_ != envelope->session) collecting_until_ = now_ + Millis(assignment->deadline_ms);
+    open_session_ = envelope->session;
+  }
   if (const auto* reply = std::get_if<UpdateReply>(&*message); reply != nullptr && reply->status == UpdateStatus::accepted) {
     if (incoming == nullptr || from != index) return oracle_.violated("accepted without an update");
     oracle_.on_accepted(devices_[index].keys.id, devices_[index].keys.identity.public_key(), *incoming);

@@ -4,6 +4,7 @@
 
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <csignal>
 #include <iterator>
@@ -141,4 +142,13 @@ TEST_CASE("a folder without write permission is refused") {
   REQUIRE_FALSE(file);
   CHECK(file.error().code == ErrorCode::invalid_argument);
   ::chmod(folder.path().c_str(), 0700);
+}
+
+TEST_CASE("what killed processes of the same process id left behind does not keep a file from being written") {
+  const TemporaryFolder folder;
+  const std::string mine = (folder / "file").string() + ".partial-" + std::to_string(::getpid()) + "-";
+  for (int i = 0; i < 200; ++i) write_text(mine + std::to_string(i), "half");
+  REQUIRE(write_file_atomically(folder / "file", as_bytes("whole")));
+  CHECK(as_text(*read_file(folder / "file", 100)) == "whole");
+  CHECK(entries_in(folder.path()) == 201);
 }

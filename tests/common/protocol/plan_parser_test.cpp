@@ -261,5 +261,23 @@ TEST_CASE("a plan above 2^20 bytes is refused, and one of 2^20 goes through") {
   CHECK(parse_plan(text).error().code == ErrorCode::limit);
 }
 
+TEST_CASE("a whole number that a double cannot hold exactly is a number like any other, where a number is expected") {
+  const std::string head(kShortPlan);
+  CHECK(message_of(head + "[server]\nlearning_rate = 9007199254740993\n").find("server.learning_rate (line 11): 9.0072e+15 is outside") != std::string::npos);
+  CHECK(message_of(head + "[aggregation]\nclip_norm_l2 = 9223372036854775807\n").find("aggregation.clip_norm_l2 (line 11)") != std::string::npos);
+}
+
+TEST_CASE("a key of half a million parts is refused before anything walks it") {
+  std::string deep;
+  for (int i = 0; i < 500'000; ++i) deep += "a.";
+  const auto plan = parse_plan(deep + "a = 1\n");
+  REQUIRE(!plan);
+  CHECK(plan.error().code == ErrorCode::limit);
+  CHECK(plan.error().message.starts_with("plan: line 1:"));
+  const auto later = parse_plan("# \n\n[" + deep.substr(0, 1000) + "a]\n");
+  REQUIRE(!later);
+  CHECK(later.error().message.starts_with("plan: line 3:"));
+}
+
 }  // namespace
 }  // namespace fedspend::testing
