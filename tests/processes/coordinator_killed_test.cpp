@@ -90,6 +90,19 @@ TEST_CASE("a coordinator that is killed again and again finishes its federation,
   REQUIRE(code == 0);
   check_what_is_left(federation);
 
+  // As if the last kill had come between the store and the files beside it.
+  const std::string log = federation.text_of("state/cohorts.jsonl");
+  write_text(federation / "state/cohorts.jsonl", log.substr(0, log.size() - 40));
+  write_text(federation / "state/model.fsm", federation.text_of("initial.fsm"));
+  write_text(federation / "state/model.fsm.partial-1-0", "half");
+  write_text(federation / "state/cohorts.jsonl.partial-1-1", "half");
+  std::vector<std::string> afterwards = federation.coordinator("state", endpoint);
+  afterwards.push_back("--exit-when-finished");
+  coordinator = federation.start("coordinator", afterwards);
+  CHECK(coordinator.wait(Millis(30'000)) == 0);
+  check_what_is_left(federation);
+  CHECK(federation.text_of("state/cohorts.jsonl") == log);
+
   for (Process& device : devices) {
     CHECK(device.running());  // none was started again: they came back by themselves
     device.send(SIGTERM);
