@@ -5,17 +5,11 @@
 
 #include "client/update_pipeline.h"
 #include "common/check.h"
+#include "common/overloaded.h"
 #include "common/protocol/model_file.h"
 
 namespace fedspend::client {
 namespace {
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
-template <class... Handlers>
-Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 Effects ignored(std::string why) { return {Ignored{std::move(why)}}; }
 

@@ -5,17 +5,11 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/overloaded.h"
 #include "common/protocol/model_file.h"
 
 namespace fedspend::coordinator {
 namespace {
-
-template <class... Handlers>
-struct Overloaded : Handlers... {
-  using Handlers::operator()...;
-};
-template <class... Handlers>
-Overloaded(Handlers...) -> Overloaded<Handlers...>;
 
 double norm_l2(std::span<const float> values) {
   double sum = 0;
