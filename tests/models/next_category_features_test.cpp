@@ -55,7 +55,7 @@ TEST_CASE("a step sees nothing of its own row nor of later ones") {
 TEST_CASE("the own past reaches back past_rows rows and no further") {
   std::vector<HistoryRow> history = random_history(60, kCategories, 4);
   const Steps before = steps_of(history);
-  for (std::size_t i = 0; i < 48; ++i) history[i].category = (history[i].category + 1) % kCategories;
+  for (std::size_t i = 0; i < 48; ++i) history[i].category = static_cast<std::uint32_t>((history[i].category + 1) % kCategories);
   const Steps after = steps_of(history);
   CHECK(same(before, 60, after, 60));    // rows 51 ... 59, and the two before them that say what they followed
   CHECK(!same(before, 52, after, 52));
