@@ -4,7 +4,7 @@
 //
 //   phase      event                               next       effects
 //   Idle       Wake, time to check in              CheckedIn  Send(CheckIn), WakeAt
-//   CheckedIn  Assignment that passes every check  Training   StorePlan?, StartTraining, WakeAt(deadline)
+//   CheckedIn  Assignment that passes every check  Training   StartTraining, WakeAt(deadline); plan and model go into the cache
 //   CheckedIn  Assignment that does not            Idle       Send(Decline), Refused, WakeAt
 //   CheckedIn  ComeBack                            Idle       WakeAt; Ended if the federation is finished
 //   CheckedIn  Wake, no reply in time              Idle       WakeAt (transient back-off)
