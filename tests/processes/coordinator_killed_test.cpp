@@ -131,6 +131,7 @@ TEST_CASE("SIGTERM and SIGINT end a coordinator and its devices cleanly within 2
     });
     INFO(federation.text_of("coordinator.err"));
     REQUIRE(two_rounds);
+    for (const std::string process : {"process-1", "process-2", "process-3"}) REQUIRE(federation.catches_signals(process));
     coordinator.send(signal);
     CHECK(coordinator.wait(Millis(2'000)) == 0);
     CHECK(federation.text_of("coordinator.out").find("rounds") != std::string::npos);

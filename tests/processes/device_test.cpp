@@ -73,6 +73,7 @@ TEST_CASE("a device process that is killed twice in the middle is started again,
   INFO(federation().text_of("killed.err"));
   CHECK(code == 0);
   CHECK(federation().text_of("killed.out").find("round 6 of 6 done") != std::string::npos);
+  CHECK(federation().catches_signals("process-2"));
   for (Process& device : devices) {
     device.send(SIGTERM);
     CHECK(device.wait(Millis(5'000)) == 0);
@@ -120,6 +121,7 @@ TEST_CASE("a device that pins another release key refuses every assignment and s
     return std::any_of(names.begin(), names.end(), [](const std::string& name) { return federation().text_of(name + ".err").find("assignment_refused") != std::string::npos; });
   });
   CHECK(refused);
+  for (const std::string& name : names) CHECK(federation().catches_signals(name));
   for (Process& device : devices) {
     device.send(SIGTERM);
     CHECK(device.wait(Millis(5'000)) == 0);

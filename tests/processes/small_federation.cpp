@@ -68,6 +68,10 @@ std::string SmallFederation::endpoint_of(const std::string& state, Millis limit)
   return text;
 }
 
+bool SmallFederation::catches_signals(const std::string& name, Millis limit) const {
+  return eventually(limit, [&] { return text_of(name + ".err").find("\"demonstration\"") != std::string::npos; });
+}
+
 void require_done(std::vector<std::string> command) {
   const std::string shown = std::filesystem::path(command[0]).filename().string() + (command.size() > 1 ? " " + command[1] : "");
   const Outcome outcome = run_to_end(std::move(command));

@@ -33,6 +33,9 @@ class SmallFederation {
   Process start(const std::string& name, std::vector<std::string> command) const;
   // The address that the coordinator has written for `state`; empty: it did not in time.
   std::string endpoint_of(const std::string& state, Millis limit = Millis(30'000)) const;
+  // Whether the device process `name` (with the federation's own policy) comes so far that it catches a signal: one that is
+  // signalled before ends by the signal, without a report.
+  bool catches_signals(const std::string& name, Millis limit = Millis(30'000)) const;
   std::string text_of(const std::string& name) const { return content_of(folder_ / name); }
 
  private:
