@@ -1,6 +1,6 @@
 #include "common/crypto/random.h"
 #include "common/program/program.h"
-#include "simulations/commands.h"
+#include "simulations/commands/commands.h"
 
 int main(int argc, char** argv) {
   fedspend::initialize_crypto();

@@ -2,8 +2,8 @@
 // threads that tokenize; and of the tokenizer alone, which is libcsv and the checks around it. Wall time. Without the data: an error.
 #include <benchmark/benchmark.h>
 
-#include "simulations/canonical_reader.h"
-#include "simulations/table_file.h"
+#include "simulations/data/canonical_reader.h"
+#include "simulations/data/table_file.h"
 
 namespace {
 

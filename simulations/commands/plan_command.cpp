@@ -1,0 +1,86 @@
+#include "common/program/files.h"
+#include "simulations/commands/commands.h"
+#include "simulations/commands/read_command.h"
+#include "simulations/plans/plan_draft.h"
+
+namespace fedspend::simulations {
+namespace {
+
+std::string note_of(const Plan& plan) {
+  const std::string modes = "(aggregation " + std::string(to_string(plan.aggregation.mode)) + ", privacy " + std::string(to_string(plan.privacy.mode)) + ")";
+  if (plan.is_demonstration())
+    return "a demonstration plan " + modes + ": to try things out, not for people's data.\nA device refuses it unless its own policy allows demonstrations.";
+  return "a plan with secure aggregation and differential privacy " + modes + ", which this release cannot run yet.\nTo try the federation today, draft a plan with --demonstration.";
+}
+
+// Text as a TOML comment.
+std::string commented(std::string_view text) {
+  std::string comment = "# ";
+  for (const char c : text) c == '\n' ? comment += "\n# " : comment += c;
+  return comment + "\n";
+}
+
+Result<PlanDraftOptions> options_of(const program::Arguments& arguments) {
+  PlanDraftOptions options;
+  FEDSPEND_ASSIGN(options.model, arguments.text("model"));
+  FEDSPEND_ASSIGN(const std::string data, arguments.text("data"));
+  options.population = std::filesystem::path(data).stem().string();
+  FEDSPEND_ASSIGN(const std::int64_t most, arguments.integer("max-categories", 0, 4096));
+  options.max_categories = static_cast<std::size_t>(most);
+  if (arguments.has("seed")) {
+    FEDSPEND_ASSIGN(const std::int64_t seed, arguments.integer("seed", 0, INT64_MAX));
+    options.seed = static_cast<std::uint64_t>(seed);
+  }
+  options.demonstration = arguments.flag("demonstration");
+  options.settings = arguments.texts("set");
+  return options;
+}
+
+Result<program::Report> run(const program::Arguments& arguments) {
+  FEDSPEND_ASSIGN(const PlanDraftOptions options, options_of(arguments));
+  FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
+  FEDSPEND_ASSIGN(const ReadPopulation read, read_data(arguments));
+  FEDSPEND_ASSIGN(const PlanDraft draft, draft_plan(read.population, options));
+  const Plan& plan = draft.plan;
+  const std::string note = note_of(plan);
+  const std::string text = commented(note) + write_plan(plan);
+  FEDSPEND_TRY(program::write_file_atomically(out, as_bytes(text)));
+  program::Report report;
+  report.data = {{"plan", out},
+                 {"task", plan.task.hex()},
+                 {"demonstration", plan.is_demonstration()},
+                 {"categories", plan.model.categories.size()},
+                 {"categories_left_to_other", draft.categories_left_to_other},
+                 {"parameters", plan.model.parameter_count},
+                 {"eligible_clients", draft.eligible_clients},
+                 {"rounds", plan.federation.rounds},
+                 {"cohort", plan.federation.cohort},
+                 {"data", to_json(read.statistics, read.population)}};
+  report.text = to_text(read.statistics, read.population) + "wrote " + out + ": " + std::to_string(plan.model.categories.size()) + " categories, " + std::to_string(plan.model.parameter_count) +
+                " parameters, " + std::to_string(plan.federation.rounds) + " rounds of " + std::to_string(plan.federation.cohort) + " of " + std::to_string(draft.eligible_clients) + " eligible clients\n" +
+                note + "\n";
+  return report;
+}
+
+}  // namespace
+
+program::Command plan_command() {
+  program::Command command{.name = "plan",
+                           .summary = "drafts a plan for a data description",
+                           .example = "fedspend-sim plan --data simulations/data/purchase-cards.toml --data-root ../shared/data --demonstration --out plan.toml",
+                           .options = data_options(),
+                           .positional = {},
+                           .run = run};
+  const std::vector<program::Option> own = {
+      {.name = "model", .value_name = "NAME", .help = "the model to train", .default_text = "next_category"},
+      {.name = "out", .value_name = "FILE", .help = "the plan to write", .required = true},
+      {.name = "max-categories", .value_name = "N", .help = "name the N most frequent categories only, the rest is \"other\"; 0: all", .default_text = "0"},
+      {.name = "seed", .value_name = "S", .help = "makes the task id and the initial weights from it; otherwise the task id is random"},
+      {.name = "set", .value_name = "KEY=VALUE", .help = "sets a key of the plan, e.g. federation.rounds=20", .repeated = true},
+      {.name = "demonstration", .value_name = "", .help = "open aggregation and no privacy: to try things out only"},
+  };
+  command.options.insert(command.options.end(), own.begin(), own.end());
+  return command;
+}
+
+}  // namespace fedspend::simulations

@@ -1,0 +1,160 @@
+// fedspend-sim run: a federation on one machine, on the machines of the daemon and the device.
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "common/program/files.h"
+#include "common/program/runtime.h"
+#include "simulations/commands/commands.h"
+#include "simulations/commands/read_command.h"
+#include "simulations/runs/output_folder.h"
+#include "simulations/runs/run_folder.h"
+
+namespace fedspend::simulations {
+namespace {
+
+namespace fs = std::filesystem;
+using program::Arguments;
+using program::Report;
+
+struct RunRequest {
+  RunOptions run;
+  fs::path out;
+  bool progress = true;
+};
+
+// --rounds and --cohort change the plan: what runs, and what is written down, is then the resolved plan.
+Result<PlanFile> resolved_plan(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(const std::string path, arguments.text("plan"));
+  FEDSPEND_ASSIGN(PlanFile file, read_plan_file(path));
+  if (!arguments.has("rounds") && !arguments.has("cohort")) return file;
+  if (arguments.has("rounds")) {
+    FEDSPEND_ASSIGN(const std::int64_t rounds, arguments.integer("rounds", 1, 1'000'000));
+    file.plan.federation.rounds = static_cast<std::uint32_t>(rounds);
+  }
+  if (arguments.has("cohort")) {
+    FEDSPEND_ASSIGN(const std::int64_t cohort, arguments.integer("cohort", 1, 1'000'000));
+    file.plan.federation.cohort = static_cast<std::uint32_t>(cohort);
+    file.plan.federation.min_cohort = std::min(file.plan.federation.min_cohort, file.plan.federation.cohort);
+    if (file.plan.federation.selection_pool != 0) file.plan.federation.selection_pool = std::max(file.plan.federation.selection_pool, file.plan.devices_asked());
+  }
+  std::string text = write_plan(file.plan);
+  FEDSPEND_ASSIGN(Plan plan, parse_plan(text));  // the changed values are held to the same rules
+  return plan_file_of(std::move(text), std::move(plan));
+}
+
+Result<client::DevicePolicy> simulated_policy(const Arguments& arguments, const Plan& plan) {
+  if (const auto path = arguments.optional_text("policy")) {
+    FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(*path, 1 << 16));
+    Result<client::DevicePolicy> policy = client::parse_policy(as_text(bytes));
+    if (!policy) return fail(policy.error().code, *path + ": " + policy.error().message, policy.error().hint);
+    return policy;
+  }
+  // Nobody's customer is in a simulation: without a policy file its devices accept what the plan says, and the output says so.
+  client::DevicePolicy policy;
+  policy.purposes = {plan.purpose};
+  policy.min_cohort = 1;
+  policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
+  policy.allow_open_aggregation = true;
+  policy.allow_no_privacy = true;
+  return policy;
+}
+
+Result<RunRequest> run_request(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(PlanFile plan, resolved_plan(arguments));
+  RunRequest request{.run = {.plan = std::move(plan), .federation = {}}, .out = {}};
+  RunOptions& options = request.run;
+  FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
+  request.out = out;
+  FEDSPEND_ASSIGN(const std::int64_t seed, arguments.integer("seed", 0, INT64_MAX));
+  options.federation.seed = static_cast<std::uint64_t>(seed);
+  FEDSPEND_ASSIGN(const std::int64_t threads, arguments.integer("threads", 1, 256));
+  options.federation.threads = static_cast<unsigned>(threads);
+  FEDSPEND_ASSIGN(options.federation.policy, simulated_policy(arguments, options.plan.plan));
+  if (const auto path = arguments.optional_text("cohorts")) {
+    FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(*path, std::size_t{1} << 30));
+    Result<std::vector<RecordedRound>> recorded = parse_cohort_log(as_text(bytes));
+    if (!recorded) return fail(recorded.error().code, *path + ": " + recorded.error().message, recorded.error().hint);
+    options.federation.recorded = std::move(*recorded);
+  }
+  const std::uint32_t rounds = options.plan.plan.federation.rounds;
+  options.evaluate_every = std::max(1U, rounds / 10);
+  if (arguments.has("evaluate-every")) {
+    FEDSPEND_ASSIGN(const std::int64_t every, arguments.integer("evaluate-every", 1, 1'000'000));
+    options.evaluate_every = static_cast<std::uint32_t>(every);
+  }
+  request.progress = !arguments.flag("no-progress");
+  return request;
+}
+
+std::string text_of(const RunRequest& request, const nlohmann::json& summary, const ModelScores& scores, const Baselines& baselines) {
+  char line[256];
+  std::snprintf(line, sizeof line, "%llu rounds, %.0f updates, %.1f s (%.0f clients per second), %.0f bytes up and %.0f down per update\n",
+                summary["rounds"].get<unsigned long long>(), summary["updates"].get<double>(), summary["seconds"].get<double>(), summary["clients_per_second"].get<double>(),
+                summary["bytes_up_per_client"].get<double>(), summary["bytes_down_per_client"].get<double>());
+  return (request.run.plan.plan.is_demonstration() ? std::string(kDemonstrationNote) : std::string()) +
+         evaluation_table(scores, baselines) + line + "results: " + request.out.string() + "\n";
+}
+
+std::string progress_note(const std::optional<HeldOutScore>& score) {
+  if (!score || score->predictions == 0) return {};
+  char text[48];
+  std::snprintf(text, sizeof text, "accuracy %.3f", score->accuracy());
+  return text;
+}
+
+Result<Report> run(const Arguments& arguments) {
+  program::install_stop_signals();
+  FEDSPEND_ASSIGN(const RunRequest request, run_request(arguments));
+  const RunOptions& options = request.run;
+  FEDSPEND_ASSIGN(OutputFolder folder, OutputFolder::create(request.out, "fedspend-sim run"));
+  FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
+  const std::vector<FederatedClient> clients = federated_clients(data.population, options.plan.plan);
+
+  program::Progress progress("rounds", options.plan.plan.federation.rounds, request.progress);
+  std::string note;  // of the last evaluation
+  FEDSPEND_ASSIGN(const RunResult result, run_federation(options, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
+    if (score) note = progress_note(score);
+    if (round.summary.published) progress.update(round.summary.round.value, note);
+    return !program::stop_requested().load();
+  }));
+  if (result.stopped) return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(result.record.rounds()), "nothing was written");
+  progress.finish();
+
+  const Baselines baselines = compute_baselines(data.population, evaluation_rule(options.plan.plan));
+  Report report;
+  report.data["summary"] = run_summary(options, result, baselines);
+  report.data["out"] = request.out.string();
+  FEDSPEND_TRY(write_run(options, result, report.data["summary"], folder.partial()));
+  FEDSPEND_TRY(folder.commit());
+  report.text = text_of(request, report.data["summary"], result.scores, baselines);
+  return report;
+}
+
+}  // namespace
+
+program::Command run_command() {
+  std::vector<program::Option> options = data_options();
+  const std::vector<program::Option> own = {
+      {.name = "plan", .value_name = "FILE", .help = "the plan (`fedspend-sim plan` drafts one)", .required = true},
+      {.name = "out", .value_name = "DIR", .help = "folder for plan.toml, metrics.jsonl, metrics.csv, model.fsm and summary.json: new, empty, or written by this command before", .required = true},
+      {.name = "rounds", .value_name = "N", .help = "instead of the plan's"},
+      {.name = "cohort", .value_name = "N", .help = "instead of the plan's"},
+      {.name = "seed", .value_name = "S", .help = "of the cohorts and the simulated devices", .default_text = "1"},
+      {.name = "cohorts", .value_name = "FILE", .help = "repeat the cohorts of a federation that ran (cohorts.jsonl of a coordinator)"},
+      {.name = "policy", .value_name = "FILE", .help = "the simulated devices' policy (TOML); without it they accept the plan"},
+      {.name = "evaluate-every", .value_name = "N", .help = "rounds between evaluations; by default ten in all"},
+      {.name = "no-progress", .value_name = "", .help = "no progress display"}};
+  options.insert(options.end(), own.begin(), own.end());
+  return {.name = "run",
+          .summary = "train a model in a federation on this machine",
+          .example = "fedspend-sim run --plan simulations/plans/purchase-cards.toml --data simulations/data/purchase-cards.toml --data-root ../shared/data --out out/cards",
+          .options = std::move(options),
+          .positional = "",
+          .run = run};
+}
+
+}  // namespace fedspend::simulations

@@ -1,0 +1,41 @@
+#pragma once
+// A first plan for a population: the stock model with the population's own categories, and sizes of the federation that suit it.
+// In production the bank knows its category codes and writes them; here they are counted. Pure but for the random task id.
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/protocol/plan.h"
+#include "common/result.h"
+#include "simulations/population/population.h"
+
+namespace fedspend::simulations {
+
+struct PlanDraftOptions {
+  std::string model = "next_category";
+  std::string population;              // its name
+  std::size_t max_categories = 0;      // the most frequent ones; what is left is "other"; 0: as many as a plan can hold
+  std::optional<std::uint64_t> seed = {};  // of the task id and the initial weights; without: a random task id
+  bool demonstration = false;          // aggregation open, privacy none
+  std::vector<std::string> settings = {};  // "section.key=value", e.g. "federation.rounds=20"
+};
+
+struct PlanDraft {
+  Plan plan;
+  std::size_t eligible_clients = 0;
+  std::size_t categories_left_to_other = 0;
+};
+
+// invalid_argument for a model or a setting that is not known; malformed where the plan would not be valid.
+Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOptions& options);
+
+// Clients with enough training rows, in order.
+std::vector<std::size_t> eligible_clients(const Population& population, const Plan& plan);
+
+// Sets keys of a plan by their names in the plan's file. The parameter count follows the sizes.
+Result<Plan> apply_settings(const Plan& plan, std::span<const std::string> settings);
+
+}  // namespace fedspend::simulations

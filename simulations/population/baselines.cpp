@@ -1,0 +1,168 @@
+#include "simulations/population/baselines.h"
+
+#include <array>
+#include <optional>
+#include <unordered_map>
+
+namespace fedspend::simulations {
+namespace {
+
+// The mixture's weights, set by hand.
+constexpr double kOwnMarkovWeight = 1.0, kOwnMarkovPrior = 2.0, kOwnWeight = 0.3, kGlobalMarkovWeight = 0.3, kRecentWeight = 1.0, kRecentDecay = 0.8;
+
+// Counts of a few categories, in the order in which they were met.
+class Counts {
+ public:
+  struct Entry {
+    std::uint32_t category;
+    std::uint64_t count;
+    std::uint64_t last_met;
+  };
+  void add(std::uint32_t category) {
+    ++total_;
+    for (Entry& entry : entries_) {
+      if (entry.category != category) continue;
+      ++entry.count;
+      entry.last_met = total_;
+      return;
+    }
+    entries_.push_back({category, 1, total_});
+  }
+  std::optional<std::uint32_t> most_frequent_met_first() const {
+    const Entry* best = nullptr;
+    for (const Entry& entry : entries_)
+      if (best == nullptr || entry.count > best->count) best = &entry;
+    return best == nullptr ? std::nullopt : std::optional(best->category);
+  }
+  std::optional<std::uint32_t> most_frequent_used_last() const {
+    const Entry* best = nullptr;
+    for (const Entry& entry : entries_)
+      if (best == nullptr || entry.count > best->count || (entry.count == best->count && entry.last_met > best->last_met)) best = &entry;
+    return best == nullptr ? std::nullopt : std::optional(best->category);
+  }
+  const std::vector<Entry>& entries() const { return entries_; }
+  double total() const { return static_cast<double>(total_); }
+
+ private:
+  std::vector<Entry> entries_;
+  std::uint64_t total_ = 0;
+};
+
+using CountsBy = std::unordered_map<std::uint32_t, Counts>;
+
+std::optional<std::uint32_t> lookup(const CountsBy& counts, std::uint32_t key) {
+  const auto found = counts.find(key);
+  return found == counts.end() ? std::nullopt : found->second.most_frequent_met_first();
+}
+
+struct Learned {
+  Counts categories;
+  CountsBy after;        // by the category before
+  CountsBy at_merchant;
+
+  void add(std::span<const PopulationRow> history, std::size_t i) {
+    categories.add(history[i].category);
+    at_merchant[history[i].merchant].add(history[i].category);
+    if (i > 0) after[history[i - 1].category].add(history[i].category);
+  }
+};
+
+// Own Markov, own and global counts, and a decayed count of the recent rows; it keeps counting as it goes.
+class Mixture {
+ public:
+  Mixture(const Learned& global, std::size_t categories) : global_(global), recent_(categories, 0), score_(categories, 0) {}
+
+  std::uint32_t predict(std::uint32_t before) {
+    touched_.clear();
+    if (const auto own = own_after_.find(before); own != own_after_.end()) vote(own->second, kOwnMarkovWeight / (own->second.total() + kOwnMarkovPrior));
+    vote(own_, kOwnWeight / own_.total());
+    if (const auto all = global_.after.find(before); all != global_.after.end()) vote(all->second, kGlobalMarkovWeight / all->second.total());
+    for (const Counts::Entry& entry : own_.entries()) score_[entry.category] += kRecentWeight * recent_[entry.category];
+    std::uint32_t best = touched_.front();
+    for (const std::uint32_t category : touched_)
+      if (score_[category] > score_[best]) best = category;
+    for (const std::uint32_t category : touched_) score_[category] = 0;
+    return best;
+  }
+
+  void learn(std::optional<std::uint32_t> before, std::uint32_t category) {
+    if (before) own_after_[*before].add(category);
+    own_.add(category);
+    for (const Counts::Entry& entry : own_.entries()) recent_[entry.category] *= kRecentDecay;
+    recent_[category] += 1 - kRecentDecay;
+  }
+
+ private:
+  void vote(const Counts& counts, double weight) {
+    for (const Counts::Entry& entry : counts.entries()) {
+      if (score_[entry.category] == 0) touched_.push_back(entry.category);
+      score_[entry.category] += weight * static_cast<double>(entry.count);
+    }
+  }
+
+  const Learned& global_;
+  Counts own_;
+  CountsBy own_after_;
+  std::vector<double> recent_, score_;
+  std::vector<std::uint32_t> touched_;
+};
+
+enum Line : std::size_t { kGlobal, kOwn, kMarkov, kOwnMarkov, kMixture, kMerchant, kOwnMerchant, kLines };
+
+void score_client(std::span<const PopulationRow> history, std::size_t trained, const Learned& global, std::size_t categories, std::array<std::uint64_t, kLines>& correct) {
+  Learned own;
+  Mixture mixture(global, categories);
+  for (std::size_t i = 0; i < trained; ++i) {
+    own.add(history, i);
+    mixture.learn(i > 0 ? std::optional(history[i - 1].category) : std::nullopt, history[i].category);
+  }
+  const std::uint32_t global_best = *global.categories.most_frequent_met_first();
+  const std::uint32_t own_best = own.categories.most_frequent_used_last().value_or(global_best);
+  for (std::size_t i = trained; i < history.size(); ++i) {
+    const std::uint32_t truth = history[i].category, merchant = history[i].merchant;
+    const std::uint32_t before = i > 0 ? history[i - 1].category : global_best;
+    const std::uint32_t by_merchant = lookup(global.at_merchant, merchant).value_or(global_best);
+    correct[kGlobal] += global_best == truth;
+    correct[kOwn] += own_best == truth;
+    correct[kMarkov] += lookup(global.after, before).value_or(global_best) == truth;
+    correct[kOwnMarkov] += lookup(own.after, before).value_or(own_best) == truth;
+    correct[kMixture] += (i > 0 ? mixture.predict(before) : global_best) == truth;
+    correct[kMerchant] += by_merchant == truth;
+    correct[kOwnMerchant] += lookup(own.at_merchant, merchant).value_or(by_merchant) == truth;
+    mixture.learn(i > 0 ? std::optional(before) : std::nullopt, truth);
+  }
+}
+
+}  // namespace
+
+Baselines compute_baselines(const Population& population, const EvaluationRule& rule) {
+  Baselines result;
+  const std::vector<std::size_t> clients = population.clients_with(std::max<std::size_t>(rule.min_rows, 1));
+  Learned global;
+  for (const std::size_t client : clients) {
+    const auto history = population.history(client);
+    const std::size_t trained = models::training_rows(history.size(), rule.holdout_fraction);
+    for (std::size_t i = 0; i < trained; ++i) global.add(history, i);
+    result.held_out += history.size() - trained;
+  }
+  result.clients = clients.size();
+  std::array<std::uint64_t, kLines> correct{};
+  if (global.categories.total() > 0) {
+    for (const std::size_t client : clients) {
+      const auto history = population.history(client);
+      score_client(history, models::training_rows(history.size(), rule.holdout_fraction), global, population.categories().size(), correct);
+    }
+  }
+  result.lines = {
+      {.key = "global_most_frequent", .name = "global most frequent category", .correct = correct[kGlobal]},
+      {.key = "own_most_frequent", .name = "the client's own most frequent", .correct = correct[kOwn]},
+      {.key = "markov_global", .name = "order-1 Markov, global", .correct = correct[kMarkov]},
+      {.key = "markov_own", .name = "order-1 Markov of the client, else its most frequent", .correct = correct[kOwnMarkov]},
+      {.key = "mixture", .name = "mixture of own and global counts (keeps counting)", .correct = correct[kMixture], .prequential = true},
+      {.key = "merchant_lookup", .name = "merchant lookup (sees the merchant)", .correct = correct[kMerchant], .sees_merchant = true},
+      {.key = "own_merchant_lookup", .name = "own merchant lookup, then the global one", .correct = correct[kOwnMerchant], .sees_merchant = true},
+  };
+  return result;
+}
+
+}  // namespace fedspend::simulations

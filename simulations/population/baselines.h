@@ -1,0 +1,39 @@
+#pragma once
+// The lines that a model must beat, by DESIGN's evaluation rule: clients with enough rows; the last rows of each are held out and
+// never counted. The first four and the mixture predict the next category from the past; the two merchant lookups also see the
+// merchant of the row whose category they give: they are the lines for a categoriser.
+// Ties: a client's own most frequent category is, of several, the one used last; in all other counts (what follows what, what a
+// merchant sells, the global most frequent) the one that was met first, clients in the order of their ids. So the figures are the
+// same everywhere. Pure functions of the population.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "simulations/population/population.h"
+
+namespace fedspend::simulations {
+
+struct EvaluationRule {
+  double holdout_fraction = 0.2;  // the last ceil(f n) rows
+  std::size_t min_rows = 5;
+};
+
+struct Baseline {
+  std::string key;       // in JSON
+  std::string name;      // in the table
+  std::uint64_t correct = 0;
+  bool sees_merchant = false;
+  bool prequential = false;  // goes on counting through the held-out rows
+};
+
+struct Baselines {
+  std::uint64_t clients = 0;      // that are evaluated
+  std::uint64_t held_out = 0;     // rows predicted
+  std::vector<Baseline> lines;
+  double accuracy(const Baseline& line) const { return held_out == 0 ? 0 : static_cast<double>(line.correct) / static_cast<double>(held_out); }
+};
+
+Baselines compute_baselines(const Population& population, const EvaluationRule& rule = {});
+
+}  // namespace fedspend::simulations

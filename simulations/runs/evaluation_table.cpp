@@ -1,0 +1,67 @@
+#include "simulations/runs/evaluation_table.h"
+
+#include <cstdio>
+
+#include "common/program/program.h"
+#include "simulations/plans/plan_file.h"
+
+namespace fedspend::simulations {
+namespace {
+
+std::string percent(double fraction) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f%%", 100 * fraction);
+  return text;
+}
+
+}  // namespace
+
+Result<ModelScores> score_model(const Plan& plan, std::uint64_t round, std::span<const float> weights, std::span<const FederatedClient> clients, unsigned threads) {
+  ModelScores scores;
+  scores.round = round;
+  FEDSPEND_ASSIGN(scores.frozen, evaluate_held_out(plan, weights, clients, models::Counting::frozen, threads));
+  FEDSPEND_ASSIGN(scores.prequential, evaluate_held_out(plan, weights, clients, models::Counting::prequential, threads));
+  FEDSPEND_ASSIGN(const std::vector<float> initial, initial_weights(plan));
+  FEDSPEND_ASSIGN(scores.untrained, evaluate_held_out(plan, initial, clients, models::Counting::frozen, threads));
+  return scores;
+}
+
+std::string evaluation_table(const ModelScores& model, const Baselines& baselines) {
+  std::vector<std::vector<std::string>> rows = {{"next category, held-out rows", "right", "among 3", "remark"}};
+  const auto add = [&](const std::string& name, const HeldOutScore& score, const std::string& remark) {
+    rows.push_back({name, percent(score.accuracy()), percent(score.top3()), remark});
+  };
+  add("federated model, round " + std::to_string(model.round), model.frozen, "");
+  add("the same, counting on", model.prequential, "keeps counting as it goes");
+  add("before the first round", model.untrained, "not trained");
+  for (const Baseline& line : baselines.lines) {
+    if (line.sees_merchant) continue;  // it sees the merchant of the row that it predicts: another task
+    rows.push_back({line.name, percent(baselines.accuracy(line)), "", line.prequential ? "keeps counting as it goes" : ""});
+  }
+  return program::format_table(rows);
+}
+
+nlohmann::json evaluation_json(const ModelScores& model, const Baselines& baselines) {
+  nlohmann::json json = {{"predictions", model.frozen.predictions},
+                         {"eval_accuracy", model.frozen.accuracy()},
+                         {"eval_top3", model.frozen.top3()},
+                         {"eval_loss", model.frozen.loss()},
+                         {"prequential_accuracy", model.prequential.accuracy()},
+                         {"untrained_accuracy", model.untrained.accuracy()}};
+  json["baselines"] = nlohmann::json::object();
+  for (const Baseline& line : baselines.lines) json["baselines"][line.key] = baselines.accuracy(line);
+  return json;
+}
+
+std::vector<FederatedClient> federated_clients(const Population& population, const Plan& plan) {
+  const models::Vocabulary vocabulary(plan.model.categories);
+  const HistoryEncoder encoder(population, vocabulary);
+  std::vector<FederatedClient> clients;
+  clients.reserve(population.clients());
+  for (std::size_t i = 0; i < population.clients(); ++i) clients.push_back({population.client_name(i), encoder.encode(i)});
+  return clients;
+}
+
+EvaluationRule evaluation_rule(const Plan& plan) { return {plan.evaluation.holdout_fraction, plan.evaluation.min_rows}; }
+
+}  // namespace fedspend::simulations

@@ -1,0 +1,32 @@
+#pragma once
+// DESIGN.md's evaluation rule: clients with at least evaluation.min_rows rows, the last ceil(f n) rows of each, never trained on.
+// Pure, but for the worker threads it starts; sums in client order, so that the number of threads changes nothing.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/protocol/plan.h"
+#include "common/result.h"
+#include "models/trainer.h"
+#include "simulations/federation/federation.h"
+
+namespace fedspend::simulations {
+
+struct HeldOutScore {
+  std::uint64_t predictions = 0;
+  std::uint64_t correct_top1 = 0;
+  std::uint64_t correct_top3 = 0;
+  double loss_sum = 0;
+  double accuracy() const { return predictions == 0 ? 0 : static_cast<double>(correct_top1) / static_cast<double>(predictions); }
+  double top3() const { return predictions == 0 ? 0 : static_cast<double>(correct_top3) / static_cast<double>(predictions); }
+  double loss() const { return predictions == 0 ? 0 : loss_sum / static_cast<double>(predictions); }
+};
+
+// One score a client, in the order of `clients`; a client that is not evaluated has no predictions.
+Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,
+                                                unsigned threads);
+// Their sum.
+Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads);
+
+}  // namespace fedspend::simulations

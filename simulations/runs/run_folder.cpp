@@ -1,0 +1,32 @@
+#include "simulations/runs/run_folder.h"
+
+#include "common/program/files.h"
+#include "common/protocol/model_file.h"
+
+namespace fedspend::simulations {
+
+nlohmann::json run_summary(const RunOptions& options, const RunResult& result, const Baselines& baselines) {
+  nlohmann::json summary = evaluation_json(result.scores, baselines);
+  summary.update(result.record.summary(result.seconds));
+  summary["eligible_clients"] = result.eligible_clients;
+  summary["seed"] = options.federation.seed;
+  summary["threads"] = options.federation.threads;
+  summary["plan_hash"] = options.plan.hash.hex();
+  summary["model_hash"] = hash_of_weights(weights_to_bytes(*result.weights)).hex();
+  summary["epsilon"] = nullptr;  // no noise was added: there is no guarantee to state
+  summary["delta"] = nullptr;
+  summary["demonstration"] = options.plan.plan.is_demonstration();
+  return summary;
+}
+
+Status write_run(const RunOptions& options, const RunResult& result, const nlohmann::json& summary, const std::filesystem::path& folder) {
+  const Plan& plan = options.plan.plan;
+  const ModelFile model{plan.model.name, options.plan.hash, result.record.rounds(), plan.is_demonstration(), *result.weights};
+  FEDSPEND_TRY(program::write_file_atomically(folder / "plan.toml", as_bytes(options.plan.text)));
+  FEDSPEND_TRY(program::write_file_atomically(folder / "metrics.jsonl", as_bytes(result.record.jsonl())));
+  FEDSPEND_TRY(program::write_file_atomically(folder / "metrics.csv", as_bytes(result.record.csv())));
+  FEDSPEND_TRY(program::write_file_atomically(folder / "model.fsm", encode_model_file(model)));
+  return program::write_file_atomically(folder / "summary.json", as_bytes(summary.dump(2) + "\n"));
+}
+
+}  // namespace fedspend::simulations

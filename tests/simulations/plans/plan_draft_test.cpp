@@ -1,0 +1,118 @@
+#include "simulations/plans/plan_draft.h"
+
+#include <doctest/doctest.h>
+
+#include "models/trainer.h"
+
+using namespace fedspend;
+using namespace fedspend::simulations;
+
+namespace {
+
+Population population_of(std::size_t clients, std::size_t rows = 12) {
+  PopulationBuilder builder;
+  const char* categories[] = {"a", "b", "c", "b", "c", "c"};
+  for (std::size_t client = 0; client < clients; ++client)
+    for (std::size_t row = 0; row < rows; ++row)
+      REQUIRE(builder.add("client" + std::to_string(1000 + client), {.time_s = static_cast<std::int64_t>(row), .amount_minor = 1, .category = categories[row % 6], .merchant = "", .currency = ""}));
+  return std::move(builder).build();
+}
+
+Result<PlanDraft> draft(const Population& population, std::vector<std::string> settings = {}) {
+  return draft_plan(population, {.population = "cards", .seed = 1, .demonstration = true, .settings = std::move(settings)});
+}
+
+std::string refusal(std::vector<std::string> settings) {
+  const auto drafted = draft(population_of(3), std::move(settings));
+  if (drafted) return "accepted";
+  CHECK((drafted.error().code == ErrorCode::invalid_argument || drafted.error().code == ErrorCode::malformed));
+  return drafted.error().message;
+}
+
+}  // namespace
+
+TEST_CASE("a draft is a valid plan for the population and its model can be made") {
+  const auto drafted = draft(population_of(400));
+  REQUIRE_MESSAGE(drafted, drafted.error().message);
+  const Plan& plan = drafted->plan;
+  CHECK(plan.population == "cards");
+  CHECK(plan.purpose == "next_category");
+  CHECK(plan.model.categories == std::vector<std::string>{"c", "b", "a"});
+  CHECK(plan.federation.cohort == 100);
+  CHECK(plan.devices_asked() == 120);
+  CHECK(drafted->eligible_clients == 400);
+  const auto trainer = models::make_trainer(plan.model);
+  REQUIRE(trainer);
+  CHECK((*trainer)->parameter_count() == plan.model.parameter_count);
+  CHECK(parse_plan(write_plan(plan)));
+}
+
+TEST_CASE("a draft is protected unless it is a demonstration") {
+  const Population population = population_of(10);
+  const auto guarded = draft_plan(population, {.population = "cards"});
+  REQUIRE(guarded);
+  CHECK(guarded->plan.aggregation.mode == Aggregation::secure);
+  CHECK(guarded->plan.privacy.mode == PrivacyMode::distributed);
+  CHECK(!guarded->plan.is_demonstration());
+  CHECK(draft(population)->plan.is_demonstration());
+}
+
+TEST_CASE("the task id is random without a seed, and the same with one") {
+  const Population population = population_of(10);
+  CHECK(draft(population)->plan.task == draft(population)->plan.task);
+  CHECK(draft_plan(population, {.population = "cards"})->plan.task != draft_plan(population, {.population = "cards"})->plan.task);
+}
+
+TEST_CASE("a small population gives a cohort that it can fill") {
+  for (const std::size_t clients : {1UL, 2UL, 5UL, 99UL, 100UL, 110UL, 120UL}) {
+    CAPTURE(clients);
+    const auto drafted = draft(population_of(clients));
+    REQUIRE(drafted);
+    CHECK(drafted->plan.devices_asked() <= clients);
+    CHECK(drafted->plan.federation.cohort >= 1);
+  }
+  const auto none = draft(population_of(5, 4));
+  REQUIRE(!none);
+  CHECK(none.error().code == ErrorCode::malformed);
+}
+
+TEST_CASE("categories beyond the cap, and those that a plan cannot hold, are left to other") {
+  const auto drafted = draft_plan(population_of(10), {.population = "cards", .max_categories = 2});
+  REQUIRE(drafted);
+  CHECK(drafted->plan.model.categories == std::vector<std::string>{"c", "b"});
+  CHECK(drafted->categories_left_to_other == 1);
+  PopulationBuilder builder;
+  for (int i = 0; i < 10; ++i) REQUIRE(builder.add("a", {.time_s = i, .amount_minor = 1, .category = i % 2 == 0 ? std::string(200, 'x') : "fine", .merchant = "", .currency = ""}));
+  const auto odd = draft(std::move(builder).build());
+  REQUIRE_MESSAGE(odd, odd.error().message);
+  CHECK(odd->plan.model.categories == std::vector<std::string>{"fine"});
+  CHECK(odd->categories_left_to_other == 1);
+}
+
+TEST_CASE("settings change any key, and the parameter count follows the sizes") {
+  const auto plain = draft(population_of(10));
+  const auto drafted = draft(population_of(10), {"federation.rounds=7", "training.learning_rate=1", "aggregation.mode=secure", "name=my plan", "model.sizes.hidden=64", "model.categories=[\"c\", \"a\"]"});
+  REQUIRE_MESSAGE(drafted, drafted.error().message);
+  const Plan& plan = drafted->plan;
+  CHECK(plan.federation.rounds == 7);
+  CHECK(plan.training.learning_rate == 1.0);
+  CHECK(plan.aggregation.mode == Aggregation::secure);
+  CHECK(plan.name == "my plan");
+  CHECK(plan.model.sizes.at("hidden") == 64);
+  CHECK(plan.model.categories == std::vector<std::string>{"c", "a"});
+  CHECK(plan.model.parameter_count != plain->plan.model.parameter_count);
+  CHECK((*models::make_trainer(plan.model))->parameter_count() == plan.model.parameter_count);
+}
+
+TEST_CASE("a setting that is unknown, of another kind or out of range is refused by name") {
+  CHECK(refusal({"federation.rouns=3"}) == "--set federation.rouns: a plan has no such key");
+  CHECK(refusal({"federations.rounds=3"}) == "--set federations.rounds: a plan has no such key");
+  CHECK(refusal({"federation=3"}) == "--set federation: a plan has no such key");
+  CHECK(refusal({"model.sizes.nonsense=3"}) == "--set model.sizes.nonsense: a plan has no such key");
+  CHECK(refusal({"rounds"}) == "--set \"rounds\" is not of the form section.key=value");
+  CHECK(refusal({"=3"}) == "--set \"=3\" is not of the form section.key=value");
+  CHECK(refusal({"federation.rounds=many"}) == "--set federation.rounds: \"many\" is of another kind than the key");
+  CHECK(refusal({"federation.rounds=3\nname=\"x\""}) == "--set federation.rounds: \"3\nname=\"x\"\" is of another kind than the key");
+  CHECK(refusal({"federation.rounds=0"}).find("federation.rounds") != std::string::npos);
+  CHECK(refusal({"model.parameter_count=3"}).find("parameter_count") != std::string::npos);
+}
