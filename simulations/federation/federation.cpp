@@ -136,7 +136,7 @@ Result<std::unique_ptr<Federation>> Federation::create(std::span<const Federated
     FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model));
     state->trainers.push_back(std::move(trainer));
   }
-  FEDSPEND_ASSIGN(state->machine, coordinator::RoundMachine::create(signed_plan, release_key.public_key(), std::move(initial_weights), 0, std::move(list), {},
+  FEDSPEND_ASSIGN(state->machine, coordinator::RoundMachine::create(signed_plan, release_key.public_key(), {.rounds_done = 0, .weights = std::move(initial_weights), .optimizer_state = {}}, std::move(list), {},
                                                                     *state->chooser, state->random));
   state->options = std::move(options);
   state->device_alarm.assign(state->devices.size(), Millis::max());
