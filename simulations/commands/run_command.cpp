@@ -53,14 +53,7 @@ Result<client::DevicePolicy> simulated_policy(const Arguments& arguments, const 
     if (!policy) return fail(policy.error().code, *path + ": " + policy.error().message, policy.error().hint);
     return policy;
   }
-  // Nobody's customer is in a simulation: without a policy file its devices accept what the plan says, and the output says so.
-  client::DevicePolicy policy;
-  policy.purposes = {plan.purpose};
-  policy.min_cohort = 1;
-  policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
-  policy.allow_open_aggregation = true;
-  policy.allow_no_privacy = true;
-  return policy;
+  return accepting_policy(plan);
 }
 
 Result<RunRequest> run_request(const Arguments& arguments) {
@@ -80,8 +73,7 @@ Result<RunRequest> run_request(const Arguments& arguments) {
     if (!recorded) return fail(recorded.error().code, *path + ": " + recorded.error().message, recorded.error().hint);
     options.federation.recorded = std::move(*recorded);
   }
-  const std::uint32_t rounds = options.plan.plan.federation.rounds;
-  options.evaluate_every = std::max(1U, rounds / 10);
+  options.evaluate_every = default_evaluate_every(options.plan.plan);
   if (arguments.has("evaluate-every")) {
     FEDSPEND_ASSIGN(const std::int64_t every, arguments.integer("evaluate-every", 1, 1'000'000));
     options.evaluate_every = static_cast<std::uint32_t>(every);
