@@ -16,9 +16,9 @@ namespace fedspend::models {
 struct ProcessGroupOptions {
   unsigned rank = 0;                              // 0 ... size - 1, each once
   unsigned size = 1;                              // the same at every rank
-  std::string host;                               // of rank 0
+  std::string host = {};                          // of rank 0
   std::uint16_t port = 0;                         // where rank 0 listens (on every address of its machine); the others connect to it
-  std::string local_address;                      // the one that this rank offers to the others; empty: the one that leads to `host`
+  std::string local_address = {};                 // the one that this rank offers to the others; empty: the one that leads to `host`
   std::chrono::milliseconds join_timeout{60'000};     // until all ranks are there
   std::chrono::milliseconds exchange_timeout{600'000};// of one all_gather: how long the slowest rank may take to come to it
 };

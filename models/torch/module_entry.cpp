@@ -3,6 +3,7 @@
 #include "common/crypto/random.h"
 #include "models/kernels.h"
 #include "models/torch/next_category_torch.h"
+#include "models/torch/process_group_gloo.h"
 #include "models/torch/torchscript.h"
 #include "models/torch_module.h"
 #include "models/torch_module_tag.h"
@@ -18,7 +19,7 @@ class Module final : public TorchModule {
                                                   std::span<const HistoryRow> rows) const override {
     return models::preflight_torchscript(model, training, file, rows);
   }
-  Result<std::unique_ptr<ProcessGroup>> join(const ProcessGroupOptions&) const override { return fail(ErrorCode::internal, "not yet"); }
+  Result<std::unique_ptr<ProcessGroup>> join(const ProcessGroupOptions& options) const override { return join_gloo_group(options); }
 };
 
 }  // namespace

@@ -63,6 +63,7 @@ class WindowTrainer final : public Trainer {
   FeatureScan scan_;
   Steps steps_;
   at::Tensor flat_, gradient_;  // the network's parameters and their gradients are views of these
+  at::Tensor begun_;            // the parameters that a training began with
 };
 
 void WindowTrainer::share_one_tensor() {
@@ -147,6 +148,10 @@ double WindowTrainer::step(std::span<const Window> windows, const TrainingSpec& 
                                                                torch::nn::functional::CrossEntropyFuncOptions().ignore_index(kNoTarget));
   gradient_.zero_();
   loss.backward();
+  if (spec.proximal_mu > 0) {  // FedProx: the gradient of mu / 2 |w - w_round|^2
+    const torch::NoGradGuard no_gradient;
+    gradient_.add_(flat_ - begun_, spec.proximal_mu);
+  }
   const double loss_sum = loss.item<double>() * static_cast<double>(batch.targets_there);
   if (spec.gradient_clip_l2 > 0) {
     const double norm = gradient_.norm().item<double>();
@@ -160,6 +165,7 @@ double WindowTrainer::step(std::span<const Window> windows, const TrainingSpec& 
 Result<TrainingResult> WindowTrainer::train_epochs(std::vector<Window> windows, const TrainingOptions& options) {
   const TrainingSpec& spec = options.spec;
   torch::optim::SGD optimizer({flat_}, torch::optim::SGDOptions(spec.learning_rate).momentum(spec.momentum));
+  if (spec.proximal_mu > 0) begun_ = flat_.detach().clone();
   SeededRandom random(options.seed);
   TrainingResult result;
   for (std::uint32_t epoch = 0; epoch < spec.epochs; ++epoch) {
