@@ -6,11 +6,13 @@
 #include <optional>
 #include <utility>
 
+#include "client/local_training.h"
 #include "common/program/files.h"
 #include "common/program/runtime.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
 #include "simulations/runs/output_folder.h"
+#include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
 
 namespace fedspend::simulations {
@@ -20,11 +22,40 @@ namespace fs = std::filesystem;
 using program::Arguments;
 using program::Report;
 
+enum class WantedReferences { automatic, all, none };
+
 struct RunRequest {
   RunOptions run;
   fs::path out;
+  WantedReferences references = WantedReferences::automatic;
+  std::optional<ClientNames> per_client;  // per_client.csv
   bool progress = true;
 };
+
+Result<WantedReferences> wanted_references(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(const std::string wanted, arguments.text("references"));
+  if (wanted == "auto") return WantedReferences::automatic;
+  if (wanted == "all") return WantedReferences::all;
+  if (wanted == "none") return WantedReferences::none;
+  return fail(ErrorCode::invalid_argument, "--references \"" + wanted + "\" is not known", "auto, all or none");
+}
+
+std::optional<ReferenceOptions> references_of(const RunRequest& request, std::span<const FederatedClient> clients) {
+  const Plan& plan = request.run.plan.plan;
+  const ReferenceOptions references{.seed = request.run.federation.seed, .threads = request.run.federation.threads};
+  const auto eligible = std::count_if(clients.begin(), clients.end(), [&](const FederatedClient& client) { return client::is_eligible(plan, client.rows.size()); });
+  const bool cheap = references_are_cheap(plan, trainings_of(references, static_cast<std::size_t>(eligible)));
+  const bool wanted = request.references == WantedReferences::all || (request.references == WantedReferences::automatic && cheap);
+  return wanted ? std::optional(references) : std::nullopt;
+}
+
+Result<std::optional<ClientNames>> wanted_names(const Arguments& arguments) {
+  const auto wanted = arguments.optional_text("per-client");
+  if (!wanted) return std::nullopt;
+  if (*wanted == "ranks") return ClientNames::ranks;
+  if (*wanted == "labels") return ClientNames::labels;
+  return fail(ErrorCode::invalid_argument, "--per-client \"" + *wanted + "\" is not known", "ranks (names nobody) or labels (the clients' names in the data)");
+}
 
 // --rounds and --cohort change the plan: what runs, and what is written down, is then the resolved plan.
 Result<PlanFile> resolved_plan(const Arguments& arguments) {
@@ -53,19 +84,12 @@ Result<client::DevicePolicy> simulated_policy(const Arguments& arguments, const 
     if (!policy) return fail(policy.error().code, *path + ": " + policy.error().message, policy.error().hint);
     return policy;
   }
-  // Nobody's customer is in a simulation: without a policy file its devices accept what the plan says, and the output says so.
-  client::DevicePolicy policy;
-  policy.purposes = {plan.purpose};
-  policy.min_cohort = 1;
-  policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
-  policy.allow_open_aggregation = true;
-  policy.allow_no_privacy = true;
-  return policy;
+  return accepting_policy(plan);
 }
 
 Result<RunRequest> run_request(const Arguments& arguments) {
   FEDSPEND_ASSIGN(PlanFile plan, resolved_plan(arguments));
-  RunRequest request{.run = {.plan = std::move(plan), .federation = {}}, .out = {}};
+  RunRequest request{.run = {.plan = std::move(plan), .federation = {}}, .out = {}, .per_client = {}};
   RunOptions& options = request.run;
   FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
   request.out = out;
@@ -80,23 +104,24 @@ Result<RunRequest> run_request(const Arguments& arguments) {
     if (!recorded) return fail(recorded.error().code, *path + ": " + recorded.error().message, recorded.error().hint);
     options.federation.recorded = std::move(*recorded);
   }
-  const std::uint32_t rounds = options.plan.plan.federation.rounds;
-  options.evaluate_every = std::max(1U, rounds / 10);
+  options.evaluate_every = default_evaluate_every(options.plan.plan);
   if (arguments.has("evaluate-every")) {
     FEDSPEND_ASSIGN(const std::int64_t every, arguments.integer("evaluate-every", 1, 1'000'000));
     options.evaluate_every = static_cast<std::uint32_t>(every);
   }
+  FEDSPEND_ASSIGN(request.references, wanted_references(arguments));
+  FEDSPEND_ASSIGN(request.per_client, wanted_names(arguments));
   request.progress = !arguments.flag("no-progress");
   return request;
 }
 
-std::string text_of(const RunRequest& request, const nlohmann::json& summary, const ModelScores& scores, const Baselines& baselines) {
+std::string text_of(const RunRequest& request, const nlohmann::json& summary, const ModelScores& scores, const RunAnalysis& analysis) {
   char line[256];
   std::snprintf(line, sizeof line, "%llu rounds, %.0f updates, %.1f s (%.0f clients per second), %.0f bytes up and %.0f down per update\n",
                 summary["rounds"].get<unsigned long long>(), summary["updates"].get<double>(), summary["seconds"].get<double>(), summary["clients_per_second"].get<double>(),
                 summary["bytes_up_per_client"].get<double>(), summary["bytes_down_per_client"].get<double>());
   return (request.run.plan.plan.is_demonstration() ? std::string(kDemonstrationNote) : std::string()) +
-         evaluation_table(scores, baselines) + line + "results: " + request.out.string() + "\n";
+         evaluation_table(scores, analysis.baselines, analysis.references) + line + "results: " + request.out.string() + "\n";
 }
 
 std::string progress_note(const std::optional<HeldOutScore>& score) {
@@ -124,13 +149,15 @@ Result<Report> run(const Arguments& arguments) {
   if (result.stopped) return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(result.record.rounds()), "nothing was written");
   progress.finish();
 
-  const Baselines baselines = compute_baselines(data.population, evaluation_rule(options.plan.plan));
+  FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, clients, compute_baselines(data.population, evaluation_rule(options.plan.plan)),
+                                                          references_of(request, clients), [] { return !program::stop_requested().load(); }));
   Report report;
-  report.data["summary"] = run_summary(options, result, baselines);
+  report.data["summary"] = run_summary(options, result, clients, analysis);
   report.data["out"] = request.out.string();
   FEDSPEND_TRY(write_run(options, result, report.data["summary"], folder.partial()));
+  if (request.per_client) FEDSPEND_TRY(program::write_file_atomically(folder.partial() / "per_client.csv", as_bytes(client_csv(analysis.clients, *request.per_client))));
   FEDSPEND_TRY(folder.commit());
-  report.text = text_of(request, report.data["summary"], result.scores, baselines);
+  report.text = text_of(request, report.data["summary"], result.scores, analysis);
   return report;
 }
 
@@ -140,13 +167,15 @@ program::Command run_command() {
   std::vector<program::Option> options = data_options();
   const std::vector<program::Option> own = {
       {.name = "plan", .value_name = "FILE", .help = "the plan (`fedspend-sim plan` drafts one)", .required = true},
-      {.name = "out", .value_name = "DIR", .help = "folder for plan.toml, metrics.jsonl, metrics.csv, model.fsm and summary.json: new, empty, or written by this command before", .required = true},
+      {.name = "out", .value_name = "DIR", .help = "folder for the resolved plan, the metrics, the model and its card, report.html and TensorBoard's events: new, empty, or written by this command before", .required = true},
       {.name = "rounds", .value_name = "N", .help = "instead of the plan's"},
       {.name = "cohort", .value_name = "N", .help = "instead of the plan's"},
       {.name = "seed", .value_name = "S", .help = "of the cohorts and the simulated devices", .default_text = "1"},
       {.name = "cohorts", .value_name = "FILE", .help = "repeat the cohorts of a federation that ran (cohorts.jsonl of a coordinator)"},
       {.name = "policy", .value_name = "FILE", .help = "the simulated devices' policy (TOML); without it they accept the plan"},
       {.name = "evaluate-every", .value_name = "N", .help = "rounds between evaluations; by default ten in all"},
+      {.name = "references", .value_name = "WHICH", .help = "central and local-only training for the report: all, none, or auto: where they cost no more than the federation", .default_text = "auto"},
+      {.name = "per-client", .value_name = "NAMES", .help = "also write per_client.csv, one line a client, with ranks (names nobody) or labels"},
       {.name = "no-progress", .value_name = "", .help = "no progress display"}};
   options.insert(options.end(), own.begin(), own.end());
   return {.name = "run",
