@@ -18,6 +18,18 @@ std::uint64_t last_round(const RunOptions& options) {
 
 }  // namespace
 
+client::DevicePolicy accepting_policy(const Plan& plan) {
+  client::DevicePolicy policy;
+  policy.purposes = {plan.purpose};
+  policy.min_cohort = 1;
+  policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
+  policy.allow_open_aggregation = true;
+  policy.allow_no_privacy = true;
+  return policy;
+}
+
+std::uint32_t default_evaluate_every(const Plan& plan) { return std::max(1U, plan.federation.rounds / 10); }
+
 Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round) {
   const Plan& plan = options.plan.plan;
   FEDSPEND_ASSIGN(std::vector<float> initial, initial_weights(plan));
