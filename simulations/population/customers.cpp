@@ -72,6 +72,7 @@ Customer draw_customer(std::uint64_t seed, std::uint64_t client) {
   c.lunch_in_thousand = dice.below(4) == 0 ? 0 : static_cast<std::uint32_t>(dice.between(50, 900));
   c.coffee_in_thousand = dice.below(3) == 0 ? 0 : static_cast<std::uint32_t>(dice.between(50, 850));
   c.online_percent = static_cast<std::uint32_t>(scaled(profile.online_percent, dice.spread(40)));
+  c.account_percent = static_cast<std::uint32_t>(dice.chance(300) ? dice.between(12, 60) : dice.between(70, 115));
   c.loyalty_in_thousand = static_cast<std::uint32_t>(dice.between(620, 950));
   c.holidays = dice.below(profile.holidays + 1U);
   c.weekends_away = dice.below(profile.weekends_away + 1U);

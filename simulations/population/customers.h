@@ -31,6 +31,7 @@ struct Customer {
   bool coffee_first = false;          // on the way out; others on the way back
   std::uint32_t lunch_in_thousand = 0, coffee_in_thousand = 0;  // of a day in the office
   std::uint32_t online_percent = 100;   // of what is usual
+  std::uint32_t account_percent = 100;  // of its purchases go through this account; the rest is paid in other ways
   std::uint32_t loyalty_in_thousand = 800;
   unsigned holidays = 1, weekends_away = 0, business_trips = 0;  // a year
 

@@ -10,7 +10,7 @@ using enum Weekdays;
 
 constexpr std::array<Habit, kHabits> kTable = {{
     //                     student employee family self-empl. retired high shift
-    {.category = groceries, .times_a_year = {44, 50, 56, 48, 54, 44, 50}, .typical_minor = 5'200, .spread_percent = 45, .from_hour = 10, .to_hour = 20, .weekdays = shopping, .online_in_thousand = 40, .regular = true, .necessary = true, .for_household = true},
+    {.category = groceries, .times_a_year = {130, 140, 165, 130, 150, 105, 140}, .typical_minor = 2'600, .spread_percent = 70, .from_hour = 10, .to_hour = 20, .weekdays = shopping, .online_in_thousand = 40, .regular = true, .necessary = true, .for_household = true},
     {.category = convenience, .times_a_year = {70, 50, 34, 50, 24, 36, 64}, .typical_minor = 1'150, .spread_percent = 65, .from_hour = 8, .to_hour = 22},
     {.category = bakery, .times_a_year = {30, 42, 54, 40, 70, 34, 48}, .typical_minor = 620, .spread_percent = 50, .from_hour = 7, .to_hour = 12},
     {.category = drugstore, .times_a_year = {14, 17, 28, 15, 15, 16, 14}, .typical_minor = 1'800, .spread_percent = 60, .from_hour = 10, .to_hour = 19, .weekdays = shopping, .online_in_thousand = 60, .necessary = true, .for_household = true},

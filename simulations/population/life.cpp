@@ -25,14 +25,8 @@ Life::Life(Dice& dice, const Customer& customer)
   employed_ = customer_.kind != CustomerKind::retired;
   gets_thirteenth_ = orders_.has(salary) && customer_.kind != CustomerKind::shift_worker && customer_.kind != CustomerKind::student && dice_.chance(550);
   if (customer_.has_child) child_age_months_ = static_cast<int>(dice_.between(6, 180));
-  for (std::uint8_t& percent : sequel_percent_) percent = static_cast<std::uint8_t>(dice_.below(3) == 0 ? 0 : dice_.between(40, 250));
-  for (std::size_t i = 0; i < kHabits; ++i) {
-    HabitState& state = habits_[i];
-    state.own_percent = dice_.spread(70) / 10;
-    if (dice_.chance(habits()[i].necessary ? 20 : 110)) state.own_percent = 0;  // not for everybody
-    state.typical_minor = scaled(habits()[i].typical_minor, dice_.spread(30));
-    if (habits()[i].regular && dice_.chance(700)) state.own_day = dice_.chance(750) ? static_cast<int>(dice_.between(3, 5)) : static_cast<int>(dice_.between(0, 5));
-  }
+  for (std::uint16_t& percent : sequel_percent_) percent = static_cast<std::uint16_t>(dice_.chance(400) ? 0 : dice_.between(50, 380));
+  for (std::size_t i = 0; i < kHabits; ++i) begin_habit(habits_[i], habits()[i]);
   settle_prices();
   statement_.begin_day(first_day_of(0));
   for (std::size_t i = 0; i < kHabits; ++i) {
@@ -42,6 +36,17 @@ Life::Life(Dice& dice, const Customer& customer)
     if (habits_[i].due_sixteenths < kNever) habits_[i].due_sixteenths = begin + (habits_[i].due_sixteenths - begin) * dice_.between(5, 100) / 100;
   }
   if (customer_.kind == CustomerKind::self_employed) invoice_due_day_ = statement_.day().number + dice_.between(0, 12);
+}
+
+// What is the customer's own in a habit: how often, how dear, at which hour, perhaps on which day of the week.
+void Life::begin_habit(HabitState& state, const Habit& table) {
+  state.own_percent = dice_.spread(table.necessary ? 45 : 120) / 10;
+  if (dice_.chance(table.necessary ? 20 : 260)) state.own_percent = 0;  // not for everybody
+  state.typical_minor = scaled(table.typical_minor, dice_.spread(30));
+  state.own_hour = static_cast<int>((dice_.between(table.from_hour, table.to_hour) + dice_.between(table.from_hour, table.to_hour)) / 2);
+  const bool often = table.times_a_year[static_cast<std::size_t>(customer_.kind)] >= 12;
+  state.regular = table.regular || (often && dice_.chance(600));
+  if (state.regular && dice_.chance(750)) state.own_day = static_cast<int>(dice_.chance(700) ? dice_.between(3, 5) : dice_.between(0, 5));
 }
 
 // So that what is bought costs about what the household has beyond its standing orders: dearer things first, then more of them.
@@ -54,7 +59,7 @@ void Life::settle_prices() {
   price_percent_ = std::clamp<std::int64_t>(level, 78, 135);
   const std::int64_t often = std::clamp<std::int64_t>(level * 100 / price_percent_, 50, 150);
   for (std::size_t i = 0; i < kHabits; ++i)
-    if (!habits()[i].necessary) habits_[i].own_percent = habits_[i].own_percent * often / 100;
+    habits_[i].own_percent = habits_[i].own_percent * (habits()[i].necessary ? 100 : often) * customer_.account_percent / 10'000;
 }
 
 bool Life::has_need(Needs needs) const {
@@ -78,10 +83,10 @@ void Life::schedule(std::size_t habit) {
     return;
   }
   std::int64_t gap = std::min<std::int64_t>(365 * kSixteenths * 1'000'000 / (times * percents), 3'000 * kSixteenths);
-  if (table.regular) {
+  if (state.regular) {
     // Somewhat early, and then on one's own day of the week.
     gap = gap * dice_.between(75, 115) / 100;
-    if (state.own_day < 7) gap = std::max<std::int64_t>(gap - 3 * kSixteenths, kSixteenths);
+    if (state.own_day < 7) gap = std::max<std::int64_t>(gap - 3 * kSixteenths, gap / 2);
   } else {
     gap = scaled(gap, dice_.gap());
   }
@@ -179,11 +184,23 @@ void Life::work_day() {
   if (!customer_.coffee_first && dice_.chance(customer_.coffee_in_thousand / 2)) cup(18);
 }
 
+int Life::hour_of(std::size_t habit) {
+  const Habit& table = habits()[habit];
+  const bool usual = habits_[habit].own_day < 7 || dice_.chance(500);
+  const std::int64_t hour = usual ? habits_[habit].own_hour + (dice_.chance(200) ? dice_.between(-1, 1) : 0) : dice_.between(table.from_hour, table.to_hour);
+  return static_cast<int>(std::clamp<std::int64_t>(hour, 7, kLastHour));
+}
+
 bool Life::postponed(std::size_t habit) {
   const Habit& table = habits()[habit];
   const Day& day = statement_.day();
   HabitState& state = habits_[habit];
-  if (state.own_day < 7 ? day.of_week != state.own_day && !dice_.chance(60) : !dice_.chance(weekday_weight(table.weekdays, day.of_week))) return true;
+  if (state.own_day < 7 && day.of_week != state.own_day) {
+    // Once a week on one's own day, and on others what is more than that.
+    const std::int64_t a_year = table.times_a_year[static_cast<std::size_t>(customer_.kind)] * state.own_percent / 100;
+    if (!dice_.chance(static_cast<std::uint32_t>(std::clamp<std::int64_t>((a_year - 45) * 4, 40, 800)))) return true;
+  }
+  if (!dice_.chance(weekday_weight(table.weekdays, day.of_week)) && day.of_week != state.own_day) return true;
   if (table.necessary) return false;
   // What is left, against an even pace to the month's end.
   const std::int64_t even = money_minor_ * (day.last_of_month - day.of_month + 1) / day.last_of_month;
@@ -201,9 +218,7 @@ void Life::follow_habits() {
         state.due_sixteenths = end_of_day;
         break;
       }
-      const Habit& table = habits()[habit];
-      const int hour = static_cast<int>((dice_.between(table.from_hour, table.to_hour) + dice_.between(table.from_hour, table.to_hour)) / 2);
-      buy(habit, hour, customer_.town);
+      buy(habit, hour_of(habit), customer_.town);
       schedule(habit);
     }
   }

@@ -39,6 +39,8 @@ class Life {
     std::int64_t life_percent = 100;  // by what has happened
     std::int64_t typical_minor = 0;
     int own_day = 7;                  // of the week; 7: none
+    int own_hour = 12;
+    bool regular = false;
   };
   struct DueRefund {
     std::int64_t day;
@@ -46,12 +48,14 @@ class Life {
   };
 
   // life.cpp
+  void begin_habit(HabitState& state, const Habit& table);
   void settle_prices();
   void begin_month(const Day& day);
   void live_day(const Day& day);
   void work_day();
   void follow_habits();
   bool postponed(std::size_t habit);
+  int hour_of(std::size_t habit);
   void buy(std::size_t habit, int hour, Place place);
   void sequels_of(Category category, int hour, Place place);
   void schedule(std::size_t habit);
@@ -81,7 +85,7 @@ class Life {
   StandingOrders orders_;
   Favourites favourites_;
   std::array<HabitState, kHabits> habits_;
-  std::array<std::uint8_t, kSequels> sequel_percent_{};  // how much a customer is given to each
+  std::array<std::uint16_t, kSequels> sequel_percent_{};  // how much a customer is given to each
   std::vector<Journey> journeys_;
   std::vector<DueRefund> refunds_;
   std::vector<RecordedEvent> events_;
