@@ -78,6 +78,8 @@ Result<const TorchModule*> torch_module() {
   return loaded;
 }
 
+std::string_view to_string(TrainerFamily family) { return family == TrainerFamily::torch ? "torch" : "lean"; }
+
 Result<TrainerFamily> parse_trainer_family(std::string_view name) {
   if (name == "lean") return TrainerFamily::lean;
   if (name == "torch") return TrainerFamily::torch;

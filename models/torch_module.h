@@ -55,6 +55,7 @@ Result<const TorchModule*> torch_module();
 // Which trainers a plan of next_category is run by; a torchscript plan has torch's in any case.
 enum class TrainerFamily { lean, torch };
 Result<TrainerFamily> parse_trainer_family(std::string_view name);
+std::string_view to_string(TrainerFamily family);
 
 struct TrainerChoice {
   TrainerFamily family = TrainerFamily::lean;

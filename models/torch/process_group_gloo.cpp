@@ -84,6 +84,7 @@ class Exchange {
     std::vector<unsigned> ranks = failed_;
     if (took >= limit) {
       std::sort(ranks.begin(), ranks.end());
+      ranks.erase(std::unique(ranks.begin(), ranks.end()), ranks.end());
       return fail(ErrorCode::timeout, list_of(ranks) + " did not come to an exchange within " + seconds_text(limit), "look at those processes; resume the run once all ranks are there");
     }
     return fail(ErrorCode::unavailable, "rank " + std::to_string(ranks.front()) + " ended, or its connection broke (" + reason_ + ")", "look at that process; resume the run once all ranks are there");

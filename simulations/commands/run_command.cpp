@@ -11,6 +11,7 @@
 #include "common/program/runtime.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
+#include "simulations/commands/trainers_option.h"
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
@@ -43,6 +44,7 @@ Result<std::optional<ClientNames>> wanted_names(const Arguments& arguments) {
 Result<PlanFile> resolved_plan(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string path, arguments.text("plan"));
   FEDSPEND_ASSIGN(PlanFile file, read_plan_file(path));
+  FEDSPEND_TRY(choose_trainers(arguments, file));
   if (!arguments.has("rounds") && !arguments.has("cohort")) return file;
   if (arguments.has("rounds")) {
     FEDSPEND_ASSIGN(const std::int64_t rounds, arguments.integer("rounds", 1, 1'000'000));
@@ -56,7 +58,7 @@ Result<PlanFile> resolved_plan(const Arguments& arguments) {
   }
   std::string text = write_plan(file.plan);
   FEDSPEND_ASSIGN(Plan plan, parse_plan(text));  // the changed values are held to the same rules
-  return plan_file_of(std::move(text), std::move(plan));
+  return plan_file_of(std::move(text), std::move(plan), std::move(file.trainers));
 }
 
 Result<client::DevicePolicy> simulated_policy(const Arguments& arguments, const Plan& plan) {
@@ -188,6 +190,7 @@ program::Command run_command() {
       {.name = "cohort", .value_name = "N", .help = "instead of the plan's"},
       {.name = "seed", .value_name = "S", .help = "of the cohorts and the simulated devices", .default_text = "1"},
       {.name = "cohorts", .value_name = "FILE", .help = "repeat the cohorts of a federation that ran (cohorts.jsonl of a coordinator)"},
+      trainers_option(),
       {.name = "policy", .value_name = "FILE", .help = "the simulated devices' policy (TOML); without it they accept the plan"},
       {.name = "evaluate-every", .value_name = "N", .help = "rounds between evaluations; by default ten in all"},
       {.name = "resume", .value_name = "", .help = "go on from DIR.checkpoint, which a run that was stopped or killed has left; without one, begin"},

@@ -65,7 +65,7 @@ Result<std::unique_ptr<Federation>> Federation::create(std::span<const Federated
   });
   FEDSPEND_ASSIGN(setup->enrolment, coordinator::EnrolmentList::create(std::move(enrolled)));
   for (unsigned i = 0; i < options.threads; ++i) {
-    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(setup->plan.model));
+    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(setup->plan.model, options.trainers));
     setup->trainers.push_back(std::move(trainer));
   }
   setup->options = std::move(options);

@@ -195,6 +195,7 @@ void Segment::make_session(std::size_t device) {
   options.software = "fedspend-sim";
   options.release_key = setup_.release_key;
   options.policy = setup_.options.policy;
+  options.trains_torchscript = true;
   if (state_.devices[device].holds_plan) options.held_plan = setup_.plan_hash;
   devices_[device].session = std::make_unique<client::Session>(std::move(options), simulated_identity(setup_.options.seed, label), devices_[device].random, cache_);
   static_cast<void>(devices_[device].session->start(now_));  // it wakes at once: this is its alarm

@@ -9,6 +9,7 @@
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
 #include "models/next_category.h"
+#include "models/torchscript_spec.h"
 #include "models/trainer.h"
 
 namespace fedspend::simulations {
@@ -93,6 +94,14 @@ Status set_key(toml::table& document, const std::string& setting) {
   return {};
 }
 
+Status check_model(const PlanDraftOptions& options) {
+  if (options.model == "next_category" && options.model_file == nullptr) return {};
+  if (options.model == kTorchScriptModel && options.model_file != nullptr) return {};
+  if (options.model == kTorchScriptModel) return fail(ErrorCode::invalid_argument, "a torchscript model needs its file", "give it by --module FILE");
+  if (options.model == "next_category") return fail(ErrorCode::invalid_argument, "--module is for a torchscript model", "add --model torchscript, or leave --module out");
+  return fail(ErrorCode::invalid_argument, "there is no model \"" + options.model + "\"", "--model can be next_category or torchscript");
+}
+
 bool sets_parameter_count(std::span<const std::string> settings) {
   return std::any_of(settings.begin(), settings.end(), [](const std::string& setting) { return setting.starts_with("model.parameter_count="); });
 }
@@ -106,7 +115,7 @@ std::vector<std::size_t> eligible_clients(const Population& population, const Pl
   return clients;
 }
 
-Result<Plan> apply_settings(const Plan& plan, std::span<const std::string> settings) {
+Result<Plan> apply_settings(const Plan& plan, std::span<const std::string> settings, const models::TrainerChoice& trainers) {
   if (settings.empty()) return plan;
   toml::table document;
   try {
@@ -119,13 +128,13 @@ Result<Plan> apply_settings(const Plan& plan, std::span<const std::string> setti
   text << document;
   FEDSPEND_ASSIGN(Plan changed, parse_plan(text.str()));
   if (!sets_parameter_count(settings)) changed.model.parameter_count = 0;
-  FEDSPEND_ASSIGN(const std::unique_ptr<models::Trainer> trainer, models::make_trainer(changed.model));
+  FEDSPEND_ASSIGN(const std::unique_ptr<models::Trainer> trainer, models::make_trainer(changed.model, trainers));
   changed.model.parameter_count = trainer->parameter_count();
   return parse_plan(write_plan(changed));
 }
 
 Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOptions& options) {
-  if (options.model != "next_category") return fail(ErrorCode::invalid_argument, "there is no model \"" + options.model + "\"", "--model next_category is what there is");
+  FEDSPEND_TRY(check_model(options));
   PlanDraft draft;
   Plan& plan = draft.plan;
   plan.population = options.population;
@@ -138,7 +147,13 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   const std::size_t most = options.max_categories == 0 ? kMaxCategories : std::min(options.max_categories, kMaxCategories);
   if (categories.size() > most) categories.resize(most);
   draft.categories_left_to_other = all - categories.size();
-  plan.model = models::default_next_category(categories);
+  const bool script = options.model == kTorchScriptModel;
+  plan.model = script ? models::default_torchscript(categories, options.model_file_name, *options.model_file) : models::default_next_category(categories);
+  const models::TrainerChoice trainers{.family = script ? models::TrainerFamily::torch : models::TrainerFamily::lean, .model_file = options.model_file};
+  if (script) {
+    FEDSPEND_ASSIGN(const auto trainer, models::make_trainer(plan.model, trainers));
+    plan.model.parameter_count = trainer->parameter_count();
+  }
   plan.training = models::default_next_category_training();
   plan.server.learning_rate = 2.0;  // with these: models/README.md
   if (options.seed) plan.model.initial_seed = *options.seed;
@@ -153,7 +168,7 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
     plan.federation.retry_after_ms = 500;
   }
   FEDSPEND_ASSIGN(plan, parse_plan(write_plan(plan)));
-  FEDSPEND_ASSIGN(plan, apply_settings(plan, options.settings));
+  FEDSPEND_ASSIGN(plan, apply_settings(plan, options.settings, trainers));
   draft.eligible_clients = eligible_clients(population, plan).size();
   return draft;
 }

@@ -3,6 +3,7 @@
 // In production the bank knows its category codes and writes them; here they are counted. Pure but for the random task id.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,12 +11,15 @@
 
 #include "common/protocol/plan.h"
 #include "common/result.h"
+#include "models/torch_module.h"
 #include "simulations/population/population.h"
 
 namespace fedspend::simulations {
 
 struct PlanDraftOptions {
-  std::string model = "next_category";
+  std::string model = "next_category";     // or "torchscript"
+  std::string model_file_name = {};        // of a torchscript model: as it lies beside the plan
+  std::shared_ptr<const Bytes> model_file = {};  // and its bytes
   std::string population;              // its name
   std::size_t max_categories = 0;      // the most frequent ones; what is left is "other"; 0: as many as a plan can hold
   std::optional<std::uint64_t> seed = {};  // of the task id and the initial weights; without: a random task id
@@ -35,7 +39,7 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
 // Clients with enough training rows, in order.
 std::vector<std::size_t> eligible_clients(const Population& population, const Plan& plan);
 
-// Sets keys of a plan by their names in the plan's file. The parameter count follows the sizes.
-Result<Plan> apply_settings(const Plan& plan, std::span<const std::string> settings);
+// Sets keys of a plan by their names in the plan's file. The parameter count follows the sizes, or the model's file.
+Result<Plan> apply_settings(const Plan& plan, std::span<const std::string> settings, const models::TrainerChoice& trainers = {});
 
 }  // namespace fedspend::simulations

@@ -15,11 +15,11 @@ Result<HeldOutScore> score_client(models::Trainer& trainer, const Plan& plan, st
 }
 
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,
-                                                unsigned threads) {
-  std::vector<std::unique_ptr<models::Trainer>> trainers;
+                                                unsigned threads, const models::TrainerChoice& trainers) {
+  std::vector<std::unique_ptr<models::Trainer>> of_worker;
   for (unsigned i = 0; i < threads; ++i) {
-    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model));
-    trainers.push_back(std::move(trainer));
+    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model, trainers));
+    of_worker.push_back(std::move(trainer));
   }
   std::vector<Result<HeldOutScore>> results(clients.size());
   for_each_index(clients.size(), threads, [&](std::size_t i, unsigned worker) { results[i] = score_client(*trainers[worker], plan, weights, clients[i], counting); });
@@ -32,8 +32,9 @@ Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<cons
   return scores;
 }
 
-Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads) {
-  FEDSPEND_ASSIGN(const std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, counting, threads));
+Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads,
+                                       const models::TrainerChoice& trainers) {
+  FEDSPEND_ASSIGN(const std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, counting, threads, trainers));
   HeldOutScore sum;
   for (const HeldOutScore& score : scores) sum += score;
   return sum;

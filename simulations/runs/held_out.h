@@ -8,6 +8,7 @@
 
 #include "common/protocol/plan.h"
 #include "common/result.h"
+#include "models/torch_module.h"
 #include "models/trainer.h"
 #include "simulations/federation/federation.h"
 
@@ -34,8 +35,9 @@ struct HeldOutScore {
 Result<HeldOutScore> score_client(models::Trainer& trainer, const Plan& plan, std::span<const float> weights, const FederatedClient& client, models::Counting counting);
 // One score a client, in the order of `clients`; a client that is not evaluated has no predictions.
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,
-                                                unsigned threads);
+                                                unsigned threads, const models::TrainerChoice& trainers = {});
 // Their sum.
-Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads);
+Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads,
+                                       const models::TrainerChoice& trainers = {});
 
 }  // namespace fedspend::simulations

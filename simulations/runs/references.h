@@ -24,6 +24,7 @@ namespace fedspend::simulations {
 struct ReferenceOptions {
   std::uint64_t seed = 1;
   unsigned threads = 1;
+  models::TrainerChoice trainers = {};
   std::vector<std::uint32_t> epochs = {1, 2, 5, 10};  // rising
 };
 

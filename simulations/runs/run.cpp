@@ -8,6 +8,7 @@
 
 #include "common/crypto/hash.h"
 #include "models/kernels.h"
+#include "simulations/runs/preflight.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -95,8 +96,9 @@ class RunInProgress {
 
 Status RunInProgress::begin(std::optional<RunCheckpoint> checkpoint) {
   identity_ = run_identity(options_, clients_);
+  if (plan_.model.is_torchscript()) FEDSPEND_TRY(preflight(options_.plan, clients_));
   if (!checkpoint) {
-    FEDSPEND_ASSIGN(state_.weights, initial_weights(plan_));
+    FEDSPEND_ASSIGN(state_.weights, initial_weights(plan_, options_.plan.trainers));
   } else {
     FEDSPEND_TRY(check_identity(checkpoint->identity, identity_));
     FEDSPEND_TRY(result_.record.restore(checkpoint->metrics_jsonl));
@@ -112,7 +114,9 @@ Status RunInProgress::begin(std::optional<RunCheckpoint> checkpoint) {
 }
 
 Result<RunResult> RunInProgress::run() {
-  FEDSPEND_ASSIGN(const auto federation, Federation::create(clients_, options_.plan.text, options_.federation));
+  FederationOptions how = options_.federation;
+  how.trainers = options_.plan.trainers;
+  FEDSPEND_ASSIGN(const auto federation, Federation::create(clients_, options_.plan.text, std::move(how)));
   result_.eligible_clients = federation->eligible_clients();
   begun_ = Clock::now();
   FEDSPEND_TRY(federation->run(
@@ -125,7 +129,7 @@ Result<RunResult> RunInProgress::run() {
     result_.model_round = best_->model.round;
     result_.weights = std::make_shared<const std::vector<float>>(std::move(best_->model.weights));
   }
-  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, clients_, options_.federation.threads));
+  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, clients_, options_.federation.threads, options_.plan.trainers));
   return std::move(result_);
 }
 
@@ -191,6 +195,7 @@ RunIdentity run_identity(const RunOptions& options, std::span<const FederatedCli
           {"cohorts", federation.recorded.empty() ? "drawn" : short_hex(digest_of(federation.recorded))},
           {"policy", short_hex(digest_of(federation.policy))},
           {"instruction set", models::active_isa()},
+          {"trainers", std::string(models::to_string(options.plan.trainers.family))},
           {"file form", "1"}};
 }
 
