@@ -1,6 +1,10 @@
 #include "simulations/runs/run_analysis.h"
 
+#include <algorithm>
 #include <utility>
+
+#include "client/local_training.h"
+#include "simulations/runs/run_defaults.h"
 
 namespace fedspend::simulations {
 
