@@ -33,6 +33,7 @@ struct TrainingSpec {  // on the device
   std::uint32_t batch_size = 16;
   double learning_rate = 0.1;
   double momentum = 0.0;
+  double proximal_mu = 0.0;                  // FedProx: mu / 2 |w - w_round|^2 in the loss; 0: none
   double gradient_clip_l2 = 0.0;             // of each minibatch; 0: none
   std::uint32_t max_rows = 0;                // newest training rows used; 0: all
 
