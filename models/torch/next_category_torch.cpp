@@ -35,9 +35,19 @@ struct ModuleImpl : torch::nn::Module {
     const Batch batch = batch_of(steps, windows);
     const torch::Tensor x = torch::cat({category(batch.categories), merchant(batch.merchants) * batch.known, batch.numeric}, 1);
     const auto across = signed_of(windows.size()), hidden = signed_of(sizes.hidden);
-    const torch::Tensor states = std::get<0>(torch::gru(x.view({-1, across, x.size(1)}), torch::zeros({1, across, hidden}),
-                                                        {input->weight, recurrent->weight, input->bias, torch::zeros({3 * hidden})},
-                                                        true, 1, 0.0, true, false, false));
+    const std::vector<torch::Tensor> parts = input(x).view({-1, across, 3 * hidden}).split_with_sizes({2 * hidden, hidden}, 2);
+    const std::vector<torch::Tensor> gates_in = parts[0].unbind(), candidate_in = parts[1].unbind();
+    const torch::Tensor back = recurrent->weight.t();
+    torch::Tensor state = torch::zeros({across, hidden});
+    std::vector<torch::Tensor> all;
+    for (std::size_t t = 0; t < gates_in.size(); ++t) {
+      const std::vector<torch::Tensor> u = torch::mm(state, back).split_with_sizes({2 * hidden, hidden}, 1);
+      const std::vector<torch::Tensor> gates = torch::sigmoid(gates_in[t] + u[0]).chunk(2, 1);
+      const torch::Tensor n = torch::tanh(torch::addcmul(candidate_in[t], gates[0], u[1]));
+      state = torch::lerp(n, state, gates[1]);
+      all.push_back(state);
+    }
+    const torch::Tensor states = torch::cat(all);
     const torch::Tensor combined = torch::cat({states.view({-1, hidden}), x}, 1).index_select(0, batch.scored);
     const torch::Tensor counted = trust(combined).view({-1}).index_select(0, batch.past_trust) * batch.past_value;
     const torch::Tensor logits = output(combined);
