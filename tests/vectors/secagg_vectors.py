@@ -5,7 +5,9 @@ definition and read what it changed.
 
   python3 tests/vectors/secagg_vectors.py
 """
+import fractions
 import hashlib
+import math
 import pathlib
 import struct
 
@@ -253,7 +255,34 @@ def shamir_vectors():
     write("shamir.txt", "common/secagg/shamir.h: the polynomial's coefficients, constant term (the secret) first, and shares as `coordinate share`.", records)
 
 
+def hypergeometric_at_least(population, marked, drawn, least):
+    ways = sum(math.comb(marked, x) * math.comb(population - marked, drawn - x) for x in range(least, min(marked, drawn) + 1))
+    return fractions.Fraction(ways, math.comb(population, drawn))
+
+
+def hypergeometric_vectors():
+    cases = [(1, 1, 1, 1), (10, 3, 4, 0), (10, 3, 4, 1), (10, 3, 4, 3), (10, 3, 4, 4), (10, 9, 5, 4), (10, 9, 5, 5), (100, 33, 28, 23), (1000, 100, 96, 38)]
+    cases += [(1000, 100, 96, 1), (1000, 50, 398, 48), (1000, 330, 398, 176), (10000, 3300, 746, 327), (10000, 1000, 122, 48), (10000, 500, 34, 20), (10000, 2000, 280, 102)]
+    cases += [(10000, 5000, 10000, 5000), (100000, 10000, 150, 60), (100000, 50000, 2000, 1000), (200, 20, 96, 96), (200, 196, 150, 148)]
+    records = []
+    for case in cases:
+        exact = hypergeometric_at_least(*case)
+        record = list(zip(("population", "marked", "drawn", "least"), case))
+        if exact == 0:
+            record += [("mantissa", 0), ("exponent", 0)]
+        else:
+            exponent = exact.numerator.bit_length() - exact.denominator.bit_length() - 62
+            while exact / fractions.Fraction(2) ** exponent >= 2**63:
+                exponent += 1
+            while exact / fractions.Fraction(2) ** exponent < 2**62:
+                exponent -= 1
+            record += [("mantissa", math.floor(exact / fractions.Fraction(2) ** exponent)), ("exponent", exponent)]
+        records.append(record)
+    write("hypergeometric.txt", "P[X >= least], X the marked among `drawn` of the population, by exact fractions: mantissa * 2^exponent, the mantissa in\n[2^62, 2^63) and rounded down.", records)
+
+
 kdf_vectors()
+hypergeometric_vectors()
 mask_stream_vectors()
 masked_vectors()
 graph_vectors()
