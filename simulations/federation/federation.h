@@ -24,6 +24,7 @@
 #include "common/result.h"
 #include "coordinator/round_machine.h"
 #include "models/history.h"
+#include "simulations/federation/rank_exchange.h"
 
 namespace fedspend::simulations {
 
@@ -48,6 +49,7 @@ struct FederationOptions {
   std::uint32_t segment_rounds = kDefaultSegmentRounds;  // at least 1
   std::vector<RecordedRound> recorded;     // empty: cohorts are drawn
   client::DevicePolicy policy;             // of every simulated device
+  RankExchange* exchange = nullptr;        // of a run on several machines; outlives the federation
 };
 
 struct SimulatedRound {

@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "common/crypto/random.h"
 #include "simulations/federation/recorded_chooser.h"
+#include "simulations/federation/shared_training.h"
 #include "simulations/parallel.h"
 
 namespace fedspend::simulations {
@@ -79,8 +80,8 @@ class Segment {
   void set_alarm(std::size_t device, Millis time);
   Status handle(Event event);
   void wake_devices(std::size_t first);
-  void finish_trainings(std::size_t first);
-  void compute_trainings();
+  Status finish_training(std::size_t device);
+  Status compute_trainings();
   void make_session(std::size_t device);
   void take(std::size_t device, client::Effects effects);
   Status take(coordinator::Effects effects);
@@ -160,7 +161,7 @@ Status Segment::handle(Event event) {
     case EventKind::to_device:
       take(event.device, devices_[event.device].session->step(client::FramesReceived{std::move(event.frames)}, now_));
       return {};
-    case EventKind::trained: finish_trainings(event.device); return {};
+    case EventKind::trained: return finish_training(event.device);
     case EventKind::device_alarm: wake_devices(event.device); return {};
     case EventKind::machine_alarm:
       if (machine_alarm_ != now_) return {};  // an earlier one has come instead
@@ -200,21 +201,23 @@ void Segment::make_session(std::size_t device) {
   static_cast<void>(devices_[device].session->start(now_));  // it wakes at once: this is its alarm
 }
 
-void Segment::finish_trainings(std::size_t first) {
-  if (!devices_[first].trained) compute_trainings();
-  take(first, *std::exchange(devices_[first].trained, std::nullopt));
+Status Segment::finish_training(std::size_t device) {
+  if (!devices_[device].trained) FEDSPEND_TRY(compute_trainings());
+  take(device, *std::exchange(devices_[device].trained, std::nullopt));
+  return {};
 }
 
-void Segment::compute_trainings() {
+Status Segment::compute_trainings() {
   const auto count = static_cast<std::ptrdiff_t>(std::min(to_train_.size(), kTrainingsAtOnce));
   const std::vector<std::size_t> batch(to_train_.begin(), to_train_.begin() + count);
   to_train_.erase(to_train_.begin(), to_train_.begin() + count);
-  for_each_index(batch.size(), setup_.options.threads, [&](std::size_t i, unsigned worker) {
-    Device& device = devices_[batch[i]];
-    const client::StartTraining start = *std::exchange(device.training, std::nullopt);
-    const client::TrainingFinished outcome = client::train_locally(*setup_.trainers[worker], start, setup_.clients[setup_.client_of_device[batch[i]]].rows);
-    device.trained = device.session->step(outcome, now_);  // clipping, rounding, packing and signing are the device's work
-  });
+  std::vector<TrainingTask> tasks;
+  for (const std::size_t device : batch) tasks.push_back({setup_.client_of_device[device], *std::exchange(devices_[device].training, std::nullopt)});
+  return train_batch(
+      tasks, setup_.options.threads, setup_.options.exchange,
+      [&](const TrainingTask& task, unsigned worker) { return client::train_locally(*setup_.trainers[worker], task.start, setup_.clients[task.client].rows); },
+      // Clipping, rounding, packing and signing are the device's work.
+      [&](std::size_t i, const client::TrainingFinished& outcome) { devices_[batch[i]].trained = devices_[batch[i]].session->step(outcome, now_); });
 }
 
 void Segment::take(std::size_t device, client::Effects effects) {

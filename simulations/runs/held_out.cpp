@@ -1,14 +1,39 @@
 #include "simulations/runs/held_out.h"
 
+#include <bit>
 #include <memory>
 
 #include "models/history.h"
 #include "simulations/parallel.h"
 
 namespace fedspend::simulations {
+namespace {
+
+constexpr std::size_t kScoreBytes = 32;
+
+Result<std::vector<HeldOutScore>> share_scores(RankExchange& exchange, const std::vector<HeldOutScore>& own) {
+  FEDSPEND_ASSIGN(const std::vector<Bytes> all, gather_items(exchange, own.size(), [&](std::size_t i) {
+    Bytes bytes(kScoreBytes);
+    store_u64(bytes, own[i].predictions);
+    store_u64(MutableByteSpan(bytes).subspan(8), own[i].correct_top1);
+    store_u64(MutableByteSpan(bytes).subspan(16), own[i].correct_top3);
+    store_u64(MutableByteSpan(bytes).subspan(24), std::bit_cast<std::uint64_t>(own[i].loss_sum));
+    return bytes;
+  }));
+  std::vector<HeldOutScore> scores;
+  scores.reserve(all.size());
+  for (const Bytes& bytes : all) {
+    if (bytes.size() != kScoreBytes) return fail(ErrorCode::malformed, "a rank has given something that is no score", "start every rank with the same program and options");
+    const ByteSpan fields = bytes;
+    scores.push_back({load_u64(fields), load_u64(fields.subspan(8)), load_u64(fields.subspan(16)), std::bit_cast<double>(load_u64(fields.subspan(24)))});
+  }
+  return scores;
+}
+
+}  // namespace
 
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,
-                                                unsigned threads) {
+                                                unsigned threads, RankExchange* exchange) {
   std::vector<std::unique_ptr<models::Trainer>> trainers;
   for (unsigned i = 0; i < threads; ++i) {
     FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model));
@@ -17,7 +42,7 @@ Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<cons
   std::vector<Result<models::EvaluationResult>> results(clients.size());
   for_each_index(clients.size(), threads, [&](std::size_t i, unsigned worker) {
     const std::vector<models::HistoryRow>& rows = clients[i].rows;
-    if (rows.size() < plan.evaluation.min_rows) return;
+    if (!is_mine(exchange, i) || rows.size() < plan.evaluation.min_rows) return;
     results[i] = trainers[worker]->evaluate(weights, rows, models::training_rows(rows.size(), plan.evaluation.holdout_fraction), counting);
   });
   std::vector<HeldOutScore> scores;
@@ -26,11 +51,13 @@ Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<cons
     if (!result) return fail(result.error());
     scores.push_back({result->predictions, result->correct_top1, result->correct_top3, result->loss_sum});
   }
-  return scores;
+  if (exchange == nullptr) return scores;
+  return share_scores(*exchange, scores);
 }
 
-Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads) {
-  FEDSPEND_ASSIGN(const std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, counting, threads));
+Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads,
+                                       RankExchange* exchange) {
+  FEDSPEND_ASSIGN(const std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, counting, threads, exchange));
   HeldOutScore sum;
   for (const HeldOutScore& score : scores) {
     sum.predictions += score.predictions;

@@ -23,10 +23,11 @@ struct HeldOutScore {
   double loss() const { return predictions == 0 ? 0 : loss_sum / static_cast<double>(predictions); }
 };
 
-// One score a client, in the order of `clients`; a client that is not evaluated has no predictions.
+// With an exchange the ranks share the work, and each has all scores. One score a client, in the order of `clients`; a client that is not evaluated has no predictions.
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,
-                                                unsigned threads);
+                                                unsigned threads, RankExchange* exchange = nullptr);
 // Their sum.
-Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads);
+Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads,
+                                       RankExchange* exchange = nullptr);
 
 }  // namespace fedspend::simulations

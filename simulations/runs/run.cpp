@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "common/crypto/hash.h"
+#include "common/program/program.h"
 #include "models/kernels.h"
+#include "simulations/runs/ranks.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -95,6 +97,10 @@ class RunInProgress {
 
 Status RunInProgress::begin(std::optional<RunCheckpoint> checkpoint) {
   identity_ = run_identity(options_, clients_);
+  if (RankExchange* const exchange = options_.federation.exchange) {
+    FEDSPEND_TRY(agree_on_identity(*exchange, identity_));
+    FEDSPEND_ASSIGN(checkpoint, share_checkpoint(*exchange, std::move(checkpoint)));
+  }
   if (!checkpoint) {
     FEDSPEND_ASSIGN(state_.weights, initial_weights(plan_));
   } else {
@@ -125,7 +131,7 @@ Result<RunResult> RunInProgress::run() {
     result_.model_round = best_->model.round;
     result_.weights = std::make_shared<const std::vector<float>>(std::move(best_->model.weights));
   }
-  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, clients_, options_.federation.threads));
+  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, clients_, options_.federation.threads, options_.federation.exchange));
   return std::move(result_);
 }
 
@@ -149,7 +155,7 @@ Result<std::optional<HeldOutScore>> RunInProgress::evaluate(const SimulatedRound
   const std::uint64_t number = round.summary.round.value;
   if (!round.summary.published || (number % options_.evaluate_every != 0 && number != last_)) return std::optional<HeldOutScore>();
   const auto begun = Clock::now();
-  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, clients_, models::Counting::frozen, options_.federation.threads));
+  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, clients_, models::Counting::frozen, options_.federation.threads, options_.federation.exchange));
   result_.evaluation_seconds += seconds_since(begun);
   return std::optional<HeldOutScore>(score);
 }
@@ -165,7 +171,8 @@ void RunInProgress::look_for_gain(const SimulatedRound& round, const HeldOutScor
 }
 
 Status RunInProgress::after_segment(const FederationState& state) {
-  if (!on_checkpoint_) return {};
+  const RankExchange* const exchange = options_.federation.exchange;
+  if (!on_checkpoint_ || (exchange != nullptr && exchange->rank() != 0)) return {};
   return on_checkpoint_({.identity = identity_,
                          .state = state,
                          .metrics_jsonl = result_.record.jsonl(),
@@ -203,7 +210,7 @@ RunIdentity run_identity(const RunOptions& options, std::span<const FederatedCli
           {"cohorts", federation.recorded.empty() ? "drawn" : short_hex(digest_of(federation.recorded))},
           {"policy", short_hex(digest_of(federation.policy))},
           {"instruction set", models::active_isa()},
-          {"file form", "1"}};
+          {"version", std::string(program::version())}};
 }
 
 Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint,

@@ -44,7 +44,7 @@ std::uint32_t default_evaluate_every(const Plan& plan);  // ten evaluations in a
 
 // After every round, published or aborted; a score where there was an evaluation. It may stop the run by returning false.
 using OnRound = std::function<bool(const SimulatedRound&, const std::optional<HeldOutScore>&)>;
-// After every segment but the last. An error ends the run.
+// After every segment but the last, on rank 0. An error ends the run.
 using OnCheckpoint = std::function<Status(const RunCheckpoint&)>;
 
 struct RunResult {
@@ -64,7 +64,8 @@ struct RunResult {
 // Everything that the result depends on. Two runs of one identity end in the same bits.
 RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients);
 
-// `clients` outlive the call. From `checkpoint` if there is one: refused if it is of another run.
+// `clients` outlive the call. From `checkpoint` if there is one: refused if it is of another run. With an exchange every rank
+// calls it with the same options and data (refused otherwise, on all of them), and rank 0 alone may bring a checkpoint.
 Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint = {},
                                  std::optional<RunCheckpoint> checkpoint = {});
 
