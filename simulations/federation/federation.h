@@ -71,6 +71,7 @@ struct FederationState {
   std::uint64_t rounds_done = 0;
   Millis clock{0};
   std::vector<float> weights;
+  std::vector<float> optimizer_state;  // the server optimizer's; empty before the first round
   std::vector<DeviceState> devices;  // of the eligible clients, in the clients' order; empty before the first round
 };
 

@@ -113,8 +113,8 @@ Status Segment::begin() {
   } else {
     FEDSPEND_ASSIGN(chooser_, make_recorded_chooser(setup_.options.recorded, setup_.enrolment));
   }
-  FEDSPEND_ASSIGN(machine_, coordinator::RoundMachine::create(setup_.signed_plan, setup_.release_key, state_.weights, state_.rounds_done, setup_.enrolment, {},
-                                                              *chooser_, random_));
+  coordinator::Checkpoint from{.rounds_done = state_.rounds_done, .weights = state_.weights, .optimizer_state = state_.optimizer_state};
+  FEDSPEND_ASSIGN(machine_, coordinator::RoundMachine::create(setup_.signed_plan, setup_.release_key, std::move(from), setup_.enrolment, {}, *chooser_, random_));
   cache_.keep({std::make_shared<const Plan>(setup_.plan), setup_.signed_plan, setup_.plan_hash});
   devices_.reserve(setup_.client_of_device.size());
   for (std::size_t i = 0; i < setup_.client_of_device.size(); ++i) {
@@ -252,6 +252,7 @@ Status Segment::take(coordinator::Effects effects) {
       aborted_in_a_row_ = 0;
       state_.rounds_done = publish->summary.round.value;
       state_.weights = *publish->weights;
+      state_.optimizer_state = *publish->optimizer_state;
       report(publish->summary, publish->hash, publish->weights);
       if (!end_ && state_.rounds_done == last_round_ && state_.rounds_done < setup_.plan.federation.rounds) end_ = SegmentEnd::boundary;
       if (end_) return {};

@@ -122,6 +122,7 @@ void write_state(Writer& to, const FederationState& state) {
   to.u64(state.rounds_done);
   to.u64(static_cast<std::uint64_t>(state.clock.count()));
   to.floats(state.weights);
+  to.floats(state.optimizer_state);
   to.u32(state.devices.size());
   for (const DeviceState& device : state.devices) {
     to.u64(static_cast<std::uint64_t>(device.next_check_in.count()));
@@ -136,6 +137,7 @@ FederationState read_state(Reader& from) {
   state.rounds_done = from.u64();
   state.clock = Millis(static_cast<std::int64_t>(from.u64()));
   state.weights = from.floats();
+  state.optimizer_state = from.floats();
   state.devices.resize(from.count(kDeviceBytes));
   for (DeviceState& device : state.devices) {
     device.next_check_in = Millis(static_cast<std::int64_t>(from.u64()));

@@ -5,7 +5,7 @@
 //   "FSCHECK1"
 //   u32 n, n x (text name, text value)      the identity of the run, see RunIdentity
 //   u64 rounds done, u64 clock in ms        the state of the federation
-//   floats weights, u32 n, n x (u64 next check-in, u8 holds the plan, u32 asked, u32 contributed)
+//   floats weights, floats state of the server optimizer, u32 n, n x (u64 next check-in, u8 holds the plan, u32 asked, u32 contributed)
 //   text                                    metrics.jsonl so far
 //   u8 0, or 1 and (u64 round, score, floats weights)   the best model so far, where early stopping looks for it
 //   u32                                     evaluations since without a gain
