@@ -4,6 +4,7 @@
 
 #include "common/program/files.h"
 #include "common/protocol/model_file.h"
+#include "simulations/runs/world_summary.h"
 
 namespace fedspend::simulations {
 
@@ -18,6 +19,7 @@ nlohmann::json run_summary(const RunOptions& options, const RunResult& result, c
   summary["model_round"] = result.model_round;
   summary["stopped_early"] = result.stopped_early;
   if (options.early_stopping.evaluations != 0) summary["best_round"] = result.model_round;
+  summary.update(world_summary(options, result));
   summary["checkpoint_every"] = options.federation.segment_rounds;
   summary["epsilon"] = nullptr;  // no noise was added: there is no guarantee to state
   summary["delta"] = nullptr;
