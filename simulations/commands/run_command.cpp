@@ -6,11 +6,13 @@
 #include <optional>
 #include <utility>
 
+#include "client/local_training.h"
 #include "common/program/files.h"
 #include "common/program/runtime.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
 #include "simulations/runs/output_folder.h"
+#include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
 #include "simulations/runs/world_summary.h"
 
@@ -25,8 +27,18 @@ struct RunRequest {
   RunOptions run;
   fs::path out;
   bool resume = false;
+  WantedReferences references = WantedReferences::automatic;
+  std::optional<ClientNames> per_client;  // per_client.csv
   bool progress = true;
 };
+
+Result<std::optional<ClientNames>> wanted_names(const Arguments& arguments) {
+  const auto wanted = arguments.optional_text("per-client");
+  if (!wanted) return std::nullopt;
+  if (*wanted == "ranks") return ClientNames::ranks;
+  if (*wanted == "labels") return ClientNames::labels;
+  return fail(ErrorCode::invalid_argument, "--per-client \"" + *wanted + "\" is not known", "ranks (names nobody) or labels (the clients' names in the data)");
+}
 
 // --rounds and --cohort change the plan: what runs, and what is written down, is then the resolved plan.
 Result<PlanFile> resolved_plan(const Arguments& arguments) {
@@ -85,7 +97,7 @@ Status read_course(const Arguments& arguments, RunOptions& options) {
 
 Result<RunRequest> run_request(const Arguments& arguments) {
   FEDSPEND_ASSIGN(PlanFile plan, resolved_plan(arguments));
-  RunRequest request{.run = {.plan = std::move(plan)}, .out = {}};
+  RunRequest request{.run = {.plan = std::move(plan)}, .out = {}, .per_client = {}};
   RunOptions& options = request.run;
   FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
   request.out = out;
@@ -107,17 +119,22 @@ Result<RunRequest> run_request(const Arguments& arguments) {
   }
   FEDSPEND_TRY(read_course(arguments, options));
   request.resume = arguments.flag("resume");
+  FEDSPEND_ASSIGN(const std::string references, arguments.text("references"));
+  Result<WantedReferences> wanted = parse_wanted_references(references);
+  if (!wanted) return fail(wanted.error().code, "--references " + wanted.error().message, wanted.error().hint);
+  request.references = *wanted;
+  FEDSPEND_ASSIGN(request.per_client, wanted_names(arguments));
   request.progress = !arguments.flag("no-progress");
   return request;
 }
 
-std::string text_of(const RunRequest& request, const nlohmann::json& summary, const ModelScores& scores, const Baselines& baselines) {
+std::string text_of(const RunRequest& request, const nlohmann::json& summary, const ModelScores& scores, const RunAnalysis& analysis) {
   char line[256];
   std::snprintf(line, sizeof line, "%llu rounds, %.0f updates, %.1f s (%.0f clients per second), %.0f bytes up and %.0f down per update\n",
                 summary["rounds"].get<unsigned long long>(), summary["updates"].get<double>(), summary["seconds"].get<double>(), summary["clients_per_second"].get<double>(),
                 summary["bytes_up_per_client"].get<double>(), summary["bytes_down_per_client"].get<double>());
   return (request.run.plan.plan.is_demonstration() ? std::string(kDemonstrationNote) : std::string()) +
-         evaluation_table(scores, baselines) + line + "results: " + request.out.string() + "\n";
+         evaluation_table(scores, analysis.baselines, analysis.references) + line + "results: " + request.out.string() + "\n";
 }
 
 std::string progress_note(const std::optional<HeldOutScore>& score) {
@@ -152,15 +169,17 @@ Result<Report> run(const Arguments& arguments) {
   }
   progress.finish();
 
-  const Baselines baselines = compute_baselines(data.population, evaluation_rule(options.plan.plan));
+  FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, clients, compute_baselines(data.population, evaluation_rule(options.plan.plan)),
+                                                          references_for(request.references, options, clients), [] { return !program::stop_requested().load(); }));
   Report report;
-  report.data["summary"] = run_summary(options, result, baselines);
+  report.data["summary"] = run_summary(options, result, clients, analysis);
   report.data["out"] = request.out.string();
   FEDSPEND_TRY(write_run(options, result, report.data["summary"], folder.partial()));
+  if (request.per_client) FEDSPEND_TRY(program::write_file_atomically(folder.partial() / "per_client.csv", as_bytes(client_csv(analysis.clients, *request.per_client))));
   FEDSPEND_TRY(folder.commit());
   std::error_code ignored;
   fs::remove(checkpoint_file, ignored);
-  report.text = text_of(request, report.data["summary"], result.scores, baselines) + world_line(options, result);
+  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result);
   return report;
 }
 
@@ -170,7 +189,7 @@ program::Command run_command() {
   std::vector<program::Option> options = data_options();
   const std::vector<program::Option> own = {
       {.name = "plan", .value_name = "FILE", .help = "the plan (`fedspend-sim plan` drafts one)", .required = true},
-      {.name = "out", .value_name = "DIR", .help = "folder for plan.toml, metrics.jsonl, metrics.csv, model.fsm and summary.json: new, empty, or written by this command before", .required = true},
+      {.name = "out", .value_name = "DIR", .help = "folder for the resolved plan, the metrics, the model and its card, report.html and TensorBoard's events: new, empty, or written by this command before", .required = true},
       {.name = "rounds", .value_name = "N", .help = "instead of the plan's"},
       {.name = "cohort", .value_name = "N", .help = "instead of the plan's"},
       {.name = "seed", .value_name = "S", .help = "of the cohorts and the simulated devices", .default_text = "1"},
@@ -183,6 +202,8 @@ program::Command run_command() {
       {.name = "keep-models", .value_name = "N", .help = "keep the model of every N-th round in DIR/models"},
       {.name = "stop-after-no-gain", .value_name = "N", .help = "end after N evaluations without a gain, and keep the best model that was evaluated"},
       {.name = "min-gain", .value_name = "G", .help = "what counts as a gain of accuracy: more than G, e.g. 0.001", .default_text = "0"},
+      {.name = "references", .value_name = "WHICH", .help = "central and local-only training for the report: all, none, or auto: where they cost no more than the federation", .default_text = "auto"},
+      {.name = "per-client", .value_name = "NAMES", .help = "also write per_client.csv, one line a client, with ranks (names nobody) or labels"},
       {.name = "no-progress", .value_name = "", .help = "no progress display"}};
   options.insert(options.end(), own.begin(), own.end());
   return {.name = "run",

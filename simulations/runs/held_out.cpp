@@ -32,6 +32,13 @@ Result<std::vector<HeldOutScore>> share_scores(RankExchange& exchange, const std
 
 }  // namespace
 
+Result<HeldOutScore> score_client(models::Trainer& trainer, const Plan& plan, std::span<const float> weights, const FederatedClient& client, models::Counting counting) {
+  if (client.rows.size() < plan.evaluation.min_rows) return HeldOutScore{};
+  FEDSPEND_ASSIGN(const models::EvaluationResult result,
+                  trainer.evaluate(weights, client.rows, models::training_rows(client.rows.size(), plan.evaluation.holdout_fraction), counting));
+  return HeldOutScore{result.predictions, result.correct_top1, result.correct_top3, result.loss_sum};
+}
+
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,
                                                 unsigned threads, RankExchange* exchange) {
   std::vector<std::unique_ptr<models::Trainer>> trainers;
@@ -39,17 +46,15 @@ Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<cons
     FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model));
     trainers.push_back(std::move(trainer));
   }
-  std::vector<Result<models::EvaluationResult>> results(clients.size());
+  std::vector<Result<HeldOutScore>> results(clients.size());
   for_each_index(clients.size(), threads, [&](std::size_t i, unsigned worker) {
-    const std::vector<models::HistoryRow>& rows = clients[i].rows;
-    if (!is_mine(exchange, i) || rows.size() < plan.evaluation.min_rows) return;
-    results[i] = trainers[worker]->evaluate(weights, rows, models::training_rows(rows.size(), plan.evaluation.holdout_fraction), counting);
+    results[i] = is_mine(exchange, i) ? score_client(*trainers[worker], plan, weights, clients[i], counting) : HeldOutScore{};
   });
   std::vector<HeldOutScore> scores;
   scores.reserve(clients.size());
   for (const auto& result : results) {
     if (!result) return fail(result.error());
-    scores.push_back({result->predictions, result->correct_top1, result->correct_top3, result->loss_sum});
+    scores.push_back(*result);
   }
   if (exchange == nullptr) return scores;
   return share_scores(*exchange, scores);
@@ -59,12 +64,7 @@ Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> 
                                        RankExchange* exchange) {
   FEDSPEND_ASSIGN(const std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, counting, threads, exchange));
   HeldOutScore sum;
-  for (const HeldOutScore& score : scores) {
-    sum.predictions += score.predictions;
-    sum.correct_top1 += score.correct_top1;
-    sum.correct_top3 += score.correct_top3;
-    sum.loss_sum += score.loss_sum;
-  }
+  for (const HeldOutScore& score : scores) sum += score;
   return sum;
 }
 

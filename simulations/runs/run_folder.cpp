@@ -1,17 +1,37 @@
 #include "simulations/runs/run_folder.h"
 
 #include <cstdio>
+#include <utility>
 
 #include "common/program/files.h"
 #include "common/protocol/model_file.h"
+#include "simulations/reports/model_card.h"
+#include "simulations/reports/run_report.h"
 #include "simulations/runs/world_summary.h"
 
 namespace fedspend::simulations {
+namespace {
 
-nlohmann::json run_summary(const RunOptions& options, const RunResult& result, const Baselines& baselines) {
-  nlohmann::json summary = evaluation_json(result.scores, baselines);
+Status write_text(const std::filesystem::path& path, const std::string& text) { return program::write_file_atomically(path, as_bytes(text)); }
+
+double simulated_seconds(const RunRecord& record) {
+  return record.lines().empty() ? 0 : record.lines().back().at("simulated_ms").get<double>() / 1000;
+}
+
+}  // namespace
+
+nlohmann::json run_summary(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, const RunAnalysis& analysis) {
+  nlohmann::json summary = evaluation_json(result.scores, analysis.baselines);
   summary.update(result.record.summary(result.seconds));
+  summary["simulated_seconds"] = simulated_seconds(result.record);
+  std::uint64_t rows = 0;
+  for (const FederatedClient& client : clients) rows += client.rows.size();
+  summary["clients"] = clients.size();
+  summary["rows_in_all"] = rows;
+  summary["held_out_rows"] = analysis.baselines.held_out;
   summary["eligible_clients"] = result.eligible_clients;
+  summary["per_client"] = client_summary(analysis.clients);
+  summary["references"] = analysis.references ? references_json(*analysis.references) : nlohmann::json();
   summary["seed"] = options.federation.seed;
   summary["threads"] = options.federation.threads;
   summary["plan_hash"] = options.plan.hash.hex();
@@ -44,15 +64,34 @@ Status write_kept_models(const RunOptions& options, const RunResult& result, con
 
 }  // namespace
 
+std::vector<ScalarEvent> scalar_events(const RunRecord& record) {
+  constexpr std::pair<const char*, const char*> kTags[] = {
+      {"eval_accuracy", "held out/accuracy"}, {"eval_top3", "held out/among 3"},           {"eval_loss", "held out/loss"},        {"update_norm_l2", "update/norm l2"},
+      {"updates", "devices/updates"},         {"asked", "devices/asked"},                  {"declined", "devices/declined"},      {"bytes_up", "bytes/up"},
+      {"bytes_down", "bytes/down"},
+  };
+  std::vector<ScalarEvent> events;
+  for (const auto& line : record.lines()) {
+    if (!line.at("published").get<bool>()) continue;  // an aborted round is a step that comes again
+    for (const auto& [key, tag] : kTags)
+      if (!line.at(key).is_null()) events.push_back({line.at("round").get<std::int64_t>(), line.at("simulated_ms").get<double>() / 1000, tag, line.at(key).get<float>()});
+  }
+  return events;
+}
+
 Status write_run(const RunOptions& options, const RunResult& result, const nlohmann::json& summary, const std::filesystem::path& folder) {
   const Plan& plan = options.plan.plan;
   const ModelFile model{plan.model.name, options.plan.hash, result.model_round, plan.is_demonstration(), *result.weights};
-  FEDSPEND_TRY(program::write_file_atomically(folder / "plan.toml", as_bytes(options.plan.text)));
-  FEDSPEND_TRY(program::write_file_atomically(folder / "metrics.jsonl", as_bytes(result.record.jsonl())));
-  FEDSPEND_TRY(program::write_file_atomically(folder / "metrics.csv", as_bytes(result.record.csv())));
+  const RunFacts facts{options.plan.text, plan, summary, {result.record.lines().begin(), result.record.lines().end()}};
+  FEDSPEND_TRY(write_text(folder / "plan.toml", options.plan.text));
+  FEDSPEND_TRY(write_text(folder / "metrics.jsonl", result.record.jsonl()));
+  FEDSPEND_TRY(write_text(folder / "metrics.csv", result.record.csv()));
   FEDSPEND_TRY(program::write_file_atomically(folder / "model.fsm", encode_model_file(model)));
   FEDSPEND_TRY(write_kept_models(options, result, folder));
-  return program::write_file_atomically(folder / "summary.json", as_bytes(summary.dump(2) + "\n"));
+  FEDSPEND_TRY(write_text(folder / "model-card.md", model_card(facts)));
+  FEDSPEND_TRY(write_text(folder / "report.html", run_report(facts)));
+  FEDSPEND_TRY(program::write_file_atomically(folder / kEventFileName, encode_event_file(scalar_events(result.record))));
+  return write_text(folder / "summary.json", summary.dump(2) + "\n");
 }
 
 }  // namespace fedspend::simulations

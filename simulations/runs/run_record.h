@@ -23,6 +23,7 @@ class RunRecord {
   // Of the same plan: the rounds that jsonl() of another record holds, as if they had been added. malformed otherwise.
   Status restore(std::string_view jsonl);
   std::string csv() const;  // a missing value is an empty field
+  const std::vector<nlohmann::ordered_json>& lines() const { return lines_; }
   std::uint64_t rounds() const { return published_; }
   // {"rounds", "rounds_aborted", "updates", "seconds", "clients_per_second", "bytes_up_per_client", "bytes_down_per_client"}
   nlohmann::json summary(double seconds) const;
