@@ -15,6 +15,7 @@
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
+#include "simulations/runs/world_summary.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -86,6 +87,11 @@ Status read_course(const Arguments& arguments, RunOptions& options) {
   if (arguments.has("stop-after-no-gain")) {
     FEDSPEND_ASSIGN(const std::int64_t evaluations, arguments.integer("stop-after-no-gain", 1, 1'000'000));
     options.early_stopping.evaluations = static_cast<std::uint32_t>(evaluations);
+  }
+  if (const auto path = arguments.optional_text("world")) {
+    FEDSPEND_ASSIGN(options.federation.world, read_world_file(*path));
+    if (!options.federation.recorded.empty())
+      return fail(ErrorCode::invalid_argument, "--cohorts repeats what happened, so that there is nothing for --world to decide", "leave one of the two out");
   }
   FEDSPEND_ASSIGN(options.early_stopping.min_gain, arguments.number("min-gain", 0, 1));
   return {};
@@ -175,7 +181,7 @@ Result<Report> run(const Arguments& arguments) {
   FEDSPEND_TRY(folder.commit());
   std::error_code ignored;
   fs::remove(checkpoint_file, ignored);
-  report.text = text_of(request, report.data["summary"], result.scores, analysis);
+  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result);
   return report;
 }
 
@@ -193,6 +199,7 @@ program::Command run_command() {
       {.name = "cohorts", .value_name = "FILE", .help = "repeat the cohorts of a federation that ran (cohorts.jsonl of a coordinator)"},
       {.name = "policy", .value_name = "FILE", .help = "the simulated devices' policy (TOML); without it they accept the plan"},
       {.name = "evaluate-every", .value_name = "N", .help = "rounds between evaluations; by default ten in all"},
+      {.name = "world", .value_name = "FILE", .help = "what the devices are like (TOML, simulations/worlds); without it nothing takes time or fails"},
       {.name = "resume", .value_name = "", .help = "go on from DIR.checkpoint, which a run that was stopped or killed has left; without one, begin"},
       {.name = "checkpoint-every", .value_name = "N", .help = "rounds between checkpoints. The coordinator begins anew there, so this is a part of the run, as the seed is", .default_text = std::to_string(kDefaultSegmentRounds)},
       {.name = "keep-models", .value_name = "N", .help = "keep the model of every N-th round in DIR/models"},
