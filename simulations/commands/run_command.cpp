@@ -12,7 +12,6 @@
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
 #include "simulations/runs/output_folder.h"
-#include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
 
 namespace fedspend::simulations {
@@ -44,7 +43,7 @@ std::optional<ReferenceOptions> references_of(const RunRequest& request, std::sp
   const Plan& plan = request.run.plan.plan;
   const ReferenceOptions references{.seed = request.run.federation.seed, .threads = request.run.federation.threads};
   const auto eligible = std::count_if(clients.begin(), clients.end(), [&](const FederatedClient& client) { return client::is_eligible(plan, client.rows.size()); });
-  const bool cheap = references_are_cheap(plan, trainings_of(references, static_cast<std::size_t>(eligible)));
+  const bool cheap = are_cheap(references, plan, static_cast<std::size_t>(eligible));
   const bool wanted = request.references == WantedReferences::all || (request.references == WantedReferences::automatic && cheap);
   return wanted ? std::optional(references) : std::nullopt;
 }

@@ -50,7 +50,6 @@ struct Data {
 struct FinishedRun {
   RunOptions options;
   RunResult result;
-  Baselines baselines;
   nlohmann::json summary;
 };
 
@@ -106,9 +105,9 @@ std::shared_ptr<FinishedRun> run(const PlanFile& plan, const Data& data, std::ui
     return answer.is_none() || py::cast<bool>(answer);
   }));
   if (result.stopped) throw Failure{{ErrorCode::refused, "on_round ended the run after round " + std::to_string(result.record.rounds()), "return None or True to go on"}};
-  Baselines baselines = compute_baselines(data.read.population, evaluation_rule(plan.plan));
-  nlohmann::json summary = run_summary(options, result, baselines);
-  return std::make_shared<FinishedRun>(FinishedRun{std::move(options), std::move(result), std::move(baselines), std::move(summary)});
+  const RunAnalysis analysis = take(analyse_run(options, result, clients, compute_baselines(data.read.population, evaluation_rule(plan.plan)), {}));
+  nlohmann::json summary = run_summary(options, result, clients, analysis);
+  return std::make_shared<FinishedRun>(FinishedRun{std::move(options), std::move(result), std::move(summary)});
 }
 
 void write(const FinishedRun& finished, const std::filesystem::path& out) {
