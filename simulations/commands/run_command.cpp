@@ -26,6 +26,7 @@ enum class WantedReferences { automatic, all, none };
 struct RunRequest {
   RunOptions run;
   fs::path out;
+  bool resume = false;
   WantedReferences references = WantedReferences::automatic;
   std::optional<ClientNames> per_client;  // per_client.csv
   bool progress = true;
@@ -86,9 +87,29 @@ Result<client::DevicePolicy> simulated_policy(const Arguments& arguments, const 
   return accepting_policy(plan);
 }
 
+// Segments, what is kept on the way, and when to end before the last round.
+Status read_course(const Arguments& arguments, RunOptions& options) {
+  FEDSPEND_ASSIGN(const std::int64_t segment, arguments.integer("checkpoint-every", 1, 1'000'000));
+  options.federation.segment_rounds = static_cast<std::uint32_t>(segment);
+  if (arguments.has("keep-models")) {
+    FEDSPEND_ASSIGN(const std::int64_t every, arguments.integer("keep-models", 1, 1'000'000));
+    options.keep_models_every = static_cast<std::uint32_t>(every);
+    const std::uint64_t kept = options.plan.plan.federation.rounds / static_cast<std::uint64_t>(every);
+    if (kept > kMaxKeptModels)
+      return fail(ErrorCode::invalid_argument, "--keep-models " + std::to_string(every) + " would keep " + std::to_string(kept) + " models, at most " + std::to_string(kMaxKeptModels) + " can be",
+                  "give a larger number of rounds");
+  }
+  if (arguments.has("stop-after-no-gain")) {
+    FEDSPEND_ASSIGN(const std::int64_t evaluations, arguments.integer("stop-after-no-gain", 1, 1'000'000));
+    options.early_stopping.evaluations = static_cast<std::uint32_t>(evaluations);
+  }
+  FEDSPEND_ASSIGN(options.early_stopping.min_gain, arguments.number("min-gain", 0, 1));
+  return {};
+}
+
 Result<RunRequest> run_request(const Arguments& arguments) {
   FEDSPEND_ASSIGN(PlanFile plan, resolved_plan(arguments));
-  RunRequest request{.run = {.plan = std::move(plan), .federation = {}}, .out = {}, .per_client = {}};
+  RunRequest request{.run = {.plan = std::move(plan)}, .out = {}, .per_client = {}};
   RunOptions& options = request.run;
   FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
   request.out = out;
@@ -108,6 +129,8 @@ Result<RunRequest> run_request(const Arguments& arguments) {
     FEDSPEND_ASSIGN(const std::int64_t every, arguments.integer("evaluate-every", 1, 1'000'000));
     options.evaluate_every = static_cast<std::uint32_t>(every);
   }
+  FEDSPEND_TRY(read_course(arguments, options));
+  request.resume = arguments.flag("resume");
   FEDSPEND_ASSIGN(request.references, wanted_references(arguments));
   FEDSPEND_ASSIGN(request.per_client, wanted_names(arguments));
   request.progress = !arguments.flag("no-progress");
@@ -135,6 +158,9 @@ Result<Report> run(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const RunRequest request, run_request(arguments));
   const RunOptions& options = request.run;
   FEDSPEND_ASSIGN(OutputFolder folder, OutputFolder::create(request.out, "fedspend-sim run"));
+  const fs::path checkpoint_file = checkpoint_path(request.out);
+  FEDSPEND_ASSIGN(std::optional<RunCheckpoint> checkpoint, find_checkpoint(checkpoint_file, request.resume));
+  if (!checkpoint) program::remove_partials_of(checkpoint_file);
   FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
   const std::vector<FederatedClient> clients = federated_clients(data.population, options.plan.plan);
 
@@ -144,8 +170,12 @@ Result<Report> run(const Arguments& arguments) {
     if (score) note = progress_note(score);
     if (round.summary.published) progress.update(round.summary.round.value, note);
     return !program::stop_requested().load();
-  }));
-  if (result.stopped) return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(result.record.rounds()), "nothing was written");
+  }, [&](const RunCheckpoint& reached) { return program::write_file_atomically(checkpoint_file, encode_checkpoint(reached)); }, std::move(checkpoint)));
+  if (result.stopped) {
+    const bool can_resume = fs::exists(checkpoint_file);
+    return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(result.record.rounds()),
+                can_resume ? "go on with --resume: " + checkpoint_file.string() + " holds the last checkpoint" : "nothing was written");
+  }
   progress.finish();
 
   FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, clients, compute_baselines(data.population, evaluation_rule(options.plan.plan)),
@@ -156,6 +186,8 @@ Result<Report> run(const Arguments& arguments) {
   FEDSPEND_TRY(write_run(options, result, report.data["summary"], folder.partial()));
   if (request.per_client) FEDSPEND_TRY(program::write_file_atomically(folder.partial() / "per_client.csv", as_bytes(client_csv(analysis.clients, *request.per_client))));
   FEDSPEND_TRY(folder.commit());
+  std::error_code ignored;
+  fs::remove(checkpoint_file, ignored);
   report.text = text_of(request, report.data["summary"], result.scores, analysis);
   return report;
 }
@@ -173,6 +205,11 @@ program::Command run_command() {
       {.name = "cohorts", .value_name = "FILE", .help = "repeat the cohorts of a federation that ran (cohorts.jsonl of a coordinator)"},
       {.name = "policy", .value_name = "FILE", .help = "the simulated devices' policy (TOML); without it they accept the plan"},
       {.name = "evaluate-every", .value_name = "N", .help = "rounds between evaluations; by default ten in all"},
+      {.name = "resume", .value_name = "", .help = "go on from DIR.checkpoint, which a run that was stopped or killed has left; without one, begin"},
+      {.name = "checkpoint-every", .value_name = "N", .help = "rounds between checkpoints. The coordinator begins anew there, so this is a part of the run, as the seed is", .default_text = std::to_string(kDefaultSegmentRounds)},
+      {.name = "keep-models", .value_name = "N", .help = "keep the model of every N-th round in DIR/models"},
+      {.name = "stop-after-no-gain", .value_name = "N", .help = "end after N evaluations without a gain, and keep the best model that was evaluated"},
+      {.name = "min-gain", .value_name = "G", .help = "what counts as a gain of accuracy: more than G, e.g. 0.001", .default_text = "0"},
       {.name = "references", .value_name = "WHICH", .help = "central and local-only training for the report: all, none, or auto: where they cost no more than the federation", .default_text = "auto"},
       {.name = "per-client", .value_name = "NAMES", .help = "also write per_client.csv, one line a client, with ranks (names nobody) or labels"},
       {.name = "no-progress", .value_name = "", .help = "no progress display"}};

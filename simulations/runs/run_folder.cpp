@@ -1,5 +1,6 @@
 #include "simulations/runs/run_folder.h"
 
+#include <cstdio>
 #include <utility>
 
 #include "common/program/files.h"
@@ -12,8 +13,17 @@ namespace {
 
 Status write_text(const std::filesystem::path& path, const std::string& text) { return program::write_file_atomically(path, as_bytes(text)); }
 
-double simulated_seconds(const RunRecord& record) {
-  return record.lines().empty() ? 0 : record.lines().back().at("simulated_ms").get<double>() / 1000;
+// models/round-000100.fsm
+Status write_kept_models(const RunOptions& options, const RunResult& result, const std::filesystem::path& folder) {
+  if (result.kept.empty()) return {};
+  FEDSPEND_TRY(program::ensure_writable_directory(folder / "models"));
+  for (const KeptModel& kept : result.kept) {
+    char name[40];
+    std::snprintf(name, sizeof name, "round-%06llu.fsm", static_cast<unsigned long long>(kept.round));
+    const ModelFile model{options.plan.plan.model.name, options.plan.hash, kept.round, options.plan.plan.is_demonstration(), kept.weights};
+    FEDSPEND_TRY(program::write_file_atomically(folder / "models" / name, encode_model_file(model)));
+  }
+  return {};
 }
 
 }  // namespace
@@ -21,7 +31,7 @@ double simulated_seconds(const RunRecord& record) {
 nlohmann::json run_summary(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, const RunAnalysis& analysis) {
   nlohmann::json summary = evaluation_json(result.scores, analysis.baselines);
   summary.update(result.record.summary(result.seconds));
-  summary["simulated_seconds"] = simulated_seconds(result.record);
+  summary["simulated_seconds"] = static_cast<double>(result.simulated_time.count()) / 1000;
   std::uint64_t rows = 0;
   for (const FederatedClient& client : clients) rows += client.rows.size();
   summary["clients"] = clients.size();
@@ -34,6 +44,10 @@ nlohmann::json run_summary(const RunOptions& options, const RunResult& result, s
   summary["threads"] = options.federation.threads;
   summary["plan_hash"] = options.plan.hash.hex();
   summary["model_hash"] = hash_of_weights(weights_to_bytes(*result.weights)).hex();
+  summary["model_round"] = result.model_round;
+  summary["stopped_early"] = result.stopped_early;
+  if (options.early_stopping.evaluations != 0) summary["best_round"] = result.model_round;
+  summary["checkpoint_every"] = options.federation.segment_rounds;
   summary["epsilon"] = nullptr;  // no noise was added: there is no guarantee to state
   summary["delta"] = nullptr;
   summary["demonstration"] = options.plan.plan.is_demonstration();
@@ -57,12 +71,13 @@ std::vector<ScalarEvent> scalar_events(const RunRecord& record) {
 
 Status write_run(const RunOptions& options, const RunResult& result, const nlohmann::json& summary, const std::filesystem::path& folder) {
   const Plan& plan = options.plan.plan;
-  const ModelFile model{plan.model.name, options.plan.hash, result.record.rounds(), plan.is_demonstration(), *result.weights};
+  const ModelFile model{plan.model.name, options.plan.hash, result.model_round, plan.is_demonstration(), *result.weights};
   const RunFacts facts{options.plan.text, plan, summary, {result.record.lines().begin(), result.record.lines().end()}};
   FEDSPEND_TRY(write_text(folder / "plan.toml", options.plan.text));
   FEDSPEND_TRY(write_text(folder / "metrics.jsonl", result.record.jsonl()));
   FEDSPEND_TRY(write_text(folder / "metrics.csv", result.record.csv()));
   FEDSPEND_TRY(program::write_file_atomically(folder / "model.fsm", encode_model_file(model)));
+  FEDSPEND_TRY(write_kept_models(options, result, folder));
   FEDSPEND_TRY(write_text(folder / "model-card.md", model_card(facts)));
   FEDSPEND_TRY(write_text(folder / "report.html", run_report(facts)));
   FEDSPEND_TRY(program::write_file_atomically(folder / kEventFileName, encode_event_file(scalar_events(result.record))));
