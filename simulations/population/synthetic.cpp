@@ -9,6 +9,7 @@
 #include "common/program/runtime.h"
 #include "models/transaction_csv.h"
 #include "simulations/parallel.h"
+#include "simulations/population/unusual.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -73,14 +74,14 @@ struct ClientText {
 ClientText text_of(const SyntheticOptions& options, std::uint64_t index) {
   const SyntheticClient client = synthetic_client(options, index);
   const std::string name = synthetic_client_name(index);
-  ClientText text{.transactions = {}, .attributes = name, .events = {}, .rows = client.transactions.size(), .unusual = 0, .events_count = client.events.size()};
-  text.transactions.reserve(client.transactions.size() * 96);
-  for (std::size_t i = 0; i < client.transactions.size(); ++i) {
+  ClientText text{.transactions = {}, .attributes = name, .events = {}, .rows = client.rows.size(), .unusual = 0, .events_count = client.events.size()};
+  text.transactions.reserve(client.rows.size() * 96);
+  for (const StatementRow& row : client.rows) {
     (text.transactions += name) += ',';
-    models::append_transaction_csv(client.transactions[i], text.transactions);
+    models::append_transaction_csv(client.transaction(row), text.transactions);
     text.transactions.back() = ',';  // in place of the line's end
-    text.transactions.append(to_string(client.labels[i])).append("\n");
-    text.unusual += client.labels[i] != Unusual::none;
+    text.transactions.append(to_string(row.unusual)).append("\n");
+    text.unusual += row.unusual != Unusual::none;
   }
   const CustomerAttributes attributes = attributes_of(client.customer);
   for (const std::string* value : {&attributes.age_band, &attributes.region, &attributes.kind, &attributes.income_band, &attributes.device_class, &attributes.time_zone})
@@ -98,23 +99,36 @@ std::string synthetic_client_name(std::uint64_t client) {
   return "customer-" + digits;
 }
 
+models::Transaction SyntheticClient::transaction(const StatementRow& row) const {
+  return {.time_s = row.time_s,
+          .amount_minor = row.amount_minor,
+          .direction = row.direction,
+          .category = std::string(name_of(row.category)),
+          .merchant = std::string(merchant(row)),
+          .currency = std::string(currency_of(row))};
+}
+
 SyntheticClient synthetic_client(const SyntheticOptions& options, std::uint64_t client) {
   FEDSPEND_CHECK(options.months >= 1 && options.months <= 120, "1 to 120 months");
   FEDSPEND_CHECK(options.unusual_in_thousand <= 1000, "a rate in thousandths");
-  SyntheticClient lived{.customer = draw_customer(options.seed, client), .transactions = {}, .labels = {}, .events = {}};
+  const Customer customer = draw_customer(options.seed, client);
   Dice dice("synthetic-client", options.seed, client);
-  Life life(dice, lived.customer);
+  Life life(dice, customer);
   UnusualActivity unusual(options.seed, client, options.unusual_in_thousand);
   for (unsigned month = 0; month < options.months; ++month) {
-    LabelledMonth lived_month = unusual.lay_over(life.live_month(month), first_day_of(month), lived.customer);
-    std::move(lived_month.rows.begin(), lived_month.rows.end(), std::back_inserter(lived.transactions));
-    lived.labels.insert(lived.labels.end(), lived_month.labels.begin(), lived_month.labels.end());
+    life.live_month(month);
+    unusual.lay_over(life.statement(), customer);
   }
-  lived.events = life.events();
-  return lived;
+  return {.customer = customer, .rows = std::move(life.statement().rows()), .text = life.statement().text(), .events = life.events()};
 }
 
-std::vector<models::Transaction> synthetic_history(const SyntheticOptions& options, std::uint64_t client) { return synthetic_client(options, client).transactions; }
+std::vector<models::Transaction> synthetic_history(const SyntheticOptions& options, std::uint64_t client) {
+  const SyntheticClient lived = synthetic_client(options, client);
+  std::vector<models::Transaction> history;
+  history.reserve(lived.rows.size());
+  for (const StatementRow& row : lived.rows) history.push_back(lived.transaction(row));
+  return history;
+}
 
 CustomerAttributes synthetic_attributes(const SyntheticOptions& options, std::uint64_t client) { return attributes_of(draw_customer(options.seed, client)); }
 
