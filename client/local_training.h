@@ -12,7 +12,7 @@
 namespace fedspend::client {
 
 // `rows`: the client's whole history in the plan's vocabulary, oldest first. The last rows, held out for evaluation, are never
-// looked at; of the others the newest training.max_rows are used. A trainer that fails or is stopped is a decline.
+// looked at; of the others the newest training.max_rows are used. The trainer is given the learning rate of the round (training.schedule). A trainer that fails or is stopped is a decline.
 TrainingFinished train_locally(models::Trainer& trainer, const StartTraining& start, std::span<const models::HistoryRow> rows, std::stop_token stop = {});
 
 // Whether a client with n rows in all takes part under this plan.

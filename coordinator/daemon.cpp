@@ -80,6 +80,10 @@ Status Daemon::carry_out(const Publish& publish, Effects& more) {
   FEDSPEND_TRY(append_cohort_log(options_.out, publish.summary, publish.hash, machine_.plan(), machine_.enrolment()));
   failed_in_a_row_ = 0;
   ++summary_.rounds_published;
+  program::log(program::LogLevel::debug, "round_published",
+               {{"round", std::to_string(publish.summary.round.value)}, {"updates", std::to_string(publish.summary.contributors.size())},
+                {"selection_ms", std::to_string(publish.summary.selection_time.count())}, {"collection_ms", std::to_string(publish.summary.collection_time.count())},
+                {"bytes_up", std::to_string(publish.summary.bytes_up)}, {"bytes_down", std::to_string(publish.summary.bytes_down)}});
   note(publish.summary);
   return {};
 }

@@ -76,9 +76,11 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   FEDSPEND_ASSIGN(federation.store, Store::open(state / "coordinator.sqlite", hash));
   FEDSPEND_ASSIGN(std::optional<StoredModel> stored, federation.store->latest_model());
   federation.chooser = std::make_unique<UniformChooser>(random);
+  Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}};
+  if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state)};
   FEDSPEND_ASSIGN(federation.machine,
-                  RoundMachine::create(std::move(signed_plan), release_key, stored ? std::move(stored->weights) : std::move(weights), stored ? stored->round : 0,
-                                       std::move(*list), {.selection_timeout = std::chrono::seconds(selection_timeout)}, *federation.chooser, random));
+                  RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(*list),
+                                       {.selection_timeout = std::chrono::seconds(selection_timeout)}, *federation.chooser, random));
   return federation;
 }
 

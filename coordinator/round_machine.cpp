@@ -17,6 +17,10 @@ double norm_l2(std::span<const float> values) {
   return std::sqrt(sum);
 }
 
+bool all_finite(std::span<const float> values) {
+  return std::all_of(values.begin(), values.end(), [](float value) { return std::isfinite(value); });
+}
+
 std::vector<ClientId> sorted_ids(const auto& map) {
   std::vector<ClientId> ids;
   ids.reserve(map.size());
@@ -54,29 +58,32 @@ Status check_supported(const Plan& plan) {
   return {};
 }
 
-Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_plan, const IdentityPublicKey& release_key, std::vector<float> weights,
-                                                           std::uint64_t rounds_done, EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser,
-                                                           RandomSource& random) {
+Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_plan, const IdentityPublicKey& release_key, Checkpoint checkpoint,
+                                                           EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser, RandomSource& random) {
   FEDSPEND_ASSIGN(Plan plan, open_plan(signed_plan, release_key));
   FEDSPEND_TRY(check_supported(plan));
+  const std::vector<float>& weights = checkpoint.weights;
   if (weights.size() != plan.model.parameter_count)
     return fail(ErrorCode::invalid_argument, "the model has " + std::to_string(weights.size()) + " parameters, the plan " + std::to_string(plan.model.parameter_count),
                 "give the initial model that was made for this plan");
-  if (!std::all_of(weights.begin(), weights.end(), [](float value) { return std::isfinite(value); }))
+  if (!all_finite(weights))
     return fail(ErrorCode::invalid_argument, "the model has values that are not finite", "no device would take it: give another initial model");
   FEDSPEND_ASSIGN(Quantizer quantizer, Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2,
                                                           .bits = plan.aggregation.bits,
                                                           .max_clients = plan.devices_asked()}));
-  FEDSPEND_ASSIGN(auto optimizer, make_server_optimizer(plan.server));
-  return std::unique_ptr<RoundMachine>(new RoundMachine(std::move(signed_plan), std::move(plan), std::move(weights), rounds_done, std::move(enrolment), options, chooser,
-                                                        random, quantizer, std::move(optimizer)));
+  FEDSPEND_ASSIGN(auto optimizer, make_server_optimizer(plan.server, plan.federation.rounds));
+  if (checkpoint.rounds_done == 0 && checkpoint.optimizer_state.empty()) checkpoint.optimizer_state = optimizer->initial_state(weights.size());
+  FEDSPEND_TRY(optimizer->check_state(checkpoint.optimizer_state, weights.size()));
+  return std::unique_ptr<RoundMachine>(
+      new RoundMachine(std::move(signed_plan), std::move(plan), std::move(checkpoint), std::move(enrolment), options, chooser, random, quantizer, std::move(optimizer)));
 }
 
-RoundMachine::RoundMachine(SignedPlan signed_plan, Plan plan, std::vector<float> weights, std::uint64_t rounds_done, EnrolmentList enrolment, MachineOptions options,
-                           CohortChooser& chooser, RandomSource& random, Quantizer quantizer, std::unique_ptr<ServerOptimizer> optimizer)
+RoundMachine::RoundMachine(SignedPlan signed_plan, Plan plan, Checkpoint checkpoint, EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser,
+                           RandomSource& random, Quantizer quantizer, std::unique_ptr<ServerOptimizer> optimizer)
     : signed_plan_(std::move(signed_plan)), plan_(std::move(plan)), plan_hash_(hash_of_plan(signed_plan_.bytes)), enrolment_(std::move(enrolment)), options_(options),
-      chooser_(chooser), random_(random), quantizer_(quantizer), optimizer_(std::move(optimizer)), rounds_done_(rounds_done), phase_(Selecting{}) {
-  auto shared = std::make_shared<const std::vector<float>>(std::move(weights));
+      chooser_(chooser), random_(random), quantizer_(quantizer), optimizer_(std::move(optimizer)),
+      optimizer_state_(std::make_shared<const std::vector<float>>(std::move(checkpoint.optimizer_state))), rounds_done_(checkpoint.rounds_done), phase_(Selecting{}) {
+  auto shared = std::make_shared<const std::vector<float>>(std::move(checkpoint.weights));
   const ModelHash hash = hash_of_weights(weights_to_bytes(*shared));
   set_weights(std::move(shared), hash);
 }
@@ -375,13 +382,16 @@ void RoundMachine::close(Millis now, Effects& effects) {
   }
   const std::vector<float> mean = quantizer_.decode_mean(collecting.sum, collecting.accepted);
   auto next = std::make_shared<std::vector<float>>(*weights_);
-  optimizer_->apply(*next, mean);
-  if (!std::all_of(next->begin(), next->end(), [](float value) { return std::isfinite(value); })) return abort_round("the model would not be finite", now, effects);
+  auto state = std::make_shared<std::vector<float>>(*optimizer_state_);  // a copy: what is not published has not moved
+  const RoundId round{rounds_done_ + 1};
+  optimizer_->apply(round, *next, *state, mean);
+  if (!all_finite(*next)) return abort_round("the model would not be finite", now, effects);
+  if (!all_finite(*state)) return abort_round("the server optimizer's state would not be finite", now, effects);
   tally_.update_norm_l2 = norm_l2(mean);
-  Publishing publishing{next, hash_of_weights(weights_to_bytes(*next)), RoundId{rounds_done_ + 1}};
+  Publishing publishing{next, state, hash_of_weights(weights_to_bytes(*next)), round};
   RoundSummary summary = take_summary();
   summary.published = true;
-  effects.emplace_back(Publish{publishing.weights, publishing.hash, std::move(summary)});
+  effects.emplace_back(Publish{publishing.weights, publishing.optimizer_state, publishing.hash, std::move(summary)});
   phase_ = std::move(publishing);
 }
 
@@ -390,6 +400,7 @@ Effects RoundMachine::on_model_stored(const ModelStored& stored, Millis now) {
   auto* publishing = std::get_if<Publishing>(&phase_);
   FEDSPEND_CHECK(publishing != nullptr && publishing->round == stored.round, "ModelStored answers Publish");
   set_weights(std::move(publishing->weights), publishing->hash);
+  optimizer_state_ = std::move(publishing->optimizer_state);
   rounds_done_ = stored.round.value;
   attempt_ = 0;
   if (rounds_done_ < plan_.federation.rounds) {

@@ -103,6 +103,7 @@ struct WakeAt {
 };
 struct Publish {
   std::shared_ptr<const std::vector<float>> weights;
+  std::shared_ptr<const std::vector<float>> optimizer_state;  // to be stored with the weights, both or neither; never null
   ModelHash hash;
   RoundSummary summary;
 };
@@ -120,6 +121,13 @@ using Effects = std::vector<Effect>;
 // Fail closed: what this version cannot do is refused, never replaced by something weaker. create() asks it, too.
 Status check_supported(const Plan& plan);
 
+// What a federation goes on from.
+struct Checkpoint {
+  std::uint64_t rounds_done = 0;       // of the model that `weights` are; 0: the initial model
+  std::vector<float> weights;
+  std::vector<float> optimizer_state;  // as the round's Publish had it; empty: none, which only an initial model or an optimizer without state may have
+};
+
 struct MachineOptions {
   Millis selection_timeout{600'000};  // a Selecting phase that lasts longer is a stated abort
   // A device that is not chosen for so long is told to come back. Below the devices' own hold timeout (client/session.h): after
@@ -131,12 +139,11 @@ struct MachineOptions {
 
 class RoundMachine {
  public:
-  // `rounds_done`: of the model that `weights` are; 0 for an initial model. invalid_argument if the plan asks for what this
-  // version cannot do (it never does something weaker instead), or the weights are not of the plan's length.
+  // invalid_argument if the plan asks for what this version cannot do (it never does something weaker instead), or the weights
+  // or the optimizer's state are not of the plan's length.
   // `chooser`, `random` (attempt nonces, retry jitter) outlive the machine.
-  static Result<std::unique_ptr<RoundMachine>> create(SignedPlan signed_plan, const IdentityPublicKey& release_key, std::vector<float> weights,
-                                                      std::uint64_t rounds_done, EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser,
-                                                      RandomSource& random);
+  static Result<std::unique_ptr<RoundMachine>> create(SignedPlan signed_plan, const IdentityPublicKey& release_key, Checkpoint checkpoint,
+                                                      EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser, RandomSource& random);
 
   Effects start(Millis now);
   Effects step(const Event& event, Millis now);
@@ -146,6 +153,7 @@ class RoundMachine {
   const EnrolmentList& enrolment() const { return enrolment_; }
   std::uint64_t rounds_done() const { return rounds_done_; }
   std::shared_ptr<const std::vector<float>> weights() const { return weights_; }
+  std::shared_ptr<const std::vector<float>> optimizer_state() const { return optimizer_state_; }
   std::size_t pool_size() const { return pool_.size(); }
   std::string_view phase() const;
 
@@ -171,6 +179,7 @@ class RoundMachine {
   };
   struct Publishing {
     std::shared_ptr<const std::vector<float>> weights;
+    std::shared_ptr<const std::vector<float>> optimizer_state;
     ModelHash hash;
     RoundId round;
   };
@@ -190,7 +199,7 @@ class RoundMachine {
     Millis since{};
   };
 
-  RoundMachine(SignedPlan signed_plan, Plan plan, std::vector<float> weights, std::uint64_t rounds_done, EnrolmentList enrolment, MachineOptions options,
+  RoundMachine(SignedPlan signed_plan, Plan plan, Checkpoint checkpoint, EnrolmentList enrolment, MachineOptions options,
                CohortChooser& chooser, RandomSource& random, Quantizer quantizer, std::unique_ptr<ServerOptimizer> optimizer);
 
   Effects on_message(const MessageReceived& message, Millis now);
@@ -228,6 +237,7 @@ class RoundMachine {
 
   std::shared_ptr<const std::vector<float>> weights_;
   std::shared_ptr<const Bytes> weights_bytes_;
+  std::shared_ptr<const std::vector<float>> optimizer_state_;
   ModelHash model_hash_;
   std::uint64_t rounds_done_;
   std::uint32_t attempt_ = 0;  // at the round in progress; a selection that fails is one too

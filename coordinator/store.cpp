@@ -6,20 +6,26 @@
 
 #include <sqlite3.h>
 
+#include "common/crypto/hash.h"
 #include "common/protocol/model_file.h"
 
 namespace fedspend::coordinator {
 namespace {
 
-constexpr int kSchemaVersion = 1;
-constexpr std::uint64_t kModelsKept = 10;  // weights of these; the hashes of all
+constexpr int kSchemaVersion = 2;
+constexpr const char* kSetSchemaVersion = "PRAGMA user_version=2";
+constexpr std::uint64_t kModelsKept = 10;  // weights and optimizer states of these; the hashes of all
 constexpr const char* kSchema = R"(
 CREATE TABLE federation(plan_hash BLOB NOT NULL);
-CREATE TABLE model(round INTEGER PRIMARY KEY, hash BLOB NOT NULL, weights BLOB NOT NULL);
+CREATE TABLE model(round INTEGER PRIMARY KEY, hash BLOB NOT NULL, weights BLOB NOT NULL,
+                   state BLOB NOT NULL, state_hash BLOB NOT NULL);
 CREATE TABLE round(id INTEGER PRIMARY KEY, round INTEGER NOT NULL, attempt INTEGER NOT NULL, published INTEGER NOT NULL, why_aborted TEXT NOT NULL,
                    asked INTEGER NOT NULL, declined INTEGER NOT NULL, bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL);
 CREATE TABLE contributor(round INTEGER NOT NULL, client BLOB NOT NULL, PRIMARY KEY(round, client)) WITHOUT ROWID;
 )";
+
+// Against damage: a state that is not what was stored must not be gone on from.
+Hash256 hash_of_state(ByteSpan bytes) { return Hasher("optimizer-state").field(bytes).finish(); }
 
 template <class Id>
 Result<Id> id_of(ByteSpan bytes) {
@@ -41,7 +47,10 @@ class Statement {
     return *this;
   }
   Statement& bind(int index, ByteSpan bytes) {
-    if (statement_ != nullptr) sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
+    if (statement_ == nullptr) return *this;
+    // Of an empty span the data may be null, which SQLite would take for NULL.
+    if (bytes.empty()) sqlite3_bind_zeroblob(statement_, index, 0);
+    else sqlite3_bind_blob64(statement_, index, bytes.data(), bytes.size(), SQLITE_TRANSIENT);
     return *this;
   }
   Statement& bind(int index, const std::string& text) {
@@ -88,7 +97,30 @@ struct Store::Database {
   }
   Status save_round(const RoundSummary& summary);
   Status prepare(const PlanHash& plan);
+  Status create(const PlanHash& plan);
+  Status take_over_version_1();
 };
+
+Status Store::Database::create(const PlanHash& plan) {
+  {
+    Statement tables(handle, "SELECT count(*) FROM sqlite_master");
+    if (tables.step() != SQLITE_ROW) return failure("reading its tables");
+    if (tables.integer(0) != 0) return fail(ErrorCode::malformed, path + " is not a coordinator's database: it is another program's", "give another --state folder");
+  }
+  FEDSPEND_TRY(execute(kSchema, "making the tables"));
+  Statement insert(handle, "INSERT INTO federation VALUES(?)");
+  if (insert.bind(1, ByteSpan(plan.bytes)).step() != SQLITE_DONE) return failure("writing the plan's hash");
+  return execute(kSetSchemaVersion, "writing its version");
+}
+
+// Version 1 had no state of the server optimizer, and its programs refused every plan whose optimizer has one: it is empty.
+Status Store::Database::take_over_version_1() {
+  FEDSPEND_TRY(execute("ALTER TABLE model ADD COLUMN state BLOB NOT NULL DEFAULT x''; ALTER TABLE model ADD COLUMN state_hash BLOB NOT NULL DEFAULT x''",
+                       "adding the optimizer's state"));
+  Statement fill(handle, "UPDATE model SET state_hash = ?");
+  if (fill.bind(1, ByteSpan(hash_of_state({}))).step() != SQLITE_DONE) return failure("adding the optimizer's state");
+  return execute(kSetSchemaVersion, "writing its version");
+}
 
 Status Store::Database::prepare(const PlanHash& plan) {
   // EXCLUSIVE: held from the first write on, so that two coordinators cannot share one state.
@@ -100,21 +132,18 @@ Status Store::Database::prepare(const PlanHash& plan) {
     version = read.integer(0);
   }
   if (version == 0) {
-    Statement tables(handle, "SELECT count(*) FROM sqlite_master");
-    if (tables.step() != SQLITE_ROW) return failure("reading its tables");
-    if (tables.integer(0) != 0) return fail(ErrorCode::malformed, path + " is not a coordinator's database: it is another program's", "give another --state folder");
-    tables.reset();
-    FEDSPEND_TRY(execute(kSchema, "making the tables"));
-    Statement insert(handle, "INSERT INTO federation VALUES(?)");
-    if (insert.bind(1, ByteSpan(plan.bytes)).step() != SQLITE_DONE) return failure("writing the plan's hash");
-    FEDSPEND_TRY(execute("PRAGMA user_version=1", "writing its version"));
-  } else if (version != kSchemaVersion) {
-    return fail(ErrorCode::invalid_argument, path + " is of schema version " + std::to_string(version), "this program reads version 1: give another --state folder");
+    FEDSPEND_TRY(create(plan));
+  } else if (version > kSchemaVersion) {
+    return fail(ErrorCode::invalid_argument, path + " is of schema version " + std::to_string(version),
+                "this program reads versions 1 to " + std::to_string(kSchemaVersion) + ": update it, or give another --state folder");
   } else {
-    Statement read(handle, "SELECT plan_hash FROM federation");
-    if (read.step() != SQLITE_ROW) return failure("reading the plan's hash");
-    if (!std::equal(plan.bytes.begin(), plan.bytes.end(), read.blob(0).begin(), read.blob(0).end()))
-      return fail(ErrorCode::conflict, path + " belongs to another plan", "give another --state folder, or the plan that it was begun with");
+    {
+      Statement read(handle, "SELECT plan_hash FROM federation");
+      if (read.step() != SQLITE_ROW) return failure("reading the plan's hash");
+      if (!std::equal(plan.bytes.begin(), plan.bytes.end(), read.blob(0).begin(), read.blob(0).end()))
+        return fail(ErrorCode::conflict, path + " belongs to another plan", "give another --state folder, or the plan that it was begun with");
+    }
+    if (version == 1) FEDSPEND_TRY(take_over_version_1());
   }
   return execute("COMMIT", "opening");
 }
@@ -132,7 +161,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& path, co
 }
 
 Result<std::optional<StoredModel>> Store::latest_model() {
-  Statement read(database_->handle, "SELECT round, hash, weights FROM model ORDER BY round DESC LIMIT 1");
+  Statement read(database_->handle, "SELECT round, hash, weights, state, state_hash FROM model ORDER BY round DESC LIMIT 1");
   const int code = read.step();
   if (code == SQLITE_DONE) return std::nullopt;
   if (code != SQLITE_ROW) return database_->failure("reading the newest model");
@@ -143,6 +172,11 @@ Result<std::optional<StoredModel>> Store::latest_model() {
   if (hash_of_weights(bytes) != model.hash)
     return fail(ErrorCode::malformed, database_->path + ": the newest model does not have its hash", "restore the file from a backup");
   FEDSPEND_ASSIGN(model.weights, weights_from_bytes(bytes, bytes.size() / 4));
+  const ByteSpan state = read.blob(3);
+  const Hash256 state_hash = hash_of_state(state);
+  if (!std::equal(state_hash.begin(), state_hash.end(), read.blob(4).begin(), read.blob(4).end()))
+    return fail(ErrorCode::malformed, database_->path + ": the server optimizer's state does not have its hash", "restore the file from a backup");
+  FEDSPEND_ASSIGN(model.optimizer_state, weights_from_bytes(state, state.size() / 4));
   return model;
 }
 
@@ -157,8 +191,10 @@ Status Store::Database::save_round(const RoundSummary& summary) {
 Status Store::save_published(const Publish& publish) {
   FEDSPEND_TRY(database_->execute("BEGIN IMMEDIATE", "beginning to write a model"));
   const auto write = [&]() -> Status {
-    Statement insert(database_->handle, "INSERT INTO model VALUES(?, ?, ?)");
+    Statement insert(database_->handle, "INSERT INTO model(round, hash, weights, state, state_hash) VALUES(?, ?, ?, ?, ?)");
+    const Bytes state = weights_to_bytes(*publish.optimizer_state);
     insert.bind(1, publish.summary.round.value).bind(2, ByteSpan(publish.hash.bytes)).bind(3, ByteSpan(weights_to_bytes(*publish.weights)));
+    insert.bind(4, ByteSpan(state)).bind(5, ByteSpan(hash_of_state(state)));
     if (insert.step() != SQLITE_DONE) return database_->failure("writing a model");
     FEDSPEND_TRY(database_->save_round(publish.summary));
     Statement contributor(database_->handle, "INSERT INTO contributor VALUES(?, ?)");
@@ -166,7 +202,7 @@ Status Store::save_published(const Publish& publish) {
       if (contributor.bind(1, publish.summary.round.value).bind(2, ByteSpan(client.bytes)).step() != SQLITE_DONE) return database_->failure("writing a contributor");
       contributor.reset();
     }
-    Statement forget(database_->handle, "UPDATE model SET weights = x'' WHERE round = ?");
+    Statement forget(database_->handle, "UPDATE model SET weights = x'', state = x'' WHERE round = ?");
     if (publish.summary.round.value > kModelsKept && forget.bind(1, publish.summary.round.value - kModelsKept).step() != SQLITE_DONE)
       return database_->failure("forgetting an old model");
     return database_->execute("COMMIT", "writing a model");

@@ -1,7 +1,9 @@
 #pragma once
-// What a coordinator must not forget: the published models and what happened in every round, in one SQLite file (WAL,
-// synchronous = FULL). One file serves one plan. save_published is one transaction, durable when it returns: a crash leaves the
-// old model or the new one, never half of either. One thread per object; a second process on the same file is refused.
+// What a coordinator must not forget: the published models, each with the state that the server optimizer left it with, and what
+// happened in every round, in one SQLite file (WAL, synchronous = FULL). One file serves one plan. save_published is one
+// transaction, durable when it returns: a crash leaves the old model and state or the new ones, never half of either. Schema 2; a
+// file of schema 1, which had no state, is taken over when it is opened: the programs that wrote those ran plans of FedAvg alone,
+// which has none. One thread per object; a second process on the same file is refused.
 
 #include <cstdint>
 #include <filesystem>
@@ -19,6 +21,7 @@ struct StoredModel {
   std::uint64_t round = 0;
   ModelHash hash;
   std::vector<float> weights;
+  std::vector<float> optimizer_state;
 };
 
 struct PublishedRound {
@@ -35,7 +38,7 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  // The newest published model; nothing before the first round. A model whose bytes do not have its hash is malformed.
+  // The newest published model; nothing before the first round. A model or a state whose bytes do not have their hash is malformed.
   Result<std::optional<StoredModel>> latest_model();
   Status save_published(const Publish& publish);
   Status save_aborted(const RoundSummary& summary);

@@ -23,7 +23,7 @@ struct LayoutEntry {
 };
 
 struct TrainingOptions {
-  TrainingSpec spec;        // of the plan
+  TrainingSpec spec;        // of the plan; learning_rate is that of the round, the schedule is not looked at
   std::uint64_t seed = 0;   // training_seed(plan, round): the same on every device
   std::stop_token stop = {};// asked between batches; a stopped training returns refused
 };

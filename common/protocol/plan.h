@@ -11,6 +11,7 @@
 
 #include "common/crypto/identity.h"
 #include "common/ids.h"
+#include "common/protocol/schedule.h"
 #include "common/result.h"
 
 namespace fedspend {
@@ -33,8 +34,10 @@ struct TrainingSpec {  // on the device
   std::uint32_t batch_size = 16;
   double learning_rate = 0.1;
   double momentum = 0.0;
+  double proximal_mu = 0.0;                  // FedProx: mu / 2 |w - w_round|^2 in the loss; 0: none
   double gradient_clip_l2 = 0.0;             // of each minibatch; 0: none
   std::uint32_t max_rows = 0;                // newest training rows used; 0: all
+  ScheduleSpec schedule = {};                // of the learning rate, by round
 
   bool operator==(const TrainingSpec&) const = default;
 };
@@ -53,8 +56,13 @@ struct FederationSpec {
 };
 
 struct ServerSpec {
-  std::string optimizer = "fedavg";
+  std::string optimizer = "fedavg";          // common/protocol/server_optimizers.h
   double learning_rate = 1.0;
+  double momentum = 0.0;                     // this and the next three: 0 where the optimizer has no such key
+  double beta1 = 0.0;
+  double beta2 = 0.0;
+  double tau = 0.0;
+  ScheduleSpec schedule = {};                // of the learning rate, by round
 
   bool operator==(const ServerSpec&) const = default;
 };
@@ -116,7 +124,7 @@ PlanHash hash_of_plan(ByteSpan signed_bytes);                 // H("plan", bytes
 Result<Plan> parse_plan(std::string_view toml_text);
 std::string_view to_string(Aggregation mode) noexcept;
 std::string_view to_string(PrivacyMode mode) noexcept;
-// The resolved plan: every key written out; parse_plan(write_plan(p)) == p.
+// The resolved plan: every key that its optimizer and its schedules have, written out; parse_plan(write_plan(p)) == p.
 std::string write_plan(const Plan& plan);
 
 struct SignedPlan {

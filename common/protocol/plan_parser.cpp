@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <exception>
 #include <initializer_list>
+#include <numeric>
 #include <optional>
 #include <set>
 #include <sstream>
+#include <utility>
 
 #include <toml++/toml.h>
 
@@ -15,6 +17,7 @@
 #include "common/protocol/messages.h"
 #include "common/protocol/plain_text.h"
 #include "common/protocol/plan.h"
+#include "common/protocol/server_optimizers.h"
 
 namespace fedspend {
 namespace {
@@ -23,6 +26,7 @@ enum class Presence { optional, required };
 enum class Bounds { closed, without_least, without_most };  // which end the range leaves out
 
 constexpr std::int64_t kMaxDevices = 1'000'000;
+constexpr std::int64_t kMaxRounds = 1'000'000;
 constexpr std::int64_t kMaxDelayMs = 7LL * 24 * 3600 * 1000;
 constexpr std::int64_t kMaxParameterCount = 1LL << 24;
 constexpr std::size_t kMaxCategories = 4096;
@@ -43,9 +47,44 @@ std::string shown_key(std::string_view key) {
   return is_plain_text(key) && key.size() <= kMaxTextBytes ? std::string(key) : std::string("(a key that is no short plain text)");
 }
 
+// Letters to change, add or leave out to make one of the other (Levenshtein 1966).
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    std::size_t diagonal = std::exchange(row[0], i + 1);
+    for (std::size_t k = 0; k < b.size(); ++k) {
+      const std::size_t changed = diagonal + (a[i] == b[k] ? 0 : 1);
+      diagonal = row[k + 1];
+      row[k + 1] = std::min({changed, row[k] + 1, row[k + 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+std::string_view last_part(std::string_view path) { return path.substr(path.rfind('.') + 1); }
+
+// The known keys that somebody may have meant by `path`: those that are called the same in another table, else the nearest in spelling.
+std::string near_to(std::string_view path, const std::set<std::string>& known) {
+  const std::size_t most = 1 + last_part(path).size() / 4;  // letters wrong
+  std::string same, nearest;
+  std::size_t least = most + 1;
+  for (const std::string& key : known) {
+    if (last_part(key) == last_part(path)) same += (same.empty() ? "" : " or ") + key;
+    const std::size_t distance = std::min(edit_distance(key, path), edit_distance(last_part(key), last_part(path)) + (key.find('.') == path.find('.') ? 0 : 1));
+    if (distance < least) {
+      least = distance;
+      nearest = key;
+    }
+  }
+  return same.empty() ? nearest : same;
+}
+
 struct Faults {
   std::optional<Error> unknown;
   std::optional<Error> other;
+  std::string unknown_path;
+  std::set<std::string> known;  // every key that was asked for, whether it is there or not
 
   static void note(std::optional<Error>& slot, const std::string& key, std::uint32_t line, const std::string& what, std::string hint) {
     if (slot) return;
@@ -53,7 +92,10 @@ struct Faults {
     slot = Error{ErrorCode::malformed, "plan: " + key + place + ": " + what, std::move(hint)};
   }
   Status status() const {
-    if (unknown) return fail(*unknown);
+    if (unknown) {
+      const std::string near = near_to(unknown_path, known);
+      return fail(unknown->code, unknown->message, (near.empty() ? "" : "did you mean " + near + "? ") + unknown->hint);
+    }
     if (other) return fail(*other);
     return {};
   }
@@ -76,8 +118,8 @@ class Table {
     out = static_cast<Integer>(value);
   }
 
-  void number(const char* key, double& out, double least, double most, Bounds bounds = Bounds::closed) {
-    const toml::node* node = find(key, Presence::optional);
+  void number(const char* key, double& out, double least, double most, Bounds bounds = Bounds::closed, Presence presence = Presence::optional) {
+    const toml::node* node = find(key, presence);
     if (node == nullptr) return;
     if (!node->is_number()) return fault(key, "a number expected");
     // Not toml++'s value<double>(), which is empty for a whole number that a double cannot hold exactly.
@@ -169,15 +211,22 @@ class Table {
 
   void refuse_unknown_keys() {
     if (table_ == nullptr) return;
-    for (const auto& [key, node] : *table_)
-      if (!known_.contains(key.str()))
-        Faults::note(faults_->unknown, path_of(shown_key(key.str())), key.source().begin.line, "unknown key",
-                     "correct its spelling or its table, or remove it");
+    for (const auto& [key, node] : *table_) {
+      if (known_.contains(key.str())) continue;
+      if (!faults_->unknown) faults_->unknown_path = path_of(shown_key(key.str()));
+      Faults::note(faults_->unknown, path_of(shown_key(key.str())), key.source().begin.line, "unknown key",
+                   "correct its spelling or its table, or remove it");
+    }
+  }
+  // For a key that exists, but not beside what another key of this table says.
+  void refuse_key(const char* key, const std::string& what) {
+    if (find(key, Presence::optional) != nullptr) fault(key, what, "remove it");
   }
 
  private:
   const toml::node* find(const char* key, Presence presence) {
     known_.emplace(key);
+    faults_->known.insert(path_of(key));
     const toml::node* node = table_ == nullptr ? nullptr : table_->get(key);
     if (node == nullptr && presence == Presence::required) fault_at(key, 0, "this key is required and missing", "compare with a plan that `fedspend-sim plan` drafts");
     return node;
@@ -206,18 +255,38 @@ void read_model(Table table, ModelSpec& model) {
   table.refuse_unknown_keys();
 }
 
+void read_schedule(Table table, ScheduleSpec& schedule) {
+  table.choice("kind", schedule.kind,
+               {ScheduleKind::constant, ScheduleKind::step, ScheduleKind::exponential, ScheduleKind::cosine, ScheduleKind::inverse_sqrt});
+  table.integer("warmup_rounds", schedule.warmup_rounds, 0, kMaxRounds);
+  const ScheduleKeys keys = keys_of(schedule.kind);
+  const std::string none = "the schedule \"" + std::string(to_string(schedule.kind)) + "\" has no such key";
+  const bool step = schedule.kind == ScheduleKind::step;
+  if (keys.decay) table.number("decay", schedule.decay, 0, 1, Bounds::without_least, Presence::required);
+  if (!keys.decay) table.refuse_key("decay", none);
+  if (schedule.kind == ScheduleKind::inverse_sqrt) schedule.period_rounds = 1;
+  if (keys.period_rounds)
+    table.integer("period_rounds", schedule.period_rounds, schedule.kind == ScheduleKind::cosine ? 0 : 1, kMaxRounds, step ? Presence::required : Presence::optional);
+  if (!keys.period_rounds) table.refuse_key("period_rounds", none);
+  if (keys.floor) table.number("floor", schedule.floor, 0, 1);
+  if (!keys.floor) table.refuse_key("floor", none);
+  table.refuse_unknown_keys();
+}
+
 void read_training(Table table, TrainingSpec& training) {
   table.integer("epochs", training.epochs, 1, 1000);
   table.integer("batch_size", training.batch_size, 1, 65'536);
   table.number("learning_rate", training.learning_rate, 0, 1000, Bounds::without_least);
   table.number("momentum", training.momentum, 0, 1, Bounds::without_most);
+  table.number("proximal_mu", training.proximal_mu, 0, 1000);
   table.number("gradient_clip_l2", training.gradient_clip_l2, 0, 1e6);
   table.integer("max_rows", training.max_rows, 0, 1'000'000'000);
+  read_schedule(table.table("schedule"), training.schedule);
   table.refuse_unknown_keys();
 }
 
 void read_federation(Table table, FederationSpec& federation) {
-  table.integer("rounds", federation.rounds, 1, 1'000'000);
+  table.integer("rounds", federation.rounds, 1, kMaxRounds);
   table.integer("cohort", federation.cohort, 1, kMaxDevices);
   table.integer("min_cohort", federation.min_cohort, 0, kMaxDevices);
   table.number("over_selection", federation.over_selection, 1, 100);
@@ -230,8 +299,22 @@ void read_federation(Table table, FederationSpec& federation) {
 
 void read_server(Table table, ServerSpec& server) {
   table.text("optimizer", server.optimizer, Presence::optional);
-  if (server.optimizer != "fedavg") table.fault("optimizer", "\"fedavg\" expected, the one optimizer there is");
+  const ServerOptimizerKeys* has = find_server_optimizer(server.optimizer);
+  if (has == nullptr) {
+    table.fault("optimizer", "one of " + server_optimizer_names() + " expected");
+    has = server_optimizers().data();
+  }
   table.number("learning_rate", server.learning_rate, 0, 1000, Bounds::without_least);
+  const auto own_key = [&](const char* key, const std::optional<double>& otherwise, double& out, double most, Bounds bounds) {
+    if (!otherwise) return table.refuse_key(key, "the optimizer \"" + server.optimizer + "\" has no such key");
+    out = *otherwise;
+    table.number(key, out, 0, most, bounds);
+  };
+  own_key("momentum", has->momentum, server.momentum, 1, Bounds::without_most);
+  own_key("beta1", has->beta1, server.beta1, 1, Bounds::without_most);
+  own_key("beta2", has->beta2, server.beta2, 1, Bounds::without_most);
+  own_key("tau", has->tau, server.tau, 1000, Bounds::without_least);
+  read_schedule(table.table("schedule"), server.schedule);
   table.refuse_unknown_keys();
 }
 

@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "common/protocol/plan.h"
+#include "common/protocol/server_optimizers.h"
 
 namespace fedspend {
 namespace {
@@ -70,14 +71,26 @@ void write_model(TomlText& out, const ModelSpec& model) {
   for (const auto& [name, value] : model.sizes) out.integer(name, value);
 }
 
+void write_schedule(TomlText& out, std::string_view table, const ScheduleSpec& schedule) {
+  out.table(table);
+  out.text("kind", to_string(schedule.kind));
+  out.integer("warmup_rounds", schedule.warmup_rounds);
+  const ScheduleKeys keys = keys_of(schedule.kind);
+  if (keys.decay) out.number("decay", schedule.decay);
+  if (keys.period_rounds) out.integer("period_rounds", schedule.period_rounds);
+  if (keys.floor) out.number("floor", schedule.floor);
+}
+
 void write_training(TomlText& out, const TrainingSpec& training) {
   out.table("training");
   out.integer("epochs", training.epochs);
   out.integer("batch_size", training.batch_size);
   out.number("learning_rate", training.learning_rate);
   out.number("momentum", training.momentum);
+  out.number("proximal_mu", training.proximal_mu);
   out.number("gradient_clip_l2", training.gradient_clip_l2);
   out.integer("max_rows", training.max_rows);
+  write_schedule(out, "training.schedule", training.schedule);
 }
 
 void write_federation(TomlText& out, const FederationSpec& federation) {
@@ -92,6 +105,19 @@ void write_federation(TomlText& out, const FederationSpec& federation) {
   out.integer("retry_after_ms", federation.retry_after_ms);
 }
 
+void write_server(TomlText& out, const ServerSpec& server) {
+  const ServerOptimizerKeys* keys = find_server_optimizer(server.optimizer);
+  FEDSPEND_CHECK(keys != nullptr, "an optimizer that there is");
+  out.table("server");
+  out.text("optimizer", server.optimizer);
+  out.number("learning_rate", server.learning_rate);
+  if (keys->momentum) out.number("momentum", server.momentum);
+  if (keys->beta1) out.number("beta1", server.beta1);
+  if (keys->beta2) out.number("beta2", server.beta2);
+  if (keys->tau) out.number("tau", server.tau);
+  write_schedule(out, "server.schedule", server.schedule);
+}
+
 }  // namespace
 
 std::string write_plan(const Plan& plan) {
@@ -104,9 +130,7 @@ std::string write_plan(const Plan& plan) {
   write_model(out, plan.model);
   write_training(out, plan.training);
   write_federation(out, plan.federation);
-  out.table("server");
-  out.text("optimizer", plan.server.optimizer);
-  out.number("learning_rate", plan.server.learning_rate);
+  write_server(out, plan.server);
   out.table("aggregation");
   out.text("mode", to_string(plan.aggregation.mode));
   out.number("clip_norm_l2", plan.aggregation.clip_norm_l2);

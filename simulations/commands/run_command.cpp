@@ -6,11 +6,13 @@
 #include <optional>
 #include <utility>
 
+#include "client/local_training.h"
 #include "common/program/files.h"
 #include "common/program/runtime.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
 #include "simulations/runs/output_folder.h"
+#include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
 
 namespace fedspend::simulations {
@@ -23,8 +25,19 @@ using program::Report;
 struct RunRequest {
   RunOptions run;
   fs::path out;
+  bool resume = false;
+  WantedReferences references = WantedReferences::automatic;
+  std::optional<ClientNames> per_client;  // per_client.csv
   bool progress = true;
 };
+
+Result<std::optional<ClientNames>> wanted_names(const Arguments& arguments) {
+  const auto wanted = arguments.optional_text("per-client");
+  if (!wanted) return std::nullopt;
+  if (*wanted == "ranks") return ClientNames::ranks;
+  if (*wanted == "labels") return ClientNames::labels;
+  return fail(ErrorCode::invalid_argument, "--per-client \"" + *wanted + "\" is not known", "ranks (names nobody) or labels (the clients' names in the data)");
+}
 
 // --rounds and --cohort change the plan: what runs, and what is written down, is then the resolved plan.
 Result<PlanFile> resolved_plan(const Arguments& arguments) {
@@ -53,19 +66,32 @@ Result<client::DevicePolicy> simulated_policy(const Arguments& arguments, const 
     if (!policy) return fail(policy.error().code, *path + ": " + policy.error().message, policy.error().hint);
     return policy;
   }
-  // Nobody's customer is in a simulation: without a policy file its devices accept what the plan says, and the output says so.
-  client::DevicePolicy policy;
-  policy.purposes = {plan.purpose};
-  policy.min_cohort = 1;
-  policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
-  policy.allow_open_aggregation = true;
-  policy.allow_no_privacy = true;
-  return policy;
+  return accepting_policy(plan);
+}
+
+// Segments, what is kept on the way, and when to end before the last round.
+Status read_course(const Arguments& arguments, RunOptions& options) {
+  FEDSPEND_ASSIGN(const std::int64_t segment, arguments.integer("checkpoint-every", 1, 1'000'000));
+  options.federation.segment_rounds = static_cast<std::uint32_t>(segment);
+  if (arguments.has("keep-models")) {
+    FEDSPEND_ASSIGN(const std::int64_t every, arguments.integer("keep-models", 1, 1'000'000));
+    options.keep_models_every = static_cast<std::uint32_t>(every);
+    const std::uint64_t kept = options.plan.plan.federation.rounds / static_cast<std::uint64_t>(every);
+    if (kept > kMaxKeptModels)
+      return fail(ErrorCode::invalid_argument, "--keep-models " + std::to_string(every) + " would keep " + std::to_string(kept) + " models, at most " + std::to_string(kMaxKeptModels) + " can be",
+                  "give a larger number of rounds");
+  }
+  if (arguments.has("stop-after-no-gain")) {
+    FEDSPEND_ASSIGN(const std::int64_t evaluations, arguments.integer("stop-after-no-gain", 1, 1'000'000));
+    options.early_stopping.evaluations = static_cast<std::uint32_t>(evaluations);
+  }
+  FEDSPEND_ASSIGN(options.early_stopping.min_gain, arguments.number("min-gain", 0, 1));
+  return {};
 }
 
 Result<RunRequest> run_request(const Arguments& arguments) {
   FEDSPEND_ASSIGN(PlanFile plan, resolved_plan(arguments));
-  RunRequest request{.run = {.plan = std::move(plan), .federation = {}}, .out = {}};
+  RunRequest request{.run = {.plan = std::move(plan)}, .out = {}, .per_client = {}};
   RunOptions& options = request.run;
   FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
   request.out = out;
@@ -80,23 +106,29 @@ Result<RunRequest> run_request(const Arguments& arguments) {
     if (!recorded) return fail(recorded.error().code, *path + ": " + recorded.error().message, recorded.error().hint);
     options.federation.recorded = std::move(*recorded);
   }
-  const std::uint32_t rounds = options.plan.plan.federation.rounds;
-  options.evaluate_every = std::max(1U, rounds / 10);
+  options.evaluate_every = default_evaluate_every(options.plan.plan);
   if (arguments.has("evaluate-every")) {
     FEDSPEND_ASSIGN(const std::int64_t every, arguments.integer("evaluate-every", 1, 1'000'000));
     options.evaluate_every = static_cast<std::uint32_t>(every);
   }
+  FEDSPEND_TRY(read_course(arguments, options));
+  request.resume = arguments.flag("resume");
+  FEDSPEND_ASSIGN(const std::string references, arguments.text("references"));
+  Result<WantedReferences> wanted = parse_wanted_references(references);
+  if (!wanted) return fail(wanted.error().code, "--references " + wanted.error().message, wanted.error().hint);
+  request.references = *wanted;
+  FEDSPEND_ASSIGN(request.per_client, wanted_names(arguments));
   request.progress = !arguments.flag("no-progress");
   return request;
 }
 
-std::string text_of(const RunRequest& request, const nlohmann::json& summary, const ModelScores& scores, const Baselines& baselines) {
+std::string text_of(const RunRequest& request, const nlohmann::json& summary, const ModelScores& scores, const RunAnalysis& analysis) {
   char line[256];
   std::snprintf(line, sizeof line, "%llu rounds, %.0f updates, %.1f s (%.0f clients per second), %.0f bytes up and %.0f down per update\n",
                 summary["rounds"].get<unsigned long long>(), summary["updates"].get<double>(), summary["seconds"].get<double>(), summary["clients_per_second"].get<double>(),
                 summary["bytes_up_per_client"].get<double>(), summary["bytes_down_per_client"].get<double>());
   return (request.run.plan.plan.is_demonstration() ? std::string(kDemonstrationNote) : std::string()) +
-         evaluation_table(scores, baselines) + line + "results: " + request.out.string() + "\n";
+         evaluation_table(scores, analysis.baselines, analysis.references) + line + "results: " + request.out.string() + "\n";
 }
 
 std::string progress_note(const std::optional<HeldOutScore>& score) {
@@ -111,6 +143,9 @@ Result<Report> run(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const RunRequest request, run_request(arguments));
   const RunOptions& options = request.run;
   FEDSPEND_ASSIGN(OutputFolder folder, OutputFolder::create(request.out, "fedspend-sim run"));
+  const fs::path checkpoint_file = checkpoint_path(request.out);
+  FEDSPEND_ASSIGN(std::optional<RunCheckpoint> checkpoint, find_checkpoint(checkpoint_file, request.resume));
+  if (!checkpoint) program::remove_partials_of(checkpoint_file);
   FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
   const std::vector<FederatedClient> clients = federated_clients(data.population, options.plan.plan);
 
@@ -120,17 +155,25 @@ Result<Report> run(const Arguments& arguments) {
     if (score) note = progress_note(score);
     if (round.summary.published) progress.update(round.summary.round.value, note);
     return !program::stop_requested().load();
-  }));
-  if (result.stopped) return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(result.record.rounds()), "nothing was written");
+  }, [&](const RunCheckpoint& reached) { return program::write_file_atomically(checkpoint_file, encode_checkpoint(reached)); }, std::move(checkpoint)));
+  if (result.stopped) {
+    const bool can_resume = fs::exists(checkpoint_file);
+    return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(result.record.rounds()),
+                can_resume ? "go on with --resume: " + checkpoint_file.string() + " holds the last checkpoint" : "nothing was written");
+  }
   progress.finish();
 
-  const Baselines baselines = compute_baselines(data.population, evaluation_rule(options.plan.plan));
+  FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, clients, compute_baselines(data.population, evaluation_rule(options.plan.plan)),
+                                                          references_for(request.references, options, clients), [] { return !program::stop_requested().load(); }));
   Report report;
-  report.data["summary"] = run_summary(options, result, baselines);
+  report.data["summary"] = run_summary(options, result, clients, analysis);
   report.data["out"] = request.out.string();
   FEDSPEND_TRY(write_run(options, result, report.data["summary"], folder.partial()));
+  if (request.per_client) FEDSPEND_TRY(program::write_file_atomically(folder.partial() / "per_client.csv", as_bytes(client_csv(analysis.clients, *request.per_client))));
   FEDSPEND_TRY(folder.commit());
-  report.text = text_of(request, report.data["summary"], result.scores, baselines);
+  std::error_code ignored;
+  fs::remove(checkpoint_file, ignored);
+  report.text = text_of(request, report.data["summary"], result.scores, analysis);
   return report;
 }
 
@@ -140,13 +183,20 @@ program::Command run_command() {
   std::vector<program::Option> options = data_options();
   const std::vector<program::Option> own = {
       {.name = "plan", .value_name = "FILE", .help = "the plan (`fedspend-sim plan` drafts one)", .required = true},
-      {.name = "out", .value_name = "DIR", .help = "folder for plan.toml, metrics.jsonl, metrics.csv, model.fsm and summary.json: new, empty, or written by this command before", .required = true},
+      {.name = "out", .value_name = "DIR", .help = "folder for the resolved plan, the metrics, the model and its card, report.html and TensorBoard's events: new, empty, or written by this command before", .required = true},
       {.name = "rounds", .value_name = "N", .help = "instead of the plan's"},
       {.name = "cohort", .value_name = "N", .help = "instead of the plan's"},
       {.name = "seed", .value_name = "S", .help = "of the cohorts and the simulated devices", .default_text = "1"},
       {.name = "cohorts", .value_name = "FILE", .help = "repeat the cohorts of a federation that ran (cohorts.jsonl of a coordinator)"},
       {.name = "policy", .value_name = "FILE", .help = "the simulated devices' policy (TOML); without it they accept the plan"},
       {.name = "evaluate-every", .value_name = "N", .help = "rounds between evaluations; by default ten in all"},
+      {.name = "resume", .value_name = "", .help = "go on from DIR.checkpoint, which a run that was stopped or killed has left; without one, begin"},
+      {.name = "checkpoint-every", .value_name = "N", .help = "rounds between checkpoints. The coordinator begins anew there, so this is a part of the run, as the seed is", .default_text = std::to_string(kDefaultSegmentRounds)},
+      {.name = "keep-models", .value_name = "N", .help = "keep the model of every N-th round in DIR/models"},
+      {.name = "stop-after-no-gain", .value_name = "N", .help = "end after N evaluations without a gain, and keep the best model that was evaluated"},
+      {.name = "min-gain", .value_name = "G", .help = "what counts as a gain of accuracy: more than G, e.g. 0.001", .default_text = "0"},
+      {.name = "references", .value_name = "WHICH", .help = "central and local-only training for the report: all, none, or auto: where they cost no more than the federation", .default_text = "auto"},
+      {.name = "per-client", .value_name = "NAMES", .help = "also write per_client.csv, one line a client, with ranks (names nobody) or labels"},
       {.name = "no-progress", .value_name = "", .help = "no progress display"}};
   options.insert(options.end(), own.begin(), own.end());
   return {.name = "run",

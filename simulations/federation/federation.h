@@ -3,6 +3,11 @@
 // daemon and the device run, joined by queues instead of sockets, on a simulated clock. Messages are encoded, signed, checked and
 // decoded as they are on the wire. Training runs in parallel over clients; everything else happens in one order that depends on
 // the seed alone, so that the same seed gives the same model, to the bit, for any number of threads.
+//
+// A run is a chain of segments of `segment_rounds` rounds. At each boundary the coordinator begins anew from its published model,
+// as the daemon does after a restart, and so do the devices' sessions; what goes on is a FederationState, and randomness comes
+// from (seed, first round of the segment). So a run that goes on from a stored state ends as one that was never disturbed, to the
+// bit; and the length of a segment is a part of a run, as the seed is.
 // One thread per object (it starts its own workers).
 
 #include <cstdint>
@@ -13,14 +18,12 @@
 #include <string>
 #include <vector>
 
-#include "client/content_cache.h"
-#include "client/session.h"
-#include "common/crypto/random.h"
+#include "client/policy.h"
+#include "common/clock.h"
 #include "common/protocol/plan.h"
 #include "common/result.h"
 #include "coordinator/round_machine.h"
 #include "models/history.h"
-#include "models/trainer.h"
 
 namespace fedspend::simulations {
 
@@ -37,9 +40,12 @@ struct RecordedRound {
 };
 Result<std::vector<RecordedRound>> parse_cohort_log(std::string_view jsonl);
 
+inline constexpr std::uint32_t kDefaultSegmentRounds = 25;
+
 struct FederationOptions {
   std::uint64_t seed = 1;
   unsigned threads = 1;
+  std::uint32_t segment_rounds = kDefaultSegmentRounds;  // at least 1
   std::vector<RecordedRound> recorded;     // empty: cohorts are drawn
   client::DevicePolicy policy;             // of every simulated device
 };
@@ -51,25 +57,45 @@ struct SimulatedRound {
   Millis simulated_time{};
 };
 
+// What goes on from one segment to the next, and all that does.
+struct DeviceState {
+  Millis next_check_in{0};
+  bool holds_plan = false;
+  std::uint32_t asked = 0;
+  std::uint32_t contributed = 0;
+  bool operator==(const DeviceState&) const = default;
+};
+struct FederationState {
+  std::uint64_t rounds_done = 0;
+  Millis clock{0};
+  std::vector<float> weights;
+  std::vector<float> optimizer_state;  // the server optimizer's; empty before the first round
+  std::vector<DeviceState> devices;  // of the eligible clients, in the clients' order; empty before the first round
+};
+
+struct FederationSetup;
+
 class Federation {
  public:
   // `clients` outlive the federation. Clients that are not eligible under the plan never check in. The plan's bytes are signed
   // with a key made from the seed, which the simulated devices pin.
-  static Result<std::unique_ptr<Federation>> create(std::span<const FederatedClient> clients, std::string_view plan_toml, std::vector<float> initial_weights,
-                                                    FederationOptions options);
+  static Result<std::unique_ptr<Federation>> create(std::span<const FederatedClient> clients, std::string_view plan_toml, FederationOptions options);
   ~Federation();
 
   const Plan& plan() const;
   std::size_t eligible_clients() const;
-  // Until the plan's last round; `on_round` after every round, published or aborted (then weights are the old ones). It may stop
-  // the run by returning false. Several aborted rounds in a row are a timeout error that says why.
-  Status run(const std::function<bool(const SimulatedRound&)>& on_round);
-  std::shared_ptr<const std::vector<float>> weights() const;
+
+  // After every round, published or aborted (then weights are the old ones). It may stop the run by returning false.
+  using OnRound = std::function<bool(const SimulatedRound&)>;
+  // After every segment but the last, with what a run can go on from.
+  using OnBoundary = std::function<Status(const FederationState&)>;
+  // From `state` until the plan's last round. Several aborted rounds in a row are a timeout error that says why. `state` is moved
+  // along: at the end it is that of the last round that was published.
+  Status run(FederationState& state, const OnRound& on_round, const OnBoundary& on_boundary);
 
  private:
-  struct State;
-  explicit Federation(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
+  explicit Federation(std::unique_ptr<FederationSetup> setup);
+  std::unique_ptr<FederationSetup> setup_;
 };
 
 }  // namespace fedspend::simulations

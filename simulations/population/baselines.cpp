@@ -107,9 +107,11 @@ class Mixture {
   std::vector<std::uint32_t> touched_;
 };
 
-enum Line : std::size_t { kGlobal, kOwn, kMarkov, kOwnMarkov, kMixture, kMerchant, kOwnMerchant, kLines };
+enum Line : std::size_t {  // in the order of Baselines::lines
+  kGlobal, kOwn, kMarkov, kOwnMarkov, kMixture, kMerchant, kOwnMerchant, kLines
+};
 
-void score_client(std::span<const PopulationRow> history, std::size_t trained, const Learned& global, std::size_t categories, std::array<std::uint64_t, kLines>& correct) {
+void score_client(std::span<const PopulationRow> history, std::size_t trained, const Learned& global, std::size_t categories, std::array<std::uint32_t, kLines>& correct) {
   Learned own;
   Mixture mixture(global, categories);
   for (std::size_t i = 0; i < trained; ++i) {
@@ -135,6 +137,18 @@ void score_client(std::span<const PopulationRow> history, std::size_t trained, c
 
 }  // namespace
 
+std::vector<Baseline> baseline_lines() {
+  return {
+      {.key = "global_most_frequent", .name = "global most frequent category", .short_name = "most frequent"},
+      {.key = "own_most_frequent", .name = "the client's own most frequent", .short_name = "own frequent", .own_counts = true},
+      {.key = "markov_global", .name = "order-1 Markov, global", .short_name = "Markov"},
+      {.key = "markov_own", .name = "order-1 Markov of the client, else its most frequent", .short_name = "own Markov", .own_counts = true},
+      {.key = "mixture", .name = "mixture of own and global counts (keeps counting)", .short_name = "mixture", .prequential = true},
+      {.key = "merchant_lookup", .name = "merchant lookup (sees the merchant)", .short_name = "merchant", .sees_merchant = true},
+      {.key = "own_merchant_lookup", .name = "own merchant lookup, then the global one", .short_name = "own merchant", .sees_merchant = true},
+  };
+}
+
 Baselines compute_baselines(const Population& population, const EvaluationRule& rule) {
   Baselines result;
   const std::vector<std::size_t> clients = population.clients_with(std::max<std::size_t>(rule.min_rows, 1));
@@ -144,24 +158,21 @@ Baselines compute_baselines(const Population& population, const EvaluationRule& 
     const std::size_t trained = models::training_rows(history.size(), rule.holdout_fraction);
     for (std::size_t i = 0; i < trained; ++i) global.add(history, i);
     result.held_out += history.size() - trained;
+    result.held_out_by_client.push_back(static_cast<std::uint32_t>(history.size() - trained));
   }
   result.clients = clients.size();
-  std::array<std::uint64_t, kLines> correct{};
-  if (global.categories.total() > 0) {
-    for (const std::size_t client : clients) {
-      const auto history = population.history(client);
-      score_client(history, models::training_rows(history.size(), rule.holdout_fraction), global, population.categories().size(), correct);
+  result.evaluated = clients;
+  result.lines = baseline_lines();
+  if (global.categories.total() == 0) return result;
+  for (const std::size_t client : clients) {
+    const auto history = population.history(client);
+    std::array<std::uint32_t, kLines> correct{};
+    score_client(history, models::training_rows(history.size(), rule.holdout_fraction), global, population.categories().size(), correct);
+    for (std::size_t line = 0; line < kLines; ++line) {
+      result.lines[line].correct += correct[line];
+      result.lines[line].correct_by_client.push_back(correct[line]);
     }
   }
-  result.lines = {
-      {.key = "global_most_frequent", .name = "global most frequent category", .correct = correct[kGlobal]},
-      {.key = "own_most_frequent", .name = "the client's own most frequent", .correct = correct[kOwn]},
-      {.key = "markov_global", .name = "order-1 Markov, global", .correct = correct[kMarkov]},
-      {.key = "markov_own", .name = "order-1 Markov of the client, else its most frequent", .correct = correct[kOwnMarkov]},
-      {.key = "mixture", .name = "mixture of own and global counts (keeps counting)", .correct = correct[kMixture], .prequential = true},
-      {.key = "merchant_lookup", .name = "merchant lookup (sees the merchant)", .correct = correct[kMerchant], .sees_merchant = true},
-      {.key = "own_merchant_lookup", .name = "own merchant lookup, then the global one", .correct = correct[kOwnMerchant], .sees_merchant = true},
-  };
   return result;
 }
 

@@ -22,18 +22,25 @@ struct EvaluationRule {
 struct Baseline {
   std::string key;       // in JSON
   std::string name;      // in the table
+  std::string short_name;// beside a line of a chart
   std::uint64_t correct = 0;
+  std::vector<std::uint32_t> correct_by_client = {};  // in the order of Baselines::evaluated
   bool sees_merchant = false;
   bool prequential = false;  // goes on counting through the held-out rows
+  bool own_counts = false;   // needs nothing but the client's own past: what a phone could do alone
 };
 
 struct Baselines {
+  std::vector<std::size_t> evaluated;              // indices into the population
+  std::vector<std::uint32_t> held_out_by_client;   // rows
   std::uint64_t clients = 0;      // that are evaluated
   std::uint64_t held_out = 0;     // rows predicted
   std::vector<Baseline> lines;
   double accuracy(const Baseline& line) const { return held_out == 0 ? 0 : static_cast<double>(line.correct) / static_cast<double>(held_out); }
 };
 
+// What there is, with nothing counted.
+std::vector<Baseline> baseline_lines();
 Baselines compute_baselines(const Population& population, const EvaluationRule& rule = {});
 
 }  // namespace fedspend::simulations

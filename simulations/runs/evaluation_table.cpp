@@ -14,6 +14,11 @@ std::string percent(double fraction) {
   return text;
 }
 
+std::string epochs_text(const Reference& reference) {
+  const std::uint32_t epochs = reference.figure().epochs;
+  return std::to_string(epochs) + (epochs == 1 ? " epoch" : " epochs") + ", the best of those tried";
+}
+
 }  // namespace
 
 Result<ModelScores> score_model(const Plan& plan, std::uint64_t round, std::span<const float> weights, std::span<const FederatedClient> clients, unsigned threads) {
@@ -26,7 +31,7 @@ Result<ModelScores> score_model(const Plan& plan, std::uint64_t round, std::span
   return scores;
 }
 
-std::string evaluation_table(const ModelScores& model, const Baselines& baselines) {
+std::string evaluation_table(const ModelScores& model, const Baselines& baselines, const std::optional<References>& references) {
   std::vector<std::vector<std::string>> rows = {{"next category, held-out rows", "right", "among 3", "remark"}};
   const auto add = [&](const std::string& name, const HeldOutScore& score, const std::string& remark) {
     rows.push_back({name, percent(score.accuracy()), percent(score.top3()), remark});
@@ -34,6 +39,10 @@ std::string evaluation_table(const ModelScores& model, const Baselines& baseline
   add("federated model, round " + std::to_string(model.round), model.frozen, "");
   add("the same, counting on", model.prequential, "keeps counting as it goes");
   add("before the first round", model.untrained, "not trained");
+  if (references) {
+    add("central training", references->central.figure().score, epochs_text(references->central));
+    add("local-only training", references->local_only.figure().score, epochs_text(references->local_only));
+  }
   for (const Baseline& line : baselines.lines) {
     if (line.sees_merchant) continue;  // it sees the merchant of the row that it predicts: another task
     rows.push_back({line.name, percent(baselines.accuracy(line)), "", line.prequential ? "keeps counting as it goes" : ""});

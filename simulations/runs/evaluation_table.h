@@ -2,6 +2,7 @@
 // A model's accuracy beside the lines to beat, as a table and as JSON: what `run`, `evaluate` and the quickstart end with.
 // Pure functions.
 
+#include <optional>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -11,6 +12,7 @@
 #include "simulations/population/baselines.h"
 #include "simulations/population/population.h"
 #include "simulations/runs/held_out.h"
+#include "simulations/runs/references.h"
 
 namespace fedspend::simulations {
 
@@ -27,7 +29,7 @@ struct ModelScores {
 // All three, each on the held-out rows of all evaluated clients.
 Result<ModelScores> score_model(const Plan& plan, std::uint64_t round, std::span<const float> weights, std::span<const FederatedClient> clients, unsigned threads);
 
-std::string evaluation_table(const ModelScores& model, const Baselines& baselines);
+std::string evaluation_table(const ModelScores& model, const Baselines& baselines, const std::optional<References>& references = {});
 // {"predictions", "eval_accuracy", "eval_top3", "eval_loss", "prequential_accuracy", "untrained_accuracy", "baselines": {key: accuracy}}
 nlohmann::json evaluation_json(const ModelScores& model, const Baselines& baselines);
 

@@ -18,11 +18,20 @@ struct HeldOutScore {
   std::uint64_t correct_top1 = 0;
   std::uint64_t correct_top3 = 0;
   double loss_sum = 0;
+  HeldOutScore& operator+=(const HeldOutScore& other) {
+    predictions += other.predictions;
+    correct_top1 += other.correct_top1;
+    correct_top3 += other.correct_top3;
+    loss_sum += other.loss_sum;
+    return *this;
+  }
   double accuracy() const { return predictions == 0 ? 0 : static_cast<double>(correct_top1) / static_cast<double>(predictions); }
   double top3() const { return predictions == 0 ? 0 : static_cast<double>(correct_top3) / static_cast<double>(predictions); }
   double loss() const { return predictions == 0 ? 0 : loss_sum / static_cast<double>(predictions); }
 };
 
+// Of one client, which is not scored (no predictions) if it has fewer than evaluation.min_rows rows.
+Result<HeldOutScore> score_client(models::Trainer& trainer, const Plan& plan, std::span<const float> weights, const FederatedClient& client, models::Counting counting);
 // One score a client, in the order of `clients`; a client that is not evaluated has no predictions.
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,
                                                 unsigned threads);

@@ -1,5 +1,7 @@
 #include "simulations/runs/output_folder.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <set>
@@ -41,16 +43,39 @@ Status check_place(const path& place, const std::string& made_by) {
   return fail(ErrorCode::conflict, place.string() + " holds files that " + made_by + " has not made", "name another folder, or empty it");
 }
 
+// A descriptor that holds the lock on a folder until it is closed, or -1: another process holds it. A file system without locks is
+// one without this protection.
+int lock_folder(const path& folder) {
+  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor < 0 || ::flock(descriptor, LOCK_EX | LOCK_NB) == 0) return descriptor;
+  ::close(descriptor);
+  return -1;
+}
+
+Status remove_left_over(const path& parent, const std::string& prefix) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(parent, ignored)) {
+    if (!entry.path().filename().string().starts_with(prefix) || !entry.is_directory(ignored)) continue;
+    const int lock = lock_folder(entry.path());
+    if (lock < 0) return fail(ErrorCode::conflict, entry.path().string() + " belongs to a process that is at work", "wait until it has ended, or name another folder");
+    std::filesystem::remove_all(entry.path(), ignored);
+    ::close(lock);
+  }
+  return {};
+}
+
 }  // namespace
 
-OutputFolder::OutputFolder(path place, path partial, std::string made_by) : place_(std::move(place)), partial_(std::move(partial)), made_by_(std::move(made_by)) {}
+OutputFolder::OutputFolder(path place, path partial, std::string made_by, int lock)
+    : place_(std::move(place)), partial_(std::move(partial)), lock_(lock), made_by_(std::move(made_by)) {}
 
 OutputFolder::OutputFolder(OutputFolder&& other) noexcept
-    : place_(std::move(other.place_)), partial_(std::exchange(other.partial_, path())), made_by_(std::move(other.made_by_)) {}
+    : place_(std::move(other.place_)), partial_(std::exchange(other.partial_, path())), lock_(std::exchange(other.lock_, -1)), made_by_(std::move(other.made_by_)) {}
 
 OutputFolder::~OutputFolder() {
   std::error_code ignored;
   if (!partial_.empty()) std::filesystem::remove_all(partial_, ignored);
+  if (lock_ >= 0) ::close(lock_);
 }
 
 Result<OutputFolder> OutputFolder::create(const path& place, const std::string& made_by) {
@@ -61,12 +86,15 @@ Result<OutputFolder> OutputFolder::create(const path& place, const std::string& 
   FEDSPEND_TRY(check_place(clean, made_by));
   const path parent = clean.has_parent_path() ? clean.parent_path() : path(".");
   FEDSPEND_TRY(program::ensure_writable_directory(parent));
-  path partial = parent / (clean.filename().string() + ".partial-" + std::to_string(::getpid()));
+  const std::string prefix = clean.filename().string() + ".partial-";
+  FEDSPEND_TRY(remove_left_over(parent, prefix));
+  path partial = parent / (prefix + std::to_string(::getpid()));
   std::error_code error;
   if (!std::filesystem::create_directory(partial, error))
     return fail(error == std::errc::no_space_on_device ? ErrorCode::io : ErrorCode::invalid_argument,
                 "cannot create the folder " + partial.string() + (error ? ": " + error.message() : ": it is there already"), "name another folder");
-  return OutputFolder(std::move(clean), std::move(partial), made_by);
+  const int lock = lock_folder(partial);
+  return OutputFolder(std::move(clean), std::move(partial), made_by, lock);
 }
 
 Status OutputFolder::commit() {

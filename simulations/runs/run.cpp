@@ -4,6 +4,11 @@
 #include <chrono>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
+#include "common/crypto/hash.h"
+#include "models/kernels.h"
+
 namespace fedspend::simulations {
 namespace {
 
@@ -16,40 +21,184 @@ std::uint64_t last_round(const RunOptions& options) {
   return options.federation.recorded.empty() ? planned : std::min(planned, options.federation.recorded.back().round);
 }
 
+Hash256 digest_of(std::span<const FederatedClient> clients) {
+  Hasher all("sim-data");
+  Bytes rows;
+  for (const FederatedClient& client : clients) {
+    rows.resize(29 * client.rows.size());
+    MutableByteSpan rest = rows;
+    for (const models::HistoryRow& row : client.rows) {
+      store_u64(rest, static_cast<std::uint64_t>(row.time_s));
+      store_u64(rest.subspan(8), static_cast<std::uint64_t>(row.amount_minor));
+      store_u64(rest.subspan(16), row.merchant_hash);
+      store_u32(rest.subspan(24), row.category);
+      rest[28] = static_cast<std::uint8_t>(row.direction);
+      rest = rest.subspan(29);
+    }
+    all.field(client.label).field(rows);
+  }
+  return all.finish();
+}
+
+Hash256 digest_of(const client::DevicePolicy& policy) {
+  Hasher hasher("sim-policy");
+  for (const std::string& purpose : policy.purposes) hasher.field(purpose);
+  const nlohmann::json rest = {policy.min_cohort, policy.max_clip_norm_l2, policy.allow_open_aggregation, policy.allow_no_privacy};
+  return hasher.field(rest.dump()).finish();
+}
+
+Hash256 digest_of(const std::vector<RecordedRound>& recorded) {
+  Hasher hasher("sim-cohorts");
+  for (const RecordedRound& round : recorded) {
+    hasher.u64(round.round).u64(round.contributors.size());
+    for (const std::string& label : round.contributors) hasher.field(label);
+  }
+  return hasher.finish();
+}
+
+// Enough to tell two apart, and short enough for a line.
+std::string short_hex(const Hash256& hash) { return to_hex(ByteSpan(hash).first(8)); }
+
+// A run in progress: what happens after each round, and what of it a checkpoint holds.
+class RunInProgress {
+ public:
+  RunInProgress(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint)
+      : options_(options), plan_(options.plan.plan), clients_(clients), on_round_(on_round), on_checkpoint_(on_checkpoint), last_(last_round(options)),
+        result_{.record = RunRecord(plan_), .weights = {}, .scores = {}, .kept = {}} {}
+
+  Status begin(std::optional<RunCheckpoint> checkpoint);
+  Result<RunResult> run();
+
+ private:
+  bool after_round(const SimulatedRound& round);
+  Result<std::optional<HeldOutScore>> evaluate(const SimulatedRound& round);
+  void look_for_gain(const SimulatedRound& round, const HeldOutScore& score);
+  Status after_segment(const FederationState& state);
+  double seconds() const { return seconds_before_ + seconds_since(begun_) - (result_.evaluation_seconds - evaluation_seconds_before_); }
+
+  const RunOptions& options_;
+  const Plan& plan_;
+  std::span<const FederatedClient> clients_;
+  const OnRound& on_round_;
+  const OnCheckpoint& on_checkpoint_;
+  std::uint64_t last_;
+  RunIdentity identity_;
+  FederationState state_;
+  RunResult result_;
+  std::optional<BestModel> best_;
+  std::uint32_t without_gain_ = 0;
+  Status status_;
+  Clock::time_point begun_ = Clock::now();
+  double seconds_before_ = 0;  // of the run that is gone on from
+  double evaluation_seconds_before_ = 0;
+};
+
+Status RunInProgress::begin(std::optional<RunCheckpoint> checkpoint) {
+  identity_ = run_identity(options_, clients_);
+  if (!checkpoint) {
+    FEDSPEND_ASSIGN(state_.weights, initial_weights(plan_));
+  } else {
+    FEDSPEND_TRY(check_identity(checkpoint->identity, identity_));
+    FEDSPEND_TRY(result_.record.restore(checkpoint->metrics_jsonl));
+    state_ = std::move(checkpoint->state);
+    best_ = std::move(checkpoint->best);
+    without_gain_ = checkpoint->evaluations_without_gain;
+    result_.kept = std::move(checkpoint->kept);
+    seconds_before_ = checkpoint->seconds;
+    evaluation_seconds_before_ = result_.evaluation_seconds = checkpoint->evaluation_seconds;
+  }
+  result_.weights = std::make_shared<const std::vector<float>>(state_.weights);
+  return {};
+}
+
+Result<RunResult> RunInProgress::run() {
+  FEDSPEND_ASSIGN(const auto federation, Federation::create(clients_, options_.plan.text, options_.federation));
+  result_.eligible_clients = federation->eligible_clients();
+  begun_ = Clock::now();
+  FEDSPEND_TRY(federation->run(
+      state_, [&](const SimulatedRound& round) { return after_round(round); }, [&](const FederationState& state) { return after_segment(state); }));
+  FEDSPEND_TRY(status_);
+  result_.seconds = seconds();
+  if (result_.stopped) return std::move(result_);
+  result_.model_round = result_.record.rounds();
+  if (best_) {
+    result_.model_round = best_->model.round;
+    result_.weights = std::make_shared<const std::vector<float>>(std::move(best_->model.weights));
+  }
+  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, clients_, options_.federation.threads));
+  return std::move(result_);
+}
+
+bool RunInProgress::after_round(const SimulatedRound& round) {
+  const std::uint64_t number = round.summary.round.value;
+  Result<std::optional<HeldOutScore>> score = evaluate(round);
+  if (!score) {
+    status_ = fail(score.error());
+    return false;
+  }
+  result_.record.add(round, *score);
+  result_.weights = round.weights;
+  result_.simulated_time = round.simulated_time;
+  if (*score) look_for_gain(round, **score);
+  if (round.summary.published && options_.keep_models_every != 0 && number % options_.keep_models_every == 0) result_.kept.push_back({number, *round.weights});
+  result_.stopped = !on_round_(round, *score);
+  return !result_.stopped && !result_.stopped_early && !(round.summary.published && number >= last_);
+}
+
+Result<std::optional<HeldOutScore>> RunInProgress::evaluate(const SimulatedRound& round) {
+  const std::uint64_t number = round.summary.round.value;
+  if (!round.summary.published || (number % options_.evaluate_every != 0 && number != last_)) return std::optional<HeldOutScore>();
+  const auto begun = Clock::now();
+  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, clients_, models::Counting::frozen, options_.federation.threads));
+  result_.evaluation_seconds += seconds_since(begun);
+  return std::optional<HeldOutScore>(score);
+}
+
+void RunInProgress::look_for_gain(const SimulatedRound& round, const HeldOutScore& score) {
+  if (options_.early_stopping.evaluations == 0) return;
+  if (!best_ || score.accuracy() > best_->score.accuracy() + options_.early_stopping.min_gain) {
+    best_ = BestModel{{round.summary.round.value, *round.weights}, score};
+    without_gain_ = 0;
+  } else {
+    result_.stopped_early = ++without_gain_ >= options_.early_stopping.evaluations;
+  }
+}
+
+Status RunInProgress::after_segment(const FederationState& state) {
+  if (!on_checkpoint_) return {};
+  return on_checkpoint_({.identity = identity_,
+                         .state = state,
+                         .metrics_jsonl = result_.record.jsonl(),
+                         .best = best_,
+                         .evaluations_without_gain = without_gain_,
+                         .kept = result_.kept,
+                         .seconds = seconds(),
+                         .evaluation_seconds = result_.evaluation_seconds});
+}
+
 }  // namespace
 
-Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round) {
-  const Plan& plan = options.plan.plan;
-  FEDSPEND_ASSIGN(std::vector<float> initial, initial_weights(plan));
-  FEDSPEND_ASSIGN(const auto federation, Federation::create(clients, options.plan.text, std::move(initial), options.federation));
-  RunResult result{.record = RunRecord(plan), .weights = federation->weights(), .scores = {}, .eligible_clients = federation->eligible_clients()};
-  const std::uint64_t last = last_round(options);
+RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients) {
+  const FederationOptions& federation = options.federation;
+  const nlohmann::json gain = options.early_stopping.min_gain;
+  return {{"plan", short_hex(options.plan.hash.bytes)},
+          {"seed", std::to_string(federation.seed)},
+          {"data", short_hex(digest_of(clients))},
+          {"checkpoint-every", std::to_string(federation.segment_rounds)},
+          {"evaluate-every", std::to_string(options.evaluate_every)},
+          {"keep-models", std::to_string(options.keep_models_every)},
+          {"stop-after-no-gain", std::to_string(options.early_stopping.evaluations) + " by " + gain.dump()},
+          {"cohorts", federation.recorded.empty() ? "drawn" : short_hex(digest_of(federation.recorded))},
+          {"policy", short_hex(digest_of(federation.policy))},
+          {"instruction set", models::active_isa()},
+          {"file form", "1"}};
+}
 
-  Status evaluated;
-  const auto begun = Clock::now();
-  FEDSPEND_TRY(federation->run([&](const SimulatedRound& round) {
-    std::optional<HeldOutScore> score;
-    const std::uint64_t number = round.summary.round.value;
-    if (round.summary.published && (number % options.evaluate_every == 0 || number == last)) {
-      const auto evaluation_begun = Clock::now();
-      Result<HeldOutScore> scored = evaluate_held_out(plan, *round.weights, clients, models::Counting::frozen, options.federation.threads);
-      result.evaluation_seconds += seconds_since(evaluation_begun);
-      if (!scored) {
-        evaluated = fail(scored.error());
-        return false;
-      }
-      score = *scored;
-    }
-    result.record.add(round, score);
-    result.weights = round.weights;
-    result.stopped = !on_round(round, score);
-    return !result.stopped && !(round.summary.published && number >= last);
-  }));
-  FEDSPEND_TRY(evaluated);
-  result.seconds = seconds_since(begun) - result.evaluation_seconds;
-  if (result.stopped) return result;
-  FEDSPEND_ASSIGN(result.scores, score_model(plan, result.record.rounds(), *result.weights, clients, options.federation.threads));
-  return result;
+Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint,
+                                 std::optional<RunCheckpoint> checkpoint) {
+  RunInProgress run(options, clients, on_round, on_checkpoint);
+  FEDSPEND_TRY(run.begin(std::move(checkpoint)));
+  return run.run();
 }
 
 }  // namespace fedspend::simulations

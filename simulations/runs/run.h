@@ -12,32 +12,55 @@
 #include "common/result.h"
 #include "simulations/federation/federation.h"
 #include "simulations/plans/plan_file.h"
+#include "simulations/runs/checkpoint.h"
 #include "simulations/runs/evaluation_table.h"
 #include "simulations/runs/held_out.h"
 #include "simulations/runs/run_record.h"
 
 namespace fedspend::simulations {
 
+// Ends a run whose held-out accuracy no longer rises, and keeps the best model that was evaluated. As the choice looks at the
+// held-out rows, their figure is then a little kind to the model.
+struct EarlyStopping {
+  std::uint32_t evaluations = 0;  // so many in a row without a gain; 0: never
+  double min_gain = 0;            // a rise of accuracy counts if it is more than this
+};
+
+// They are a part of every checkpoint until the run ends.
+inline constexpr std::uint64_t kMaxKeptModels = 1'000;
+
 struct RunOptions {
   PlanFile plan;  // resolved
-  FederationOptions federation;
-  std::uint32_t evaluate_every = 1;  // rounds; the last one always is
+  FederationOptions federation = {};
+  std::uint32_t evaluate_every = 1;    // rounds; the last one always is
+  EarlyStopping early_stopping = {};
+  std::uint32_t keep_models_every = 0; // rounds; 0: the final model only
 };
 
 // After every round, published or aborted; a score where there was an evaluation. It may stop the run by returning false.
 using OnRound = std::function<bool(const SimulatedRound&, const std::optional<HeldOutScore>&)>;
+// After every segment but the last. An error ends the run.
+using OnCheckpoint = std::function<Status(const RunCheckpoint&)>;
 
 struct RunResult {
   RunRecord record;
-  std::shared_ptr<const std::vector<float>> weights;  // after the last published round
+  std::shared_ptr<const std::vector<float>> weights;  // after the last published round; of the best one, if early stopping was asked for
+  std::uint64_t model_round = 0;                      // the round that they are of
   ModelScores scores;                                 // of these weights
+  std::vector<KeptModel> kept;
   std::size_t eligible_clients = 0;
-  double seconds = 0;             // the federation's alone, without evaluations
+  Millis simulated_time{};
+  double seconds = 0;             // the federation's alone, without evaluations; all parts of a resumed run together
   double evaluation_seconds = 0;  // of those between the rounds
+  bool stopped_early = false;     // by EarlyStopping
   bool stopped = false;           // by on_round: then there are no scores
 };
 
-// `clients` outlive the call.
-Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round);
+// Everything that the result depends on. Two runs of one identity end in the same bits.
+RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients);
+
+// `clients` outlive the call. From `checkpoint` if there is one: refused if it is of another run.
+Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint = {},
+                                 std::optional<RunCheckpoint> checkpoint = {});
 
 }  // namespace fedspend::simulations

@@ -1,32 +1,95 @@
 #include "simulations/runs/run_folder.h"
 
+#include <cstdio>
+#include <utility>
+
 #include "common/program/files.h"
 #include "common/protocol/model_file.h"
+#include "simulations/reports/model_card.h"
+#include "simulations/reports/run_report.h"
 
 namespace fedspend::simulations {
+namespace {
 
-nlohmann::json run_summary(const RunOptions& options, const RunResult& result, const Baselines& baselines) {
-  nlohmann::json summary = evaluation_json(result.scores, baselines);
+Status write_text(const std::filesystem::path& path, const std::string& text) { return program::write_file_atomically(path, as_bytes(text)); }
+
+double simulated_seconds(const RunRecord& record) {
+  return record.lines().empty() ? 0 : record.lines().back().at("simulated_ms").get<double>() / 1000;
+}
+
+}  // namespace
+
+nlohmann::json run_summary(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, const RunAnalysis& analysis) {
+  nlohmann::json summary = evaluation_json(result.scores, analysis.baselines);
   summary.update(result.record.summary(result.seconds));
+  summary["simulated_seconds"] = simulated_seconds(result.record);
+  std::uint64_t rows = 0;
+  for (const FederatedClient& client : clients) rows += client.rows.size();
+  summary["clients"] = clients.size();
+  summary["rows_in_all"] = rows;
+  summary["held_out_rows"] = analysis.baselines.held_out;
   summary["eligible_clients"] = result.eligible_clients;
+  summary["per_client"] = client_summary(analysis.clients);
+  summary["references"] = analysis.references ? references_json(*analysis.references) : nlohmann::json();
   summary["seed"] = options.federation.seed;
   summary["threads"] = options.federation.threads;
   summary["plan_hash"] = options.plan.hash.hex();
   summary["model_hash"] = hash_of_weights(weights_to_bytes(*result.weights)).hex();
+  summary["model_round"] = result.model_round;
+  summary["stopped_early"] = result.stopped_early;
+  if (options.early_stopping.evaluations != 0) summary["best_round"] = result.model_round;
+  summary["checkpoint_every"] = options.federation.segment_rounds;
   summary["epsilon"] = nullptr;  // no noise was added: there is no guarantee to state
   summary["delta"] = nullptr;
   summary["demonstration"] = options.plan.plan.is_demonstration();
   return summary;
 }
 
+namespace {
+
+// models/round-000100.fsm
+Status write_kept_models(const RunOptions& options, const RunResult& result, const std::filesystem::path& folder) {
+  if (result.kept.empty()) return {};
+  FEDSPEND_TRY(program::ensure_writable_directory(folder / "models"));
+  for (const KeptModel& kept : result.kept) {
+    char name[40];
+    std::snprintf(name, sizeof name, "round-%06llu.fsm", static_cast<unsigned long long>(kept.round));
+    const ModelFile model{options.plan.plan.model.name, options.plan.hash, kept.round, options.plan.plan.is_demonstration(), kept.weights};
+    FEDSPEND_TRY(program::write_file_atomically(folder / "models" / name, encode_model_file(model)));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<ScalarEvent> scalar_events(const RunRecord& record) {
+  constexpr std::pair<const char*, const char*> kTags[] = {
+      {"eval_accuracy", "held out/accuracy"}, {"eval_top3", "held out/among 3"},           {"eval_loss", "held out/loss"},        {"update_norm_l2", "update/norm l2"},
+      {"updates", "devices/updates"},         {"asked", "devices/asked"},                  {"declined", "devices/declined"},      {"bytes_up", "bytes/up"},
+      {"bytes_down", "bytes/down"},
+  };
+  std::vector<ScalarEvent> events;
+  for (const auto& line : record.lines()) {
+    if (!line.at("published").get<bool>()) continue;  // an aborted round is a step that comes again
+    for (const auto& [key, tag] : kTags)
+      if (!line.at(key).is_null()) events.push_back({line.at("round").get<std::int64_t>(), line.at("simulated_ms").get<double>() / 1000, tag, line.at(key).get<float>()});
+  }
+  return events;
+}
+
 Status write_run(const RunOptions& options, const RunResult& result, const nlohmann::json& summary, const std::filesystem::path& folder) {
   const Plan& plan = options.plan.plan;
-  const ModelFile model{plan.model.name, options.plan.hash, result.record.rounds(), plan.is_demonstration(), *result.weights};
-  FEDSPEND_TRY(program::write_file_atomically(folder / "plan.toml", as_bytes(options.plan.text)));
-  FEDSPEND_TRY(program::write_file_atomically(folder / "metrics.jsonl", as_bytes(result.record.jsonl())));
-  FEDSPEND_TRY(program::write_file_atomically(folder / "metrics.csv", as_bytes(result.record.csv())));
+  const ModelFile model{plan.model.name, options.plan.hash, result.model_round, plan.is_demonstration(), *result.weights};
+  const RunFacts facts{options.plan.text, plan, summary, {result.record.lines().begin(), result.record.lines().end()}};
+  FEDSPEND_TRY(write_text(folder / "plan.toml", options.plan.text));
+  FEDSPEND_TRY(write_text(folder / "metrics.jsonl", result.record.jsonl()));
+  FEDSPEND_TRY(write_text(folder / "metrics.csv", result.record.csv()));
   FEDSPEND_TRY(program::write_file_atomically(folder / "model.fsm", encode_model_file(model)));
-  return program::write_file_atomically(folder / "summary.json", as_bytes(summary.dump(2) + "\n"));
+  FEDSPEND_TRY(write_kept_models(options, result, folder));
+  FEDSPEND_TRY(write_text(folder / "model-card.md", model_card(facts)));
+  FEDSPEND_TRY(write_text(folder / "report.html", run_report(facts)));
+  FEDSPEND_TRY(program::write_file_atomically(folder / kEventFileName, encode_event_file(scalar_events(result.record))));
+  return write_text(folder / "summary.json", summary.dump(2) + "\n");
 }
 
 }  // namespace fedspend::simulations

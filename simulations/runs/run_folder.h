@@ -1,19 +1,36 @@
 #pragma once
-// What a run leaves in its folder: the resolved plan, the metrics, the model and the summary. One thread.
+// What a run leaves in its folder:
+//   plan.toml                 resolved
+//   metrics.jsonl, .csv       round by round
+//   model.fsm                 the weights
+//   model-card.md             what the model is, how good, and what it is not for
+//   summary.json              the final figures
+//   report.html               the same for the eye
+//   events.out.tfevents.*     accuracy, loss, participation and bytes for TensorBoard
+// All but summary.json and what the report marks as wall-clock time are the same for the same plan, data and seed. One thread; prints
+// nothing.
 
 #include <filesystem>
+#include <span>
 
 #include <nlohmann/json.hpp>
 
 #include "common/result.h"
+#include "simulations/reports/event_file.h"
 #include "simulations/runs/run.h"
+#include "simulations/runs/run_analysis.h"
 
 namespace fedspend::simulations {
 
-// summary.json, and `data.summary` of the program's JSON: accuracies, baselines, bytes, speed, hashes, epsilon.
-nlohmann::json run_summary(const RunOptions& options, const RunResult& result, const Baselines& baselines);
+// summary.json, and `data.summary` of the program's JSON: accuracies, baselines, references, clients, bytes, speed, hashes, epsilon.
+nlohmann::json run_summary(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, const RunAnalysis& analysis);
 
-// plan.toml, metrics.jsonl, metrics.csv, model.fsm and summary.json into `folder`, which is there.
+// Into `folder`, which is there.
 Status write_run(const RunOptions& options, const RunResult& result, const nlohmann::json& summary, const std::filesystem::path& folder);
+
+// The scalars of a run for TensorBoard. Step: the round. Wall time: the simulated clock, which starts at 0 (1970), so that the same run
+// gives the same bytes; choose "relative" on TensorBoard's time axis.
+std::vector<ScalarEvent> scalar_events(const RunRecord& record);
+inline constexpr std::string_view kEventFileName = "events.out.tfevents.0.fedspend-sim";
 
 }  // namespace fedspend::simulations

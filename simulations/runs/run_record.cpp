@@ -1,5 +1,7 @@
 #include "simulations/runs/run_record.h"
 
+#include <algorithm>
+
 namespace fedspend::simulations {
 
 void RunRecord::add(const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
@@ -21,11 +23,30 @@ void RunRecord::add(const SimulatedRound& round, const std::optional<HeldOutScor
   line["eval_top3"] = score ? nlohmann::ordered_json(score->top3()) : nlohmann::ordered_json();
   line["eval_loss"] = score ? nlohmann::ordered_json(score->loss()) : nlohmann::ordered_json();
   line["demonstration"] = demonstration_;
+  count(line);
   lines_.push_back(std::move(line));
-  ++(summary.published ? published_ : aborted_);
-  updates_ += summary.contributors.size();
-  bytes_up_ += summary.bytes_up;
-  bytes_down_ += summary.bytes_down;
+}
+
+void RunRecord::count(const nlohmann::ordered_json& line) {
+  ++(line.at("published").get<bool>() ? published_ : aborted_);
+  updates_ += line.at("updates").get<std::uint64_t>();
+  bytes_up_ += line.at("bytes_up").get<std::uint64_t>();
+  bytes_down_ += line.at("bytes_down").get<std::uint64_t>();
+}
+
+Status RunRecord::restore(std::string_view jsonl) {
+  try {
+    while (!jsonl.empty()) {
+      const std::size_t end = std::min(jsonl.find('\n'), jsonl.size());
+      auto line = nlohmann::ordered_json::parse(jsonl.substr(0, end));
+      jsonl.remove_prefix(std::min(end + 1, jsonl.size()));
+      count(line);
+      lines_.push_back(std::move(line));
+    }
+  } catch (const nlohmann::json::exception&) {
+    return fail(ErrorCode::malformed, "the metrics of the checkpoint are not those of a run", "remove it, and begin the run anew without --resume");
+  }
+  return {};
 }
 
 std::string RunRecord::jsonl() const {

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/result.h"
 #include "simulations/federation/federation.h"
 #include "simulations/runs/held_out.h"
 
@@ -19,12 +20,17 @@ class RunRecord {
   explicit RunRecord(const Plan& plan) : demonstration_(plan.is_demonstration()) {}
   void add(const SimulatedRound& round, const std::optional<HeldOutScore>& score);
   std::string jsonl() const;
+  // Of the same plan: the rounds that jsonl() of another record holds, as if they had been added. malformed otherwise.
+  Status restore(std::string_view jsonl);
   std::string csv() const;  // a missing value is an empty field
+  const std::vector<nlohmann::ordered_json>& lines() const { return lines_; }
   std::uint64_t rounds() const { return published_; }
   // {"rounds", "rounds_aborted", "updates", "seconds", "clients_per_second", "bytes_up_per_client", "bytes_down_per_client"}
   nlohmann::json summary(double seconds) const;
 
  private:
+  void count(const nlohmann::ordered_json& line);
+
   bool demonstration_;  // stands in every line
   std::vector<nlohmann::ordered_json> lines_;
   std::uint64_t published_ = 0;

@@ -68,6 +68,7 @@ const Home kHomes[] = {
     {{"csv.h"},
      [](std::string_view path) { return is_cpp(path) && (path.starts_with("models/") || path.starts_with("simulations/")); },
      "*.cpp of models and simulations"},
+    {{"pybind11/", "Python.h"}, [](std::string_view path) { return path.starts_with("simulations/python/"); }, "simulations/python"},
     {{"hwy/"}, [](std::string_view path) { return path.starts_with("models/"); }, "models"},
 };
 

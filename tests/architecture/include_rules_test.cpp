@@ -72,6 +72,7 @@ TEST_CASE("a third-party header is caught outside its home") {
       {"client/history.cpp", "#include <csv.h>\n"},
       {"models/history.h", "#pragma once\n#include <csv.h>\n"},
       {"common/numeric/ring_vector.cpp", "#include <hwy/highway.h>\n"},
+      {"simulations/main.cpp", "#include <pybind11/pybind11.h>\n"},
   };
   for (const Sample& sample : samples) {
     CAPTURE(sample.path);
@@ -91,6 +92,7 @@ TEST_CASE("a third-party header is welcome in its home, and in the tests") {
       {"common/program/program.cpp", "#include <boost/program_options.hpp>\n#include <spdlog/spdlog.h>\n"},
       {"simulations/description.cpp", "#include <toml++/toml.h>\n#include <csv.h>\n"},
       {"models/history.cpp", "#include <csv.h>\n#include <hwy/highway.h>\n"},
+      {"simulations/python/module.cpp", "#include <pybind11/numpy.h>\n"},
       {"tests/common/transport/zmq_channel_test.cpp", "#include <zmq.hpp>\n"},
   };
   for (const Sample& sample : samples) {

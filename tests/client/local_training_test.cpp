@@ -114,6 +114,23 @@ TEST_CASE("the training seed is that of plan and round, so that training again g
   CHECK(trainer.options.spec == start.plan->training);
 }
 
+TEST_CASE("the trainer is given the learning rate of its round, and nothing else changes with the schedule") {
+  Plan plan = testing::sample_plan();
+  plan.federation.rounds = 10;
+  plan.training.learning_rate = 0.5;
+  plan.training.schedule = {.kind = ScheduleKind::cosine, .warmup_rounds = 2, .floor = 0.125};
+  for (std::uint64_t round = 1; round <= 10; ++round) {
+    NotingTrainer trainer;
+    StartTraining start = start_of(plan);
+    start.round = RoundId{round};
+    train_locally(trainer, start, rows_of(20));
+    TrainingSpec expected = plan.training;
+    expected.learning_rate = 0.5 * learning_rate_factor(plan.training.schedule, RoundId{round}, 10);
+    CHECK(trainer.options.spec == expected);
+    CHECK(start.plan->training == plan.training);
+  }
+}
+
 TEST_CASE("a trainer that fails, is stopped or is of another size is a decline with its reason") {
   NotingTrainer trainer;
   SUBCASE("fails") {

@@ -47,11 +47,12 @@ struct MachineBench {
   std::map<std::size_t, Frames> assigned_frames;
 
   explicit MachineBench(Plan given = testing::sample_plan(), std::size_t count = 8, MachineOptions options = {}, std::uint64_t rounds_done = 0,
-                        CohortChooser* other_chooser = nullptr)
+                        CohortChooser* other_chooser = nullptr, std::vector<float> weights = testing::sample_weights(), std::vector<float> optimizer_state = {})
       : plan(std::move(given)) {
     for (std::size_t i = 0; i < count; ++i) devices.push_back(testing::device_keys(i));
-    auto made = RoundMachine::create(testing::signed_plan(plan), testing::release_key().public_key(), testing::sample_weights(), rounds_done, enrolment_of(count), options,
-                                     other_chooser != nullptr ? *other_chooser : chooser, random);
+    auto made = RoundMachine::create(testing::signed_plan(plan), testing::release_key().public_key(),
+                                     {.rounds_done = rounds_done, .weights = std::move(weights), .optimizer_state = std::move(optimizer_state)},
+                                     enrolment_of(count), options, other_chooser != nullptr ? *other_chooser : chooser, random);
     REQUIRE(made);
     machine = std::move(*made);
   }

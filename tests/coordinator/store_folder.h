@@ -1,5 +1,5 @@
 #pragma once
-// A folder that goes when the test ends, and models that are a function of their round.
+// A folder that goes when the test ends, and models with optimizer states that are a function of their round.
 
 #include <cstdlib>
 #include <filesystem>
@@ -48,9 +48,17 @@ inline std::vector<float> weights_of(std::uint64_t round) { return testing::samp
 // A few pages of the database.
 inline std::vector<float> large_weights_of(std::uint64_t round) { return std::vector<float>(5'000, static_cast<float>(round)); }
 
+// Twice as long as the weights, as FedAdam's.
+inline std::vector<float> state_of(std::uint64_t round, std::size_t length = 2 * testing::kParameters) {
+  std::vector<float> state(length);
+  for (std::size_t i = 0; i < length; ++i) state[i] = static_cast<float>(round) + 0.5F * static_cast<float>(i);
+  return state;
+}
+
 inline Publish publish_with(std::uint64_t round, std::vector<float> weights) {
   Publish publish;
   publish.hash = testing::model_hash_of(weights);
+  publish.optimizer_state = std::make_shared<const std::vector<float>>(state_of(round, 2 * weights.size()));
   publish.weights = std::make_shared<const std::vector<float>>(std::move(weights));
   publish.summary.round = RoundId{round};
   publish.summary.attempt = 1;

@@ -35,7 +35,72 @@ TEST_CASE("a new store has no model, and the newest one outlives the process") {
   REQUIRE(*latest);
   CHECK((*latest)->round == 3);
   CHECK((*latest)->weights == weights_of(3));
+  CHECK((*latest)->optimizer_state == state_of(3));
   CHECK((*latest)->hash == testing::model_hash_of(weights_of(3)));
+}
+
+TEST_CASE("an optimizer without state is stored as one without state") {
+  const StoreFolder folder;
+  Publish publish = publish_of(1);
+  publish.optimizer_state = std::make_shared<const std::vector<float>>();
+  REQUIRE(folder.open().value()->save_published(publish));
+  const auto latest = folder.open().value()->latest_model();
+  REQUIRE(latest);
+  CHECK((*latest)->optimizer_state.empty());
+  CHECK((*latest)->weights == weights_of(1));
+}
+
+void execute(const std::filesystem::path& file, const std::string& sql) {
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(file.c_str(), &database) == SQLITE_OK);
+  REQUIRE(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
+  sqlite3_close(database);
+}
+
+// As version 1 wrote it: no state, because its programs knew no optimizer that has one.
+void make_version_1(const std::filesystem::path& file) {
+  execute(file, "ALTER TABLE model DROP COLUMN state; ALTER TABLE model DROP COLUMN state_hash; PRAGMA user_version=1");
+}
+
+TEST_CASE("a store from before the optimizers had state is taken over with its models and an empty state") {
+  const StoreFolder folder;
+  for (std::uint64_t round = 1; round <= 12; ++round) REQUIRE(folder.open().value()->save_published(publish_of(round)));
+  make_version_1(folder.file());
+  for (int opening = 0; opening < 2; ++opening) {
+    const auto store = folder.open();
+    REQUIRE(store);
+    const auto latest = (*store)->latest_model();
+    REQUIRE(latest);
+    CHECK((*latest)->round == 12);
+    CHECK((*latest)->weights == weights_of(12));
+    CHECK((*latest)->optimizer_state.empty());
+    CHECK((*store)->published_rounds().value().size() == 12);
+  }
+  REQUIRE(folder.open().value()->save_published(publish_of(13)));
+  CHECK(folder.open().value()->latest_model().value()->optimizer_state == state_of(13));
+}
+
+TEST_CASE("a store from before, of another plan, is refused and stays as it was") {
+  const StoreFolder folder;
+  REQUIRE(folder.open().value()->save_published(publish_of(1)));
+  make_version_1(folder.file());
+  PlanHash other = StoreFolder::plan();
+  other.bytes[0] ^= 1;
+  const auto refused = Store::open(folder.file(), other);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::conflict);
+  execute(folder.file(), "ALTER TABLE model ADD COLUMN state BLOB");  // fails if somebody has added it
+}
+
+TEST_CASE("a store of a later version is refused with what this program reads") {
+  const StoreFolder folder;
+  REQUIRE(folder.open().value()->save_published(publish_of(1)));
+  execute(folder.file(), "PRAGMA user_version=3");
+  const auto refused = folder.open();
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::invalid_argument);
+  CHECK(refused.error().message.find("schema version 3") != std::string::npos);
+  CHECK(refused.error().hint.find("1 to 2") != std::string::npos);
 }
 
 TEST_CASE("published and aborted rounds are counted, and the contributors of each sum are kept") {
@@ -152,6 +217,10 @@ TEST_CASE("a model that was altered in the file is malformed, never handed out")
   SUBCASE("weights") { sql = "UPDATE model SET weights = zeroblob(length(weights))"; }
   SUBCASE("no weights") { sql = "UPDATE model SET weights = x''"; }
   SUBCASE("hash") { sql = "UPDATE model SET hash = zeroblob(32)"; }
+  SUBCASE("the optimizer's state") { sql = "UPDATE model SET state = zeroblob(length(state))"; }
+  SUBCASE("no state") { sql = "UPDATE model SET state = x''"; }
+  SUBCASE("the state's hash") { sql = "UPDATE model SET state_hash = zeroblob(32)"; }
+  SUBCASE("no state's hash") { sql = "UPDATE model SET state_hash = x''"; }
   SUBCASE("half a hash") { sql = "UPDATE model SET hash = zeroblob(16)"; }
   sqlite3* other = nullptr;
   REQUIRE(sqlite3_open(folder.file().c_str(), &other) == SQLITE_OK);
@@ -188,7 +257,9 @@ TEST_CASE("bytes overwritten anywhere in the file are an error or change nothing
       continue;
     }
     // An older whole model can come to light where the newest row was torn out; never one that was not published.
-    if (*latest) CHECK((*latest)->weights == weights_of((*latest)->round));
+    if (!*latest) continue;
+    CHECK((*latest)->weights == weights_of((*latest)->round));
+    CHECK((*latest)->optimizer_state == state_of((*latest)->round));
   }
   CHECK(seen > 0);
 }
@@ -204,7 +275,7 @@ TEST_CASE("a folder that is not there, or is no place for a file, is an error th
 }
 
 // kill -9 in the middle of saves: what is found is the newest model that save_published returned for, or the one after it.
-TEST_CASE("a process killed at any moment leaves a whole model, and none that was acknowledged is lost (hostile case 32)") {
+TEST_CASE("a process killed at any moment leaves a whole model with its state, and none that was acknowledged is lost (hostile case 32)") {
   SeededRandom random(47);
   std::uint64_t rounds_seen = 0;
   const StoreFolder folder;
@@ -243,6 +314,7 @@ TEST_CASE("a process killed at any moment leaves a whole model, and none that wa
     if (last != 0) CHECK(found >= last);
     CHECK(found <= std::max(last, rounds_seen) + 1);
     if (*latest) CHECK((*latest)->weights == weights_of(found));
+    if (*latest) CHECK((*latest)->optimizer_state == state_of(found));  // of the same round, never the one before
     CHECK((*store)->count_rounds(true).value() == found);
     const auto rounds = (*store)->published_rounds();
     REQUIRE(rounds);
@@ -280,6 +352,7 @@ TEST_CASE("a full disk is an error with a way out, the old model stays, and with
   REQUIRE(latest);
   CHECK((*latest)->round >= 2);
   CHECK((*latest)->weights == large_weights_of((*latest)->round));
+  CHECK((*latest)->optimizer_state == state_of((*latest)->round, 10'000));
 }
 
 }  // namespace

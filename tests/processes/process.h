@@ -34,6 +34,7 @@ class Process {
   // The exit code, or 128 + the number of the signal that ended it; nothing: it still runs after `limit`.
   std::optional<int> wait(Millis limit);
   bool running();
+  pid_t id() const { return pid_; }
   void send(int signal);
   void kill();  // SIGKILL, and reaped
 

@@ -41,10 +41,10 @@ TEST_CASE("the same seed gives the same bytes on any number of threads, and anot
   CHECK(content_of(folder / "eight/model.fsm") != content_of(folder / "one/model.fsm"));
 }
 
-TEST_CASE("a run that is interrupted ends with 1 and leaves neither a folder nor a part of one") {
+TEST_CASE("a run that is interrupted before its first checkpoint ends with 1 and leaves neither a folder nor a part of one") {
   const TemporaryFolder folder;
   for (const int signal : {SIGINT, SIGTERM}) {
-    Process run({.command = run_command(folder / "out", {"--rounds", "100000"}), .out = {}, .err = federation() / "interrupted.err", .folder = {}, .environment = {}});
+    Process run({.command = run_command(folder / "out", {"--rounds", "100000", "--checkpoint-every", "100000"}), .out = {}, .err = federation() / "interrupted.err", .folder = {}, .environment = {}});
     CHECK(eventually(Millis(20'000), [&] { return !names_in(folder.path()).empty(); }));
     sleep_for(Millis(300));
     run.send(signal);
@@ -54,7 +54,7 @@ TEST_CASE("a run that is interrupted ends with 1 and leaves neither a folder nor
   }
   require_done(run_command(folder / "out"));
   const std::string before = content_of(folder / "out/model.fsm");
-  Process again({.command = run_command(folder / "out", {"--rounds", "100000"}), .out = {}, .err = {}, .folder = {}, .environment = {}});
+  Process again({.command = run_command(folder / "out", {"--rounds", "100000", "--checkpoint-every", "100000"}), .out = {}, .err = {}, .folder = {}, .environment = {}});
   CHECK(eventually(Millis(20'000), [&] { return names_in(folder.path()).size() == 2; }));
   again.send(SIGINT);
   CHECK(again.wait(Millis(10'000)) == 1);

@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <sstream>
+#include <stdexcept>
 #include <utility>
-
-#include <doctest/doctest.h>
 
 namespace fedspend::test {
 namespace {
@@ -75,8 +74,7 @@ bool SmallFederation::catches_signals(const std::string& name, Millis limit) con
 void require_done(std::vector<std::string> command) {
   const std::string shown = std::filesystem::path(command[0]).filename().string() + (command.size() > 1 ? " " + command[1] : "");
   const Outcome outcome = run_to_end(std::move(command));
-  INFO(shown << ": " << outcome.err);
-  REQUIRE(outcome.code == 0);
+  if (outcome.code != 0) throw std::runtime_error(shown + " ended with " + std::to_string(outcome.code) + ": " + outcome.err);
 }
 
 std::vector<std::string> with_option(std::vector<std::string> command, const std::string& option, const std::string& value) {

@@ -42,7 +42,7 @@ class SmallFederation {
   TemporaryFolder folder_;
 };
 
-// Runs it, and stops the test where it does not end well.
+// Runs it; throws what it printed where it does not end well.
 void require_done(std::vector<std::string> command);
 
 // The options of a command, with one exchanged for another value or, without a value, taken away.

@@ -1,7 +1,8 @@
 // Many worlds (world.h), each from a seed. What is checked in all of them: no crash; no hang (a coordinator and a device always have an
 // alarm, every round ends within its deadlines in a published model or in a stated abort, and on a network that is whole again the
-// federation comes to its end); every published model is old + lr * mean of exactly the contributors' quantised updates, computed apart;
-// nobody contributes twice; rounds increase by one; a restart goes on from the last stored model; a corrupted message changes nothing.
+// federation comes to its end); every published model is what the server optimizer makes of the old one and of exactly the contributors'
+// quantised updates, computed apart; nobody contributes twice; rounds increase by one; a restart goes on from the last stored model and
+// optimizer state; a corrupted message changes nothing.
 //
 //   FEDSPEND_WORLDS=5000   as many worlds instead of a few
 //   FEDSPEND_WORLD=17      only the one of this seed, with its operations

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coordinator/round_machine.h"
@@ -22,6 +23,7 @@ class Oracle {
   void on_aborted(const coordinator::RoundSummary& summary);
   void on_durable(const coordinator::Publish& publish);
   void on_coordinator_began(const coordinator::RoundMachine& machine);
+  void forget_unstored();  // what was published and never stored, and the open session
   void on_training(RoundId round, const PlanHash& plan_hash, const std::vector<float>& weights);
 
   void violated(std::string what) { violations_.push_back(std::move(what)); }
@@ -29,15 +31,22 @@ class Oracle {
   // The newest durable model: what a restart must go on from.
   std::uint64_t durable_round() const { return models_.rbegin()->first; }
   const std::vector<float>& durable_weights() const { return models_.rbegin()->second; }
+  const std::vector<float>& durable_state() const { return states_.rbegin()->second; }
   std::uint64_t contributions() const { return contributions_; }
 
  private:
-  std::vector<float> expected_model() const;
+  // Of the server optimizer, after a round: its moments, in double and with names, each with a value for every weight.
+  struct Moments {
+    std::vector<double> momentum, first, second;
+  };
+  std::pair<std::vector<double>, Moments> expected_round() const;
   void forget_session();
 
   Plan plan_;
   PlanHash plan_hash_;
   std::map<std::uint64_t, std::vector<float>> models_;  // durable, by round; 0 is the initial one
+  std::map<std::uint64_t, std::vector<float>> states_;  // as they were published with the models
+  std::map<std::uint64_t, Moments> moments_;            // computed here
   SessionId session_;                                   // of the open round; zero: none
   std::set<ClientId> asked_;
   std::map<ClientId, std::vector<std::int64_t>> accepted_;

@@ -10,7 +10,9 @@
 #include <utility>
 #include <variant>
 
+#include "common/check.h"
 #include "common/numeric/quantizer.h"
+#include "common/protocol/server_optimizers.h"
 #include "coordinator/cohort_selection.h"
 #include "tests/rounds/network.h"
 
@@ -24,8 +26,16 @@ constexpr Millis kToTheEnd{3'600'000};   // after heal_at, at most
 constexpr Millis kAfterwards{120'000};   // what still comes after the end
 constexpr Millis kSelectionTimeout{90'000};
 
-Plan world_plan(std::size_t devices) {
+Plan world_plan(const WorldOptions& options) {
+  const std::size_t devices = options.devices;
   Plan plan = sample_plan();
+  const ServerOptimizerKeys* keys = find_server_optimizer(options.server_optimizer);
+  FEDSPEND_CHECK(keys != nullptr, "an optimizer that there is");
+  plan.server.optimizer = keys->name;
+  plan.server.momentum = keys->momentum.value_or(0);
+  plan.server.beta1 = keys->beta1.value_or(0);
+  plan.server.beta2 = keys->beta2.value_or(0);
+  plan.server.tau = keys->tau ? 0.05 : 0;  // near the updates' size, so that the moments matter
   plan.federation.rounds = 8;
   plan.federation.cohort = std::max<std::uint32_t>(2, static_cast<std::uint32_t>(devices / 3));
   plan.federation.min_cohort = 2;
@@ -56,7 +66,7 @@ struct Device {
 class World {
  public:
   explicit World(const WorldOptions& options)
-      : options_(options), plan_(world_plan(options.devices)), signed_plan_(signed_plan(plan_)), network_(options, Millis(plan_.federation.round_deadline_ms)),
+      : options_(options), plan_(world_plan(options)), signed_plan_(signed_plan(plan_)), network_(options, Millis(plan_.federation.round_deadline_ms)),
         random_(Hasher("test-world").u64(options.seed).finish()), oracle_(plan_, hash_of_plan(signed_plan_.bytes), sample_weights()) {}
 
   WorldOutcome run();
@@ -189,15 +199,19 @@ void World::boot_coordinator() {
   machine_options.selection_timeout = kSelectionTimeout;
   machine_options.longest_hold = Millis(80'000);
   const bool loses = lost_model_ != 0;
-  auto made = coordinator::RoundMachine::create(signed_plan_, release_key().public_key(), loses ? sample_weights() : oracle_.durable_weights(),
-                                                loses ? 0 : oracle_.durable_round(), *coordinator::EnrolmentList::create(std::move(enrolled)), machine_options, *chooser_,
-                                                *machine_random_);
+  coordinator::Checkpoint checkpoint{loses ? 0 : oracle_.durable_round(), loses ? sample_weights() : oracle_.durable_weights(), loses ? std::vector<float>() : oracle_.durable_state()};
+  if (options_.sabotage == Sabotage::forgets_state && checkpoint.rounds_done != 0) checkpoint.optimizer_state.assign(checkpoint.optimizer_state.size(), 0.0025F);
+  const bool state_is_lost = checkpoint.optimizer_state != oracle_.durable_state();
+  auto made = coordinator::RoundMachine::create(signed_plan_, release_key().public_key(), std::move(checkpoint), *coordinator::EnrolmentList::create(std::move(enrolled)),
+                                                machine_options, *chooser_, *machine_random_);
   FEDSPEND_CHECK(made.has_value(), "a plan that the machine takes");
   machine_ = std::move(*made);
   machine_alarm_ = Millis::max();
   last_progress_ = now_;
   note("coordinator begins after round " + std::to_string(machine_->rounds_done()));
-  oracle_.on_coordinator_began(*machine_);
+  // Of a state that was lost the oracle is to learn from the weights that come of it.
+  if (state_is_lost && !loses) oracle_.forget_unstored();
+  else oracle_.on_coordinator_began(*machine_);
   carry_out(machine_->start(now_), devices_.size(), nullptr);
 }
 
@@ -470,6 +484,7 @@ WorldOptions WorldOptions::random(std::uint64_t seed) {
   options.coordinator_kills = up_to(1) * up_to(8);
   options.partitions = up_to(1) * up_to(6);
   options.misbehaving_devices = up_to(3) != 0;
+  options.server_optimizer = server_optimizers()[random.below(server_optimizers().size())].name;
   return options;
 }
 
@@ -477,7 +492,8 @@ std::string WorldOptions::describe() const {
   std::ostringstream text;
   text << "seed " << seed << ": " << devices << " devices, whole after " << heal_at.count() << " ms, permille dropped " << drop_permille << ", duplicated "
        << duplicate_permille << ", corrupted " << corrupt_permille << ", delayed " << long_delay_permille << ", " << device_kills << " device and " << coordinator_kills
-       << " coordinator kills, " << partitions << " partitions" << (misbehaving_devices ? ", misbehaving devices" : "");
+       << " coordinator kills, " << partitions << " partitions" << (misbehaving_devices ? ", misbehaving devices" : "")
+       << ", " << server_optimizer;
   return text.str();
 }
 

@@ -25,6 +25,7 @@ enum class Sabotage {
   adds_twice,         // the first contributor's update counts twice
   names_twice,        // a contributor stands twice in the summary
   forgets_model,      // a model that was said to be stored is not there after a restart
+  forgets_state,      // the optimizer's state is lost over a restart, and the world is told that it is not
   loses_alarms,       // the coordinator is not woken any more
   takes_corrupt,      // a message that the network corrupted arrives as if it had not
   gives_out_early,    // the model counts as stored before it is
@@ -42,6 +43,7 @@ struct WorldOptions {
   unsigned coordinator_kills = 3;
   unsigned partitions = 3;
   bool misbehaving_devices = true;
+  std::string server_optimizer = "fedavg";
   Sabotage sabotage = Sabotage::none;
 
   static WorldOptions random(std::uint64_t seed);  // all of it drawn

@@ -45,7 +45,7 @@ TEST_CASE("a plan that leaves everything out that may be left out gets secure ag
 }
 
 TEST_CASE("empty tables change nothing") {
-  const std::string text = std::string(kShortPlan) + "[model.sizes]\n[training]\n[federation]\n[server]\n[aggregation]\n[privacy]\n[eligibility]\n[evaluation]\n";
+  const std::string text = std::string(kShortPlan) + "[model.sizes]\n[training]\n[training.schedule]\n[federation]\n[server]\n[server.schedule]\n[aggregation]\n[privacy]\n[eligibility]\n[evaluation]\n";
   REQUIRE(parse_plan(text));
   CHECK(*parse_plan(text) == *parse_plan(kShortPlan));
 }
@@ -58,9 +58,9 @@ TEST_CASE("every key is read into its place") {
   CHECK(plan->model.initial_seed == 9);
   CHECK(plan->model.sizes == std::map<std::string, std::int64_t>{{"embedding", 16}, {"hidden", 32}});
   CHECK(plan->model.categories == std::vector<std::string>{"groceries", "fuel", "say \"more\" \\ less"});
-  CHECK(plan->training == TrainingSpec{2, 8, 0.05, 0.9, 5.0, 400});
+  CHECK(plan->training == TrainingSpec{2, 8, 0.05, 0.9, 0.01, 5.0, 400, {ScheduleKind::cosine, 3, 1.0, 12, 0.125}});
   CHECK(plan->federation == FederationSpec{20, 10, 8, 1.3, 30'000, 2'000, 40, 500});
-  CHECK(plan->server == ServerSpec{"fedavg", 0.5});
+  CHECK(plan->server == ServerSpec{"fedadam", 0.5, 0.0, 0.8, 0.95, 0.002, {ScheduleKind::step, 2, 0.75, 5, 0.25}});
   CHECK(plan->aggregation == AggregationSpec{Aggregation::open, 2.5, 20});
   CHECK(plan->privacy == PrivacySpec{PrivacyMode::none});
   CHECK(plan->eligibility == EligibilitySpec{12});
@@ -70,7 +70,7 @@ TEST_CASE("every key is read into its place") {
 TEST_CASE("an unknown key is refused in every table, with its name and its line") {
   CHECK(message_of("cohort = 9\n" + std::string(kShortPlan)) == "plan: cohort (line 1): unknown key");
   CHECK(message_of(std::string(kShortPlan) + "layers = 2\n") == "plan: model.layers (line 10): unknown key");
-  for (const std::string table : {"training", "federation", "server", "aggregation", "privacy", "eligibility", "evaluation"})
+  for (const std::string table : {"training", "training.schedule", "federation", "server", "server.schedule", "aggregation", "privacy", "eligibility", "evaluation"})
     CHECK(message_of(std::string(kShortPlan) + "[" + table + "]\nfoo = 1\n") == "plan: " + table + ".foo (line 11): unknown key");
   CHECK(message_of(std::string(kShortPlan) + "[extras]\n") == "plan: extras (line 10): unknown key");
 }
@@ -137,6 +137,8 @@ TEST_CASE("a number outside its range is refused with the range, and the ends of
                              {"federation", "retry_after_ms", "0", "604800000", "-1", "9223372036854775807"},
                              {"aggregation", "bits", "8", "32", "1", "33"},
                              {"eligibility", "min_examples", "0", "1000000", "-1", "1000001"},
+                             {"training.schedule", "warmup_rounds", "0", "1000000", "-1", "1000001"},
+                             {"server.schedule", "warmup_rounds", "0", "1000000", "-1", "1000001"},
                              {"evaluation", "min_rows", "1", "1000000", "0", "1000001"}};
   for (const RangeCase& c : cases) {
     CAPTURE(c.key);
@@ -159,6 +161,7 @@ TEST_CASE("a real number outside its range, infinite or no number at all is refu
       {"training.learning_rate", "0"},         {"training.learning_rate", "-0.1"},      {"training.learning_rate", "1000.1"},
       {"training.learning_rate", "nan"},       {"training.learning_rate", "inf"},       {"training.momentum", "1"},
       {"training.momentum", "-0.1"},           {"training.momentum", "nan"},            {"training.gradient_clip_l2", "-1"},
+      {"training.proximal_mu", "-0.1"},        {"training.proximal_mu", "1000.5"},      {"training.proximal_mu", "inf"},
       {"training.gradient_clip_l2", "-nan"},   {"federation.over_selection", "0.99"},   {"federation.over_selection", "100.5"},
       {"federation.over_selection", "nan"},    {"server.learning_rate", "0.0"},         {"server.learning_rate", "-inf"},
       {"aggregation.clip_norm_l2", "0"},       {"aggregation.clip_norm_l2", "nan"},     {"aggregation.clip_norm_l2", "inf"},
@@ -187,12 +190,89 @@ TEST_CASE("a text that is empty, too long or not plain is refused") {
 }
 
 TEST_CASE("only the optimizer and the modes that exist go through") {
-  CHECK(message_of(std::string(kShortPlan) + "[server]\noptimizer = \"fedadam\"\n") ==
-        "plan: server.optimizer (line 11): \"fedavg\" expected, the one optimizer there is");
+  CHECK(message_of(std::string(kShortPlan) + "[server]\noptimizer = \"FedAdam\"\n") ==
+        "plan: server.optimizer (line 11): one of \"fedavg\", \"fedavgm\", \"fedadam\", \"fedyogi\", \"fedadagrad\" expected");
   CHECK(message_of(std::string(kShortPlan) + "[aggregation]\nmode = \"Open\"\n") ==
         "plan: aggregation.mode (line 11): one of \"open\", \"secure\" expected");
   CHECK(message_of(std::string(kShortPlan) + "[privacy]\nmode = 1\n") ==
         "plan: privacy.mode (line 11): one of \"none\", \"central\", \"distributed\" expected");
+}
+
+TEST_CASE("each optimizer has its own keys with the defaults of its paper, and refuses the others by name") {
+  struct Optimizer {
+    std::string_view name;
+    double momentum, beta1, beta2, tau;
+    std::string_view keys;
+  };
+  const Optimizer optimizers[] = {{"fedavg", 0, 0, 0, 0, ""},
+                                  {"fedavgm", 0.9, 0, 0, 0, "momentum"},
+                                  {"fedadam", 0, 0.9, 0.99, 1e-3, "beta1 beta2 tau"},
+                                  {"fedyogi", 0, 0.9, 0.99, 1e-3, "beta1 beta2 tau"},
+                                  {"fedadagrad", 0, 0, 0, 1e-3, "beta1 tau"}};
+  for (const Optimizer& optimizer : optimizers) {
+    const std::string name(optimizer.name);
+    CAPTURE(name);
+    const std::string text = std::string(kShortPlan) + "[server]\noptimizer = \"" + name + "\"\n";
+    REQUIRE(parse_plan(text));
+    CHECK(parse_plan(text)->server == ServerSpec{name, 1.0, optimizer.momentum, optimizer.beta1, optimizer.beta2, optimizer.tau, {}});
+    for (const std::string key : {"momentum", "beta1", "beta2", "tau"}) {
+      const std::string with = text + key + " = 0.5\n";
+      if (optimizer.keys.find(key) != std::string_view::npos) {
+        CHECK(parse_plan(with));
+        const std::string outside = key == "tau" ? "0" : "1";
+        CHECK(message_of(text + key + " = " + outside + "\n").starts_with("plan: server." + key + " (line 12): " + outside + " is outside the range"));
+      } else {
+        CHECK(message_of(with) == "plan: server." + key + " (line 12): the optimizer \"" + name + "\" has no such key");
+      }
+    }
+  }
+}
+
+TEST_CASE("each schedule has its own keys, asks for those without a natural default, and refuses the others by name") {
+  for (const std::string table : {"training.schedule", "server.schedule"}) {
+    const auto with = [&](const std::string& lines) { return std::string(kShortPlan) + "[" + table + "]\n" + lines; };
+    const auto spec = [&](const std::string& lines) {
+      const auto plan = parse_plan(with(lines));
+      REQUIRE(plan);
+      return table == "server.schedule" ? plan->server.schedule : plan->training.schedule;
+    };
+    CHECK(spec("") == ScheduleSpec{});
+    CHECK(spec("kind = \"step\"\ndecay = 0.5\nperiod_rounds = 9\n") == ScheduleSpec{ScheduleKind::step, 0, 0.5, 9, 0});
+    CHECK(spec("kind = \"exponential\"\ndecay = 0.99\nwarmup_rounds = 4\n") == ScheduleSpec{ScheduleKind::exponential, 4, 0.99, 0, 0});
+    CHECK(spec("kind = \"cosine\"\n") == ScheduleSpec{ScheduleKind::cosine, 0, 1, 0, 0});
+    CHECK(spec("kind = \"inverse_sqrt\"\nfloor = 0.1\n") == ScheduleSpec{ScheduleKind::inverse_sqrt, 0, 1, 1, 0.1});
+
+    const std::string at = "plan: " + table + ".";
+    CHECK(message_of(with("kind = \"linear\"\n")) == at + "kind (line 11): one of \"constant\", \"step\", \"exponential\", \"cosine\", \"inverse_sqrt\" expected");
+    CHECK(message_of(with("kind = \"step\"\nperiod_rounds = 9\n")) == at + "decay: this key is required and missing");
+    CHECK(message_of(with("kind = \"step\"\ndecay = 0.5\n")) == at + "period_rounds: this key is required and missing");
+    CHECK(message_of(with("kind = \"exponential\"\n")) == at + "decay: this key is required and missing");
+    CHECK(message_of(with("decay = 0.5\n")) == at + "decay (line 11): the schedule \"constant\" has no such key");
+    CHECK(message_of(with("floor = 0.5\n")) == at + "floor (line 11): the schedule \"constant\" has no such key");
+    CHECK(message_of(with("period_rounds = 5\n")) == at + "period_rounds (line 11): the schedule \"constant\" has no such key");
+    CHECK(message_of(with("kind = \"cosine\"\ndecay = 0.5\n")) == at + "decay (line 12): the schedule \"cosine\" has no such key");
+    CHECK(message_of(with("kind = \"exponential\"\ndecay = 0.5\nperiod_rounds = 3\n")) == at + "period_rounds (line 13): the schedule \"exponential\" has no such key");
+    CHECK(message_of(with("kind = \"step\"\ndecay = 0.5\nperiod_rounds = 0\n")) == at + "period_rounds (line 13): 0 is outside 1 ... 1000000");
+    CHECK(message_of(with("kind = \"exponential\"\ndecay = 1.5\n")) == at + "decay (line 12): 1.5 is outside the range above 0 to 1");
+    CHECK(message_of(with("kind = \"exponential\"\ndecay = 0\n")) == at + "decay (line 12): 0 is outside the range above 0 to 1");
+    CHECK(message_of(with("kind = \"cosine\"\nfloor = nan\n")) == at + "floor (line 12): nan is outside the range from 0 to 1");
+  }
+}
+
+TEST_CASE("an unknown key is told what it may have been meant to be, in its own table or in another") {
+  const auto hint_of = [](const std::string& text) {
+    const auto plan = parse_plan(text);
+    REQUIRE(!plan);
+    return plan.error().hint;
+  };
+  const std::string remedy = "correct its spelling or its table, or remove it";
+  const std::string head(kShortPlan);
+  CHECK(hint_of(head + "[federation]\ncohorts = 9\n") == "did you mean federation.cohort? " + remedy);
+  CHECK(hint_of(head + "[server]\nlearning-rate = 9\n") == "did you mean server.learning_rate? " + remedy);
+  CHECK(hint_of("cohort = 9\n" + head) == "did you mean federation.cohort? " + remedy);
+  CHECK(hint_of(head + "[federation]\nmomentum = 0.5\n") == "did you mean server.momentum or training.momentum? " + remedy);
+  CHECK(hint_of(head + "[servers]\n") == "did you mean server? " + remedy);
+  CHECK(hint_of(head + "[server]\nwholly_other = 1\n") == remedy);
 }
 
 TEST_CASE("categories are unique, not empty, and within their limits") {

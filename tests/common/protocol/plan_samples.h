@@ -43,8 +43,14 @@ epochs = 2
 batch_size = 8
 learning_rate = 0.05
 momentum = 0.9
+proximal_mu = 0.01
 gradient_clip_l2 = 5
 max_rows = 400
+[training.schedule]
+kind = "cosine"
+warmup_rounds = 3
+period_rounds = 12
+floor = 0.125
 [federation]
 rounds = 20
 cohort = 10
@@ -55,8 +61,17 @@ selection_window_ms = 2000
 selection_pool = 40
 retry_after_ms = 500
 [server]
-optimizer = "fedavg"
+optimizer = "fedadam"
 learning_rate = 0.5
+beta1 = 0.8
+beta2 = 0.95
+tau = 0.002
+[server.schedule]
+kind = "step"
+warmup_rounds = 2
+decay = 0.75
+period_rounds = 5
+floor = 0.25
 [aggregation]
 mode = "open"
 clip_norm_l2 = 2.5

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "common/protocol/plan.h"
+#include "common/protocol/server_optimizers.h"
 #include "tests/common/protocol/plan_samples.h"
 
 namespace fedspend::testing {
@@ -20,11 +21,11 @@ TEST_CASE("what is written is read back as the same plan, and every key is writt
     CHECK(*again == *plan);
     CHECK(write_plan(*again) == written);
   }
-  // One line with " = " for every key of plan.h: 5 + 4 + 6 + 8 + 2 + 3 + 1 + 1 + 2 and no sizes.
+  // One line with " = " for every key of plan.h that FedAvg and constant schedules have: 5 + 4 + 7 + 2 + 8 + 2 + 2 + 3 + 1 + 1 + 2 and no sizes.
   const std::string written = write_plan(parse_plan(kShortPlan).value());
   std::size_t keys = 0;
   for (std::size_t at = written.find(" = "); at != std::string::npos; at = written.find(" = ", at + 1)) ++keys;
-  CHECK(keys == 32);
+  CHECK(keys == 37);
 }
 
 TEST_CASE("a plan is written as a person would write it") {
@@ -50,6 +51,30 @@ std::string any_text(std::size_t max_bytes) {
   return text;
 }
 
+ScheduleSpec any_schedule() {
+  ScheduleSpec schedule;
+  schedule.kind = *rc::gen::element(ScheduleKind::constant, ScheduleKind::step, ScheduleKind::exponential, ScheduleKind::cosine, ScheduleKind::inverse_sqrt);
+  schedule.warmup_rounds = any_in(0, 1'000'000);
+  const ScheduleKeys keys = keys_of(schedule.kind);
+  if (keys.decay) schedule.decay = any_number(1);
+  if (keys.period_rounds) schedule.period_rounds = any_in(1, 1'000'000);
+  if (keys.floor) schedule.floor = any_number(1);
+  return schedule;
+}
+
+ServerSpec any_server() {
+  const ServerOptimizerKeys keys = server_optimizers()[*rc::gen::inRange<std::size_t>(0, server_optimizers().size())];
+  ServerSpec server;
+  server.optimizer = keys.name;
+  server.learning_rate = any_number(1000);
+  if (keys.momentum) server.momentum = any_number(1);
+  if (keys.beta1) server.beta1 = any_number(1);
+  if (keys.beta2) server.beta2 = any_number(1);
+  if (keys.tau) server.tau = any_number(1000);
+  server.schedule = any_schedule();
+  return server;
+}
+
 Plan any_plan() {
   Plan plan;
   plan.name = any_text(64);
@@ -64,7 +89,8 @@ Plan any_plan() {
   for (int i = *rc::gen::inRange(1, 6); i > 0; --i) categories.insert(any_text(128));
   plan.model.categories.assign(categories.begin(), categories.end());
   for (int i = *rc::gen::inRange(0, 4); i > 0; --i) plan.model.sizes["size_" + std::to_string(i)] = any_in(1, 1'000'000);
-  plan.training = {any_in(1, 1000), any_in(1, 65'536), any_number(1000), any_number(1), any_number(1e6), any_in(0, 1'000'000'000)};
+  plan.training = {any_in(1, 1000),    any_in(1, 65'536), any_number(1000),          any_number(1),
+                   any_number(1000), any_number(1e6),   any_in(0, 1'000'000'000), any_schedule()};
   plan.federation.rounds = any_in(1, 1'000'000);
   plan.federation.cohort = any_in(1, 5000);
   plan.federation.min_cohort = any_in(0, plan.federation.cohort);
@@ -73,7 +99,7 @@ Plan any_plan() {
   plan.federation.selection_window_ms = any_in(0, 604'800'000);
   plan.federation.selection_pool = *rc::gen::element(0u, plan.devices_asked(), 1'000'000u);
   plan.federation.retry_after_ms = any_in(0, 604'800'000);
-  plan.server.learning_rate = any_number(1000);
+  plan.server = any_server();
   plan.aggregation = {*rc::gen::element(Aggregation::open, Aggregation::secure), 0.01 + any_number(100), any_in(24, 32)};
   plan.privacy.mode = *rc::gen::element(PrivacyMode::none, PrivacyMode::central, PrivacyMode::distributed);
   plan.eligibility.min_examples = any_in(0, 1'000'000);

@@ -1,0 +1,119 @@
+"""fedspend: a federation of spending models on one machine, from Python.
+
+The same machines, plans and names as ``fedspend-sim``: a run with the same plan, data and seed gives the same weights, to the bit.
+
+    import fedspend
+    data = fedspend.read_data("simulations/data/purchase-cards.toml", data_root="../shared/data")
+    plan = fedspend.read_plan("simulations/plans/purchase-cards.toml").set("federation.rounds=50")
+    run = fedspend.run(plan, data, seed=1, threads=2)
+    run.summary["eval_accuracy"], run.metrics["eval_accuracy"], run.weights
+"""
+
+import json as _json
+import sys as _sys
+
+import numpy as _numpy
+
+from . import _fedspend
+from ._fedspend import Data, Error, Plan, active_isa, pin_isa, read_data, read_plan
+
+__version__ = _fedspend.version
+__all__ = ["Data", "Error", "Plan", "Run", "active_isa", "baselines", "draft_plan", "evaluate", "pin_isa", "read_data", "read_plan", "run", "synth"]
+
+
+class Run:
+    """A finished run. ``summary``: as in summary.json; ``metrics``: a NumPy array a column of metrics.csv (NaN or "" where a round
+    has no value); ``weights``: float32; ``parameters``: the same weights by name, in their shapes."""
+
+    def __init__(self, finished):
+        self._finished = finished
+        self.summary = _json.loads(finished.summary_json())
+        self.weights = finished.weights()
+        self.parameters = {name: self.weights[offset : offset + _size(shape)].reshape(shape) for name, shape, offset in finished.layout()}
+        rounds = [_json.loads(line) for line in finished.metrics_jsonl().splitlines()]
+        self.metrics = {key: _column([line[key] for line in rounds]) for key in (rounds[0] if rounds else {})}
+
+    @property
+    def plan(self):
+        return self._finished.plan
+
+    def write(self, out):
+        """Writes the folder that ``fedspend-sim run --out`` writes."""
+        self._finished.write(out)
+
+    def __repr__(self):
+        return f"<fedspend.Run: {self.summary['rounds']} rounds, eval_accuracy {self.summary['eval_accuracy']:.4f}>"
+
+
+def run(plan, data, *, rounds=None, cohort=None, seed=1, threads=2, evaluate_every=None, references="auto", settings=(), on_round=None, progress=None):
+    """Trains ``plan`` on ``data`` in a federation on this machine.
+
+    ``rounds``, ``cohort`` and ``settings`` ("section.key=value") change the plan, as ``--rounds``, ``--cohort`` and ``--set`` do.
+    ``references``: central and local-only training for the report: "all", "none", or "auto", where they cost no more than the federation.
+    ``on_round(round)`` gets a dict a round; returning False ends the run with a ``fedspend.Error``.
+    ``progress``: a line on standard error; by default where that is a terminal. Ctrl-C ends it after the round in progress.
+    """
+    changed = list(settings)
+    if rounds is not None:
+        changed.append(f"federation.rounds={int(rounds)}")
+    if cohort is not None:
+        changed.append(f"federation.cohort={int(cohort)}")
+    if changed:
+        plan = plan.set(*changed)
+    if progress is None:
+        progress = _sys.stderr.isatty()
+    return Run(_fedspend.run(plan, data, seed, threads, evaluate_every or 0, references, _with_progress(on_round, plan) if progress else on_round))
+
+
+def evaluate(plan, data, weights, *, counting="frozen", threads=2):
+    """Scores weights on the held-out rows: predictions, accuracy, top3, loss, and arrays of one value a client."""
+    totals, predictions, correct = _fedspend.evaluate(plan, data, weights, counting, threads)
+    return {**totals, "client_predictions": predictions, "client_correct": correct}
+
+
+def baselines(data, *, holdout_fraction=0.2, min_rows=5):
+    """The lines to beat, by their names in ``fedspend-sim baselines``."""
+    return _fedspend.baselines(data, holdout_fraction, min_rows)
+
+
+def draft_plan(data, *, model="next_category", max_categories=0, seed=None, demonstration=False, settings=()):
+    """A plan for the data, as ``fedspend-sim plan`` drafts it."""
+    return _fedspend.draft_plan(data, model, max_categories, seed, demonstration, list(settings))
+
+
+def synth(out, *, clients, seed=1, months=12):
+    """Writes a synthetic population and returns the path of its data description."""
+    return _fedspend.synth(out, clients, seed, months)
+
+
+def _size(shape):
+    size = 1
+    for length in shape:
+        size *= length
+    return size
+
+
+def _column(values):
+    if all(isinstance(value, bool) for value in values):
+        return _numpy.array(values)
+    if any(isinstance(value, (str, dict, list)) for value in values):
+        return _numpy.array(values, dtype=object)
+    if all(isinstance(value, int) for value in values):
+        return _numpy.array(values, dtype=_numpy.int64)
+    return _numpy.array([_numpy.nan if value is None else value for value in values], dtype=_numpy.float64)
+
+
+def _with_progress(on_round, plan):
+    accuracy = None
+
+    def told(values):
+        nonlocal accuracy
+        accuracy = accuracy if values["eval_accuracy"] is None else values["eval_accuracy"]
+        note = "" if accuracy is None else f", accuracy {accuracy:.3f}"
+        _sys.stderr.write(f"\rround {values['round']} of {plan.rounds}{note} ")
+        if values["round"] == plan.rounds:
+            _sys.stderr.write("\n")
+        _sys.stderr.flush()
+        return None if on_round is None else on_round(values)
+
+    return told

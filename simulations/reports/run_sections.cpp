@@ -1,0 +1,232 @@
+#include "simulations/reports/run_sections.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <tuple>
+
+#include "simulations/reports/accuracy_lines.h"
+#include "simulations/reports/chart.h"
+#include "simulations/reports/quantities.h"
+
+namespace fedspend::simulations {
+namespace {
+
+using Points = std::vector<std::pair<double, double>>;
+
+constexpr std::size_t kRowsOfATable = 20;
+
+bool is_published(const nlohmann::json& round) { return round.contains("published") && round["published"] == true; }
+
+// The rounds that were published and have this value.
+Points points_of(const RunFacts& run, const std::string& x, const std::string& y) {
+  Points points;
+  for (const nlohmann::json& round : run.rounds) {
+    const auto at = number_at(round, x), value = number_at(round, y);
+    if (at && value && is_published(round)) points.emplace_back(*at, *value);
+  }
+  return points;
+}
+
+// At most kRowsOfATable rounds, evenly, the last among them.
+template <class Row>
+std::vector<Row> some_of(const std::vector<Row>& rows) {
+  const std::size_t step = (rows.size() + kRowsOfATable - 1) / kRowsOfATable;
+  if (step <= 1) return rows;
+  std::vector<Row> some;
+  for (std::size_t i = (rows.size() - 1) % step; i < rows.size(); i += step) some.push_back(rows[i]);
+  return some;
+}
+
+std::string thinning_remark(std::size_t points, std::size_t shown) {
+  return points == shown ? "" : " Each point is the mean of " + std::to_string((points + shown - 1) / shown) + " rounds.";
+}
+
+// One row for each point of the first; the others are asked at the same x.
+std::vector<std::vector<Html>> rows_of(const std::vector<Points>& columns, const NumberText& x_text, const std::vector<NumberText>& texts) {
+  std::vector<std::vector<Html>> rows;
+  for (const auto& [x, first] : some_of(columns.front())) {
+    std::vector<Html> row = {x_text(x)};
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const auto at = std::find_if(columns[i].begin(), columns[i].end(), [&, x = x](const auto& point) { return point.first == x; });
+      row.push_back(at == columns[i].end() ? Html("") : Html(texts[i](at->second)));
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+std::string whole(double value) { return count_text(value); }
+std::string percent(double value) { return percent_text(value, 1); }
+
+double range_of(const Points& points) {
+  double low = INFINITY, high = -INFINITY;
+  for (const auto& point : points) low = std::min(low, point.second), high = std::max(high, point.second);
+  return high - low;
+}
+
+// As many decimals as the range needs: 54% and 55%, or 54.6% and 54.8%.
+NumberText percent_ticks(const Points& points) {
+  return [decimals = range_of(points) < 0.05 ? 1 : 0](double value) { return percent_text(value, decimals); };
+}
+NumberText decimal_ticks(const Points& points) {
+  const double range = range_of(points);
+  return [decimals = range < 0.05 ? 3 : range < 0.5 ? 2 : 1](double value) { return fixed_text(value, decimals); };
+}
+
+// A chart of one or more facts of each round.
+struct RoundLine {
+  std::string name, column;  // beside the line, and above the table
+  Tone tone;
+  std::string pointer;
+};
+LineChart by_round(const RunFacts& run, std::string title, std::string caption, std::string y_name, const std::vector<RoundLine>& lines, const NumberText& text) {
+  LineChart chart{.title = std::move(title), .caption = std::move(caption), .x_name = "round", .y_name = std::move(y_name), .lines = {}, .x_text = whole, .y_text = text, .table = {}};
+  std::vector<Points> columns;
+  std::vector<NumberText> texts;
+  chart.table.header = {"round"};
+  std::string remark;
+  for (const RoundLine& line : lines) {
+    const Points points = points_of(run, "/round", line.pointer), shown = thinned(points);
+    if (points.empty()) continue;
+    remark = thinning_remark(points.size(), shown.size());
+    chart.lines.push_back({line.name, line.tone, shown});
+    columns.push_back(points);
+    texts.push_back(text);
+    chart.table.header.push_back(line.column);
+  }
+  chart.caption += remark;
+  if (!columns.empty()) chart.table.rows = rows_of(columns, whole, texts);
+  return chart;
+}
+
+Html accuracy_chart(const RunFacts& run) {
+  LineChart chart = by_round(run, "Accuracy by round", "Share of held-out rows whose category the model says first, all evaluated clients together. Dashed: what it is to be compared with.",
+                             "right", {{"federated", "right", Tone::main, "/eval_accuracy"}}, percent);
+  const Points points = points_of(run, "/round", "/eval_accuracy");
+  const std::vector<AccuracyLine> lines = accuracy_lines(run.summary);
+  Points all = points;
+  const auto best = best_baseline(lines);
+  for (const AccuracyLine& line : lines) {
+    if (line.key != "central" && line.key != "local_only" && !(best && line.key == best->key)) continue;
+    chart.levels.push_back({line.short_name, line.accuracy});
+    all.emplace_back(0, line.accuracy);
+  }
+  chart.y_text = percent_ticks(all);
+  chart.table.header.push_back("among 3");
+  chart.table.rows = rows_of({points, points_of(run, "/round", "/eval_top3")}, whole, {percent, percent});
+  return figure_of(chart);
+}
+
+std::string gain_text(const nlohmann::json& gains) {
+  return percent_text(number_at(gains, "/share_gain").value_or(0), 0) + " gain, " + percent_text(number_at(gains, "/share_lose").value_or(0), 0) + " lose; on average " +
+         points_text(number_at(gains, "/mean").value_or(0));
+}
+
+Points quantile_points(const nlohmann::json& gains) {
+  Points points;
+  if (!gains.is_object() || !gains.contains("quantiles") || !gains["quantiles"].is_array()) return points;
+  const nlohmann::json& quantiles = gains["quantiles"];
+  for (std::size_t i = 1; i + 1 < quantiles.size(); ++i)  // the ends are single clients
+    if (quantiles[i].is_number()) points.emplace_back(static_cast<double>(i) / static_cast<double>(quantiles.size() - 1), quantiles[i].get<double>());
+  return points;
+}
+
+Html gains_chart(const nlohmann::json& clients) {
+  LineChart chart{.title = "Gain over clients, from the largest loss to the largest gain",
+                  .caption = "Accuracy of the federated model less what the client has without it, in points. Clients are ranked by it: read across for the share of clients below. From the 5th to the "
+                             "95th percentile; a client has few held-out rows, so single ones say little.",
+                  .x_name = "share of clients",
+                  .y_name = "points",
+                  .lines = {},
+                  .x_text = [](double x) { return percent_text(x, 0); },
+                  .y_text = [](double y) { return fixed_text(100 * y, 0); },
+                  .from_zero = true,
+                  .gain_and_loss = true,
+                  .table = {.caption = {}, .header = {"clients below"}, .rows = {}}};
+  std::vector<Points> columns;
+  for (const auto& [key, name, tone] : {std::tuple{"against_own_best", "own counts", Tone::main}, std::tuple{"against_local_only", "local-only", Tone::second}}) {
+    if (!clients.contains(key)) continue;
+    const Points points = quantile_points(clients[key]);
+    if (points.empty()) continue;
+    chart.lines.push_back({name, tone, points});
+    chart.table.header.push_back(std::string("against ") + name);
+    columns.push_back(points);
+  }
+  if (columns.empty()) return {};
+  const std::vector<NumberText> texts(columns.size(), [](double y) { return points_text(y); });
+  chart.table.rows = rows_of(columns, chart.x_text, texts);
+  return figure_of(chart);
+}
+
+Html history_table(const nlohmann::json& clients) {
+  if (!clients.contains("by_history") || !clients["by_history"].is_array()) return {};
+  const bool local = clients.contains("against_local_only") && clients["against_local_only"].is_object();
+  Table table{.caption = {}, .header = {"training rows", "clients", "federated", "own counts"}, .rows = {}};
+  if (local) table.header.emplace_back("local-only");
+  table.header.insert(table.header.end(), {"gain", "lose"});
+  for (const nlohmann::json& group : clients["by_history"]) {
+    const auto value = [&](const char* pointer) { return number_at(group, pointer).value_or(0); };
+    std::vector<Html> row = {count_text(value("/training_rows_from")) + " to " + count_text(value("/training_rows_to")), count_text(value("/clients")), percent_text(value("/accuracy")),
+                             percent_text(value("/own_best_accuracy"))};
+    if (local) row.emplace_back(percent_text(value("/local_only_accuracy")));
+    row.emplace_back(percent_text(value("/share_gain"), 0));
+    row.emplace_back(percent_text(value("/share_lose"), 0));
+    table.rows.push_back(std::move(row));
+  }
+  return element("figure", element("h3", "By length of history") + table_of(table) + element("figcaption", "Rows right, by the length of the client's history, in groups of about a quarter of the clients. Gain and lose: clients, against their own counts."));
+}
+
+}  // namespace
+
+Html convergence_section(const RunFacts& run) {
+  Html charts = accuracy_chart(run);
+  LineChart loss = by_round(run, "Loss by round", "Mean of -log p of the category that came, on the held-out rows; lower is better.", "nats",
+                            {{"federated", "nats", Tone::main, "/eval_loss"}}, [](double value) { return fixed_text(value, 4); });
+  loss.y_text = decimal_ticks(points_of(run, "/round", "/eval_loss"));
+  charts += figure_of(loss);
+  LineChart norm = by_round(run, "Size of the mean update", "L2 norm of the mean of the clipped updates; when it stays level, more rounds change little.", "L2 norm",
+                            {{"update", "L2 norm", Tone::third, "/update_norm_l2"}}, [](double value) { return fixed_text(value, 4); });
+  norm.from_zero = true;
+  norm.y_text = decimal_ticks(points_of(run, "/round", "/update_norm_l2"));
+  charts += figure_of(norm);
+  return charts.empty() ? Html() : section("How it converged", element("div", charts, "charts"));
+}
+
+Html clients_section(const RunFacts& run) {
+  if (!run.summary.contains("per_client") || !run.summary["per_client"].is_object()) return {};
+  const nlohmann::json& clients = run.summary["per_client"];
+  Html text;
+  if (clients.contains("against_own_best")) text += element("p", "Against the client's own counts (the better of its most frequent category and its own Markov table, chosen in hindsight): " + gain_text(clients["against_own_best"]) + ".");
+  if (clients.contains("against_local_only") && clients["against_local_only"].is_object()) text += element("p", "Against a model trained on the client's rows alone: " + gain_text(clients["against_local_only"]) + ".");
+  return section("Who gains, who loses", text + element("div", gains_chart(clients) + history_table(clients), "charts"));
+}
+
+Html participation_section(const RunFacts& run) {
+  LineChart chart = by_round(run, "Devices by round", "Published rounds: devices that were asked, updates in the sum, devices that declined.", "devices",
+                             {{"asked", "asked", Tone::second, "/asked"}, {"updates", "updates", Tone::main, "/updates"}, {"declined", "declined", Tone::third, "/declined"}}, whole);
+  chart.from_zero = true;
+  Html charts = figure_of(chart);
+  std::map<std::string, std::uint64_t> aborted;
+  for (const nlohmann::json& round : run.rounds)
+    if (!is_published(round)) ++aborted[text_at(round, "/why_aborted")];
+  if (!aborted.empty()) {
+    Table table{.caption = {}, .header = {"why", "rounds"}, .rows = {}};
+    for (const auto& [why, count] : aborted) table.rows.push_back({why, count_text(static_cast<double>(count))});
+    charts += element("figure", element("h3", "Rounds that were aborted and tried again") + table_of(table));
+  }
+  return charts.empty() ? Html() : section("Who took part", element("div", charts, "charts"));
+}
+
+Html cost_section(const RunFacts& run) {
+  LineChart bytes = by_round(run, "Bytes by round", "All frames between the devices and the coordinator in the published rounds, check-ins and late updates included.", "bytes",
+                             {{"down", "down", Tone::second, "/bytes_down"}, {"up", "up", Tone::main, "/bytes_up"}}, bytes_text);
+  bytes.from_zero = true;
+  LineChart time = by_round(run, "Simulated time by round", "On the simulated clock, since the start, when the round was published.", "time", {{"time", "time", Tone::main, "/simulated_ms"}},
+                            [](double ms) { return duration_text(ms / 1000); });
+  time.from_zero = true;
+  const Html charts = figure_of(bytes) + figure_of(time);
+  return charts.empty() ? Html() : section("What it cost", element("div", charts, "charts"));
+}
+
+}  // namespace fedspend::simulations

@@ -1,0 +1,148 @@
+#include "simulations/runs/references.h"
+
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <numeric>
+
+#include "client/local_training.h"
+#include "common/check.h"
+#include "common/crypto/hash.h"
+#include "common/crypto/random.h"
+#include "models/history.h"
+#include "simulations/parallel.h"
+#include "simulations/plans/plan_file.h"
+
+namespace fedspend::simulations {
+namespace {
+
+using models::HistoryRow;
+
+// As a device trains (client/local_training.cpp): of the rows that are not held out the newest max_rows.
+std::span<const HistoryRow> training_part(const Plan& plan, std::span<const HistoryRow> rows) {
+  const std::span<const HistoryRow> training = rows.first(models::training_rows(rows.size(), plan.evaluation.holdout_fraction));
+  return plan.training.max_rows != 0 && training.size() > plan.training.max_rows ? training.last(plan.training.max_rows) : training;
+}
+
+models::TrainingOptions one_epoch(const Plan& plan, std::uint64_t seed, std::uint32_t epoch) {
+  models::TrainingOptions options{.spec = plan.training};
+  options.spec.epochs = 1;
+  options.seed = load_u64(Hasher("reference-training").u64(seed).u32(epoch).finish());
+  return options;
+}
+
+Status train_further(models::Trainer& trainer, std::span<const HistoryRow> history, const models::TrainingOptions& options, std::vector<float>& weights, std::vector<float>& update) {
+  FEDSPEND_TRY(trainer.train(weights, history, options, update));
+  for (std::size_t i = 0; i < weights.size(); ++i) weights[i] += update[i];
+  return {};
+}
+
+tl::unexpected<Error> stopped() { return fail(ErrorCode::io, "stopped by a signal while the references were trained", "nothing was written"); }
+
+Result<std::vector<std::unique_ptr<models::Trainer>>> trainers_for(const Plan& plan, unsigned threads) {
+  std::vector<std::unique_ptr<models::Trainer>> trainers;
+  for (unsigned i = 0; i < threads; ++i) {
+    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model));
+    trainers.push_back(std::move(trainer));
+  }
+  return trainers;
+}
+
+HeldOutScore sum_of(std::span<const HeldOutScore> scores) {
+  HeldOutScore sum;
+  for (const HeldOutScore& score : scores) sum += score;
+  return sum;
+}
+
+// The smaller number of epochs of two that are as good.
+void choose_best(Reference& reference) {
+  for (std::size_t i = 1; i < reference.grid.size(); ++i)
+    if (reference.grid[i].score.correct_top1 > reference.grid[reference.best].score.correct_top1) reference.best = i;
+}
+
+// A client alone: its scores after each number of epochs of the grid. One that is not eligible keeps the initial weights.
+Result<std::vector<HeldOutScore>> train_alone(models::Trainer& trainer, const Plan& plan, const FederatedClient& client, std::span<const float> initial,
+                                              const ReferenceOptions& options, const std::function<bool()>& asked_to_stop) {
+  std::vector<float> weights(initial.begin(), initial.end()), update(initial.size());
+  std::vector<HeldOutScore> scores;
+  const bool eligible = client::is_eligible(plan, client.rows.size());
+  for (std::uint32_t epoch = 1; epoch <= options.epochs.back(); ++epoch) {
+    if (asked_to_stop()) return stopped();
+    if (eligible) FEDSPEND_TRY(train_further(trainer, training_part(plan, client.rows), one_epoch(plan, options.seed, epoch), weights, update));
+    if (epoch != options.epochs[scores.size()]) continue;
+    FEDSPEND_ASSIGN(const HeldOutScore score, score_client(trainer, plan, weights, client, models::Counting::frozen));
+    scores.push_back(score);
+  }
+  return scores;
+}
+
+nlohmann::json to_json(const Reference& reference) {
+  nlohmann::json grid = nlohmann::json::array();
+  for (const ReferencePoint& point : reference.grid) grid.push_back({{"epochs", point.epochs}, {"accuracy", point.score.accuracy()}, {"loss", point.score.loss()}});
+  const ReferencePoint& figure = reference.figure();
+  return {{"epochs", figure.epochs}, {"accuracy", figure.score.accuracy()}, {"top3", figure.score.top3()}, {"loss", figure.score.loss()}, {"grid", grid}};
+}
+
+void check(const ReferenceOptions& options) {
+  FEDSPEND_CHECK(options.threads >= 1, "at least one thread");
+  FEDSPEND_CHECK(!options.epochs.empty() && options.epochs.front() >= 1 && std::is_sorted(options.epochs.begin(), options.epochs.end(), std::less_equal<>()),
+                 "a rising grid of epochs");
+}
+
+}  // namespace
+
+Result<Reference> train_local_only(const Plan& plan, std::span<const FederatedClient> clients, const ReferenceOptions& options, const GoOn& go_on) {
+  check(options);
+  FEDSPEND_ASSIGN(const std::vector<float> initial, initial_weights(plan));
+  FEDSPEND_ASSIGN(const auto trainers, trainers_for(plan, options.threads));
+  std::vector<Result<std::vector<HeldOutScore>>> scores(clients.size());
+  for_each_index(clients.size(), options.threads, [&](std::size_t i, unsigned worker) {
+    scores[i] = train_alone(*trainers[worker], plan, clients[i], initial, options, [&] { return go_on && !go_on(); });
+  });
+  Reference reference;
+  for (std::size_t point = 0; point < options.epochs.size(); ++point) {
+    ReferencePoint summed{options.epochs[point], {}};
+    for (const auto& of_client : scores) {
+      if (!of_client) return fail(of_client.error());
+      summed.score += (*of_client)[point];
+    }
+    reference.grid.push_back(summed);
+  }
+  choose_best(reference);
+  for (const auto& of_client : scores) reference.by_client.push_back((*of_client)[reference.best]);
+  return reference;
+}
+
+Result<Reference> train_centrally(const Plan& plan, std::span<const FederatedClient> clients, const ReferenceOptions& options, const GoOn& go_on) {
+  check(options);
+  std::vector<std::span<const HistoryRow>> pooled;
+  for (const FederatedClient& client : clients)
+    if (client::is_eligible(plan, client.rows.size())) pooled.push_back(training_part(plan, client.rows));
+  FEDSPEND_ASSIGN(std::vector<float> weights, initial_weights(plan));
+  FEDSPEND_ASSIGN(const auto trainer, models::make_trainer(plan.model));
+  std::vector<float> update(weights.size());
+  Reference reference;
+  std::vector<std::vector<HeldOutScore>> by_client;
+  for (std::uint32_t epoch = 1; epoch <= options.epochs.back(); ++epoch) {
+    // PER-CLIENT ORDER until train_pooled
+    SeededRandom random(Hasher("reference-order").u64(options.seed).u32(epoch).finish());
+    for (std::size_t i = pooled.size(); i > 1; --i) std::swap(pooled[i - 1], pooled[random.below(i)]);
+    for (const auto& history : pooled) {
+      if (go_on && !go_on()) return stopped();
+      FEDSPEND_TRY(train_further(*trainer, history, one_epoch(plan, options.seed, epoch), weights, update));
+    }
+    if (epoch != options.epochs[reference.grid.size()]) continue;
+    FEDSPEND_ASSIGN(std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, models::Counting::frozen, options.threads));
+    reference.grid.push_back({epoch, sum_of(scores)});
+    by_client.push_back(std::move(scores));
+  }
+  choose_best(reference);
+  reference.by_client = std::move(by_client[reference.best]);
+  return reference;
+}
+
+nlohmann::json references_json(const References& references) { return {{"local_only", to_json(references.local_only)}, {"central", to_json(references.central)}}; }
+
+std::uint64_t trainings_of(const ReferenceOptions& options, std::size_t eligible_clients) { return std::uint64_t{2} * options.epochs.back() * eligible_clients; }
+
+}  // namespace fedspend::simulations

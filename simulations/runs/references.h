@@ -1,0 +1,58 @@
+#pragma once
+// What a federated model is held against, beside the baselines: the same trainer on the same training rows,
+//   local only  each client alone, from the plan's initial weights, scored on its own held-out rows;
+//   central     the rows of all eligible clients in one place, as if nobody minded.
+// Both by the evaluation rule of the project, with the counts frozen. Both train with the plan's [training] (batches, learning rate,
+// gradient clip, newest rows) for as many epochs as suit them best: of a small grid of epochs, reported whole, that with the best
+// accuracy on the held-out rows themselves is the figure. That is kind to the references, and so strict with the federation.
+// The same seed gives the same figures for any number of threads: clients train side by side, the pooled training on one thread.
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "common/result.h"
+#include "simulations/federation/federation.h"
+#include "simulations/runs/held_out.h"
+
+namespace fedspend::simulations {
+
+struct ReferenceOptions {
+  std::uint64_t seed = 1;
+  unsigned threads = 1;
+  std::vector<std::uint32_t> epochs = {1, 2, 5, 10};  // rising
+};
+
+struct ReferencePoint {
+  std::uint32_t epochs = 0;
+  HeldOutScore score;
+};
+
+struct Reference {
+  std::vector<ReferencePoint> grid;
+  std::size_t best = 0;                   // index into the grid
+  std::vector<HeldOutScore> by_client;    // at the best, in the order of the clients
+  const ReferencePoint& figure() const { return grid[best]; }
+};
+
+// Asked between two epochs; false stops, with an io error.
+using GoOn = std::function<bool()>;
+
+Result<Reference> train_local_only(const Plan& plan, std::span<const FederatedClient> clients, const ReferenceOptions& options, const GoOn& go_on = {});
+Result<Reference> train_centrally(const Plan& plan, std::span<const FederatedClient> clients, const ReferenceOptions& options, const GoOn& go_on = {});
+
+struct References {
+  Reference local_only;
+  Reference central;
+};
+// {"local_only": {"epochs", "accuracy", "top3", "loss", "grid": [...]}, "central": {...}}
+nlohmann::json references_json(const References& references);
+
+// Trainings of one client that both take, for comparing with those of a federation.
+std::uint64_t trainings_of(const ReferenceOptions& options, std::size_t eligible_clients);
+
+}  // namespace fedspend::simulations
