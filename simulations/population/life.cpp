@@ -77,7 +77,7 @@ void Life::schedule(std::size_t habit) {
   const Habit& table = habits()[habit];
   const Day& day = statement_.day();
   const std::int64_t times = table.times_a_year[static_cast<std::size_t>(customer_.kind)];
-  const std::int64_t percents = state.own_percent * state.life_percent * season_percent(table.season, day.month);  // of 100^3
+  const std::int64_t percents = state.own_percent * state.life_percent * season_peak_percent(table.season);  // of 100^3
   if (times == 0 || percents < 200 || !has_need(table.needs)) {
     state.due_sixteenths = kNever;
     return;
@@ -184,6 +184,12 @@ void Life::work_day() {
   if (!customer_.coffee_first && dice_.chance(customer_.coffee_in_thousand / 2)) cup(18);
 }
 
+// Purchases fall due as often as at the season's peak; in other months some of them are not made.
+bool Life::in_season(std::size_t habit) {
+  const Season season = habits()[habit].season;
+  return season == Season::flat || dice_.below(static_cast<std::uint32_t>(season_peak_percent(season))) < static_cast<std::uint32_t>(season_percent(season, statement_.day().month));
+}
+
 int Life::hour_of(std::size_t habit) {
   const Habit& table = habits()[habit];
   const bool usual = habits_[habit].own_day < 7 || dice_.chance(500);
@@ -218,7 +224,7 @@ void Life::follow_habits() {
         state.due_sixteenths = end_of_day;
         break;
       }
-      buy(habit, hour_of(habit), customer_.town);
+      if (in_season(habit)) buy(habit, hour_of(habit), customer_.town);
       schedule(habit);
     }
   }

@@ -56,6 +56,7 @@ class Life {
   void work_day();
   void follow_habits();
   bool postponed(std::size_t habit);
+  bool in_season(std::size_t habit);
   int hour_of(std::size_t habit);
   void buy(std::size_t habit, int hour, Place place);
   void sequels_of(Category category, int hour, Place place);

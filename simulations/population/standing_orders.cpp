@@ -9,11 +9,12 @@ using enum Category;
 
 constexpr std::array<std::int64_t, 12> kHeatPercent = {175, 165, 140, 95, 65, 50, 45, 45, 60, 90, 130, 160};
 
-// Wages fall due on the last working day up to theirs.
+// Wages fall due on the last working day up to theirs, in the same month; those of the first two days on the first one from theirs on.
 bool wages_due(const Day& day, int wage_day) {
   if (day.weekend()) return false;
   const int due = std::min(wage_day, day.last_of_month);
   if (day.of_month == due) return true;
+  if (due <= 2) return day.of_week == 0 && day.of_month > due && day.of_month <= due + 2;
   return day.of_week == 4 && due > day.of_month && due <= day.of_month + 2;
 }
 

@@ -9,6 +9,7 @@
 #include "common/program/runtime.h"
 #include "models/transaction_csv.h"
 #include "simulations/parallel.h"
+#include "simulations/population/population.h"
 #include "simulations/population/unusual.h"
 
 namespace fedspend::simulations {
@@ -65,6 +66,13 @@ class NewFile {
   std::uint64_t bytes_ = 0;
 };
 
+// In the order of kAttributeNames.
+std::vector<std::string> values_of(const CustomerAttributes& attributes) {
+  return {attributes.age_band, attributes.region, attributes.kind, attributes.income_band, attributes.device_class, attributes.time_zone};
+}
+
+tl::unexpected<Error> stopped() { return fail(ErrorCode::io, "stopped by a signal", "nothing was written"); }
+
 // One client's part of the three files.
 struct ClientText {
   std::string transactions, attributes, events;
@@ -83,9 +91,7 @@ ClientText text_of(const SyntheticOptions& options, std::uint64_t index) {
     text.transactions.append(to_string(row.unusual)).append("\n");
     text.unusual += row.unusual != Unusual::none;
   }
-  const CustomerAttributes attributes = attributes_of(client.customer);
-  for (const std::string* value : {&attributes.age_band, &attributes.region, &attributes.kind, &attributes.income_band, &attributes.device_class, &attributes.time_zone})
-    (text.attributes += ',') += *value;
+  for (const std::string& value : values_of(attributes_of(client.customer))) (text.attributes += ',') += value;
   text.attributes += '\n';
   for (const RecordedEvent& event : client.events) text.events.append(name).append(",").append(models::format_rfc3339(event.time_s)).append(",").append(to_string(event.event)).append("\n");
   return text;
@@ -132,6 +138,23 @@ std::vector<models::Transaction> synthetic_history(const SyntheticOptions& optio
 
 CustomerAttributes synthetic_attributes(const SyntheticOptions& options, std::uint64_t client) { return attributes_of(draw_customer(options.seed, client)); }
 
+Result<Population> synthetic_population(const SyntheticOptions& options, unsigned threads) {
+  PopulationBuilder builder;
+  ClientAttributes attributes{.names = {kAttributeNames.begin(), kAttributeNames.end()}, .table = {}};
+  std::vector<SyntheticClient> clients;
+  for (std::uint64_t first = 0; first < options.clients; first += kClientsAtATime) {
+    if (program::stop_requested().load()) return stopped();
+    clients.assign(std::min(kClientsAtATime, options.clients - first), {});
+    for_each_index(clients.size(), threads, [&](std::size_t i, unsigned) { clients[i] = synthetic_client(options, first + i); });
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      const std::string name = synthetic_client_name(first + i);
+      for (const StatementRow& row : clients[i].rows) FEDSPEND_TRY(builder.add(name, clients[i].transaction(row), to_string(row.unusual)));
+      attributes.table.add(name, values_of(attributes_of(clients[i].customer)));
+    }
+  }
+  return std::move(builder).build(attributes);
+}
+
 std::string_view synthetic_description() { return kDescription; }
 
 Result<SyntheticSummary> write_synthetic(const SyntheticOptions& options, const std::filesystem::path& folder, unsigned threads) {
@@ -145,7 +168,7 @@ Result<SyntheticSummary> write_synthetic(const SyntheticOptions& options, const 
   SyntheticSummary summary{.clients = options.clients};
   std::vector<ClientText> texts;
   for (std::uint64_t first = 0; first < options.clients; first += kClientsAtATime) {
-    if (program::stop_requested().load()) return fail(ErrorCode::io, "stopped by a signal", "nothing was written");
+    if (program::stop_requested().load()) return stopped();
     texts.assign(std::min(kClientsAtATime, options.clients - first), {});
     for_each_index(texts.size(), threads, [&](std::size_t i, unsigned) { texts[i] = text_of(options, first + i); });
     for (const ClientText& text : texts) {

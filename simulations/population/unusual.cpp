@@ -133,8 +133,10 @@ void UnusualActivity::raise_price(Statement& statement) {
   if (found.empty()) return;
   StatementRow& row = *found[dice_.below(static_cast<std::uint32_t>(found.size()))];
   raised_.push_back({.merchant = std::string(statement.merchant_of(row)), .thousandths = dice_.between(1'500, 3'000)});
-  row.amount_minor = scaled(row.amount_minor, raised_.back().thousandths);
   row.unusual = Unusual::price_jump;
+  const auto month = month_of(statement);
+  for (StatementRow& one : month)
+    if (&one >= &row && is_subscription(one.category) && statement.merchant_of(one) == raised_.back().merchant) one.amount_minor = scaled(one.amount_minor, raised_.back().thousandths);
 }
 
 void UnusualActivity::keep_raised(Statement& statement) {
