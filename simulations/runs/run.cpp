@@ -7,7 +7,9 @@
 #include <nlohmann/json.hpp>
 
 #include "common/crypto/hash.h"
+#include "common/program/program.h"
 #include "models/kernels.h"
+#include "simulations/runs/ranks.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -35,7 +37,7 @@ Hash256 digest_of(std::span<const FederatedClient> clients) {
       rest[28] = static_cast<std::uint8_t>(row.direction);
       rest = rest.subspan(29);
     }
-    all.field(client.label).field(rows);
+    all.field(client.label).field(client.device_class).field(client.time_zone).field(rows);
   }
   return all.finish();
 }
@@ -64,7 +66,7 @@ class RunInProgress {
  public:
   RunInProgress(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint)
       : options_(options), plan_(options.plan.plan), clients_(clients), on_round_(on_round), on_checkpoint_(on_checkpoint), last_(last_round(options)),
-        result_{.record = RunRecord(plan_), .weights = {}, .scores = {}, .kept = {}} {}
+        result_{.record = RunRecord(plan_), .weights = {}, .scores = {}, .kept = {}, .participation = {}} {}
 
   Status begin(std::optional<RunCheckpoint> checkpoint);
   Result<RunResult> run();
@@ -95,6 +97,10 @@ class RunInProgress {
 
 Status RunInProgress::begin(std::optional<RunCheckpoint> checkpoint) {
   identity_ = run_identity(options_, clients_);
+  if (RankExchange* const exchange = options_.federation.exchange) {
+    FEDSPEND_TRY(agree_on_identity(*exchange, identity_));
+    FEDSPEND_ASSIGN(checkpoint, share_checkpoint(*exchange, std::move(checkpoint)));
+  }
   if (!checkpoint) {
     FEDSPEND_ASSIGN(state_.weights, initial_weights(plan_));
   } else {
@@ -119,13 +125,14 @@ Result<RunResult> RunInProgress::run() {
       state_, [&](const SimulatedRound& round) { return after_round(round); }, [&](const FederationState& state) { return after_segment(state); }));
   FEDSPEND_TRY(status_);
   result_.seconds = seconds();
+  result_.participation = participation(state_.devices, federation->device_classes(), options_.federation.world);
   if (result_.stopped) return std::move(result_);
   result_.model_round = result_.record.rounds();
   if (best_) {
     result_.model_round = best_->model.round;
     result_.weights = std::make_shared<const std::vector<float>>(std::move(best_->model.weights));
   }
-  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, clients_, options_.federation.threads));
+  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, clients_, options_.federation.threads, options_.federation.exchange));
   return std::move(result_);
 }
 
@@ -149,7 +156,7 @@ Result<std::optional<HeldOutScore>> RunInProgress::evaluate(const SimulatedRound
   const std::uint64_t number = round.summary.round.value;
   if (!round.summary.published || (number % options_.evaluate_every != 0 && number != last_)) return std::optional<HeldOutScore>();
   const auto begun = Clock::now();
-  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, clients_, models::Counting::frozen, options_.federation.threads));
+  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, clients_, models::Counting::frozen, options_.federation.threads, options_.federation.exchange));
   result_.evaluation_seconds += seconds_since(begun);
   return std::optional<HeldOutScore>(score);
 }
@@ -165,7 +172,8 @@ void RunInProgress::look_for_gain(const SimulatedRound& round, const HeldOutScor
 }
 
 Status RunInProgress::after_segment(const FederationState& state) {
-  if (!on_checkpoint_) return {};
+  const RankExchange* const exchange = options_.federation.exchange;
+  if (!on_checkpoint_ || (exchange != nullptr && exchange->rank() != 0)) return {};
   return on_checkpoint_({.identity = identity_,
                          .state = state,
                          .metrics_jsonl = result_.record.jsonl(),
@@ -190,8 +198,9 @@ RunIdentity run_identity(const RunOptions& options, std::span<const FederatedCli
           {"stop-after-no-gain", std::to_string(options.early_stopping.evaluations) + " by " + gain.dump()},
           {"cohorts", federation.recorded.empty() ? "drawn" : short_hex(digest_of(federation.recorded))},
           {"policy", short_hex(digest_of(federation.policy))},
+          {"world", federation.world.name + (federation.world.hash == Hash256{} ? "" : " " + short_hex(federation.world.hash))},
           {"instruction set", models::active_isa()},
-          {"file form", "1"}};
+          {"version", std::string(program::version())}};
 }
 
 Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint,

@@ -1,6 +1,11 @@
 #include "simulations/runs/run_analysis.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
+
+#include "client/local_training.h"
+#include "simulations/runs/run_defaults.h"
 
 namespace fedspend::simulations {
 
