@@ -5,6 +5,7 @@
 #include "models/torch/next_category_torch.h"
 #include "models/torch/process_group_gloo.h"
 #include "models/torch/torchscript.h"
+#include "models/torch/window_trainer.h"
 #include "models/torch_module.h"
 #include "models/torch_module_tag.h"
 
@@ -19,6 +20,7 @@ class Module final : public TorchModule {
                                                   std::span<const HistoryRow> rows) const override {
     return models::preflight_torchscript(model, training, file, rows);
   }
+  void set_threads_inside(unsigned count) const override { set_torch_threads(count); }
   Result<std::unique_ptr<ProcessGroup>> join(const ProcessGroupOptions& options) const override { return join_gloo_group(options); }
 };
 

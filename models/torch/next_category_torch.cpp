@@ -2,7 +2,6 @@
 
 #include <torch/nn/modules/embedding.h>
 #include <torch/nn/modules/linear.h>
-#include <torch/nn/modules/rnn.h>
 #include <torch/utils.h>
 
 #include <algorithm>
@@ -26,7 +25,7 @@ class NextCategoryNetworkTorch final : public WindowNetwork {
   std::size_t parameter_count() const override { return lean_->parameter_count(); }
   void initialize(std::span<float> weights, std::uint64_t seed) const override { lean_->initialize(weights, seed); }
   std::vector<at::Tensor> parameters() override {
-    return {category_->weight, merchant_->weight, weight_input(), weight_recurrent(), bias_input(), output_->weight, output_->bias, trust_->weight, trust_->bias};
+    return {category_->weight, merchant_->weight, input_->weight, input_->bias, recurrent_->weight, output_->weight, output_->bias, trust_->weight, trust_->bias};
   }
   void load(std::span<const float> weights) override;
   void store(std::span<float> weights) override;
@@ -36,37 +35,47 @@ class NextCategoryNetworkTorch final : public WindowNetwork {
   at::Tensor logits(const WindowBatch& batch, at::Tensor* state) override;
 
  private:
-  at::Tensor weight_input() { return gru_->named_parameters()["weight_ih_l0"]; }
-  at::Tensor weight_recurrent() { return gru_->named_parameters()["weight_hh_l0"]; }
-  at::Tensor bias_input() { return gru_->named_parameters()["bias_ih_l0"]; }
+  at::Tensor run_gru(const at::Tensor& x, at::Tensor* state);
   at::Tensor part(std::string_view name);
 
   NextCategorySizes sizes_;
   std::unique_ptr<Trainer> lean_;  // its layout and its initial weights
   torch::nn::Embedding category_, merchant_;
-  torch::nn::GRU gru_;  // torch's has the reset gate after the product, as the layout has
-  torch::nn::Linear output_, trust_;
+  torch::nn::Linear input_, recurrent_, output_, trust_;  // the first two: reset, update, candidate
 };
 
 NextCategoryNetworkTorch::NextCategoryNetworkTorch(const NextCategorySizes& sizes, std::unique_ptr<Trainer> lean)
     : sizes_(sizes), lean_(std::move(lean)), category_(signed_of(sizes.categories + 2), signed_of(sizes.embedding)),
       merchant_(signed_of(sizes.merchant_buckets), signed_of(sizes.merchant_embedding)),
-      gru_(torch::nn::GRUOptions(signed_of(sizes.inputs()), signed_of(sizes.hidden)).batch_first(true)),
+      input_(signed_of(sizes.inputs()), signed_of(3 * sizes.hidden)),
+      recurrent_(torch::nn::LinearOptions(signed_of(sizes.hidden), signed_of(3 * sizes.hidden)).bias(false)),
       output_(signed_of(sizes.hidden + sizes.inputs()), signed_of(sizes.categories)),
-      trust_(signed_of(sizes.hidden + sizes.inputs()), static_cast<std::int64_t>(kPastKinds)) {
-  // torch's second bias is no parameter here: zero, and not trained.
-  const torch::NoGradGuard no_gradient;
-  at::Tensor second = gru_->named_parameters()["bias_hh_l0"];
-  second.zero_();
-  second.set_requires_grad(false);
+      trust_(signed_of(sizes.hidden + sizes.inputs()), static_cast<std::int64_t>(kPastKinds)) {}
+
+// The states [B, T, H] of the GRU over x [B, T, X], the reset gate after the product. In fewer calls of torch than torch::nn::GRU
+// makes: at these sizes a call costs more than its arithmetic.
+at::Tensor NextCategoryNetworkTorch::run_gru(const at::Tensor& x, at::Tensor* state) {
+  const std::int64_t hidden = signed_of(sizes_.hidden);
+  const std::vector<at::Tensor> parts = input_(x.transpose(0, 1).contiguous()).split_with_sizes({2 * hidden, hidden}, 2);
+  const std::vector<at::Tensor> gates_in = parts[0].unbind(), candidate_in = parts[1].unbind();
+  const at::Tensor back = recurrent_->weight.t();
+  at::Tensor h = state != nullptr && state->defined() ? *state : torch::zeros({x.size(0), hidden});
+  std::vector<at::Tensor> states;
+  for (std::size_t t = 0; t < gates_in.size(); ++t) {
+    const std::vector<at::Tensor> u = torch::mm(h, back).split_with_sizes({2 * hidden, hidden}, 1);
+    const std::vector<at::Tensor> gates = torch::sigmoid(gates_in[t] + u[0]).chunk(2, 1);
+    const at::Tensor candidate = torch::tanh(torch::addcmul(candidate_in[t], gates[0], u[1]));
+    h = torch::lerp(candidate, h, gates[1]);
+    states.push_back(h);
+  }
+  if (state != nullptr) *state = h;
+  return torch::stack(states, 1);
 }
 
 at::Tensor NextCategoryNetworkTorch::logits(const WindowBatch& batch, at::Tensor* state) {
   const at::Tensor known = (batch.merchants > 0).unsqueeze(2).to(torch::kFloat);
   const at::Tensor x = torch::cat({category_(batch.categories), merchant_((batch.merchants - 1).clamp_min(0)) * known, batch.numeric}, 2);
-  const auto [states, last] = gru_->forward(x, state == nullptr ? at::Tensor() : *state);
-  if (state != nullptr) *state = last;
-  const at::Tensor combined = torch::cat({states, x}, 2);
+  const at::Tensor combined = torch::cat({run_gru(x, state), x}, 2);
   const auto kinds = static_cast<std::int64_t>(kPastKinds), categories = signed_of(sizes_.categories);
   const at::Tensor counted = torch::bmm(trust_(combined).view({-1, 1, kinds}), batch.past.view({-1, kinds, categories}));
   return output_(combined) + counted.view({x.size(0), x.size(1), categories});
@@ -81,9 +90,9 @@ at::Tensor NextCategoryNetworkTorch::part(std::string_view name) {
   };
   if (name == "category_embedding") return category_->weight;
   if (name == "merchant_embedding") return merchant_->weight;
-  if (name.starts_with("gru.input.")) return gate(weight_input()).t();
-  if (name.starts_with("gru.bias.")) return gate(bias_input());
-  if (name.starts_with("gru.recurrent.")) return gate(weight_recurrent()).t();
+  if (name.starts_with("gru.input.")) return gate(input_->weight).t();
+  if (name.starts_with("gru.bias.")) return gate(input_->bias);
+  if (name.starts_with("gru.recurrent.")) return gate(recurrent_->weight).t();
   const bool logits = name.starts_with("output.");
   FEDSPEND_CHECK(logits || name.starts_with("trust."), "every layout entry has its place");
   auto& layer = logits ? output_ : trust_;

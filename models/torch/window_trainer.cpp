@@ -148,15 +148,15 @@ double WindowTrainer::step(std::span<const Window> windows, const TrainingSpec& 
                                                                torch::nn::functional::CrossEntropyFuncOptions().ignore_index(kNoTarget));
   gradient_.zero_();
   loss.backward();
-  if (spec.proximal_mu > 0) {  // FedProx: the gradient of mu / 2 |w - w_round|^2
-    const torch::NoGradGuard no_gradient;
-    gradient_.add_(flat_ - begun_, spec.proximal_mu);
-  }
   const double loss_sum = loss.item<double>() * static_cast<double>(batch.targets_there);
   if (spec.gradient_clip_l2 > 0) {
     const double norm = gradient_.norm().item<double>();
     if (!std::isfinite(norm)) return loss_sum;  // no step is better than a step to nowhere
     if (norm > spec.gradient_clip_l2) gradient_.mul_(spec.gradient_clip_l2 / norm);
+  }
+  if (spec.proximal_mu > 0) {  // FedProx, mu / 2 |w - w_round|^2: after the clipping, as the lean trainer does (next_category.cpp says why)
+    const torch::NoGradGuard no_gradient;
+    gradient_.add_(flat_ - begun_, spec.proximal_mu);
   }
   optimizer.step();
   return loss_sum;
@@ -287,9 +287,11 @@ std::unique_ptr<Trainer> make_window_trainer(std::string name, std::unique_ptr<W
   return std::make_unique<WindowTrainer>(std::move(name), std::move(network), sizes);
 }
 
+void set_torch_threads(unsigned count) { at::set_num_threads(static_cast<int>(count)); }
+
 void prepare_torch_thread() {
   thread_local const bool prepared = [] {
-    at::set_num_threads(1);
+    set_torch_threads(1);
     return true;
   }();
   static_cast<void>(prepared);

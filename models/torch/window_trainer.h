@@ -58,5 +58,6 @@ std::unique_ptr<Trainer> make_window_trainer(std::string name, std::unique_ptr<W
 // Each worker thread computes on itself alone: parallelism is over clients. The first call on a thread sets that; called by
 // everything here that computes.
 void prepare_torch_thread();
+void set_torch_threads(unsigned count);
 
 }  // namespace fedspend::models

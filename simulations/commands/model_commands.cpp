@@ -47,7 +47,7 @@ Result<Report> evaluate(const Arguments& arguments) {
     return fail(ErrorCode::invalid_argument, model_path + " was made for another plan than " + plan_path, "give the plan that the model was trained with");
   FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
   const std::vector<FederatedClient> clients = federated_clients(data.population, file.plan);
-  FEDSPEND_ASSIGN(const ModelScores scores, score_model(file.plan, model->round, model->weights, clients, static_cast<unsigned>(threads), file.trainers));
+  FEDSPEND_ASSIGN(const ModelScores scores, score_model(file.plan, model->round, model->weights, clients, static_cast<unsigned>(threads), nullptr, file.trainers));
   const Baselines baselines = compute_baselines(data.population, evaluation_rule(file.plan));
 
   Report report;

@@ -12,9 +12,10 @@
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
 #include "simulations/commands/trainers_option.h"
+#include "simulations/plans/plan_settings.h"
 #include "simulations/runs/output_folder.h"
-#include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
+#include "simulations/runs/world_summary.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -40,11 +41,12 @@ Result<std::optional<ClientNames>> wanted_names(const Arguments& arguments) {
   return fail(ErrorCode::invalid_argument, "--per-client \"" + *wanted + "\" is not known", "ranks (names nobody) or labels (the clients' names in the data)");
 }
 
-// --rounds and --cohort change the plan: what runs, and what is written down, is then the resolved plan.
+// --set, --rounds and --cohort change the plan: what runs, and what is written down, is then the resolved plan.
 Result<PlanFile> resolved_plan(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string path, arguments.text("plan"));
-  FEDSPEND_ASSIGN(PlanFile file, read_plan_file(path));
-  FEDSPEND_TRY(choose_trainers(arguments, file));
+  FEDSPEND_ASSIGN(PlanFile given, read_plan_file(path));
+  FEDSPEND_TRY(choose_trainers(arguments, given));
+  FEDSPEND_ASSIGN(PlanFile file, apply_settings(given, arguments.texts("set")));
   if (!arguments.has("rounds") && !arguments.has("cohort")) return file;
   if (arguments.has("rounds")) {
     FEDSPEND_ASSIGN(const std::int64_t rounds, arguments.integer("rounds", 1, 1'000'000));
@@ -86,6 +88,11 @@ Status read_course(const Arguments& arguments, RunOptions& options) {
   if (arguments.has("stop-after-no-gain")) {
     FEDSPEND_ASSIGN(const std::int64_t evaluations, arguments.integer("stop-after-no-gain", 1, 1'000'000));
     options.early_stopping.evaluations = static_cast<std::uint32_t>(evaluations);
+  }
+  if (const auto path = arguments.optional_text("world")) {
+    FEDSPEND_ASSIGN(options.federation.world, read_world_file(*path));
+    if (!options.federation.recorded.empty())
+      return fail(ErrorCode::invalid_argument, "--cohorts repeats what happened, so that there is nothing for --world to decide", "leave one of the two out");
   }
   FEDSPEND_ASSIGN(options.early_stopping.min_gain, arguments.number("min-gain", 0, 1));
   return {};
@@ -175,7 +182,7 @@ Result<Report> run(const Arguments& arguments) {
   FEDSPEND_TRY(folder.commit());
   std::error_code ignored;
   fs::remove(checkpoint_file, ignored);
-  report.text = text_of(request, report.data["summary"], result.scores, analysis);
+  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result);
   return report;
 }
 
@@ -186,6 +193,7 @@ program::Command run_command() {
   const std::vector<program::Option> own = {
       {.name = "plan", .value_name = "FILE", .help = "the plan (`fedspend-sim plan` drafts one)", .required = true},
       {.name = "out", .value_name = "DIR", .help = "folder for the resolved plan, the metrics, the model and its card, report.html and TensorBoard's events: new, empty, or written by this command before", .required = true},
+      {.name = "set", .value_name = "KEY=VALUE", .help = "sets a key of the plan, e.g. server.optimizer=fedadam", .repeated = true},
       {.name = "rounds", .value_name = "N", .help = "instead of the plan's"},
       {.name = "cohort", .value_name = "N", .help = "instead of the plan's"},
       {.name = "seed", .value_name = "S", .help = "of the cohorts and the simulated devices", .default_text = "1"},
@@ -193,6 +201,7 @@ program::Command run_command() {
       trainers_option(),
       {.name = "policy", .value_name = "FILE", .help = "the simulated devices' policy (TOML); without it they accept the plan"},
       {.name = "evaluate-every", .value_name = "N", .help = "rounds between evaluations; by default ten in all"},
+      {.name = "world", .value_name = "FILE", .help = "what the devices are like (TOML, simulations/worlds); without it nothing takes time or fails"},
       {.name = "resume", .value_name = "", .help = "go on from DIR.checkpoint, which a run that was stopped or killed has left; without one, begin"},
       {.name = "checkpoint-every", .value_name = "N", .help = "rounds between checkpoints. The coordinator begins anew there, so this is a part of the run, as the seed is", .default_text = std::to_string(kDefaultSegmentRounds)},
       {.name = "keep-models", .value_name = "N", .help = "keep the model of every N-th round in DIR/models"},

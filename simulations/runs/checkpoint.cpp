@@ -205,19 +205,24 @@ Result<RunCheckpoint> decode_checkpoint(ByteSpan bytes) {
   return checkpoint;
 }
 
-Status check_identity(const RunIdentity& of_checkpoint, const RunIdentity& of_run) {
+std::string differences_of(const RunIdentity& there, const std::string& where_there, const RunIdentity& here, const std::string& where_here) {
   const auto value_in = [](const RunIdentity& identity, const std::string& name) -> std::string {
     const auto found = std::find_if(identity.begin(), identity.end(), [&](const auto& entry) { return entry.first == name; });
     return found == identity.end() ? "none" : found->second;
   };
   std::string differences;
   const auto compare = [&](const std::string& name) {
-    const std::string there = value_in(of_checkpoint, name), here = value_in(of_run, name);
-    if (there != here) differences += (differences.empty() ? "" : "; ") + name + " " + there + ", here " + here;
+    const std::string old_value = value_in(there, name), new_value = value_in(here, name);
+    if (old_value != new_value) differences += (differences.empty() ? "" : "; ") + name + " " + old_value + " " + where_there + ", " + new_value + " " + where_here;
   };
-  for (const auto& [name, value] : of_run) compare(name);
-  for (const auto& [name, value] : of_checkpoint)
-    if (value_in(of_run, name) == "none") compare(name);
+  for (const auto& [name, value] : here) compare(name);
+  for (const auto& [name, value] : there)
+    if (value_in(here, name) == "none") compare(name);
+  return differences;
+}
+
+Status check_identity(const RunIdentity& of_checkpoint, const RunIdentity& of_run) {
+  const std::string differences = differences_of(of_checkpoint, "there", of_run, "here");
   if (differences.empty()) return {};
   return fail(ErrorCode::refused, "the checkpoint is of another run: " + differences, "give the options of that run, or remove the checkpoint to begin anew");
 }

@@ -54,6 +54,8 @@ struct RunCheckpoint {
 
 Bytes encode_checkpoint(const RunCheckpoint& checkpoint);
 Result<RunCheckpoint> decode_checkpoint(ByteSpan bytes);  // malformed
+// "seed 1 there, 2 here; ...": everything that differs, or nothing. The words for the two sides are the caller's.
+std::string differences_of(const RunIdentity& there, const std::string& where_there, const RunIdentity& here, const std::string& where_here);
 // refused, naming everything that differs.
 Status check_identity(const RunIdentity& of_checkpoint, const RunIdentity& of_run);
 

@@ -33,11 +33,12 @@ struct HeldOutScore {
 
 // Of one client, which is not scored (no predictions) if it has fewer than evaluation.min_rows rows.
 Result<HeldOutScore> score_client(models::Trainer& trainer, const Plan& plan, std::span<const float> weights, const FederatedClient& client, models::Counting counting);
-// One score a client, in the order of `clients`; a client that is not evaluated has no predictions.
+// One score a client, in the order of `clients`; a client that is not evaluated has no predictions. With an exchange the ranks share
+// the work, and each has all scores.
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,
-                                                unsigned threads, const models::TrainerChoice& trainers = {});
+                                                unsigned threads, RankExchange* exchange = nullptr, const models::TrainerChoice& trainers = {});
 // Their sum.
 Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads,
-                                       const models::TrainerChoice& trainers = {});
+                                       RankExchange* exchange = nullptr, const models::TrainerChoice& trainers = {});
 
 }  // namespace fedspend::simulations

@@ -7,8 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "common/crypto/hash.h"
+#include "common/program/program.h"
 #include "models/kernels.h"
 #include "simulations/runs/preflight.h"
+#include "simulations/runs/ranks.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -36,7 +38,7 @@ Hash256 digest_of(std::span<const FederatedClient> clients) {
       rest[28] = static_cast<std::uint8_t>(row.direction);
       rest = rest.subspan(29);
     }
-    all.field(client.label).field(rows);
+    all.field(client.label).field(client.device_class).field(client.time_zone).field(rows);
   }
   return all.finish();
 }
@@ -65,7 +67,7 @@ class RunInProgress {
  public:
   RunInProgress(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint)
       : options_(options), plan_(options.plan.plan), clients_(clients), on_round_(on_round), on_checkpoint_(on_checkpoint), last_(last_round(options)),
-        result_{.record = RunRecord(plan_), .weights = {}, .scores = {}, .kept = {}} {}
+        result_{.record = RunRecord(plan_), .weights = {}, .scores = {}, .kept = {}, .participation = {}} {}
 
   Status begin(std::optional<RunCheckpoint> checkpoint);
   Result<RunResult> run();
@@ -95,8 +97,12 @@ class RunInProgress {
 };
 
 Status RunInProgress::begin(std::optional<RunCheckpoint> checkpoint) {
-  identity_ = run_identity(options_, clients_);
   if (plan_.model.is_torchscript()) FEDSPEND_TRY(preflight(options_.plan, clients_));
+  identity_ = run_identity(options_, clients_);
+  if (RankExchange* const exchange = options_.federation.exchange) {
+    FEDSPEND_TRY(agree_on_identity(*exchange, identity_));
+    FEDSPEND_ASSIGN(checkpoint, share_checkpoint(*exchange, std::move(checkpoint)));
+  }
   if (!checkpoint) {
     FEDSPEND_ASSIGN(state_.weights, initial_weights(plan_, options_.plan.trainers));
   } else {
@@ -123,13 +129,14 @@ Result<RunResult> RunInProgress::run() {
       state_, [&](const SimulatedRound& round) { return after_round(round); }, [&](const FederationState& state) { return after_segment(state); }));
   FEDSPEND_TRY(status_);
   result_.seconds = seconds();
+  result_.participation = participation(state_.devices, federation->device_classes(), options_.federation.world);
   if (result_.stopped) return std::move(result_);
   result_.model_round = result_.record.rounds();
   if (best_) {
     result_.model_round = best_->model.round;
     result_.weights = std::make_shared<const std::vector<float>>(std::move(best_->model.weights));
   }
-  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, clients_, options_.federation.threads, options_.plan.trainers));
+  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, clients_, options_.federation.threads, options_.federation.exchange, options_.plan.trainers));
   return std::move(result_);
 }
 
@@ -153,7 +160,7 @@ Result<std::optional<HeldOutScore>> RunInProgress::evaluate(const SimulatedRound
   const std::uint64_t number = round.summary.round.value;
   if (!round.summary.published || (number % options_.evaluate_every != 0 && number != last_)) return std::optional<HeldOutScore>();
   const auto begun = Clock::now();
-  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, clients_, models::Counting::frozen, options_.federation.threads));
+  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, clients_, models::Counting::frozen, options_.federation.threads, options_.federation.exchange, options_.plan.trainers));
   result_.evaluation_seconds += seconds_since(begun);
   return std::optional<HeldOutScore>(score);
 }
@@ -169,7 +176,8 @@ void RunInProgress::look_for_gain(const SimulatedRound& round, const HeldOutScor
 }
 
 Status RunInProgress::after_segment(const FederationState& state) {
-  if (!on_checkpoint_) return {};
+  const RankExchange* const exchange = options_.federation.exchange;
+  if (!on_checkpoint_ || (exchange != nullptr && exchange->rank() != 0)) return {};
   return on_checkpoint_({.identity = identity_,
                          .state = state,
                          .metrics_jsonl = result_.record.jsonl(),
@@ -181,6 +189,18 @@ Status RunInProgress::after_segment(const FederationState& state) {
 }
 
 }  // namespace
+
+client::DevicePolicy accepting_policy(const Plan& plan) {
+  client::DevicePolicy policy;
+  policy.purposes = {plan.purpose};
+  policy.min_cohort = 1;
+  policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
+  policy.allow_open_aggregation = true;
+  policy.allow_no_privacy = true;
+  return policy;
+}
+
+std::uint32_t default_evaluate_every(const Plan& plan) { return std::max(1U, plan.federation.rounds / 10); }
 
 RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients) {
   const FederationOptions& federation = options.federation;
@@ -194,9 +214,10 @@ RunIdentity run_identity(const RunOptions& options, std::span<const FederatedCli
           {"stop-after-no-gain", std::to_string(options.early_stopping.evaluations) + " by " + gain.dump()},
           {"cohorts", federation.recorded.empty() ? "drawn" : short_hex(digest_of(federation.recorded))},
           {"policy", short_hex(digest_of(federation.policy))},
+          {"world", federation.world.name + (federation.world.hash == Hash256{} ? "" : " " + short_hex(federation.world.hash))},
           {"instruction set", models::active_isa()},
           {"trainers", std::string(models::to_string(options.plan.trainers.family))},
-          {"file form", "1"}};
+          {"version", std::string(program::version())}};
 }
 
 Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint,

@@ -11,6 +11,7 @@
 
 #include "common/result.h"
 #include "simulations/federation/federation.h"
+#include "simulations/federation/participation.h"
 #include "simulations/plans/plan_file.h"
 #include "simulations/runs/checkpoint.h"
 #include "simulations/runs/evaluation_table.h"
@@ -37,9 +38,14 @@ struct RunOptions {
   std::uint32_t keep_models_every = 0; // rounds; 0: the final model only
 };
 
+// Nobody's customer is in a simulation: without a policy of their own its devices accept what the plan says, and every output says
+// that it is a demonstration where the plan is one.
+client::DevicePolicy accepting_policy(const Plan& plan);
+std::uint32_t default_evaluate_every(const Plan& plan);  // ten evaluations in all
+
 // After every round, published or aborted; a score where there was an evaluation. It may stop the run by returning false.
 using OnRound = std::function<bool(const SimulatedRound&, const std::optional<HeldOutScore>&)>;
-// After every segment but the last. An error ends the run.
+// After every segment but the last, on rank 0. An error ends the run.
 using OnCheckpoint = std::function<Status(const RunCheckpoint&)>;
 
 struct RunResult {
@@ -50,6 +56,7 @@ struct RunResult {
   std::vector<KeptModel> kept;
   std::size_t eligible_clients = 0;
   Millis simulated_time{};
+  std::vector<ParticipationSpread> participation;     // of all eligible clients, then by class of the world
   double seconds = 0;             // the federation's alone, without evaluations; all parts of a resumed run together
   double evaluation_seconds = 0;  // of those between the rounds
   bool stopped_early = false;     // by EarlyStopping
@@ -59,7 +66,8 @@ struct RunResult {
 // Everything that the result depends on. Two runs of one identity end in the same bits.
 RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients);
 
-// `clients` outlive the call. From `checkpoint` if there is one: refused if it is of another run.
+// `clients` outlive the call. From `checkpoint` if there is one: refused if it is of another run. With an exchange every rank
+// calls it with the same options and data (refused otherwise, on all of them), and rank 0 alone may bring a checkpoint.
 Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint = {},
                                  std::optional<RunCheckpoint> checkpoint = {});
 

@@ -7,45 +7,12 @@
 #include "common/protocol/model_file.h"
 #include "simulations/reports/model_card.h"
 #include "simulations/reports/run_report.h"
+#include "simulations/runs/world_summary.h"
 
 namespace fedspend::simulations {
 namespace {
 
 Status write_text(const std::filesystem::path& path, const std::string& text) { return program::write_file_atomically(path, as_bytes(text)); }
-
-double simulated_seconds(const RunRecord& record) {
-  return record.lines().empty() ? 0 : record.lines().back().at("simulated_ms").get<double>() / 1000;
-}
-
-}  // namespace
-
-nlohmann::json run_summary(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, const RunAnalysis& analysis) {
-  nlohmann::json summary = evaluation_json(result.scores, analysis.baselines);
-  summary.update(result.record.summary(result.seconds));
-  summary["simulated_seconds"] = simulated_seconds(result.record);
-  std::uint64_t rows = 0;
-  for (const FederatedClient& client : clients) rows += client.rows.size();
-  summary["clients"] = clients.size();
-  summary["rows_in_all"] = rows;
-  summary["held_out_rows"] = analysis.baselines.held_out;
-  summary["eligible_clients"] = result.eligible_clients;
-  summary["per_client"] = client_summary(analysis.clients);
-  summary["references"] = analysis.references ? references_json(*analysis.references) : nlohmann::json();
-  summary["seed"] = options.federation.seed;
-  summary["threads"] = options.federation.threads;
-  summary["plan_hash"] = options.plan.hash.hex();
-  summary["model_hash"] = hash_of_weights(weights_to_bytes(*result.weights)).hex();
-  summary["model_round"] = result.model_round;
-  summary["stopped_early"] = result.stopped_early;
-  if (options.early_stopping.evaluations != 0) summary["best_round"] = result.model_round;
-  summary["checkpoint_every"] = options.federation.segment_rounds;
-  summary["epsilon"] = nullptr;  // no noise was added: there is no guarantee to state
-  summary["delta"] = nullptr;
-  summary["demonstration"] = options.plan.plan.is_demonstration();
-  return summary;
-}
-
-namespace {
 
 // models/round-000100.fsm
 Status write_kept_models(const RunOptions& options, const RunResult& result, const std::filesystem::path& folder) {
@@ -61,6 +28,33 @@ Status write_kept_models(const RunOptions& options, const RunResult& result, con
 }
 
 }  // namespace
+
+nlohmann::json run_summary(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, const RunAnalysis& analysis) {
+  nlohmann::json summary = evaluation_json(result.scores, analysis.baselines);
+  summary.update(result.record.summary(result.seconds));
+  summary["simulated_seconds"] = static_cast<double>(result.simulated_time.count()) / 1000;
+  std::uint64_t rows = 0;
+  for (const FederatedClient& client : clients) rows += client.rows.size();
+  summary["clients"] = clients.size();
+  summary["rows_in_all"] = rows;
+  summary["held_out_rows"] = analysis.baselines.held_out;
+  summary["eligible_clients"] = result.eligible_clients;
+  summary["per_client"] = client_summary(analysis.clients);
+  summary["references"] = analysis.references ? references_json(*analysis.references) : nlohmann::json();
+  summary["seed"] = options.federation.seed;
+  summary["threads"] = options.federation.threads;
+  summary["plan_hash"] = options.plan.hash.hex();
+  summary["model_hash"] = hash_of_weights(weights_to_bytes(*result.weights)).hex();
+  summary["model_round"] = result.model_round;
+  summary["stopped_early"] = result.stopped_early;
+  if (options.early_stopping.evaluations != 0) summary["best_round"] = result.model_round;
+  summary.update(world_summary(options, result));
+  summary["checkpoint_every"] = options.federation.segment_rounds;
+  summary["epsilon"] = nullptr;  // no noise was added: there is no guarantee to state
+  summary["delta"] = nullptr;
+  summary["demonstration"] = options.plan.plan.is_demonstration();
+  return summary;
+}
 
 std::vector<ScalarEvent> scalar_events(const RunRecord& record) {
   constexpr std::pair<const char*, const char*> kTags[] = {
