@@ -150,7 +150,7 @@ class Rubbish {
  private:
   void add_data(const std::string& name, const std::string& csv) const {
     fs::create_directories(folder_ / name);
-    fs::copy_file(federation() / "population/synthetic.toml", folder_ / name / "synthetic.toml");
+    for (const char* sound : {"synthetic.toml", "customers.csv"}) fs::copy_file(federation() / "population" / sound, folder_ / name / sound);
     write_text(folder_ / name / "transactions.csv", csv);
   }
 
