@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -122,6 +123,9 @@ PlanHash hash_of_plan(ByteSpan signed_bytes);                 // H("plan", bytes
 // Size cap, UTF-8, TOML, known keys, types, ranges, consistency (e.g. that the sum cannot wrap).
 // The message names the key, and the line where the TOML is broken.
 Result<Plan> parse_plan(std::string_view toml_text);
+// The full name of every key that some plan can have, e.g. "server.schedule.floor"; not those of [model.sizes], which are the
+// model's own, and no tables.
+std::set<std::string> plan_keys();
 std::string_view to_string(Aggregation mode) noexcept;
 std::string_view to_string(PrivacyMode mode) noexcept;
 // The resolved plan: every key that its optimizer and its schedules have, written out; parse_plan(write_plan(p)) == p.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <exception>
 #include <initializer_list>
-#include <numeric>
 #include <optional>
 #include <set>
 #include <sstream>
@@ -15,6 +14,7 @@
 
 #include "common/numeric/quantizer.h"
 #include "common/protocol/messages.h"
+#include "common/protocol/near_keys.h"
 #include "common/protocol/plain_text.h"
 #include "common/protocol/plan.h"
 #include "common/protocol/server_optimizers.h"
@@ -47,39 +47,6 @@ std::string shown_key(std::string_view key) {
   return is_plain_text(key) && key.size() <= kMaxTextBytes ? std::string(key) : std::string("(a key that is no short plain text)");
 }
 
-// Letters to change, add or leave out to make one of the other (Levenshtein 1966).
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t k = 0; k < b.size(); ++k) {
-      const std::size_t changed = diagonal + (a[i] == b[k] ? 0 : 1);
-      diagonal = row[k + 1];
-      row[k + 1] = std::min({changed, row[k] + 1, row[k + 1] + 1});
-    }
-  }
-  return row.back();
-}
-
-std::string_view last_part(std::string_view path) { return path.substr(path.rfind('.') + 1); }
-
-// The known keys that somebody may have meant by `path`: those that are called the same in another table, else the nearest in spelling.
-std::string near_to(std::string_view path, const std::set<std::string>& known) {
-  const std::size_t most = 1 + last_part(path).size() / 4;  // letters wrong
-  std::string same, nearest;
-  std::size_t least = most + 1;
-  for (const std::string& key : known) {
-    if (last_part(key) == last_part(path)) same += (same.empty() ? "" : " or ") + key;
-    const std::size_t distance = std::min(edit_distance(key, path), edit_distance(last_part(key), last_part(path)) + (key.find('.') == path.find('.') ? 0 : 1));
-    if (distance < least) {
-      least = distance;
-      nearest = key;
-    }
-  }
-  return same.empty() ? nearest : same;
-}
-
 struct Faults {
   std::optional<Error> unknown;
   std::optional<Error> other;
@@ -93,7 +60,7 @@ struct Faults {
   }
   Status status() const {
     if (unknown) {
-      const std::string near = near_to(unknown_path, known);
+      const std::string near = near_keys(unknown_path, known);
       return fail(unknown->code, unknown->message, (near.empty() ? "" : "did you mean " + near + "? ") + unknown->hint);
     }
     if (other) return fail(*other);
@@ -408,6 +375,19 @@ Result<Plan> parse_document(std::string_view toml_text) {
 }
 
 }  // namespace
+
+std::set<std::string> plan_keys() {
+  Plan plan;
+  Faults faults;
+  read_plan(Table(nullptr, "", faults), plan, faults);  // of a plan with nothing in it: it asks for every key
+  std::set<std::string> keys = std::move(faults.known);
+  keys.erase("model.sizes");
+  std::erase_if(keys, [&](const std::string& key) {  // what has keys under it is a table
+    const auto under = keys.lower_bound(key + ".");
+    return under != keys.end() && under->starts_with(key + ".");
+  });
+  return keys;
+}
 
 Result<Plan> parse_plan(std::string_view toml_text) {
   if (toml_text.size() > kMaxPlanBytes)

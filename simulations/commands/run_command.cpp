@@ -11,8 +11,8 @@
 #include "common/program/runtime.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
+#include "simulations/plans/plan_settings.h"
 #include "simulations/runs/output_folder.h"
-#include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
 #include "simulations/runs/world_summary.h"
 
@@ -40,10 +40,11 @@ Result<std::optional<ClientNames>> wanted_names(const Arguments& arguments) {
   return fail(ErrorCode::invalid_argument, "--per-client \"" + *wanted + "\" is not known", "ranks (names nobody) or labels (the clients' names in the data)");
 }
 
-// --rounds and --cohort change the plan: what runs, and what is written down, is then the resolved plan.
+// --set, --rounds and --cohort change the plan: what runs, and what is written down, is then the resolved plan.
 Result<PlanFile> resolved_plan(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string path, arguments.text("plan"));
-  FEDSPEND_ASSIGN(PlanFile file, read_plan_file(path));
+  FEDSPEND_ASSIGN(const PlanFile given, read_plan_file(path));
+  FEDSPEND_ASSIGN(PlanFile file, apply_settings(given, arguments.texts("set")));
   if (!arguments.has("rounds") && !arguments.has("cohort")) return file;
   if (arguments.has("rounds")) {
     FEDSPEND_ASSIGN(const std::int64_t rounds, arguments.integer("rounds", 1, 1'000'000));
@@ -190,6 +191,7 @@ program::Command run_command() {
   const std::vector<program::Option> own = {
       {.name = "plan", .value_name = "FILE", .help = "the plan (`fedspend-sim plan` drafts one)", .required = true},
       {.name = "out", .value_name = "DIR", .help = "folder for the resolved plan, the metrics, the model and its card, report.html and TensorBoard's events: new, empty, or written by this command before", .required = true},
+      {.name = "set", .value_name = "KEY=VALUE", .help = "sets a key of the plan, e.g. server.optimizer=fedadam", .repeated = true},
       {.name = "rounds", .value_name = "N", .help = "instead of the plan's"},
       {.name = "cohort", .value_name = "N", .help = "instead of the plan's"},
       {.name = "seed", .value_name = "S", .help = "of the cohorts and the simulated devices", .default_text = "1"},

@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <sstream>
-
-#include <toml++/toml.h>
+#include <utility>
 
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
 #include "models/next_category.h"
-#include "models/trainer.h"
+#include "models/history.h"
+#include "simulations/plans/plan_settings.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -44,59 +43,6 @@ void choose_federation(Plan& plan, std::size_t eligible) {
   federation.over_selection = federation.cohort * kOverSelection <= devices ? kOverSelection : 1.0;
 }
 
-// "model.sizes.hidden" in the document; nullptr where there is no such key.
-toml::node* find_key(toml::table& document, const std::string& path) {
-  toml::node* node = &document;
-  std::istringstream parts(path);
-  for (std::string part; std::getline(parts, part, '.');) {
-    toml::table* table = node->as_table();
-    node = table == nullptr ? nullptr : table->get(part);
-    if (node == nullptr) return nullptr;
-  }
-  return node->is_table() ? nullptr : node;
-}
-
-std::string known_keys(const toml::table& document, const std::string& path) {
-  const std::string section = path.substr(0, std::min(path.rfind('.'), path.size()));
-  const toml::table* table = path.find('.') == std::string::npos ? &document : document.at_path(section).as_table();
-  const std::string prefix = table == nullptr || table == &document ? "" : section + ".";
-  std::string list;
-  for (const auto& [key, node] : table == nullptr ? document : *table) (list += list.empty() ? "" : ", ") += prefix + std::string(key.str()) + (node.is_table() ? ".*" : "");
-  return list;
-}
-
-// The text as a TOML value; a bare word is a string, so that --set aggregation.mode=open needs no quotes.
-Status set_key(toml::table& document, const std::string& setting) {
-  const std::size_t equals = setting.find('=');
-  if (equals == std::string::npos || equals == 0) return fail(ErrorCode::invalid_argument, "--set \"" + setting + "\" is not of the form section.key=value", "for example --set federation.rounds=20");
-  const std::string path = setting.substr(0, equals), value = setting.substr(equals + 1);
-  toml::node* node = find_key(document, path);
-  if (node == nullptr) return fail(ErrorCode::invalid_argument, "--set " + path + ": a plan has no such key", "known here: " + known_keys(document, path));
-  toml::table parsed;
-  try {
-    parsed = toml::parse("value = " + value);
-  } catch (const toml::parse_error&) {
-    parsed = toml::table{{"value", value}};
-  }
-  if (parsed.size() != 1 || !parsed.contains("value")) parsed = toml::table{{"value", value}};
-  const toml::node& given = *parsed.get("value");
-  const bool same_kind = given.type() == node->type() || (given.is_number() && node->is_floating_point());
-  if (!same_kind) {
-    std::ostringstream kind;
-    kind << node->type();
-    return fail(ErrorCode::invalid_argument, "--set " + path + ": \"" + value + "\" is of another kind than the key", "it must be: " + kind.str());
-  }
-  const std::size_t dot = path.rfind('.');
-  toml::table& table = dot == std::string::npos ? document : *document.at_path(path.substr(0, dot)).as_table();
-  const std::string key = dot == std::string::npos ? path : path.substr(dot + 1);
-  given.visit([&](const auto& typed) { table.insert_or_assign(key, typed); });
-  return {};
-}
-
-bool sets_parameter_count(std::span<const std::string> settings) {
-  return std::any_of(settings.begin(), settings.end(), [](const std::string& setting) { return setting.starts_with("model.parameter_count="); });
-}
-
 }  // namespace
 
 std::vector<std::size_t> eligible_clients(const Population& population, const Plan& plan) {
@@ -104,24 +50,6 @@ std::vector<std::size_t> eligible_clients(const Population& population, const Pl
   for (std::size_t client = 0; client < population.clients(); ++client)
     if (models::training_rows(population.history(client).size(), plan.evaluation.holdout_fraction) >= plan.eligibility.min_examples) clients.push_back(client);
   return clients;
-}
-
-Result<Plan> apply_settings(const Plan& plan, std::span<const std::string> settings) {
-  if (settings.empty()) return plan;
-  toml::table document;
-  try {
-    document = toml::parse(write_plan(plan));
-  } catch (const toml::parse_error& error) {
-    return fail(ErrorCode::internal, "the plan that was written cannot be read: " + std::string(error.description()));
-  }
-  for (const std::string& setting : settings) FEDSPEND_TRY(set_key(document, setting));
-  std::ostringstream text;
-  text << document;
-  FEDSPEND_ASSIGN(Plan changed, parse_plan(text.str()));
-  if (!sets_parameter_count(settings)) changed.model.parameter_count = 0;
-  FEDSPEND_ASSIGN(const std::unique_ptr<models::Trainer> trainer, models::make_trainer(changed.model));
-  changed.model.parameter_count = trainer->parameter_count();
-  return parse_plan(write_plan(changed));
 }
 
 Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOptions& options) {
@@ -152,8 +80,10 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
     plan.federation.selection_window_ms = 1'000;
     plan.federation.retry_after_ms = 500;
   }
-  FEDSPEND_ASSIGN(plan, parse_plan(write_plan(plan)));
-  FEDSPEND_ASSIGN(plan, apply_settings(plan, options.settings));
+  std::string text = write_plan(plan);
+  FEDSPEND_ASSIGN(plan, parse_plan(text));
+  FEDSPEND_ASSIGN(const PlanFile set, apply_settings(plan_file_of(std::move(text), plan), options.settings));
+  plan = set.plan;
   draft.eligible_clients = eligible_clients(population, plan).size();
   return draft;
 }

@@ -20,7 +20,7 @@ struct PlanDraftOptions {
   std::size_t max_categories = 0;      // the most frequent ones; what is left is "other"; 0: as many as a plan can hold
   std::optional<std::uint64_t> seed = {};  // of the task id and the initial weights; without: a random task id
   bool demonstration = false;          // aggregation open, privacy none
-  std::vector<std::string> settings = {};  // "section.key=value", e.g. "federation.rounds=20"
+  std::vector<std::string> settings = {};  // plan_settings.h
 };
 
 struct PlanDraft {
@@ -34,8 +34,5 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
 
 // Clients with enough training rows, in order.
 std::vector<std::size_t> eligible_clients(const Population& population, const Plan& plan);
-
-// Sets keys of a plan by their names in the plan's file. The parameter count follows the sizes.
-Result<Plan> apply_settings(const Plan& plan, std::span<const std::string> settings);
 
 }  // namespace fedspend::simulations

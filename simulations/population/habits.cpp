@@ -122,6 +122,11 @@ std::uint32_t weekday_weight(Weekdays weekdays, int of_week) { return kWeekdayWe
 
 std::int64_t season_percent(Season season, int month) { return kSeasons[static_cast<std::size_t>(season)][static_cast<std::size_t>(month - 1)]; }
 
+std::int64_t season_peak_percent(Season season) {
+  const auto& months = kSeasons[static_cast<std::size_t>(season)];
+  return *std::max_element(months.begin(), months.end());
+}
+
 std::int64_t priced(Dice& dice, Price price, std::int64_t amount_minor) {
   const auto to = [&](std::int64_t step) { return (amount_minor + step / 2) / step * step; };
   std::int64_t asked = amount_minor;

@@ -19,6 +19,7 @@ std::uint32_t weekday_weight(Weekdays weekdays, int of_week);  // in thousand, o
 
 enum class Season : std::uint8_t { flat, presents, summer, winter, school_year, garden };
 std::int64_t season_percent(Season season, int month);  // of the year's mean, about
+std::int64_t season_peak_percent(Season season);        // its largest
 
 enum class Price : std::uint8_t { any, nines, halves, whole, tens };
 // The amount as such a shop would ask for it; at least 1.

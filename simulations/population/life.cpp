@@ -20,7 +20,7 @@ std::int64_t inflated(std::int64_t amount_minor, int months_passed) { return sca
 }  // namespace
 
 Life::Life(Dice& dice, const Customer& customer)
-    : dice_(dice), customer_(customer), statement_(dice, customer.utc_offset_minutes()), orders_(dice, statement_), favourites_(dice, customer.loyalty_in_thousand, customer.online_percent) {
+    : dice_(dice), customer_(customer), statement_(customer.utc_offset_minutes()), orders_(dice, statement_), favourites_(dice, customer.loyalty_in_thousand, customer.online_percent) {
   begin_standing_orders(dice_, customer_, orders_);
   employed_ = customer_.kind != CustomerKind::retired;
   gets_thirteenth_ = orders_.has(salary) && customer_.kind != CustomerKind::shift_worker && customer_.kind != CustomerKind::student && dice_.chance(550);
@@ -77,7 +77,7 @@ void Life::schedule(std::size_t habit) {
   const Habit& table = habits()[habit];
   const Day& day = statement_.day();
   const std::int64_t times = table.times_a_year[static_cast<std::size_t>(customer_.kind)];
-  const std::int64_t percents = state.own_percent * state.life_percent * season_percent(table.season, day.month);  // of 100^3
+  const std::int64_t percents = state.own_percent * state.life_percent * season_peak_percent(table.season);  // of 100^3
   if (times == 0 || percents < 200 || !has_need(table.needs)) {
     state.due_sixteenths = kNever;
     return;
@@ -102,7 +102,9 @@ std::int64_t Life::amount_of(std::size_t habit) {
 
 void Life::begin_month(const Day& day) {
   statement_.begin_day(day);
-  if (fees_due_minor_ > 0) statement_.book(2, bank_fees, {.category = bank_fees, .form = MerchantForm::payee, .number = 2}, std::exchange(fees_due_minor_, 0), models::Direction::debit);
+  money_minor_ = std::max(customer_.income_minor - orders_.monthly_cost_minor(), customer_.income_minor / 5);
+  statement_.begin_month(money_minor_);
+  if (fees_due_minor_ > 0) statement_.book(dice_, 2, bank_fees, {.category = bank_fees, .form = MerchantForm::payee, .number = 2}, std::exchange(fees_due_minor_, 0), models::Direction::debit);
   if (day.month == 1) journeys_ = plan_journeys(dice_, customer_, day);
   had_thirteenth_ = false;
   if (child_age_months_ >= 0) ++child_age_months_;
@@ -111,8 +113,6 @@ void Life::begin_month(const Day& day) {
     drift();
     meet_fate();
   }
-  money_minor_ = std::max(customer_.income_minor - orders_.monthly_cost_minor(), customer_.income_minor / 5);
-  statement_.begin_month(money_minor_);
 }
 
 void Life::drift() {
@@ -130,7 +130,7 @@ void Life::drift() {
   }
 }
 
-std::vector<models::Transaction> Life::live_month(unsigned month) {
+void Life::live_month(unsigned month) {
   Day day = first_day_of(month);
   begin_month(day);
   for (int i = 0; i < day.last_of_month; ++i) {
@@ -139,7 +139,7 @@ std::vector<models::Transaction> Life::live_month(unsigned month) {
   }
   // A tenth a year on what is overdrawn, if it is worth a booking.
   if (statement_.left_minor() < -20'000) fees_due_minor_ = -statement_.left_minor() / 120;
-  return statement_.take_month();
+  statement_.sort_month();
 }
 
 void Life::live_day(const Day& day) {
@@ -148,10 +148,10 @@ void Life::live_day(const Day& day) {
   orders_.book(day);
   if (gets_thirteenth_ && !had_thirteenth_ && day.month == 11) {
     for (std::size_t i = before; i < statement_.rows().size() && !had_thirteenth_; ++i) {
-      const models::Transaction wages = statement_.rows()[i];
-      if (wages.category != name_of(salary)) continue;
-      statement_.book_again(3, wages);
-      statement_.rows().back().amount_minor = wages.amount_minor * 9 / 10;
+      StatementRow wages = statement_.rows()[i];
+      if (wages.category != salary) continue;
+      wages.amount_minor = wages.amount_minor * 9 / 10;
+      statement_.book_again(dice_, 3, wages);
       had_thirteenth_ = true;
     }
   }
@@ -171,17 +171,23 @@ void Life::work_day() {
   const std::size_t tickets = at(public_transport), coffees = at(coffee);
   const bool rides = customer_.commute == Commute::single_tickets && !dice_.chance(90);
   const Place place = customer_.works_in;
-  const auto ticket = [&](int hour) { statement_.spend(hour, public_transport, favourites_.choose(tickets, customer_.town), std::max<std::int64_t>(inflated(habits_[tickets].typical_minor / 10 * 10, statement_.day().months_passed / 12 * 12), 150)); };
-  const auto cup = [&](int hour) { statement_.spend(hour, coffee, favourites_.choose(coffees, place), priced(dice_, Price::tens, scaled(habits_[coffees].typical_minor * 8 / 10, dice_.spread(15)))); };
+  const auto ticket = [&](int hour) { statement_.spend(dice_, hour, public_transport, favourites_.choose(tickets, customer_.town), std::max<std::int64_t>(inflated(habits_[tickets].typical_minor / 10 * 10, statement_.day().months_passed / 12 * 12), 150)); };
+  const auto cup = [&](int hour) { statement_.spend(dice_, hour, coffee, favourites_.choose(coffees, place), priced(dice_, Price::tens, scaled(habits_[coffees].typical_minor * 8 / 10, dice_.spread(15)))); };
   if (rides) ticket(7);
   if (customer_.coffee_first && dice_.chance(customer_.coffee_in_thousand)) cup(8);
-  if (customer_.commute == Commute::car && dice_.chance(120)) statement_.spend(8, parking, favourites_.choose(at(parking), place), amount_of(at(parking)));
+  if (customer_.commute == Commute::car && dice_.chance(120)) statement_.spend(dice_, 8, parking, favourites_.choose(at(parking), place), amount_of(at(parking)));
   if (dice_.chance(customer_.lunch_in_thousand)) {
-    statement_.spend(12, lunch, favourites_.choose(at(lunch), place), amount_of(at(lunch)));
+    statement_.spend(dice_, 12, lunch, favourites_.choose(at(lunch), place), amount_of(at(lunch)));
     if (!customer_.coffee_first && dice_.chance(customer_.coffee_in_thousand / 2)) cup(13);
   }
   if (rides) ticket(17);
   if (!customer_.coffee_first && dice_.chance(customer_.coffee_in_thousand / 2)) cup(18);
+}
+
+// Purchases fall due as often as at the season's peak; in other months some of them are not made.
+bool Life::in_season(std::size_t habit) {
+  const Season season = habits()[habit].season;
+  return season == Season::flat || dice_.below(static_cast<std::uint32_t>(season_peak_percent(season))) < static_cast<std::uint32_t>(season_percent(season, statement_.day().month));
 }
 
 int Life::hour_of(std::size_t habit) {
@@ -218,7 +224,7 @@ void Life::follow_habits() {
         state.due_sixteenths = end_of_day;
         break;
       }
-      buy(habit, hour_of(habit), customer_.town);
+      if (in_season(habit)) buy(habit, hour_of(habit), customer_.town);
       schedule(habit);
     }
   }
@@ -227,7 +233,7 @@ void Life::follow_habits() {
 void Life::buy(std::size_t habit, int hour, Place place) {
   const Habit& table = habits()[habit];
   const Merchant shop = favourites_.choose(habit, place);
-  const models::Transaction& row = statement_.spend(std::min(hour, kLastHour), table.category, shop, amount_of(habit));
+  const StatementRow& row = statement_.spend(dice_, std::min(hour, kLastHour), table.category, shop, amount_of(habit));
   const bool web = shop.form == MerchantForm::web || shop.form == MerchantForm::marketplace;
   const bool goods = table.category >= clothing && table.category <= pets;
   if (goods && dice_.chance(web ? 130 : 35)) {
@@ -246,7 +252,7 @@ void Life::sequels_of(Category category, int hour, Place place) {
     if (sequel.after != category || !dice_.chance(sequel.in_thousand * sequel_percent_[i] / 100U)) continue;
     const std::size_t then = at(sequel.then);
     if (!has_need(habits()[then].needs)) continue;
-    statement_.spend(std::min(hour + sequel.hours_later, kLastHour), sequel.then, favourites_.choose(then, place), amount_of(then));
+    statement_.spend(dice_, std::min(hour + sequel.hours_later, kLastHour), sequel.then, favourites_.choose(then, place), amount_of(then));
   }
 }
 
@@ -254,16 +260,16 @@ void Life::sequels_of(Category category, int hour, Place place) {
 void Life::own_business() {
   const Day& day = statement_.day();
   if (day.number >= invoice_due_day_) {
-    statement_.book(10, freelance_income, draw_payee(dice_, freelance_income, customer_.town), scaled(customer_.income_minor * 11 / 20, dice_.spread(65)), models::Direction::credit);
+    statement_.book(dice_, 10, freelance_income, draw_payee(dice_, freelance_income, customer_.town), scaled(customer_.income_minor * 11 / 20, dice_.spread(65)), models::Direction::credit);
     invoice_due_day_ = day.number + std::max<std::int64_t>(scaled(13, dice_.gap()), 1);
   }
-  if (day.month % 3 == 0 && day.of_month == 10) statement_.book(4, taxes, {.category = taxes, .form = MerchantForm::payee, .number = 0}, customer_.income_minor * 45 / 100, models::Direction::debit);
+  if (day.month % 3 == 0 && day.of_month == 10) statement_.book(dice_, 4, taxes, {.category = taxes, .form = MerchantForm::payee, .number = 0}, customer_.income_minor * 45 / 100, models::Direction::debit);
 }
 
 void Life::money_back() {
   const std::int64_t today = statement_.day().number;
   for (DueRefund& refund : refunds_)
-    if (refund.day <= today) statement_.book_again(11, refund.row);
+    if (refund.day <= today) statement_.book_again(dice_, 11, refund.row);
   std::erase_if(refunds_, [&](const DueRefund& refund) { return refund.day <= today; });
 }
 
@@ -275,9 +281,9 @@ void Life::book_journeys() {
     const std::int64_t heads = journey.kind == JourneyKind::business ? 1 : 1 + customer_.has_partner + (child_age_months_ >= 0 ? 1 : 0);
     const Merchant carrier = draw_merchant(dice_, journey.by_air ? flights : trains, customer_.town, 800);
     const std::int64_t fare = journey.by_air ? dice_.between(7'000, 26'000) : dice_.between(3'000, 9'000);
-    if (journey.by_air || !customer_.drives || dice_.chance(300)) statement_.spend(20, journey.by_air ? flights : trains, carrier, inflated(fare * heads, day.months_passed));
-    statement_.spend(21, hotel, draw_merchant(dice_, hotel, customer_.town, 900), inflated(nights * dice_.between(4'500, 13'000) * price_percent_ / 100, day.months_passed));
-    if (journey.by_air && nights > 3 && dice_.chance(250)) statement_.spend(21, car_rental, draw_merchant(dice_, car_rental, customer_.town, 700), nights * dice_.between(2'500, 5'500));
+    if (journey.by_air || !customer_.drives || dice_.chance(300)) statement_.spend(dice_, 20, journey.by_air ? flights : trains, carrier, inflated(fare * heads, day.months_passed));
+    statement_.spend(dice_, 21, hotel, draw_merchant(dice_, hotel, customer_.town, 900), inflated(nights * dice_.between(4'500, 13'000) * price_percent_ / 100, day.months_passed));
+    if (journey.by_air && nights > 3 && dice_.chance(250)) statement_.spend(dice_, 21, car_rental, draw_merchant(dice_, car_rental, customer_.town, 700), nights * dice_.between(2'500, 5'500));
   }
 }
 
@@ -286,7 +292,7 @@ void Life::be_away(const Journey& journey) {
   const bool business = journey.kind == JourneyKind::business;
   const std::size_t before = statement_.rows().size();
   const auto spend = [&](int hour, Category category, std::int64_t typical_minor, unsigned spread_percent, Price price) {
-    statement_.spend(hour, category, favourites_.anywhere(category, journey.place), priced(dice_, price, scaled(typical_minor * price_percent_ / 100, dice_.spread(spread_percent))));
+    statement_.spend(dice_, hour, category, favourites_.anywhere(category, journey.place), priced(dice_, price, scaled(typical_minor * price_percent_ / 100, dice_.spread(spread_percent))));
   };
   if (day.number == journey.first_day) {
     if (customer_.drives && !journey.by_air && dice_.chance(600)) spend(8, fuel, 6'200, 25, Price::any);
@@ -303,8 +309,8 @@ void Life::be_away(const Journey& journey) {
   if (dice_.chance(160)) spend(22, bar, 2'300, 55, Price::halves);
   if (business && day.number == journey.last_day) spend(9, hotel, 9'800 * (journey.last_day - journey.first_day), 25, Price::any);
   std::size_t foreign = 0;
-  for (std::size_t i = before; i < statement_.rows().size(); ++i) foreign += statement_.rows()[i].currency != "EUR";
-  if (foreign > 0) statement_.spend(22, bank_fees, {.category = bank_fees, .form = MerchantForm::payee, .number = 1}, static_cast<std::int64_t>(foreign) * dice_.between(60, 150));
+  for (std::size_t i = before; i < statement_.rows().size(); ++i) foreign += currency_of(statement_.rows()[i]) != "EUR";
+  if (foreign > 0) statement_.spend(dice_, 22, bank_fees, {.category = bank_fees, .form = MerchantForm::payee, .number = 1}, static_cast<std::int64_t>(foreign) * dice_.between(60, 150));
   // At home nothing is bought meanwhile.
   for (HabitState& state : habits_)
     if (state.due_sixteenths <= (day.number + 1) * kSixteenths) state.due_sixteenths = (day.number + 1) * kSixteenths + dice_.below(40);

@@ -27,8 +27,9 @@ struct RecordedEvent {
 class Life {
  public:
   Life(Dice& dice, const Customer& customer);
-  // Month 0 is January of kFirstYear; months in turn. The month's rows, oldest first.
-  std::vector<models::Transaction> live_month(unsigned month);
+  // Month 0 is January of kFirstYear; months in turn. Its rows are the statement's from month_begin() on, oldest first.
+  void live_month(unsigned month);
+  Statement& statement() { return statement_; }
   const std::vector<RecordedEvent>& events() const { return events_; }
   const Customer& customer() const { return customer_; }  // as it is by now
 
@@ -44,7 +45,7 @@ class Life {
   };
   struct DueRefund {
     std::int64_t day;
-    models::Transaction row;
+    StatementRow row;
   };
 
   // life.cpp
@@ -55,6 +56,7 @@ class Life {
   void work_day();
   void follow_habits();
   bool postponed(std::size_t habit);
+  bool in_season(std::size_t habit);
   int hour_of(std::size_t habit);
   void buy(std::size_t habit, int hour, Place place);
   void sequels_of(Category category, int hour, Place place);

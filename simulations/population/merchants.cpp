@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kNameWidth = 22;  // what terminals leave of a name
 constexpr std::size_t kTownWidth = 13;
+constexpr std::size_t kMostBytes = 64;
 
 bool sold_online(Category category) {
   return category >= Category::clothing && category <= Category::games;
@@ -16,6 +17,11 @@ bool sold_online(Category category) {
 bool sold_by_department_stores(Category category) {
   using enum Category;
   return category == clothing || category == cosmetics || category == toys || category == home_garden || category == gifts || category == books;
+}
+
+bool paid_in_town(Category category) {
+  using enum Category;
+  return category == water || category == property_tax || category == childcare || category == cash;
 }
 
 // How many times the local shops of a small town a place has.
@@ -69,7 +75,8 @@ void add_local_name(const Merchant& merchant, std::uint64_t hash, std::string& o
   } else if (pattern < 74) {
     out.append(pick(things(), rest)).append(" ").append(word);
   } else if (pattern < 83) {
-    out.append(place_name(merchant.place)).append(" ").append(word);
+    append_place_name(merchant.place, out);
+    out.append(" ").append(word);
   } else if (pattern < 91) {
     add_sign(rest, out);
     out.append(" ").append(word);
@@ -78,125 +85,133 @@ void add_local_name(const Merchant& merchant, std::uint64_t hash, std::string& o
   }
 }
 
-void capitals(std::string& text) {
-  for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-}
+// Appends to a string and cuts its own part of it.
+class Line {
+ public:
+  explicit Line(std::string& out) : out_(out), begin_(out.size()) {}
 
-void cut(std::string& text, std::size_t width) {
-  if (text.size() > width) text.resize(width);
-  while (!text.empty() && text.back() == ' ') text.pop_back();
-}
+  std::string& text() { return out_; }
+  Line& operator<<(std::string_view part) {
+    out_ += part;
+    return *this;
+  }
+  void cut(std::size_t width) {
+    if (out_.size() > begin_ + width) out_.resize(begin_ + width);
+    while (out_.size() > begin_ && out_.back() == ' ') out_.pop_back();
+  }
+  void without_blanks() {
+    const auto blank = [](char c) { return c == ' ' || c == '&' || c == '\''; };
+    out_.erase(std::remove_if(out_.begin() + static_cast<std::ptrdiff_t>(begin_), out_.end(), blank), out_.end());
+  }
+  void capitals() {
+    for (std::size_t i = begin_; i < out_.size(); ++i)
+      if (out_[i] >= 'a' && out_[i] <= 'z') out_[i] = static_cast<char>(out_[i] - 'a' + 'A');
+  }
+  void town(const Merchant& merchant) {
+    *this << " ";
+    Line town(out_);
+    append_place_name(merchant.place, out_);
+    town.cut(kTownWidth);
+  }
+  void country(const Merchant& merchant) { *this << " " << country_of(merchant.place); }
+  void digits(std::uint64_t value, std::size_t count) {
+    const std::size_t begin = out_.size();
+    out_.append(count, '0');
+    for (std::size_t i = out_.size(); i-- > begin; value /= 10) out_[i] = static_cast<char>('0' + value % 10);
+  }
+  // An order's number, new every time: "2K4RT81".
+  void order(Dice& dice, std::size_t count) {
+    static constexpr std::string_view kCharacters = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ";
+    for (std::size_t i = 0; i < count; ++i) out_ += kCharacters[dice.below(static_cast<std::uint32_t>(kCharacters.size()))];
+  }
 
-void add_town(const Merchant& merchant, std::string& text) {
-  std::string town = place_name(merchant.place);
-  cut(town, kTownWidth);
-  text.append(" ").append(town);
-}
+ private:
+  std::string& out_;
+  std::size_t begin_;
+};
 
-void add_country(const Merchant& merchant, std::string& text) { text.append(" ").append(country_of(merchant.place)); }
-
-void add_digits(std::uint64_t value, std::size_t count, std::string& text) {
-  std::string digits(count, '0');
-  for (std::size_t i = count; i-- > 0; value /= 10) digits[i] = static_cast<char>('0' + value % 10);
-  text += digits;
-}
-
-// An order's number, new every time: "2K4RT81".
-void add_order(Dice& dice, std::size_t count, std::string& text) {
-  constexpr std::string_view kSigns = "0123456789ABCDEFGHJKLMNPRSTUVWXYZ";
-  for (std::size_t i = 0; i < count; ++i) text += kSigns[dice.below(static_cast<std::uint32_t>(kSigns.size()))];
-}
-
-void without_blanks(std::string& text) {
-  std::erase_if(text, [](char c) { return c == ' ' || c == '&' || c == '\''; });
-}
-
-std::string chain_text(Dice& dice, const Merchant& merchant) {
-  std::string text(trade_of(merchant.category).chains[merchant.number]);
+void add_chain(Dice& dice, const Merchant& merchant, Line& line) {
   const std::uint64_t house = mixed(index_of(merchant.category), merchant.number);  // the chain's own form
   const std::uint64_t branch = mixed(identity(merchant), merchant.reference) % 9'000 + 100;
   std::uint64_t form = house % 5;
   if (dice.chance(125)) form = (form + 1 + dice.below(4)) % 5;
-  cut(text, kNameWidth - (form == 0 || form == 2 ? 5 : 0));
-  if (form == 0 || form == 2) add_digits(branch, 4, text += form == 0 ? " " : "#");
-  if (form == 0 || form == 1 || form == 3) add_town(merchant, text);
-  if (form == 0 || form == 1) add_country(merchant, text);
-  return text;
+  line << trade_of(merchant.category).chains[merchant.number];
+  line.cut(kNameWidth - (form == 0 || form == 2 ? 5 : 0));
+  if (form == 0 || form == 2) (line << (form == 0 ? " " : "#")).digits(branch, 4);
+  if (form == 0 || form == 1 || form == 3) line.town(merchant);
+  if (form == 0 || form == 1) line.country(merchant);
 }
 
-std::string local_text(Dice& dice, const Merchant& merchant) {
+void add_local(Dice& dice, const Merchant& merchant, Line& line) {
   const std::uint64_t hash = identity(merchant);
-  std::string text;
   std::uint64_t form = (hash >> 50) % 100;
   if (form >= 64 && form < 94) {  // a payment processor's, often with the owner's name alone
-    text += form < 76 ? "SQ *" : form < 90 ? "SUMUP *" : "ZETTLE_*";
+    line << (form < 76 ? "SQ *" : form < 90 ? "SUMUP *" : "ZETTLE_*");
     if ((hash >> 44) % 5 < 2) {
-      add_person(hash >> 9, text);
+      add_person(hash >> 9, line.text());
     } else {
-      add_local_name(merchant, hash, text);
+      add_local_name(merchant, hash, line.text());
     }
-    cut(text, kNameWidth);
-    if (form >= 76 && !dice.chance(125)) add_town(merchant, text);
-    return text;
+    line.cut(kNameWidth);
+    if (form >= 76 && !dice.chance(125)) line.town(merchant);
+    return;
   }
-  add_local_name(merchant, hash, text);
+  add_local_name(merchant, hash, line.text());
   if (dice.chance(125)) form = dice.below(64);
-  cut(text, form >= 94 ? 18 : kNameWidth);
-  if (form < 54 || form >= 94) add_town(merchant, text);
-  if (form < 42) add_country(merchant, text);
-  return text;
+  line.cut(form >= 94 ? 18 : kNameWidth);
+  if (form < 54 || form >= 94) line.town(merchant);
+  if (form < 42) line.country(merchant);
 }
 
-std::string web_text(Dice& dice, const Merchant& merchant) {
+void add_web(Dice& dice, const Merchant& merchant, Line& line) {
   const Trade& trade = trade_of(merchant.category);
   const std::uint64_t hash = identity(merchant);
-  std::string text;
-  if (merchant.number < trade.chains.size()) {
-    text += trade.chains[merchant.number];
-  } else {
-    add_surname(hash, text);
-    if (!trade.words.empty() && hash % 3 != 0) text += pick(trade.words, hash >> 40);
-  }
   const std::uint64_t form = (hash >> 50) % 100;
-  without_blanks(text);
-  if (form < 30) return "www." + text + (hash % 2 == 0 ? ".xa" : ".com");
-  if (form < 55) return text + ".com";
-  if (form < 80) {
-    cut(text, 11);
-    return "PAYPAL *" + text;
-  }
-  if (form >= 92) return text + " online shop";
-  cut(text, 12);
-  add_order(dice, 7, text += "*");
-  return text;
-}
-
-std::string marketplace_text(Dice& dice, const Merchant& merchant) {
-  std::string text(marketplaces()[merchant.number]);
-  if (merchant.number % 2 == 0) {
-    if (dice.chance(300)) {
-      without_blanks(text);
-      return text + ".com";
-    }
-    add_order(dice, 6, text += "*");
-    return text;
-  }
-  if (dice.chance(200)) add_digits(merchant.number, 3, text += " ");
-  return text;
-}
-
-std::string payee_text(const Merchant& merchant) {
-  const auto& payees = trade_of(merchant.category).chains;
-  std::string text;
-  using enum Category;
-  if (merchant.number >= payees.size()) {  // a private landlord, a customer's customer
-    add_person(identity(merchant), text);
+  line << (form < 30 ? "www." : form >= 55 && form < 80 ? "PAYPAL *" : "");
+  Line name(line.text());
+  if (merchant.number < trade.chains.size()) {
+    name << trade.chains[merchant.number];
   } else {
-    text += payees[merchant.number];
+    add_surname(hash, line.text());
+    if (!trade.words.empty() && hash % 3 != 0) name << pick(trade.words, hash >> 40);
   }
-  if (merchant.category == water || merchant.category == property_tax || merchant.category == childcare || merchant.category == cash) add_town(merchant, text);
-  if (merchant.reference != 0 && mixed(index_of(merchant.category), merchant.number) % 2 == 0) add_digits(merchant.reference, 8, text += " ");
-  return text;
+  name.without_blanks();
+  if (form < 30) {
+    name << (hash % 2 == 0 ? ".xa" : ".com");
+  } else if (form < 55) {
+    name << ".com";
+  } else if (form < 80) {
+    name.cut(11);
+  } else if (form >= 92) {
+    name << " online shop";
+  } else {
+    name.cut(12);
+    (name << "*").order(dice, 7);
+  }
+}
+
+void add_marketplace(Dice& dice, const Merchant& merchant, Line& line) {
+  line << marketplaces()[merchant.number];
+  if (merchant.number % 2 != 0) {
+    if (dice.chance(200)) (line << " ").digits(merchant.number, 3);
+  } else if (dice.chance(300)) {
+    line.without_blanks();
+    line << ".com";
+  } else {
+    (line << "*").order(dice, 6);
+  }
+}
+
+void add_payee(const Merchant& merchant, Line& line) {
+  using enum Category;
+  const auto& payees = trade_of(merchant.category).chains;
+  if (merchant.number >= payees.size()) {  // a private landlord, a customer's customer
+    add_person(identity(merchant), line.text());
+  } else {
+    line << payees[merchant.number];
+  }
+  if (paid_in_town(merchant.category)) line.town(merchant);
+  if (merchant.reference != 0 && mixed(index_of(merchant.category), merchant.number) % 2 == 0) (line << " ").digits(merchant.reference, 8);
 }
 
 }  // namespace
@@ -235,28 +250,27 @@ Merchant draw_merchant(Dice& dice, Category category, Place place, std::uint32_t
 Merchant draw_payee(Dice& dice, Category category, Place place) {
   const std::size_t payees = trade_of(category).chains.size();
   Merchant merchant{.category = category, .form = MerchantForm::payee, .place = place, .number = skewed(dice, payees)};
-  const bool local = category == Category::water || category == Category::property_tax || category == Category::childcare || category == Category::cash;
-  if (!local) merchant.place = 0;
+  if (!paid_in_town(category)) merchant.place = 0;
   if ((category == Category::rent && dice.chance(500)) || (category == Category::freelance_income && dice.chance(400))) merchant.number = 100 + dice.below(5'000);
   if (category != Category::cash && category != Category::bank_fees) merchant.reference = 10'000'000 + dice.below(89'999'999);
   return merchant;
 }
 
-std::string terminal_text(Dice& dice, const Merchant& merchant) {
-  std::string text;
+void append_terminal_text(Dice& dice, const Merchant& merchant, std::string& out) {
+  Line line(out);
   switch (merchant.form) {
-    case MerchantForm::chain: text = chain_text(dice, merchant); break;
-    case MerchantForm::local: text = local_text(dice, merchant); break;
-    case MerchantForm::web: text = web_text(dice, merchant); break;
+    case MerchantForm::chain: add_chain(dice, merchant, line); break;
+    case MerchantForm::local: add_local(dice, merchant, line); break;
+    case MerchantForm::web: add_web(dice, merchant, line); break;
     case MerchantForm::department_store:
-      text = department_stores()[merchant.number];
-      add_town(merchant, text);
+      line << department_stores()[merchant.number];
+      line.town(merchant);
       break;
-    case MerchantForm::marketplace: text = marketplace_text(dice, merchant); break;
-    case MerchantForm::payee: text = payee_text(merchant); break;
+    case MerchantForm::marketplace: add_marketplace(dice, merchant, line); break;
+    case MerchantForm::payee: add_payee(merchant, line); break;
   }
-  capitals(text);
-  return text;
+  line.cut(kMostBytes);
+  line.capitals();
 }
 
 }  // namespace fedspend::simulations

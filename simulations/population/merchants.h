@@ -1,5 +1,5 @@
 #pragma once
-// The shops of the synthetic population and what their terminals print. A merchant is sixteen bytes that say which shop it is: a branch of
+// The shops of the synthetic population and what their terminals print. A merchant is a few bytes that say which shop it is: a branch of
 // a chain, one of the local shops of a town, a shop on the web, a department store or a marketplace (which sell many things, so that
 // they do not tell the category), or the payee of a standing order. There is no list of shops: a local one's name follows from its
 // town, category and number, so that hundreds of thousands cost no memory. All names are invented (merchant_names.cpp).
@@ -33,7 +33,7 @@ Merchant draw_merchant(Dice& dice, Category category, Place place, std::uint32_t
 // Whom a standing order pays, or who pays a salary: one of a few of the country, or of the town (water, a landlord).
 Merchant draw_payee(Dice& dice, Category category, Place place);
 
-// What the statement shows; the dice choose between the merchant's forms.
-std::string terminal_text(Dice& dice, const Merchant& merchant);
+// What the statement shows, appended to `out`: at most 64 bytes. The dice choose between the merchant's forms.
+void append_terminal_text(Dice& dice, const Merchant& merchant, std::string& out);
 
 }  // namespace fedspend::simulations

@@ -9,11 +9,12 @@ using enum Category;
 
 constexpr std::array<std::int64_t, 12> kHeatPercent = {175, 165, 140, 95, 65, 50, 45, 45, 60, 90, 130, 160};
 
-// Wages fall due on the last working day up to theirs.
+// Wages fall due on the last working day up to theirs, in the same month; those of the first two days on the first one from theirs on.
 bool wages_due(const Day& day, int wage_day) {
   if (day.weekend()) return false;
   const int due = std::min(wage_day, day.last_of_month);
   if (day.of_month == due) return true;
+  if (due <= 2) return day.of_week == 0 && day.of_month > due && day.of_month <= due + 2;
   return day.of_week == 4 && due > day.of_month && due <= day.of_month + 2;
 }
 
@@ -102,19 +103,20 @@ void StandingOrders::book(const Day& day) {
     if (order.every_months == 0) {
       if (day.of_week != order.day) continue;
     } else {
-      if (day.months_passed % order.every_months != order.phase % order.every_months) continue;
+      if (!order.due_this_month) continue;
       const bool wages = order.income && order.category != benefits;
       if (wages ? !wages_due(day, order.day) : !day.is_day_of_month(order.day)) continue;
     }
     std::int64_t amount = order.amount_minor;
     if (order.by_season) amount = amount * kHeatPercent[static_cast<std::size_t>(day.month - 1)] / 100;
     if (order.wobble_percent > 0) amount = scaled(amount, dice_.spread(order.wobble_percent));
-    statement_.book(order.hour, order.category, order.payee, amount, order.income ? models::Direction::credit : models::Direction::debit);
+    statement_.book(dice_, order.hour, order.category, order.payee, amount, order.income ? models::Direction::credit : models::Direction::debit);
   }
 }
 
 void StandingOrders::begin_month(const Day& day) {
   std::erase_if(orders_, [&](const StandingOrder& order) { return order.until_day < day.number; });
+  for (StandingOrder& order : orders_) set_due(order, day);
   if (day.months_passed == 0) return;
   for (StandingOrder& order : orders_) {
     if (order.step_month != day.month || order.step_thousandths_high == 0) continue;

@@ -26,13 +26,17 @@ struct StandingOrder {
   int step_month = 1;                 // of the year, in which the amount steps
   int step_thousandths_low = 0, step_thousandths_high = 0;
   std::int64_t until_day = INT64_MAX; // Day::number of the last day
+  bool due_this_month = true;         // StandingOrders keeps it
 };
 
 class StandingOrders {
  public:
   StandingOrders(Dice& dice, Statement& statement) : dice_(dice), statement_(statement) {}
 
-  void add(const StandingOrder& order) { orders_.push_back(order); }
+  void add(const StandingOrder& order) {
+    orders_.push_back(order);
+    set_due(orders_.back(), statement_.day());
+  }
   void stop(Category category) { std::erase_if(orders_, [&](const StandingOrder& order) { return order.category == category; }); }
   bool has(Category category) const { return first(category) != nullptr; }
   const StandingOrder* first(Category category) const;
@@ -44,6 +48,8 @@ class StandingOrders {
   std::int64_t monthly_cost_minor() const;
 
  private:
+  static void set_due(StandingOrder& order, const Day& day) { order.due_this_month = order.every_months == 0 || day.months_passed % order.every_months == order.phase % order.every_months; }
+
   Dice& dice_;
   Statement& statement_;
   std::vector<StandingOrder> orders_;

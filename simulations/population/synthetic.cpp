@@ -9,6 +9,8 @@
 #include "common/program/runtime.h"
 #include "models/transaction_csv.h"
 #include "simulations/parallel.h"
+#include "simulations/population/population.h"
+#include "simulations/population/unusual.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -64,6 +66,13 @@ class NewFile {
   std::uint64_t bytes_ = 0;
 };
 
+// In the order of kAttributeNames.
+std::vector<std::string> values_of(const CustomerAttributes& attributes) {
+  return {attributes.age_band, attributes.region, attributes.kind, attributes.income_band, attributes.device_class, attributes.time_zone};
+}
+
+tl::unexpected<Error> stopped() { return fail(ErrorCode::io, "stopped by a signal", "nothing was written"); }
+
 // One client's part of the three files.
 struct ClientText {
   std::string transactions, attributes, events;
@@ -73,18 +82,16 @@ struct ClientText {
 ClientText text_of(const SyntheticOptions& options, std::uint64_t index) {
   const SyntheticClient client = synthetic_client(options, index);
   const std::string name = synthetic_client_name(index);
-  ClientText text{.transactions = {}, .attributes = name, .events = {}, .rows = client.transactions.size(), .unusual = 0, .events_count = client.events.size()};
-  text.transactions.reserve(client.transactions.size() * 96);
-  for (std::size_t i = 0; i < client.transactions.size(); ++i) {
+  ClientText text{.transactions = {}, .attributes = name, .events = {}, .rows = client.rows.size(), .unusual = 0, .events_count = client.events.size()};
+  text.transactions.reserve(client.rows.size() * 96);
+  for (const StatementRow& row : client.rows) {
     (text.transactions += name) += ',';
-    models::append_transaction_csv(client.transactions[i], text.transactions);
+    models::append_transaction_csv(client.transaction(row), text.transactions);
     text.transactions.back() = ',';  // in place of the line's end
-    text.transactions.append(to_string(client.labels[i])).append("\n");
-    text.unusual += client.labels[i] != Unusual::none;
+    text.transactions.append(to_string(row.unusual)).append("\n");
+    text.unusual += row.unusual != Unusual::none;
   }
-  const CustomerAttributes attributes = attributes_of(client.customer);
-  for (const std::string* value : {&attributes.age_band, &attributes.region, &attributes.kind, &attributes.income_band, &attributes.device_class, &attributes.time_zone})
-    (text.attributes += ',') += *value;
+  for (const std::string& value : values_of(attributes_of(client.customer))) (text.attributes += ',') += value;
   text.attributes += '\n';
   for (const RecordedEvent& event : client.events) text.events.append(name).append(",").append(models::format_rfc3339(event.time_s)).append(",").append(to_string(event.event)).append("\n");
   return text;
@@ -98,25 +105,55 @@ std::string synthetic_client_name(std::uint64_t client) {
   return "customer-" + digits;
 }
 
+models::Transaction SyntheticClient::transaction(const StatementRow& row) const {
+  return {.time_s = row.time_s,
+          .amount_minor = row.amount_minor,
+          .direction = row.direction,
+          .category = std::string(name_of(row.category)),
+          .merchant = std::string(merchant(row)),
+          .currency = std::string(currency_of(row))};
+}
+
 SyntheticClient synthetic_client(const SyntheticOptions& options, std::uint64_t client) {
   FEDSPEND_CHECK(options.months >= 1 && options.months <= 120, "1 to 120 months");
   FEDSPEND_CHECK(options.unusual_in_thousand <= 1000, "a rate in thousandths");
-  SyntheticClient lived{.customer = draw_customer(options.seed, client), .transactions = {}, .labels = {}, .events = {}};
+  const Customer customer = draw_customer(options.seed, client);
   Dice dice("synthetic-client", options.seed, client);
-  Life life(dice, lived.customer);
+  Life life(dice, customer);
   UnusualActivity unusual(options.seed, client, options.unusual_in_thousand);
   for (unsigned month = 0; month < options.months; ++month) {
-    LabelledMonth lived_month = unusual.lay_over(life.live_month(month), first_day_of(month), lived.customer);
-    std::move(lived_month.rows.begin(), lived_month.rows.end(), std::back_inserter(lived.transactions));
-    lived.labels.insert(lived.labels.end(), lived_month.labels.begin(), lived_month.labels.end());
+    life.live_month(month);
+    unusual.lay_over(life.statement(), customer);
   }
-  lived.events = life.events();
-  return lived;
+  return {.customer = customer, .rows = std::move(life.statement().rows()), .text = life.statement().text(), .events = life.events()};
 }
 
-std::vector<models::Transaction> synthetic_history(const SyntheticOptions& options, std::uint64_t client) { return synthetic_client(options, client).transactions; }
+std::vector<models::Transaction> synthetic_history(const SyntheticOptions& options, std::uint64_t client) {
+  const SyntheticClient lived = synthetic_client(options, client);
+  std::vector<models::Transaction> history;
+  history.reserve(lived.rows.size());
+  for (const StatementRow& row : lived.rows) history.push_back(lived.transaction(row));
+  return history;
+}
 
 CustomerAttributes synthetic_attributes(const SyntheticOptions& options, std::uint64_t client) { return attributes_of(draw_customer(options.seed, client)); }
+
+Result<Population> synthetic_population(const SyntheticOptions& options, unsigned threads) {
+  PopulationBuilder builder;
+  ClientAttributes attributes{.names = {kAttributeNames.begin(), kAttributeNames.end()}, .table = {}};
+  std::vector<SyntheticClient> clients;
+  for (std::uint64_t first = 0; first < options.clients; first += kClientsAtATime) {
+    if (program::stop_requested().load()) return stopped();
+    clients.assign(std::min(kClientsAtATime, options.clients - first), {});
+    for_each_index(clients.size(), threads, [&](std::size_t i, unsigned) { clients[i] = synthetic_client(options, first + i); });
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      const std::string name = synthetic_client_name(first + i);
+      for (const StatementRow& row : clients[i].rows) FEDSPEND_TRY(builder.add(name, clients[i].transaction(row), to_string(row.unusual)));
+      attributes.table.add(name, values_of(attributes_of(clients[i].customer)));
+    }
+  }
+  return std::move(builder).build(attributes);
+}
 
 std::string_view synthetic_description() { return kDescription; }
 
@@ -131,7 +168,7 @@ Result<SyntheticSummary> write_synthetic(const SyntheticOptions& options, const 
   SyntheticSummary summary{.clients = options.clients};
   std::vector<ClientText> texts;
   for (std::uint64_t first = 0; first < options.clients; first += kClientsAtATime) {
-    if (program::stop_requested().load()) return fail(ErrorCode::io, "stopped by a signal", "nothing was written");
+    if (program::stop_requested().load()) return stopped();
     texts.assign(std::min(kClientsAtATime, options.clients - first), {});
     for_each_index(texts.size(), threads, [&](std::size_t i, unsigned) { texts[i] = text_of(options, first + i); });
     for (const ClientText& text : texts) {

@@ -4,7 +4,7 @@
 // anybody's data: `fedspend-sim synth --describe` prints its statistics beside those of real data.
 // The category of a row is what was bought, as the customer would say it; the merchant is what the terminal prints, and need not tell.
 // Deterministic to the byte by seed on every machine: integers only, and ChaCha20 streams for each client (dice.h). Client k is the
-// same in every population of its seed, and its longer history begins with its shorter one. Thread-safe; some 100 kB a client.
+// same in every population of its seed, and its longer history begins with its shorter one. Thread-safe.
 
 #include <cstdint>
 #include <filesystem>
@@ -14,7 +14,7 @@
 
 #include "common/result.h"
 #include "models/history.h"
-#include "simulations/population/unusual.h"
+#include "simulations/population/life.h"
 
 namespace fedspend::simulations {
 
@@ -25,20 +25,28 @@ struct SyntheticOptions {
   std::uint32_t unusual_in_thousand = 60;    // of a client's months with an incident of unusual activity; 0 ... 1000
 };
 
+// A client's whole life so far. Compact: 32 bytes a row and the merchants' text, about 60 in all.
 struct SyntheticClient {
-  Customer customer;                               // on the first day
-  std::vector<models::Transaction> transactions;   // oldest first
-  std::vector<Unusual> labels;                     // as many
-  std::vector<RecordedEvent> events;               // oldest first
+  Customer customer;                   // on the first day
+  std::vector<StatementRow> rows;      // oldest first
+  std::string text;
+  std::vector<RecordedEvent> events;   // oldest first
+
+  std::string_view merchant(const StatementRow& row) const { return std::string_view(text).substr(row.text_begin, row.text_size); }
+  models::Transaction transaction(const StatementRow& row) const;
 };
 
 // "customer-000042"
 std::string synthetic_client_name(std::uint64_t client);
 SyntheticClient synthetic_client(const SyntheticOptions& options, std::uint64_t client);
-// Its transactions alone.
+// Its rows alone, as transactions: a third more time and three times the memory.
 std::vector<models::Transaction> synthetic_history(const SyntheticOptions& options, std::uint64_t client);
-// Its attributes, without living its life: a hundredth of the time.
+// Its attributes, without living its life.
 CustomerAttributes synthetic_attributes(const SyntheticOptions& options, std::uint64_t client);
+
+class Population;
+// All clients in memory, with labels and attributes, as the files would be read: 32 bytes a row. io: stopped by a signal.
+Result<Population> synthetic_population(const SyntheticOptions& options, unsigned threads = 1);
 
 // The data description of what write_synthetic writes (simulations/data/synthetic.toml is the same text).
 std::string_view synthetic_description();

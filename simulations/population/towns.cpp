@@ -17,9 +17,12 @@ constexpr std::array<std::uint16_t, kTownsInRegion> town_weights() {
 
 }  // namespace
 
-std::string place_name(Place place) {
-  if (is_abroad(place)) return std::string(destination_at(place).town);
-  return std::string(kBeginnings[place % kBeginnings.size()]).append(kEnds[place / kBeginnings.size()]);
+void append_place_name(Place place, std::string& out) {
+  if (is_abroad(place)) {
+    out += destination_at(place).town;
+  } else {
+    out.append(kBeginnings[place % kBeginnings.size()]).append(kEnds[place / kBeginnings.size()]);
+  }
 }
 
 std::string_view country_of(Place place) { return is_abroad(place) ? destination_at(place).country : "XA"; }

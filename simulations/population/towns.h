@@ -59,7 +59,7 @@ constexpr const Destination& destination_at(Place place) { return kDestinations[
 constexpr std::size_t region_of(Place town) { return town % kRegions.size(); }
 constexpr std::size_t rank_in_region(Place town) { return town / kRegions.size(); }  // 0: the largest
 
-std::string place_name(Place place);
+void append_place_name(Place place, std::string& out);
 std::string_view country_of(Place place);
 Place draw_town(Dice& dice, std::size_t region);  // by size: the chance of rank r goes with 1 / (r + 1)
 

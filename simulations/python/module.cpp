@@ -19,13 +19,13 @@
 #include "models/trainer.h"
 #include "simulations/plans/plan_draft.h"
 #include "simulations/plans/plan_file.h"
+#include "simulations/plans/plan_settings.h"
 #include "simulations/population/baselines.h"
 #include "simulations/population/population.h"
 #include "simulations/population/synthetic.h"
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run.h"
 #include "simulations/runs/run_analysis.h"
-#include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
 
 namespace py = pybind11;
@@ -58,13 +58,6 @@ struct FinishedRun {
 using Weights = py::array_t<float, py::array::c_style | py::array::forcecast>;
 
 Weights array_of(std::span<const float> values) { return Weights(static_cast<py::ssize_t>(values.size()), values.data()); }
-
-PlanFile with_settings(const PlanFile& plan, const std::vector<std::string>& settings) {
-  if (settings.empty()) return plan;
-  Plan changed = take(apply_settings(plan.plan, settings));
-  std::string text = write_plan(changed);
-  return plan_file_of(std::move(text), std::move(changed));
-}
 
 std::shared_ptr<Data> read_data(const std::filesystem::path& description, const std::optional<std::filesystem::path>& data_root, unsigned threads) {
   py::gil_scoped_release unlocked;
@@ -188,7 +181,7 @@ unsigned checked_threads(unsigned threads) {
 
 void define_plan(py::module_& module) {
   py::class_<PlanFile, std::shared_ptr<PlanFile>>(module, "Plan", "A plan. Immutable: set() makes another.")
-      .def("set", [](const PlanFile& plan, const py::args& settings) { return with_settings(plan, py::cast<std::vector<std::string>>(py::list(settings))); },
+      .def("set", [](const PlanFile& plan, const py::args& settings) { return take(apply_settings(plan, py::cast<std::vector<std::string>>(py::list(settings)))); },
            "set('section.key=value', ...): a plan with these keys changed, held to the same rules as a file")
       .def("__repr__", [](const PlanFile& plan) { return "<fedspend.Plan '" + plan.plan.name + "', " + plan.hash.hex().substr(0, 16) + ">"; })
       .def_property_readonly("text", [](const PlanFile& plan) { return plan.text; }, "the TOML that is hashed and signed")

@@ -59,9 +59,12 @@ void check_what_is_left(const SmallFederation& federation) {
   CHECK(last["model_hash"] == hash_of_weights(weights_to_bytes(model.weights)).hex());
 }
 
+// With an optimizer that has state and a schedule on each side: a restart that lost the moments or its place would give other bits.
 TEST_CASE("a coordinator that is killed again and again finishes its federation, and the simulator repeats it to the bit") {
   const SmallFederation federation({.settings = {"federation.rounds=" + std::to_string(kRounds), "federation.retry_after_ms=100", "federation.selection_window_ms=100",
-                                                 "federation.round_deadline_ms=5000"}});
+                                                 "federation.round_deadline_ms=5000", "server.optimizer=fedadam", "server.learning_rate=0.05",
+                                                 "server.schedule.kind=cosine", "server.schedule.warmup_rounds=3", "training.schedule.kind=exponential",
+                                                 "training.schedule.decay=0.9"}});
   Process coordinator = federation.start("coordinator", federation.coordinator("state"));
   const std::string endpoint = federation.endpoint_of("state");
   REQUIRE_FALSE(endpoint.empty());

@@ -41,6 +41,24 @@ TEST_CASE("the same seed gives the same bytes on any number of threads, and anot
   CHECK(content_of(folder / "eight/model.fsm") != content_of(folder / "one/model.fsm"));
 }
 
+TEST_CASE("--set changes any key of the plan for one run, and what is written down is the resolved plan") {
+  const TemporaryFolder folder;
+  require_done(run_command(folder / "plain"));
+  require_done(run_command(folder / "set", {"--set", "server.optimizer=fedyogi", "--set", "server.tau=0.01", "--set", "federation.rounds=3"}));
+  const std::string plan = content_of(folder / "set/plan.toml");
+  CHECK(plan.find("optimizer = \"fedyogi\"\n") != std::string::npos);
+  CHECK(plan.find("tau = 0.01\n") != std::string::npos);
+  CHECK(content_of(folder / "set/model.fsm") != content_of(folder / "plain/model.fsm"));
+  std::vector<std::string> again = run_command(folder / "again");
+  require_done(with_option(again, "--plan", (folder / "set/plan.toml").string()));
+  CHECK(content_of(folder / "again/model.fsm") == content_of(folder / "set/model.fsm"));
+
+  const Outcome refused = run_to_end(run_command(folder / "refused", {"--set", "server.optimiser=fedyogi"}));
+  CHECK(refused.code == 4);
+  CHECK(refused.err.find("did you mean server.optimizer?") != std::string::npos);
+  CHECK(names_in(folder.path()) == std::vector<std::string>{"again", "plain", "set"});
+}
+
 TEST_CASE("a run that is interrupted before its first checkpoint ends with 1 and leaves neither a folder nor a part of one") {
   const TemporaryFolder folder;
   for (const int signal : {SIGINT, SIGTERM}) {

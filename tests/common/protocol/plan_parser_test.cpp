@@ -1,3 +1,6 @@
+#include <set>
+#include <sstream>
+
 #include <doctest/doctest.h>
 
 #include "common/protocol/plan.h"
@@ -273,6 +276,21 @@ TEST_CASE("an unknown key is told what it may have been meant to be, in its own 
   CHECK(hint_of(head + "[federation]\nmomentum = 0.5\n") == "did you mean server.momentum or training.momentum? " + remedy);
   CHECK(hint_of(head + "[servers]\n") == "did you mean server? " + remedy);
   CHECK(hint_of(head + "[server]\nwholly_other = 1\n") == remedy);
+}
+
+TEST_CASE("every key that a plan is written with is one of plan_keys, and no table is") {
+  const std::set<std::string> keys = plan_keys();
+  for (const std::string_view text : {kShortPlan, kFullPlan}) {
+    std::istringstream lines(write_plan(parse_plan(text).value()));
+    std::string table, line;
+    while (std::getline(lines, line)) {
+      const std::size_t equals = line.find(" = ");
+      if (line.starts_with('[')) table = line.substr(1, line.size() - 2) + ".";
+      else if (equals != std::string::npos && table != "model.sizes.") CHECK_MESSAGE(keys.contains(table + line.substr(0, equals)), line);
+    }
+  }
+  for (const std::string table : {"model", "model.sizes", "training", "training.schedule", "server.schedule"}) CHECK(!keys.contains(table));
+  CHECK(keys.contains("server.tau"));
 }
 
 TEST_CASE("categories are unique, not empty, and within their limits") {

