@@ -386,7 +386,6 @@ void RoundMachine::close(Millis now, Effects& effects) {
   const RoundId round{rounds_done_ + 1};
   optimizer_->apply(round, *next, *state, mean);
   if (!all_finite(*next)) return abort_round("the model would not be finite", now, effects);
-  if (!all_finite(*state)) return abort_round("the server optimizer's state would not be finite", now, effects);
   tally_.update_norm_l2 = norm_l2(mean);
   Publishing publishing{next, state, hash_of_weights(weights_to_bytes(*next)), round};
   RoundSummary summary = take_summary();

@@ -32,7 +32,8 @@ class ServerOptimizer {
   // Length, finite, and second moments not below zero. invalid_argument.
   virtual Status check_state(std::span<const float> state, std::size_t parameter_count) const = 0;
   // In place. Weights and mean update have the plan's parameter count, the state has state_length of it; `round` is the one that
-  // the mean is of, from 1. Results may be infinite: who publishes looks.
+  // the mean is of, from 1. Weights may become infinite: who publishes looks. A state that passed check_state stays finite and right,
+  // since a mean is far below what a float's square can hold (aggregation.clip_norm_l2 times the devices asked: 1e12 at most).
   virtual void apply(RoundId round, std::span<float> weights, std::span<float> state, std::span<const float> mean_update) const = 0;
 };
 

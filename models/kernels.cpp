@@ -18,24 +18,33 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::CappedTag<float, kPad>;
 using Vector = hn::Vec<Floats>;
 
-// kRows x kVectors results stay in registers while the inner index runs.
-template <std::size_t kRows, std::size_t kVectors>
-HWY_INLINE void multiply_tile(const Product& p, Into into, std::size_t row, std::size_t column) {
+// Registers for vectors: 32 with AVX-512 and on arm64, 16 elsewhere.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_AVX3_DL || HWY_ARCH_ARM_A64
+constexpr bool kManyRegisters = true;
+#else
+constexpr bool kManyRegisters = false;
+#endif
+constexpr std::size_t kInnerBlock = 128;  // of B: 128 rows of three vectors stay in the first-level cache
+
+// kRows x kVectors results stay in registers while the inner index runs. kTransposed: A's rows lie side by side.
+template <bool kTransposed, std::size_t kRows, std::size_t kVectors>
+HWY_INLINE void multiply_tile(const Product& p, Into into, std::size_t row, std::size_t column, std::size_t begin, std::size_t end) {
   const Floats d;
   const std::size_t lanes = hn::Lanes(d);
+  const std::size_t row_stride = kTransposed ? 1 : p.a_row_stride, inner_stride = kTransposed ? p.a_inner_stride : 1;
   Vector sum[kRows][kVectors];
   for (std::size_t i = 0; i < kRows; ++i) {
-    for (std::size_t j = 0; j < kVectors; ++j) {
-      sum[i][j] = into == Into::add ? hn::LoadU(d, p.c + (row + i) * p.c_stride + column + j * lanes) : hn::Zero(d);
-    }
+    const float* from = p.c + (row + i) * p.c_stride + column;
+    if (into == Into::start) from = p.start + p.start_row[row + i] * p.start_stride + column;
+    for (std::size_t j = 0; j < kVectors; ++j) sum[i][j] = into == Into::overwrite ? hn::Zero(d) : hn::LoadU(d, from + j * lanes);
   }
-  const float* a = p.a + row * p.a_row_stride;
-  const float* b = p.b + column;
-  for (std::size_t k = 0; k < p.inner; ++k, a += p.a_inner_stride, b += p.b_stride) {
+  const float* a = p.a + row * row_stride + begin * inner_stride;
+  const float* b = p.b + begin * p.b_stride + column;
+  for (std::size_t k = begin; k < end; ++k, a += inner_stride, b += p.b_stride) {
     Vector right[kVectors];
     for (std::size_t j = 0; j < kVectors; ++j) right[j] = hn::LoadU(d, b + j * lanes);
     for (std::size_t i = 0; i < kRows; ++i) {
-      const Vector left = hn::Set(d, a[i * p.a_row_stride]);
+      const Vector left = hn::Set(d, a[i * row_stride]);
       for (std::size_t j = 0; j < kVectors; ++j) sum[i][j] = hn::MulAdd(left, right[j], sum[i][j]);
     }
   }
@@ -44,18 +53,93 @@ HWY_INLINE void multiply_tile(const Product& p, Into into, std::size_t row, std:
   }
 }
 
-template <std::size_t kVectors>
-HWY_INLINE void multiply_columns(const Product& p, Into into, std::size_t column) {
+struct Inner {
+  std::size_t begin, end;
+};
+
+template <bool kTransposed, std::size_t kRows, std::size_t kVectors>
+HWY_INLINE void multiply_rows(const Product& p, Into into, Inner inner, std::size_t column) {
   std::size_t row = 0;
-  for (; row + 4 <= p.rows; row += 4) multiply_tile<4, kVectors>(p, into, row, column);
-  for (; row < p.rows; ++row) multiply_tile<1, kVectors>(p, into, row, column);
+  for (; row + kRows <= p.rows; row += kRows) multiply_tile<kTransposed, kRows, kVectors>(p, into, row, column, inner.begin, inner.end);
+  if constexpr (kRows > 4) {
+    if (row + 4 <= p.rows) multiply_tile<kTransposed, 4, kVectors>(p, into, row, column, inner.begin, inner.end), row += 4;
+  }
+  if constexpr (kRows > 2) {
+    if (row + 2 <= p.rows) multiply_tile<kTransposed, 2, kVectors>(p, into, row, column, inner.begin, inner.end), row += 2;
+  }
+  if constexpr (kRows > 1) {
+    if (row < p.rows) multiply_tile<kTransposed, 1, kVectors>(p, into, row, column, inner.begin, inner.end);
+  }
+}
+
+// A multiply-add takes four cycles and two start in each, so eight sums or more must be under way: many rows of few vectors, or few
+// rows of many.
+template <bool kTransposed>
+void multiply_block(const Product& p, Into into, Inner inner) {
+  constexpr std::size_t kTall = kManyRegisters ? 8 : 4, kWide = kManyRegisters ? 6 : 4;
+  const std::size_t lanes = hn::Lanes(Floats()), end = p.columns;
+  std::size_t column = 0;
+  if (p.rows < 4) {
+    for (; column + kWide * lanes <= end; column += kWide * lanes) multiply_rows<kTransposed, 2, kWide>(p, into, inner, column);
+  }
+  for (; column + 3 * lanes <= end && column + 4 * lanes != end; column += 3 * lanes) {
+    multiply_rows<kTransposed, kTall, 3>(p, into, inner, column);
+  }
+  for (; column + 2 * lanes <= end; column += 2 * lanes) multiply_rows<kTransposed, kTall, 2>(p, into, inner, column);
+  for (; column < end; column += lanes) multiply_rows<kTransposed, 8, 1>(p, into, inner, column);
 }
 
 void multiply(const Product& p, Into into) {
-  const std::size_t lanes = hn::Lanes(Floats());
-  std::size_t column = 0;
-  for (; column + 3 * lanes <= p.columns; column += 3 * lanes) multiply_columns<3>(p, into, column);
-  for (; column + lanes <= p.columns; column += lanes) multiply_columns<1>(p, into, column);
+  for (std::size_t begin = 0; begin < p.inner || begin == 0; begin += kInnerBlock) {
+    const Inner inner{begin, std::min(begin + kInnerBlock, p.inner)};
+    const Into block_into = begin == 0 ? into : Into::add;
+    if (p.a_row_stride == 1) {
+      multiply_block<true>(p, block_into, inner);
+    } else {
+      multiply_block<false>(p, block_into, inner);
+    }
+  }
+}
+
+// Four by four, in vectors of four.
+void transpose(const float* from, std::size_t rows, std::size_t columns, std::size_t stride, float* to, std::size_t to_stride) {
+  std::size_t whole_rows = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::CappedTag<float, 4> d;
+  const hn::RepartitionToWide<decltype(d)> wide;
+  const std::size_t whole_columns = columns / 4 * 4;
+  whole_rows = rows / 4 * 4;
+  for (std::size_t i = 0; i < whole_rows; i += 4) {
+    for (std::size_t j = 0; j < whole_columns; j += 4) {
+      const float* block = from + i * stride + j;
+      const auto r0 = hn::LoadU(d, block), r1 = hn::LoadU(d, block + stride);
+      const auto r2 = hn::LoadU(d, block + 2 * stride), r3 = hn::LoadU(d, block + 3 * stride);
+      const auto low01 = hn::BitCast(wide, hn::InterleaveLower(d, r0, r1)), high01 = hn::BitCast(wide, hn::InterleaveUpper(d, r0, r1));
+      const auto low23 = hn::BitCast(wide, hn::InterleaveLower(d, r2, r3)), high23 = hn::BitCast(wide, hn::InterleaveUpper(d, r2, r3));
+      float* out = to + j * to_stride + i;
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(wide, low01, low23)), d, out);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(wide, low01, low23)), d, out + to_stride);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveLower(wide, high01, high23)), d, out + 2 * to_stride);
+      hn::StoreU(hn::BitCast(d, hn::InterleaveUpper(wide, high01, high23)), d, out + 3 * to_stride);
+    }
+    for (std::size_t j = whole_columns; j < columns; ++j) {
+      for (std::size_t k = i; k < i + 4; ++k) to[j * to_stride + k] = from[k * stride + j];
+    }
+  }
+#endif
+  for (std::size_t i = whole_rows; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) to[j * to_stride + i] = from[i * stride + j];
+  }
+}
+
+void add_rows(const float* from, std::size_t rows, std::size_t columns, std::size_t stride, const std::uint32_t* to_row, float* to,
+              std::size_t to_stride) {
+  const Floats d;
+  for (std::size_t i = 0; i < rows; ++i) {
+    const float* row = from + i * stride;
+    float* sum = to + to_row[i] * to_stride;
+    for (std::size_t j = 0; j < columns; j += hn::Lanes(d)) hn::StoreU(hn::Add(hn::LoadU(d, sum + j), hn::LoadU(d, row + j)), d, sum + j);
+  }
 }
 
 // exp(x) = 2^k exp(f), k = round(x / ln 2), |f| <= ln(2) / 2; ln 2 in two parts (Cody and Waite), exp(f) by its Taylor series to
@@ -94,17 +178,52 @@ HWY_INLINE Vector tanh_of(Floats d, Vector x) {
   return hn::IfThenElse(hn::Lt(hn::Abs(x), hn::Set(d, 0.5f)), small, large);
 }
 
+// x P(x^2) / Q(x^2) = tanh(x) with a relative error below 2.2e-8 up to |x| = 9, beyond which tanh is 1 to a float: a minimax fit of
+// degrees 4 and 4 (Remez by reweighted least squares). No coefficient is negative, so nothing cancels.
+constexpr float kTanhAbove[] = {0.999999981075f, 0.133810315477f, 0.00349557925906f, 2.06083653481e-5f, 1.33527072133e-8f};
+constexpr float kTanhBelow[] = {1.0f, 0.46714347933f, 0.0258769887707f, 0.000328559486983f, 7.77595610442e-7f};
+
+struct Fraction {
+  Vector above, below;
+};
+
+// tanh(x), or tanh(x / 2) / 2 = sigmoid(x) - 1/2, as a fraction, so that several can share a division.
+template <bool kHalf>
+HWY_INLINE Fraction tanh_fraction(Floats d, Vector x) {
+  constexpr float kLimit = kHalf ? 18.0f : 9.0f, kScale = kHalf ? 0.25f : 1.0f;
+  constexpr float kPower[] = {1.0f, kScale, kScale * kScale, kScale * kScale * kScale, kScale * kScale * kScale * kScale};
+  const Vector clamped = hn::Min(hn::Max(x, hn::Set(d, -kLimit)), hn::Set(d, kLimit));
+  const Vector q = hn::Mul(clamped, clamped);
+  Vector above = hn::Set(d, kTanhAbove[4] * kPower[4] * kScale), below = hn::Set(d, kTanhBelow[4] * kPower[4]);
+  for (std::size_t i = 4; i-- > 0;) {
+    above = hn::MulAdd(above, q, hn::Set(d, kTanhAbove[i] * kPower[i] * kScale));
+    below = hn::MulAdd(below, q, hn::Set(d, kTanhBelow[i] * kPower[i]));
+  }
+  return {hn::Mul(clamped, above), below};
+}
+
 void gru_forward(const GruStep& s) {
   const Floats d;
   const std::size_t w = s.width;
-  for (std::size_t i = 0; i < w; i += hn::Lanes(d)) {
-    const Vector r = sigmoid_of(d, hn::Add(hn::LoadU(d, s.input + i), hn::LoadU(d, s.recurrent + i)));
-    const Vector z = sigmoid_of(d, hn::Add(hn::LoadU(d, s.input + w + i), hn::LoadU(d, s.recurrent + w + i)));
-    const Vector n = tanh_of(d, hn::MulAdd(r, hn::LoadU(d, s.recurrent + 2 * w + i), hn::LoadU(d, s.input + 2 * w + i)));
-    hn::StoreU(r, d, s.gates + i);
-    hn::StoreU(z, d, s.gates + w + i);
-    hn::StoreU(n, d, s.gates + 2 * w + i);
-    hn::StoreU(hn::MulAdd(z, hn::Sub(hn::LoadU(d, s.before + i), n), n), d, s.after + i);
+  const Vector one = hn::Set(d, 1.0f), half = hn::Set(d, 0.5f);
+  for (std::size_t row = 0; row < s.rows; ++row) {
+    const float *input = s.input + row * 3 * w, *recurrent = s.recurrent + row * 3 * w, *before = s.before + row * w;
+    float *gates = s.gates + row * 3 * w, *after = s.after + row * s.after_stride;
+    for (std::size_t i = 0; i < w; i += hn::Lanes(d)) {
+      const Fraction reset = tanh_fraction<true>(d, hn::Add(hn::LoadU(d, input + i), hn::LoadU(d, recurrent + i)));
+      const Fraction update = tanh_fraction<true>(d, hn::Add(hn::LoadU(d, input + w + i), hn::LoadU(d, recurrent + w + i)));
+      const Vector inverse = hn::Div(one, hn::Mul(reset.below, update.below));  // one division for both gates
+      const Vector r = hn::MulAdd(hn::Mul(reset.above, update.below), inverse, half);
+      const Vector z = hn::MulAdd(hn::Mul(update.above, reset.below), inverse, half);
+      const Fraction candidate = tanh_fraction<false>(d, hn::MulAdd(r, hn::LoadU(d, recurrent + 2 * w + i), hn::LoadU(d, input + 2 * w + i)));
+      const Vector n = hn::Div(candidate.above, candidate.below);
+      const Vector h = hn::MulAdd(z, hn::Sub(hn::LoadU(d, before + i), n), n);
+      hn::StoreU(r, d, gates + i);
+      hn::StoreU(z, d, gates + w + i);
+      hn::StoreU(n, d, gates + 2 * w + i);
+      hn::StoreU(h, d, after + i);
+      if (row < s.next_rows) hn::StoreU(h, d, s.next_before + row * w + i);
+    }
   }
 }
 
@@ -112,28 +231,34 @@ void gru_backward(const GruStepGradient& s) {
   const Floats d;
   const std::size_t w = s.width;
   const Vector one = hn::Set(d, 1.0f);
-  for (std::size_t i = 0; i < w; i += hn::Lanes(d)) {
-    const Vector r = hn::LoadU(d, s.gates + i);
-    const Vector z = hn::LoadU(d, s.gates + w + i);
-    const Vector n = hn::LoadU(d, s.gates + 2 * w + i);
-    const Vector dh = hn::LoadU(d, s.d_after + i);
-    const Vector dz = hn::Mul(dh, hn::Sub(hn::LoadU(d, s.before + i), n));
-    const Vector dn = hn::Mul(dh, hn::Sub(one, z));
-    const Vector dn_in = hn::Mul(dn, hn::NegMulAdd(n, n, one));
-    const Vector dz_in = hn::Mul(dz, hn::Mul(z, hn::Sub(one, z)));
-    const Vector dr = hn::Mul(dn_in, hn::LoadU(d, s.recurrent + 2 * w + i));
-    const Vector dr_in = hn::Mul(dr, hn::Mul(r, hn::Sub(one, r)));
-    hn::StoreU(dr_in, d, s.d_input + i);
-    hn::StoreU(dz_in, d, s.d_input + w + i);
-    hn::StoreU(dn_in, d, s.d_input + 2 * w + i);
-    hn::StoreU(dr_in, d, s.d_recurrent + i);
-    hn::StoreU(dz_in, d, s.d_recurrent + w + i);
-    hn::StoreU(hn::Mul(dn_in, r), d, s.d_recurrent + 2 * w + i);
-    hn::StoreU(hn::Mul(dh, z), d, s.d_before + i);
+  for (std::size_t row = 0; row < s.rows; ++row) {
+    const float *gates = s.gates + row * 3 * w, *recurrent = s.recurrent + row * 3 * w;
+    float *d_input = s.d_input + row * 3 * w, *d_recurrent = s.d_recurrent + row * 3 * w;
+    for (std::size_t i = 0; i < w; i += hn::Lanes(d)) {
+      const Vector r = hn::LoadU(d, gates + i);
+      const Vector z = hn::LoadU(d, gates + w + i);
+      const Vector n = hn::LoadU(d, gates + 2 * w + i);
+      const Vector dh = hn::LoadU(d, s.d_after + row * w + i);
+      const Vector dz = hn::Mul(dh, hn::Sub(hn::LoadU(d, s.before + row * w + i), n));
+      const Vector dn = hn::Mul(dh, hn::Sub(one, z));
+      const Vector dn_in = hn::Mul(dn, hn::NegMulAdd(n, n, one));
+      const Vector dz_in = hn::Mul(dz, hn::Mul(z, hn::Sub(one, z)));
+      const Vector dr = hn::Mul(dn_in, hn::LoadU(d, recurrent + 2 * w + i));
+      const Vector dr_in = hn::Mul(dr, hn::Mul(r, hn::Sub(one, r)));
+      hn::StoreU(dr_in, d, d_input + i);
+      hn::StoreU(dz_in, d, d_input + w + i);
+      hn::StoreU(dn_in, d, d_input + 2 * w + i);
+      hn::StoreU(dr_in, d, d_recurrent + i);
+      hn::StoreU(dz_in, d, d_recurrent + w + i);
+      hn::StoreU(hn::Mul(dn_in, r), d, d_recurrent + 2 * w + i);
+      if (s.d_before == nullptr) continue;
+      float* d_before = s.d_before + row * w + i;
+      hn::StoreU(hn::MulAdd(dh, z, hn::LoadU(d, d_before)), d, d_before);
+    }
   }
 }
 
-float softmax(float* values, std::size_t count) {
+HWY_INLINE float softmax_row(float* values, std::size_t count) {
   const Floats d;
   const std::size_t end = padded(count);
   for (std::size_t i = count; i < end; ++i) values[i] = -1e30f;
@@ -152,25 +277,52 @@ float softmax(float* values, std::size_t count) {
   return hn::GetLane(top) + std::log(sum);
 }
 
-void momentum_step(const MomentumStep& s) {
+void softmax(float* values, std::size_t count, std::size_t rows, std::size_t stride, float* log_sums) {
+  for (std::size_t row = 0; row < rows; ++row) log_sums[row] = softmax_row(values + row * stride, count);
+}
+
+void gradient_step(const GradientStep& s) {
   const Floats d;
-  const Vector rate = hn::Set(d, s.learning_rate), momentum = hn::Set(d, s.momentum), scale = hn::Set(d, s.scale);
+  const Vector rate = hn::Set(d, s.learning_rate), scale = hn::Set(d, s.scale);
+  const Vector momentum = hn::Set(d, s.momentum), mu = hn::Set(d, s.proximal_mu);
   for (std::size_t i = 0; i < s.count; i += hn::Lanes(d)) {
-    const Vector v = hn::MulAdd(momentum, hn::LoadU(d, s.velocity + i), hn::Mul(scale, hn::LoadU(d, s.gradient + i)));
-    hn::StoreU(v, d, s.velocity + i);
-    hn::StoreU(hn::NegMulAdd(rate, v, hn::LoadU(d, s.weights + i)), d, s.weights + i);
+    const Vector weight = hn::LoadU(d, s.weights + i);
+    Vector v = hn::Mul(scale, hn::LoadU(d, s.gradient + i));
+    if (s.round_weights != nullptr) v = hn::MulAdd(mu, hn::Sub(weight, hn::LoadU(d, s.round_weights + i)), v);
+    if (s.velocity != nullptr) {
+      v = hn::MulAdd(momentum, hn::LoadU(d, s.velocity + i), v);
+      hn::StoreU(v, d, s.velocity + i);
+    }
+    hn::StoreU(hn::NegMulAdd(rate, v, weight), d, s.weights + i);
   }
 }
 
+// Two sums take turns: one alone would wait for itself.
 double sum_of_squares(const float* values, std::size_t count) {
   const hn::CappedTag<double, kPad / 2> dd;
   const hn::Rebind<float, decltype(dd)> df;
-  auto sum = hn::Zero(dd);
-  for (std::size_t i = 0; i < count; i += hn::Lanes(dd)) {
-    const auto value = hn::PromoteTo(dd, hn::LoadU(df, values + i));
-    sum = hn::MulAdd(value, value, sum);
+  const std::size_t lanes = hn::Lanes(dd);
+  auto even = hn::Zero(dd), odd = hn::Zero(dd);
+  for (std::size_t i = 0; i < count; i += 2 * lanes) {
+    const auto first = hn::PromoteTo(dd, hn::LoadU(df, values + i)), second = hn::PromoteTo(dd, hn::LoadU(df, values + i + lanes));
+    even = hn::MulAdd(first, first, even);
+    odd = hn::MulAdd(second, second, odd);
   }
-  return hn::GetLane(hn::SumOfLanes(dd, sum));
+  return hn::GetLane(hn::SumOfLanes(dd, hn::Add(even, odd)));
+}
+
+double multiply_adds_in_registers(std::size_t rounds, float* result) {
+  constexpr std::size_t kSums = kManyRegisters ? 24 : 12;
+  const Floats d;
+  const Vector left = hn::Set(d, result[0]), right = hn::Set(d, result[1]);
+  Vector sum[kSums];
+  for (std::size_t i = 0; i < kSums; ++i) sum[i] = hn::Set(d, static_cast<float>(i));
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (std::size_t i = 0; i < kSums; ++i) sum[i] = hn::MulAdd(left, right, sum[i]);
+  }
+  for (std::size_t i = 1; i < kSums; ++i) sum[0] = hn::Add(sum[0], sum[i]);
+  result[2] = hn::GetLane(hn::SumOfLanes(d, sum[0]));
+  return 2.0 * static_cast<double>(kSums * hn::Lanes(d)) * static_cast<double>(rounds);
 }
 
 void exponential(float* values, std::size_t count) {
@@ -215,25 +367,40 @@ namespace fedspend::models {
 namespace kernels {
 
 HWY_EXPORT(multiply);
+HWY_EXPORT(transpose);
+HWY_EXPORT(add_rows);
 HWY_EXPORT(gru_forward);
 HWY_EXPORT(gru_backward);
 HWY_EXPORT(softmax);
-HWY_EXPORT(momentum_step);
+HWY_EXPORT(gradient_step);
 HWY_EXPORT(sum_of_squares);
 HWY_EXPORT(exponential);
 HWY_EXPORT(sigmoid);
 HWY_EXPORT(tanh);
 HWY_EXPORT(logarithm);
+HWY_EXPORT(multiply_adds_in_registers);
 
 void multiply(const Product& product, Into into) { HWY_DYNAMIC_DISPATCH(multiply)(product, into); }
+void transpose(const float* from, std::size_t rows, std::size_t columns, std::size_t stride, float* to, std::size_t to_stride) {
+  HWY_DYNAMIC_DISPATCH(transpose)(from, rows, columns, stride, to, to_stride);
+}
+void add_rows(const float* from, std::size_t rows, std::size_t columns, std::size_t stride, const std::uint32_t* to_row, float* to,
+              std::size_t to_stride) {
+  HWY_DYNAMIC_DISPATCH(add_rows)(from, rows, columns, stride, to_row, to, to_stride);
+}
 void gru_forward(const GruStep& step) { HWY_DYNAMIC_DISPATCH(gru_forward)(step); }
 void gru_backward(const GruStepGradient& step) { HWY_DYNAMIC_DISPATCH(gru_backward)(step); }
-float softmax(float* values, std::size_t count) { return HWY_DYNAMIC_DISPATCH(softmax)(values, count); }
-void momentum_step(const MomentumStep& step) { HWY_DYNAMIC_DISPATCH(momentum_step)(step); }
+void softmax(float* values, std::size_t count, std::size_t rows, std::size_t stride, float* log_sums) {
+  HWY_DYNAMIC_DISPATCH(softmax)(values, count, rows, stride, log_sums);
+}
+void gradient_step(const GradientStep& step) { HWY_DYNAMIC_DISPATCH(gradient_step)(step); }
 double sum_of_squares(const float* values, std::size_t count) { return HWY_DYNAMIC_DISPATCH(sum_of_squares)(values, count); }
 void exponential(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(exponential)(values, count); }
 void sigmoid(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(sigmoid)(values, count); }
 void tanh(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(tanh)(values, count); }
+double multiply_adds_in_registers(std::size_t rounds, float* result) {
+  return HWY_DYNAMIC_DISPATCH(multiply_adds_in_registers)(rounds, result);
+}
 void logarithm(float* values, std::size_t count) { HWY_DYNAMIC_DISPATCH(logarithm)(values, count); }
 
 void Buffer::Free::operator()(float* data) const { ::operator delete(data, std::align_val_t{64}); }

@@ -44,10 +44,11 @@ class Buffer {
   std::size_t size_ = 0;
 };
 
-enum class Into { overwrite, add };
+// What the sums of a product start from: zero, what C holds, or Product::start.
+enum class Into { overwrite, add, start };
 
-// C[rows x columns] (+)= A[rows x inner] B[inner x columns]; columns is a multiple of kPad. A is read at
-// a[row * a_row_stride + k * a_inner_stride], so a transposed A costs nothing. B and C do not overlap.
+// C[rows x columns] = start + A[rows x inner] B[inner x columns]; columns is a multiple of kPad. A is read at
+// a[row * a_row_stride + k * a_inner_stride], one of the strides being 1, so a transposed A costs nothing. B and C do not overlap.
 struct Product {
   std::size_t rows = 0, inner = 0, columns = 0;
   const float* a = nullptr;
@@ -56,25 +57,38 @@ struct Product {
   std::size_t b_stride = 0;
   float* c = nullptr;
   std::size_t c_stride = 0;
+  const float* start = nullptr;  // Into::start: row i starts from start[start_row[i] * start_stride ...]
+  const std::uint32_t* start_row = nullptr;
+  std::size_t start_stride = 0;
 };
 void multiply(const Product& product, Into into);
 
-// One step of a GRU for one sequence, of `width` (padded) units. input and recurrent hold [reset | update | candidate] blocks:
+// to[columns x rows] = the transpose of from[rows x columns].
+void transpose(const float* from, std::size_t rows, std::size_t columns, std::size_t stride, float* to, std::size_t to_stride);
+// to[to_row[i]] += from[i] for `rows` rows of `columns` (a multiple of kPad) floats, in their order.
+void add_rows(const float* from, std::size_t rows, std::size_t columns, std::size_t stride, const std::uint32_t* to_row, float* to,
+              std::size_t to_stride);
+
+// One step of a GRU for `rows` sequences, of `width` (padded) units. input and recurrent hold [reset | update | candidate] blocks:
 //   r = sigmoid(i_r + u_r), z = sigmoid(i_z + u_z), n = tanh(i_n + r u_n), h = n + z (h_before - n)
 // gates receives [r | z | n]. (Cho et al. 2014, with the reset gate after the product as in cuDNN, so that one product suffices.)
+// Sigmoid and tanh are right to 2e-7 of 1 here. The rows of input, recurrent and gates are 3 width apart, those of before width.
 struct GruStep {
-  std::size_t width = 0;
+  std::size_t rows = 0, width = 0;
   const float* input = nullptr;
   const float* recurrent = nullptr;
   const float* before = nullptr;
   float* gates = nullptr;
   float* after = nullptr;
+  std::size_t after_stride = 0;
+  float* next_before = nullptr;  // the first next_rows of `after` once more, width apart: `before` of the next step
+  std::size_t next_rows = 0;
 };
 void gru_forward(const GruStep& step);
-// From d_after: the gradients at input and recurrent, and d_before = z d_after (the product with the recurrent weights is added
-// by the caller).
+// From d_after: the gradients at input and recurrent; z d_after is added to d_before (the product with the recurrent weights is
+// added by the caller). d_before is null at the first step. Rows of d_after and d_before are width apart, the others as above.
 struct GruStepGradient {
-  std::size_t width = 0;
+  std::size_t rows = 0, width = 0;
   const float* gates = nullptr;
   const float* recurrent = nullptr;
   const float* before = nullptr;
@@ -85,18 +99,22 @@ struct GruStepGradient {
 };
 void gru_backward(const GruStepGradient& step);
 
-// Replaces count logits by probabilities, and the padding behind them by zeros. Returns log(sum(exp(logits))).
-float softmax(float* values, std::size_t count);
+// In each of `rows` rows replaces count logits by probabilities, and the padding behind them by zeros. log_sums receives
+// log(sum(exp(logits))).
+void softmax(float* values, std::size_t count, std::size_t rows, std::size_t stride, float* log_sums);
 
-// velocity = momentum velocity + scale gradient; weights -= learning_rate velocity. count is a multiple of kPad.
-struct MomentumStep {
+// g = scale gradient + proximal_mu (weights - round_weights); velocity = momentum velocity + g; weights -= learning_rate velocity.
+// Without a velocity momentum is 0, without round_weights proximal_mu is 0, with the same bits as with zeros in their place.
+// count is a multiple of kPad.
+struct GradientStep {
   std::size_t count = 0;
   float* weights = nullptr;
-  float* velocity = nullptr;
   const float* gradient = nullptr;
-  float learning_rate = 0, momentum = 0, scale = 1;
+  float* velocity = nullptr;
+  const float* round_weights = nullptr;
+  float learning_rate = 0, momentum = 0, scale = 1, proximal_mu = 0;
 };
-void momentum_step(const MomentumStep& step);
+void gradient_step(const GradientStep& step);
 double sum_of_squares(const float* values, std::size_t count);  // in double; count is a multiple of kPad
 
 // Elementwise, in place; count is a multiple of kPad. Relative error below 1e-6 over all floats (tests/models/kernels_test.cpp).
@@ -104,6 +122,10 @@ void exponential(float* values, std::size_t count);  // 0 below -87.3, the value
 void sigmoid(float* values, std::size_t count);
 void tanh(float* values, std::size_t count);
 void logarithm(float* values, std::size_t count);  // of positive normal floats; near 1 the absolute error is below 1e-7
+
+// For the roofline (models/README.md): runs multiply-adds on registers alone, as many at once as multiply() does, `rounds` times.
+// Returns how many floating-point operations that were; `result` keeps them from being optimised away.
+double multiply_adds_in_registers(std::size_t rounds, float* result);
 
 }  // namespace kernels
 }  // namespace fedspend::models

@@ -23,7 +23,6 @@ class NextCategory final : public Trainer {
       : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets, sizes.past_rows), network_(layout_) {
     weights_.resize_zero(layout_.arena_size());
     gradient_.resize_zero(layout_.arena_size());
-    velocity_.resize_zero(layout_.arena_size());
   }
 
   std::size_t parameter_count() const override { return layout_.parameter_count(); }
@@ -40,6 +39,7 @@ class NextCategory final : public Trainer {
  private:
   Status check_size(std::size_t size) const;
   double step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples);
+  void take_step(const TrainingSpec& spec, double count);
   template <class Visit>
   void run_through(std::size_t first_scored, std::size_t end, Visit visit);
 
@@ -47,7 +47,9 @@ class NextCategory final : public Trainer {
   FeatureScan scan_;
   NextCategoryNetwork network_;
   Steps steps_;
-  kernels::Buffer weights_, gradient_, velocity_;
+  kernels::Buffer weights_;
+  kernels::Buffer gradient_;                   // between steps zero where the embeddings are
+  kernels::Buffer velocity_, round_weights_;   // used with momentum, with FedProx
 };
 
 float uniform(RandomSource& random, double half_width) {
@@ -96,18 +98,38 @@ double NextCategory::step(std::span<const Window> batch, const TrainingSpec& spe
   }
   examples += count;
   if (count == 0) return 0;
-  gradient_.resize_zero(layout_.arena_size());
-  network_.backward(weights_.data(), steps_, 1.0f / static_cast<float>(count), gradient_.data());
-  double scale = 1;
-  if (spec.gradient_clip_l2 > 0) {
-    const double norm = std::sqrt(kernels::sum_of_squares(gradient_.data(), layout_.arena_size()));
-    if (!std::isfinite(norm)) return loss;  // no step is better than a step to nowhere
-    if (norm > spec.gradient_clip_l2) scale = spec.gradient_clip_l2 / norm;
-  }
-  kernels::momentum_step({.count = layout_.arena_size(), .weights = weights_.data(), .velocity = velocity_.data(),
-                          .gradient = gradient_.data(), .learning_rate = static_cast<float>(spec.learning_rate),
-                          .momentum = static_cast<float>(spec.momentum), .scale = static_cast<float>(scale)});
+  network_.backward(weights_.data(), steps_, gradient_.data());
+  take_step(spec, static_cast<double>(count));
+  for (const auto& row : network_.embedding_rows()) std::fill_n(gradient_.data() + row.offset, row.width, 0.0f);
   return loss;
+}
+
+// Down the mean of the gradients of `count` predictions, clipped. The pull of FedProx (Li et al. 2020, "Federated optimization in
+// heterogeneous networks", eq. 2) is added after the clipping: the clip norm bounds what the data do, and the pull stays whole, so
+// that without momentum |w - w_round| never exceeds clip / mu as long as learning_rate mu <= 1.
+void NextCategory::take_step(const TrainingSpec& spec, double count) {
+  const std::size_t dense = layout_.dense_offset();
+  double scale = 1 / count;
+  if (spec.gradient_clip_l2 > 0) {
+    double squares = kernels::sum_of_squares(gradient_.data() + dense, layout_.arena_size() - dense);
+    for (const auto& row : network_.embedding_rows()) squares += kernels::sum_of_squares(gradient_.data() + row.offset, row.width);
+    const double norm = std::sqrt(squares) / count;
+    if (!std::isfinite(norm)) return;  // no step is better than a step to nowhere
+    if (norm > spec.gradient_clip_l2) scale *= spec.gradient_clip_l2 / norm;
+  }
+  const auto step_over = [&](std::size_t offset, std::size_t width) {
+    kernels::gradient_step({.count = width, .weights = weights_.data() + offset, .gradient = gradient_.data() + offset,
+                            .velocity = spec.momentum != 0 ? velocity_.data() + offset : nullptr,
+                            .round_weights = spec.proximal_mu != 0 ? round_weights_.data() + offset : nullptr,
+                            .learning_rate = static_cast<float>(spec.learning_rate), .momentum = static_cast<float>(spec.momentum),
+                            .scale = static_cast<float>(scale), .proximal_mu = static_cast<float>(spec.proximal_mu)});
+  };
+  if (spec.momentum != 0 || spec.proximal_mu != 0) {
+    step_over(0, layout_.arena_size());
+    return;
+  }
+  step_over(dense, layout_.arena_size() - dense);  // and of the embeddings only the rows that moved
+  for (const auto& row : network_.embedding_rows()) step_over(row.offset, row.width);
 }
 
 Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::span<const HistoryRow> history,
@@ -120,7 +142,11 @@ Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::
   scan_.scan(history, first, history.size(), steps_);
   std::vector<Window> windows = training_windows(layout_.sizes(), first, history.size());
   layout_.to_arena(weights, weights_.data());
-  velocity_.resize_zero(layout_.arena_size());
+  if (spec.momentum != 0) velocity_.resize_zero(layout_.arena_size());
+  if (spec.proximal_mu != 0) {
+    round_weights_.reserve(layout_.arena_size());
+    std::copy_n(weights_.data(), layout_.arena_size(), round_weights_.data());
+  }
   SeededRandom random(options.seed);
   TrainingResult result;
   for (std::uint32_t epoch = 0; epoch < spec.epochs; ++epoch) {

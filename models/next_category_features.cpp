@@ -1,9 +1,11 @@
 #include "models/next_category_features.h"
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cmath>
 #include <numbers>
+#include <utility>
 
 #include "common/check.h"
 
@@ -27,11 +29,22 @@ std::int64_t day_of(std::int64_t time_s) {
   return std::clamp<std::int64_t>(day, -719'000, 2'900'000);  // the years 1 to 9909: what the calendar below is good for
 }
 
+// The sine and cosine of each weekday and each day of a month, as parts of their circle.
+template <std::size_t kDays>
+std::array<std::array<float, 2>, kDays> circle() {
+  std::array<std::array<float, 2>, kDays> points{};
+  for (std::size_t i = 0; i < kDays; ++i) {
+    const double angle = 2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(kDays);
+    points[i] = {static_cast<float>(std::sin(angle)), static_cast<float>(std::cos(angle))};
+  }
+  return points;
+}
+
 }  // namespace
 
 FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, std::size_t past_rows)
     : categories_(categories), merchant_buckets_(merchant_buckets), past_rows_(past_rows), middle_rows_(past_rows),
-      counts_(categories) {
+      last_of_category_(categories + 1, -1), counts_(categories) {
   FEDSPEND_CHECK(categories > 0 && categories < 0xffff && merchant_buckets > 0 && past_rows > 0,
                  "sizes were checked when the trainer was made");
   std::array<float, kPastKinds> fade{};
@@ -44,137 +57,230 @@ FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, s
     fade[kPastRecent] *= kRecentFade;
     for (const PastKind kind : {kPastAfterCategory, kPastAfterTwo, kPastAfterMerchant}) fade[kind] *= kTransitionFade;
   }
+  for (std::size_t n = 0; n <= past_rows; ++n) log_of_count_.push_back(std::log1p(static_cast<double>(n)));
 }
 
-// The counts of a row's category, or null for other.
-std::array<float, kPastKinds>* FeatureScan::counts_of(std::size_t row) {
-  const std::uint32_t category = rows_[row].category;
-  if (category >= categories_) return nullptr;
+double FeatureScan::log_of_count(std::size_t count) const {
+  return count < log_of_count_.size() ? log_of_count_[count] : std::log1p(static_cast<double>(count));
+}
+
+// rows_ becomes the rows from ... to - 1, none of them linked yet.
+void FeatureScan::prepare(std::span<const HistoryRow> history, std::size_t from, std::size_t to) {
+  base_ = linked_ = from;
+  rows_.clear();
+  std::fill(last_of_category_.begin(), last_of_category_.end(), -1);
+  last_of_merchant_.clear();
+  merchant_keys_.assign(std::bit_ceil(2 * (to - from) + 1), 0);
+  merchant_numbers_.resize(merchant_keys_.size());
+  const std::size_t mask = merchant_keys_.size() - 1;
+  for (std::size_t i = from; i < to; ++i) {
+    const HistoryRow& from_row = history[i];
+    Row made{.category = std::min(from_row.category, static_cast<std::uint32_t>(categories_)), .day = day_of(from_row.time_s)};
+    if (i > from) {
+      const Row& last = rows_.back();
+      if (history[i - 1].category == from_row.category) made.run = last.run + 1;
+      if (last.day == made.day) made.today = last.today + 1;
+    }
+    if (from_row.merchant_hash != 0) {
+      std::size_t at = (from_row.merchant_hash * 0x9e3779b97f4a7c15u >> 32) & mask;  // Fibonacci hashing
+      while (merchant_keys_[at] != 0 && merchant_keys_[at] != from_row.merchant_hash) at = (at + 1) & mask;
+      if (merchant_keys_[at] == 0) {
+        merchant_keys_[at] = from_row.merchant_hash;
+        merchant_numbers_[at] = static_cast<std::int32_t>(last_of_merchant_.size());
+        last_of_merchant_.push_back(-1);
+      }
+      made.merchant = merchant_numbers_[at];
+    }
+    rows_.push_back(made);
+  }
+}
+
+// Links the rows before `end` to the last ones like them.
+void FeatureScan::link_until(std::size_t end) {
+  for (; linked_ < end; ++linked_) {
+    Row& made = rows_[linked_ - base_];
+    made.same_category = std::exchange(last_of_category_[made.category], place(linked_));
+    if (made.merchant >= 0) made.same_merchant = std::exchange(last_of_merchant_[static_cast<std::size_t>(made.merchant)], place(linked_));
+  }
+}
+
+std::array<float, kPastKinds>& FeatureScan::counts_of(std::uint32_t category) {
   auto& counts = counts_[category];
   if (counts[kPastSlow] == 0 && counts[kPastRecent] == 0) seen_.push_back(static_cast<std::uint16_t>(category));
-  return &counts;
+  return counts;
 }
 
 void FeatureScan::count_recent(std::size_t rows) {
   for (std::size_t age = 0; age < std::min({rows, past_rows_, kRecentRows}); ++age) {
-    if (auto* counts = counts_of(rows - 1 - age)) (*counts)[kPastRecent] += fade_[age][kPastRecent];
+    const std::uint32_t category = row(rows - 1 - age).category;
+    if (category < categories_) counts_of(category)[kPastRecent] += fade_[age][kPastRecent];
   }
 }
 
 // How often each category came in the rows before `end`.
 void FeatureScan::count_past(std::size_t end) {
-  for (std::size_t age = 0; age < std::min(end, past_rows_); ++age) {
-    auto* counts = counts_of(end - 1 - age);
-    if (counts == nullptr) continue;
-    (*counts)[kPastSlow] += fade_[age][kPastSlow];
-    if (age < middle_rows_) (*counts)[kPastMiddle] += fade_[age][kPastMiddle];
+  if (end == 0) return;
+  const std::size_t oldest = std::min(end, past_rows_), middle = std::min(oldest, middle_rows_);
+  const Row* newest = rows_.data() + (end - base_) - 1;
+  for (std::size_t age = 0; age < middle; ++age) {
+    const std::uint32_t category = (newest - age)->category;
+    if (category >= categories_) continue;
+    auto& counts = counts_of(category);
+    counts[kPastSlow] += fade_[age][kPastSlow];
+    counts[kPastMiddle] += fade_[age][kPastMiddle];
+  }
+  for (std::size_t age = middle; age < oldest; ++age) {
+    const std::uint32_t category = (newest - age)->category;
+    if (category < categories_) counts_of(category)[kPastSlow] += fade_[age][kPastSlow];
   }
 }
 
 // What came, before `end`, after rows that were like the last of the `rows` seen.
 void FeatureScan::count_followers(std::size_t rows, std::size_t end) {
-  const Row last = rows_[rows - 1];
-  for (std::size_t age = 0; age < past_rows_ && age + 1 < end; ++age) {
-    const std::size_t follower = end - 1 - age;
-    const Row& before = rows_[follower - 1];
-    const bool same_category = before.category == last.category;
-    const bool same_merchant = last.merchant != 0 && before.merchant == last.merchant;
-    if (!same_category && !same_merchant) continue;
-    const std::uint32_t category = rows_[follower].category;
+  if (end < 2) return;
+  link_until(end - 1);  // those that have a follower before `end`
+  const Row& last = row(rows - 1);
+  const std::int32_t follower_end = static_cast<std::int32_t>(end - base_);
+  const std::int32_t oldest = std::max<std::int32_t>(0, follower_end - 1 - static_cast<std::int32_t>(past_rows_));
+  for (std::int32_t at = last_of_category_[last.category]; at >= oldest; at = rows_[static_cast<std::size_t>(at)].same_category) {
+    const auto before = static_cast<std::size_t>(at);
+    const std::uint32_t category = rows_[before + 1].category;
     if (category >= categories_) continue;
+    const auto& fade = fade_[static_cast<std::size_t>(follower_end - 2 - at)];
     auto& counts = counts_[category];
-    const auto& fade = fade_[age];
-    if (same_merchant) counts[kPastAfterMerchant] += fade[kPastAfterMerchant];
-    if (!same_category) continue;
     counts[kPastAfterCategory] += fade[kPastAfterCategory];
-    if (follower > 1 && rows > 1 && rows_[follower - 2].category == rows_[rows - 2].category) {
-      counts[kPastAfterTwo] += fade[kPastAfterTwo];
-    }
+    if (before > 0 && rows > 1 && rows_[before - 1].category == row(rows - 2).category) counts[kPastAfterTwo] += fade[kPastAfterTwo];
+  }
+  if (last.merchant < 0) return;
+  std::int32_t at = last_of_merchant_[static_cast<std::size_t>(last.merchant)];
+  for (; at >= oldest; at = rows_[static_cast<std::size_t>(at)].same_merchant) {
+    const std::uint32_t category = rows_[static_cast<std::size_t>(at) + 1].category;
+    if (category < categories_) counts_[category][kPastAfterMerchant] += fade_[static_cast<std::size_t>(follower_end - 2 - at)][kPastAfterMerchant];
   }
 }
 
 void FeatureScan::write_numeric(std::span<const HistoryRow> history, std::size_t i, Step& step) const {
-  if (i == 0) return;
-  const HistoryRow& row = history[i - 1];
-  const std::int64_t day = day_of(row.time_s);
-  const double gap = i > 1 ? std::max<double>(0, static_cast<double>(day - day_of(history[i - 2].time_s))) : 0;
-  const double pi2 = 2 * std::numbers::pi;
-  const double weekday = static_cast<double>(((day + 4) % 7 + 7) % 7) / 7;  // 1970-01-01 was a Thursday
-  const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
-  const double month_day = (static_cast<double>(static_cast<unsigned>(date.day())) - 1) / 31;
-  const double amount = std::log1p(std::max<double>(0, static_cast<double>(row.amount_minor)));
-  auto& x = step.numeric;
-  x[0] = bounded((amount - 8) / 2, 4);
-  x[1] = bounded(1 - std::abs(amount - 6) / 1.5, 1);
-  x[2] = bounded(1 - std::abs(amount - 8) / 1.5, 1);
-  x[3] = bounded(1 - std::abs(amount - 10) / 1.5, 1);
-  x[4] = row.amount_minor % 100 == 0 ? 1.0f : 0.0f;
-  x[5] = row.direction == Direction::credit ? 1.0f : 0.0f;
+  static const auto weekdays = circle<7>();
+  static const auto month_days = circle<31>();
+  const HistoryRow& last = history[i - 1];
+  const Row& seen = row(i - 1);
+  const std::int64_t gap = i > 1 ? std::max<std::int64_t>(0, seen.day - row(i - 2).day) : 0;
+  const auto weekday = static_cast<std::size_t>(((seen.day + 4) % 7 + 7) % 7);  // 1970-01-01 was a Thursday
+  const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(seen.day))};
+  const auto month_day = static_cast<std::size_t>(static_cast<unsigned>(date.day())) - 1;
+  const std::size_t length = std::min(i, past_rows_);
+  auto& x = step.numeric;  // x[0] to x[3]: write_amounts
+  x[4] = last.amount_minor % 100 == 0 ? 1.0f : 0.0f;
+  x[5] = last.direction == Direction::credit ? 1.0f : 0.0f;
   x[6] = i > 1 && gap == 0 ? 1.0f : 0.0f;
-  x[7] = bounded(std::log1p(gap) / 3, 3);
-  x[8] = static_cast<float>(std::sin(pi2 * weekday));
-  x[9] = static_cast<float>(std::cos(pi2 * weekday));
-  x[10] = static_cast<float>(std::sin(pi2 * month_day));
-  x[11] = static_cast<float>(std::cos(pi2 * month_day));
-  std::size_t run = 1, today = 1;  // rows like the last one, and rows of its day, that lie at the end of the past
-  while (run < std::min(i, past_rows_) && history[i - 1 - run].category == row.category) ++run;
-  while (today < std::min(i, past_rows_) && day_of(history[i - 1 - today].time_s) == day) ++today;
-  x[12] = bounded(std::log1p(static_cast<double>(std::min(i, past_rows_))) / 4, 4);
-  x[13] = bounded(std::log1p(static_cast<double>(run)) / 2, 4);
-  x[14] = i > 1 && row.merchant_hash != 0 && row.merchant_hash == history[i - 2].merchant_hash ? 1.0f : 0.0f;
-  x[15] = bounded(std::log1p(static_cast<double>(today)) / 2, 4);
+  x[7] = bounded(log_of_count(static_cast<std::size_t>(gap)) / 3, 3);
+  x[8] = weekdays[weekday][0];
+  x[9] = weekdays[weekday][1];
+  x[10] = month_days[month_day][0];
+  x[11] = month_days[month_day][1];
+  x[12] = bounded(log_of_count(length) / 4, 4);
+  x[13] = bounded(log_of_count(std::min<std::size_t>(seen.run, length)) / 2, 4);
+  x[14] = i > 1 && last.merchant_hash != 0 && last.merchant_hash == history[i - 2].merchant_hash ? 1.0f : 0.0f;
+  x[15] = bounded(log_of_count(std::min<std::size_t>(seen.today, length)) / 2, 4);
+}
+
+// The amounts' features of steps[0], steps[1] ..., which are the steps `from`, from + 1 ...: their logarithms all at once.
+void FeatureScan::write_amounts(std::span<const HistoryRow> history, std::size_t from, std::span<Step> steps) {
+  const std::size_t padded = kernels::padded(steps.size());
+  values_.reserve(padded);
+  float* values = values_.data();
+  for (std::size_t k = 0; k < padded; ++k) {
+    const bool none = k >= steps.size() || from + k == 0;
+    values[k] = none ? 1.0f : 1.0f + static_cast<float>(std::max<std::int64_t>(0, history[from + k - 1].amount_minor));
+  }
+  kernels::logarithm(values, padded);
+  for (std::size_t k = from == 0 ? 1 : 0; k < steps.size(); ++k) {
+    const float amount = values[k];
+    auto& x = steps[k].numeric;
+    x[0] = std::clamp((amount - 8) / 2, -4.0f, 4.0f);
+    x[1] = std::clamp(1 - std::abs(amount - 6) / 1.5f, -1.0f, 1.0f);
+    x[2] = std::clamp(1 - std::abs(amount - 8) / 1.5f, -1.0f, 1.0f);
+    x[3] = std::clamp(1 - std::abs(amount - 10) / 1.5f, -1.0f, 1.0f);
+  }
 }
 
 void FeatureScan::write_past(Steps& out) {
+  const std::size_t most = past_count_ + seen_.size() * kPastKinds;
+  if (out.past.size() < most) out.past.resize(2 * most);
+  PastEntry* to = out.past.data() + past_count_;
   for (const std::uint16_t category : seen_) {
     auto& counts = counts_[category];
-    for (std::uint16_t kind = 0; kind < kPastKinds; ++kind) {
-      if (counts[kind] > kLeastCount) out.past.push_back({kind, category, counts[kind]});
+    for (std::uint16_t kind = 0; kind < kPastKinds; ++kind) {  // without a branch: which counts are there is hard to foretell
+      *to = {kind, category, counts[kind]};
+      to += counts[kind] > kLeastCount ? 1 : 0;
     }
     counts.fill(0.0f);
   }
+  past_count_ = static_cast<std::size_t>(to - out.past.data());
   seen_.clear();
 }
 
 // The counts become features, all at once: what the logarithm costs one by one is half of the scan.
-void FeatureScan::finish_past(Steps& out) {
-  const std::size_t count = out.past.size();
+void FeatureScan::finish_past(Steps& out, std::size_t from) {
+  out.past.resize(past_count_);
+  const std::size_t count = past_count_ - from;
   values_.reserve(kernels::padded(count));
   float* values = values_.data();
-  for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f + out.past[i].value / kPastSmoothing;
+  PastEntry* entries = out.past.data() + from;
+  for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f + entries[i].value / kPastSmoothing;
   for (std::size_t i = count; i < kernels::padded(count); ++i) values[i] = 1.0f;
   kernels::logarithm(values, kernels::padded(count));
-  for (std::size_t i = 0; i < count; ++i) out.past[i].value = values[i] * kPastScale;
+  for (std::size_t i = 0; i < count; ++i) entries[i].value = values[i] * kPastScale;
+}
+
+void FeatureScan::write_step(std::span<const HistoryRow> history, std::size_t i, Step& step) const {
+  step = {.category = static_cast<std::uint32_t>(categories_ + 1)};
+  if (i < history.size() && history[i].category < categories_) step.target = static_cast<std::int32_t>(history[i].category);
+  if (i == 0) return;
+  step.category = row(i - 1).category;
+  const std::uint64_t merchant = history[i - 1].merchant_hash;
+  if (merchant != 0) step.merchant = static_cast<std::int32_t>(merchant % merchant_buckets_);
+  write_numeric(history, i, step);
+}
+
+// The own past of step i.
+void FeatureScan::count(std::size_t i, std::size_t counted, Steps& out, Step& step) {
+  const std::size_t end = std::min(i, counted);
+  step.past_begin = static_cast<std::uint32_t>(past_count_);
+  if (i > 0) {
+    count_recent(i);
+    count_past(end);
+    count_followers(i, end);
+    write_past(out);
+  }
+  step.past_end = static_cast<std::uint32_t>(past_count_);
 }
 
 void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, std::size_t counted, Steps& out) {
-  out.clear();
+  past_count_ = 0;
   out.steps.resize(history.size() + 1);
-  rows_.clear();
-  for (const HistoryRow& row : history) {
-    rows_.push_back({std::min(row.category, static_cast<std::uint32_t>(categories_)), row.merchant_hash});
-  }
+  prepare(history, 0, history.size());
   for (std::size_t i = 0; i <= history.size(); ++i) {
-    Step& step = out.steps[i];
-    step.category = static_cast<std::uint32_t>(categories_ + 1);
-    if (i > 0) {
-      const HistoryRow& last = history[i - 1];
-      step.category = rows_[i - 1].category;
-      if (last.merchant_hash != 0) step.merchant = static_cast<std::int32_t>(last.merchant_hash % merchant_buckets_);
-    }
-    if (i < history.size() && history[i].category < categories_) step.target = static_cast<std::int32_t>(history[i].category);
-    write_numeric(history, i, step);
-    step.past_begin = static_cast<std::uint32_t>(out.past.size());
-    if (i > 0 && i >= first) {
-      const std::size_t end = std::min(i, counted);
-      count_recent(i);
-      count_past(end);
-      count_followers(i, end);
-      write_past(out);
-    }
-    step.past_end = static_cast<std::uint32_t>(out.past.size());
+    write_step(history, i, out.steps[i]);
+    if (i >= first) count(i, counted, out, out.steps[i]);
   }
-  finish_past(out);
+  write_amounts(history, 0, out.steps);
+  finish_past(out, 0);
+}
+
+void FeatureScan::append_window(std::span<const HistoryRow> history, std::size_t begin, std::size_t end, Steps& out) {
+  FEDSPEND_CHECK(begin <= end && end <= history.size(), "a window lies within its history");
+  const std::size_t appended = out.steps.size(), past_before = out.past.size();
+  past_count_ = past_before;
+  out.steps.resize(appended + (end - begin));
+  prepare(history, begin - std::min(begin, past_rows_ + 2), end);
+  for (std::size_t i = begin; i < end; ++i) {
+    Step& step = out.steps[appended + i - begin];
+    write_step(history, i, step);
+    count(i, i, out, step);
+  }
+  write_amounts(history, begin, std::span(out.steps).subspan(appended));
+  finish_past(out, past_before);
 }
 
 }  // namespace fedspend::models

@@ -63,29 +63,50 @@ class FeatureScan {
   // Rows from `counted` on enter no count: for a later step the counts are those of the past_rows rows before `counted`, of what
   // followed the true last rows among them. What is sequence, kPastRecent included, goes on.
   void scan(std::span<const HistoryRow> history, std::size_t first, std::size_t counted, Steps& out);
+  // Appends the steps begin ... end - 1 (end <= history.size()) as scan(history, begin, history.size()) has them, to the bit, but
+  // reads no more than the past_rows + 2 rows before them.
+  void append_window(std::span<const HistoryRow> history, std::size_t begin, std::size_t end, Steps& out);
 
  private:
-  struct Row {  // what the own past needs of a row, packed
-    std::uint32_t category;
-    std::uint64_t merchant;
+  struct Row {  // what is needed of a row, packed
+    std::uint32_t category = 0;   // categories_: other
+    std::int32_t merchant = -1;   // numbered in the order they come in; -1: none
+    std::int32_t same_category = -1, same_merchant = -1;  // the row before it that is like it, once it was linked; -1: none
+    std::int64_t day = 0;
+    std::uint32_t run = 1, today = 1;  // rows of its category, of its day, that end with it
   };
 
+  void prepare(std::span<const HistoryRow> history, std::size_t from, std::size_t to);
+  void link_until(std::size_t end);
+  void write_step(std::span<const HistoryRow> history, std::size_t i, Step& step) const;
   void write_numeric(std::span<const HistoryRow> history, std::size_t i, Step& step) const;
+  void write_amounts(std::span<const HistoryRow> history, std::size_t from, std::span<Step> steps);
+  void count(std::size_t i, std::size_t counted, Steps& out, Step& step);
   void count_recent(std::size_t rows);
   void count_past(std::size_t end);
   void count_followers(std::size_t rows, std::size_t end);
-  std::array<float, kPastKinds>* counts_of(std::size_t row);
+  std::array<float, kPastKinds>& counts_of(std::uint32_t category);
   void write_past(Steps& out);
-  void finish_past(Steps& out);
+  void finish_past(Steps& out, std::size_t from);
+  const Row& row(std::size_t i) const { return rows_[i - base_]; }
+  std::int32_t place(std::size_t i) const { return static_cast<std::int32_t>(i - base_); }  // in rows_
+  double log_of_count(std::size_t count) const;
 
   std::size_t categories_;
   std::size_t merchant_buckets_;
   std::size_t past_rows_;
   std::size_t middle_rows_;                             // beyond them a row counts for less than kLeastCount
+  std::size_t base_ = 0;                                // the row that rows_ starts with
+  std::size_t linked_ = 0;                              // rows before it are linked
+  std::size_t past_count_ = 0;                          // entries written; the vector is larger while a scan runs
   std::vector<Row> rows_;
+  std::vector<std::int32_t> last_of_category_, last_of_merchant_;  // among the linked rows
+  std::vector<std::uint64_t> merchant_keys_;            // open addressing, by the merchant's hash; 0: free
+  std::vector<std::int32_t> merchant_numbers_;
   std::vector<std::array<float, kPastKinds>> fade_;     // by the rows since
   std::vector<std::array<float, kPastKinds>> counts_;   // by category; zero between steps
   std::vector<std::uint16_t> seen_;                     // the categories that counts_ holds
+  std::vector<double> log_of_count_;                    // log(1 + n)
   kernels::Buffer values_;
 };
 

@@ -73,18 +73,25 @@ NextCategoryLayout::NextCategoryLayout(const NextCategorySizes& sizes) : sizes_(
   recurrent_ = block(state, 3 * state);
   output_ = block(state + inputs + 1, logits + padded(kPastKinds));
 
+  constexpr std::array kGates = {"reset", "update", "candidate"};
   place("category_embedding", {sizes.categories + 2, sizes.embedding}, category_embedding_.offset, category_embedding_.stride);
   place("merchant_embedding", {sizes.merchant_buckets, sizes.merchant_embedding}, merchant_embedding_.offset,
         merchant_embedding_.stride);
-  place_gates("gru.input", {inputs, hidden}, input_.offset);
-  place_gates("gru.bias", {hidden}, input_.offset + inputs * input_.stride);
-  place_gates("gru.recurrent", {hidden, hidden}, recurrent_.offset);
-  const std::size_t direct = output_.offset + state * output_.stride, bias = direct + inputs * output_.stride;
+  for (std::size_t gate = 0; gate < 3; ++gate) place_inputs(std::string("gru.input.") + kGates[gate], hidden, gate_columns(input_, gate));
+  for (std::size_t gate = 0; gate < 3; ++gate) {
+    const Columns to = gate_columns(input_, gate);
+    place(std::string("gru.bias.") + kGates[gate], {hidden}, to.offset + kNumericFeatures * to.stride, to.stride);
+  }
+  for (std::size_t gate = 0; gate < 3; ++gate) {
+    const Columns to = gate_columns(recurrent_, gate);
+    place(std::string("gru.recurrent.") + kGates[gate], {hidden, hidden}, to.offset, to.stride);
+  }
+  const std::size_t direct = output_.offset + state * output_.stride, bias = direct + kNumericFeatures * output_.stride;
   place("output.state", {hidden, sizes.categories}, output_.offset, output_.stride);
-  place("output.direct", {inputs, sizes.categories}, direct, output_.stride);
+  place_inputs("output.direct", sizes.categories, {direct, output_.stride});
   place("output.bias", {sizes.categories}, bias, output_.stride);
   place("trust.state", {hidden, kPastKinds}, output_.offset + logits, output_.stride);
-  place("trust.direct", {inputs, kPastKinds}, direct + logits, output_.stride);
+  place_inputs("trust.direct", kPastKinds, {direct + logits, output_.stride});
   place("trust.bias", {kPastKinds}, bias + logits, output_.stride);
 }
 
@@ -97,10 +104,17 @@ void NextCategoryLayout::place(std::string name, std::vector<std::size_t> shape,
   parameter_count_ += rows * columns;
 }
 
-void NextCategoryLayout::place_gates(const std::string& name, std::vector<std::size_t> shape, std::size_t arena_offset) {
-  place(name + ".reset", shape, arena_offset, input_.stride);
-  place(name + ".update", shape, arena_offset + state_width(), input_.stride);
-  place(name + ".candidate", std::move(shape), arena_offset + 2 * state_width(), input_.stride);
+// A matrix over the inputs, which travel as [category embedding | merchant embedding | numeric]: two stretches of the arena.
+void NextCategoryLayout::place_inputs(std::string name, std::size_t columns, const Columns& to) {
+  const std::size_t embedded = sizes_.embedding + sizes_.merchant_embedding;
+  entries_.push_back({std::move(name), {sizes_.inputs(), columns}, parameter_count_});
+  places_.push_back({embedded, columns, to.offset + (kNumericFeatures + 1) * to.stride, to.stride});
+  places_.push_back({kNumericFeatures, columns, to.offset, to.stride});
+  parameter_count_ += sizes_.inputs() * columns;
+}
+
+NextCategoryLayout::Columns NextCategoryLayout::gate_columns(const Block& block, std::size_t gate) const {
+  return {block.offset + gate * state_width(), block.stride};
 }
 
 void NextCategoryLayout::to_arena(std::span<const float> flat, float* arena) const {

@@ -36,8 +36,9 @@ class NextCategoryLayout {
   std::size_t parameter_count() const { return parameter_count_; }
   const std::vector<LayoutEntry>& entries() const { return entries_; }
 
-  // A matrix in the arena. Inputs are [category embedding | merchant embedding | numeric | 1], so that the last row of `input` and
-  // of `output` is a bias; `output` is read from [state (padded) | inputs] and gives [logits (padded) | trust (padded)].
+  // A matrix in the arena. `input` is read from [numeric | 1 | category embedding | merchant embedding], `output` from [state
+  // (padded) | the same] and gives [logits (padded) | trust (padded)]: the row of the 1 is a bias, and what depends on the category
+  // and the merchant alone comes last. The embeddings lie before dense_offset(), everything else from there on.
   struct Block {
     std::size_t offset = 0, rows = 0, stride = 0;
   };
@@ -46,20 +47,25 @@ class NextCategoryLayout {
   const Block& input() const { return input_; }
   const Block& recurrent() const { return recurrent_; }
   const Block& output() const { return output_; }
+  std::size_t dense_offset() const { return input_.offset; }
   std::size_t arena_size() const { return arena_size_; }
   std::size_t state_width() const;     // hidden, padded
   std::size_t logits_width() const;    // categories, padded
-  std::size_t input_width() const { return sizes_.inputs() + 1; }
+  std::size_t token_width() const { return 1 + sizes_.embedding + sizes_.merchant_embedding; }  // [1 | the embeddings]
 
   void to_arena(std::span<const float> flat, float* arena) const;  // the padding of the arena must be zero and stays so
   void to_flat(const float* arena, std::span<float> flat) const;
 
  private:
   struct Place {
-    std::size_t rows, columns, offset, stride;  // of entries_[i] in the arena
+    std::size_t rows, columns, offset, stride;  // of a stretch of the flat vector in the arena; in the flat vector's order
+  };
+  struct Columns {  // of a block
+    std::size_t offset, stride;
   };
   void place(std::string name, std::vector<std::size_t> shape, std::size_t arena_offset, std::size_t arena_stride);
-  void place_gates(const std::string& name, std::vector<std::size_t> shape, std::size_t arena_offset);
+  void place_inputs(std::string name, std::size_t columns, const Columns& to);
+  Columns gate_columns(const Block& block, std::size_t gate) const;
 
   NextCategorySizes sizes_;
   Block category_embedding_, merchant_embedding_, input_, recurrent_, output_;

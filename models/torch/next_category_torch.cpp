@@ -29,49 +29,77 @@ struct ModuleImpl : torch::nn::Module {
     trust = register_module("trust", torch::nn::Linear(hidden + inputs, static_cast<std::int64_t>(kPastKinds)));
   }
 
-  // Log probabilities [end - begin, categories] of the steps begin ... end - 1, from a state of zeros.
-  torch::Tensor forward(const Steps& steps, std::size_t begin, std::size_t end) {
-    const torch::Tensor x = inputs_of(steps, begin, end);
-    const torch::Tensor from_input = input(x);
-    const auto hidden = signed_of(sizes.hidden);
-    torch::Tensor state = torch::zeros({hidden});
-    std::vector<torch::Tensor> states;
-    for (std::int64_t t = 0; t < x.size(0); ++t) {
-      const auto i = from_input[t].chunk(3);
-      const auto u = recurrent(state).chunk(3);
-      const torch::Tensor r = torch::sigmoid(i[0] + u[0]), z = torch::sigmoid(i[1] + u[1]), n = torch::tanh(i[2] + r * u[2]);
-      state = (1 - z) * n + z * state;
-      states.push_back(state);
+  // Log probabilities [scored steps, categories] of the windows' scored steps, window after window, each from a state of zeros. All
+  // windows run at once, side by side, the shorter ones padded at their end: a call of torch costs more than such a row's arithmetic.
+  torch::Tensor forward(const Steps& steps, std::span<const Window> windows) {
+    const Batch batch = batch_of(steps, windows);
+    const torch::Tensor x = torch::cat({category(batch.categories), merchant(batch.merchants) * batch.known, batch.numeric}, 1);
+    const auto across = signed_of(windows.size()), hidden = signed_of(sizes.hidden);
+    const std::vector<torch::Tensor> parts = input(x).view({-1, across, 3 * hidden}).split_with_sizes({2 * hidden, hidden}, 2);
+    const std::vector<torch::Tensor> gates_in = parts[0].unbind(), candidate_in = parts[1].unbind();
+    const torch::Tensor back = recurrent->weight.t();
+    torch::Tensor state = torch::zeros({across, hidden});
+    std::vector<torch::Tensor> all;
+    for (std::size_t t = 0; t < gates_in.size(); ++t) {
+      const std::vector<torch::Tensor> u = torch::mm(state, back).split_with_sizes({2 * hidden, hidden}, 1);
+      const std::vector<torch::Tensor> gates = torch::sigmoid(gates_in[t] + u[0]).chunk(2, 1);
+      const torch::Tensor n = torch::tanh(torch::addcmul(candidate_in[t], gates[0], u[1]));
+      state = torch::lerp(n, state, gates[1]);
+      all.push_back(state);
     }
-    const torch::Tensor combined = torch::cat({torch::stack(states), x}, 1);
-    const torch::Tensor counted = torch::bmm(trust(combined).unsqueeze(1), past_of(steps, begin, end)).squeeze(1);
-    return torch::log_softmax(output(combined) + counted, 1);
+    const torch::Tensor states = torch::cat(all);
+    const torch::Tensor combined = torch::cat({states.view({-1, hidden}), x}, 1).index_select(0, batch.scored);
+    const torch::Tensor counted = trust(combined).view({-1}).index_select(0, batch.past_trust) * batch.past_value;
+    const torch::Tensor logits = output(combined);
+    return torch::log_softmax(logits.view({-1}).index_add(0, batch.past_logit, counted).view_as(logits), 1);
   }
 
-  torch::Tensor inputs_of(const Steps& steps, std::size_t begin, std::size_t end) {
-    const auto count = signed_of(end - begin);
-    torch::Tensor categories = torch::zeros({count}, torch::kLong), merchants = torch::zeros({count}, torch::kLong);
-    torch::Tensor known = torch::zeros({count, 1}), numeric = torch::zeros({count, static_cast<std::int64_t>(kNumericFeatures)});
-    for (std::int64_t t = 0; t < count; ++t) {
-      const Step& step = steps.steps[begin + static_cast<std::size_t>(t)];
-      categories[t] = static_cast<std::int64_t>(step.category);
-      merchants[t] = static_cast<std::int64_t>(std::max(step.merchant, 0));
-      known[t][0] = step.merchant >= 0 ? 1.0f : 0.0f;
-      std::copy(step.numeric.begin(), step.numeric.end(), numeric[t].data_ptr<float>());
-    }
-    return torch::cat({category(categories), merchant(merchants) * known, numeric}, 1);
-  }
+  struct Batch {  // rows: time, then window
+    torch::Tensor categories, merchants, known, numeric;
+    torch::Tensor scored;                              // rows
+    torch::Tensor past_trust, past_logit, past_value;  // what is multiplied with what, and where it goes, in the flat outputs
+  };
 
-  torch::Tensor past_of(const Steps& steps, std::size_t begin, std::size_t end) const {
-    torch::Tensor past = torch::zeros({signed_of(end - begin), static_cast<std::int64_t>(kPastKinds), signed_of(sizes.categories)});
-    auto values = past.accessor<float, 3>();
-    for (std::size_t i = begin; i < end; ++i) {
-      for (std::uint32_t e = steps.steps[i].past_begin; e < steps.steps[i].past_end; ++e) {
-        const PastEntry& entry = steps.past[e];
-        values[signed_of(i - begin)][entry.kind][entry.category] = entry.value;
+  Batch batch_of(const Steps& steps, std::span<const Window> windows) const {
+    std::uint32_t longest = 0;
+    std::int64_t scored = 0, entries = 0;
+    for (const Window& window : windows) {
+      longest = std::max(longest, window.end - window.begin);
+      const std::uint32_t from = std::max(window.begin, window.scored_from);
+      scored += window.end - from;
+      for (std::uint32_t i = from; i < window.end; ++i) entries += steps.steps[i].past_end - steps.steps[i].past_begin;
+    }
+    const std::size_t across = windows.size();
+    const std::int64_t rows = signed_of(longest * across), numerics = signed_of(kNumericFeatures);
+    Batch batch{torch::zeros({rows}, torch::kLong),    torch::zeros({rows}, torch::kLong),    torch::zeros({rows, 1}),
+                torch::zeros({rows, numerics}),        torch::empty({scored}, torch::kLong),  torch::empty({entries}, torch::kLong),
+                torch::empty({entries}, torch::kLong), torch::empty({entries})};
+    auto *category_at = batch.categories.data_ptr<std::int64_t>(), *merchant_at = batch.merchants.data_ptr<std::int64_t>();
+    auto *scored_at = batch.scored.data_ptr<std::int64_t>(), *trust_at = batch.past_trust.data_ptr<std::int64_t>();
+    auto *known_at = batch.known.data_ptr<float>(), *numeric_at = batch.numeric.data_ptr<float>();
+    auto* logit_at = batch.past_logit.data_ptr<std::int64_t>();
+    auto* value_at = batch.past_value.data_ptr<float>();
+    std::int64_t output_row = 0;
+    for (std::size_t w = 0; w < across; ++w) {
+      for (std::uint32_t i = windows[w].begin; i < windows[w].end; ++i) {
+        const Step& step = steps.steps[i];
+        const std::size_t row = (i - windows[w].begin) * across + w;
+        category_at[row] = step.category;
+        merchant_at[row] = std::max(step.merchant, 0);
+        known_at[row] = step.merchant >= 0 ? 1.0f : 0.0f;
+        std::copy(step.numeric.begin(), step.numeric.end(), numeric_at + row * kNumericFeatures);
+        if (i < windows[w].scored_from) continue;
+        *scored_at++ = signed_of(row);
+        for (std::uint32_t e = step.past_begin; e < step.past_end; ++e) {
+          const PastEntry& entry = steps.past[e];
+          *trust_at++ = output_row * static_cast<std::int64_t>(kPastKinds) + entry.kind;
+          *logit_at++ = output_row * signed_of(sizes.categories) + entry.category;
+          *value_at++ = entry.value;
+        }
+        ++output_row;
       }
     }
-    return past;
+    return batch;
   }
 
   // The part of a parameter that a layout entry names, with the entry's shape: a view.
@@ -118,12 +146,14 @@ class NextCategoryTorch final : public Trainer {
  private:
   Status load(std::span<const float> weights);
   double step(std::span<const Window> batch, const TrainingSpec& spec, torch::optim::SGD& optimizer, std::size_t& examples);
+  void add_proximal_gradient(double mu);
 
   NextCategorySizes sizes_;
   std::unique_ptr<Trainer> lean_;  // its layout and its initial weights
   FeatureScan scan_;
   Steps steps_;
   Module module_;
+  std::vector<torch::Tensor> round_weights_;  // the parameters as load() left them; for FedProx
 };
 
 Status NextCategoryTorch::load(std::span<const float> weights) {
@@ -138,27 +168,39 @@ Status NextCategoryTorch::load(std::span<const float> weights) {
     std::copy_n(weights.data() + entry.offset, values.numel(), values.data_ptr<float>());
     part.copy_(values);
   }
+  round_weights_.clear();
+  for (const torch::Tensor& parameter : module_->parameters()) round_weights_.push_back(parameter.clone());
   return {};
+}
+
+// After the clipping, as the lean trainer does (next_category.cpp says why).
+void NextCategoryTorch::add_proximal_gradient(double mu) {
+  const torch::NoGradGuard no_gradient;
+  const std::vector<torch::Tensor> parameters = module_->parameters();
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    torch::Tensor gradient = parameters[i].grad();
+    gradient.add_(parameters[i] - round_weights_[i], mu);
+  }
 }
 
 double NextCategoryTorch::step(std::span<const Window> batch, const TrainingSpec& spec, torch::optim::SGD& optimizer,
                                std::size_t& examples) {
-  torch::Tensor loss = torch::zeros({});
+  std::vector<std::int64_t> targets;  // of the scored steps; -1: none
   std::int64_t count = 0;
   for (const Window& window : batch) {
-    const torch::Tensor log_p = module_->forward(steps_, window.begin, window.end);
-    for (std::uint32_t i = window.scored_from; i < window.end; ++i) {
-      const std::int32_t target = steps_.steps[i].target;
-      if (target < 0) continue;
-      loss = loss - log_p[static_cast<std::int64_t>(i - window.begin)][target];
-      ++count;
+    for (std::uint32_t i = std::max(window.begin, window.scored_from); i < window.end; ++i) {
+      targets.push_back(steps_.steps[i].target);
+      count += targets.back() >= 0 ? 1 : 0;
     }
   }
   examples += static_cast<std::size_t>(count);
   if (count == 0) return 0;
+  const torch::Tensor loss =
+      torch::nll_loss(module_->forward(steps_, batch), torch::tensor(targets), {}, at::Reduction::Sum, /*ignore_index=*/-1);
   optimizer.zero_grad();
   (loss / count).backward();
   if (spec.gradient_clip_l2 > 0) torch::nn::utils::clip_grad_norm_(module_->parameters(), spec.gradient_clip_l2);
+  if (spec.proximal_mu > 0) add_proximal_gradient(spec.proximal_mu);
   optimizer.step();
   return loss.item<double>();
 }
@@ -202,11 +244,12 @@ Result<EvaluationResult> NextCategoryTorch::evaluate(std::span<const float> weig
   if (first_scored >= history.size()) return result;
   const torch::NoGradGuard no_gradient;
   scan_.scan(history, first_scored, counting == Counting::frozen ? first_scored : history.size(), steps_);
-  const torch::Tensor log_p = module_->forward(steps_, 0, history.size());
+  const Window window{.begin = 0, .end = static_cast<std::uint32_t>(history.size()), .scored_from = static_cast<std::uint32_t>(first_scored)};
+  const torch::Tensor log_p = module_->forward(steps_, std::span(&window, 1));
   for (std::size_t i = first_scored; i < history.size(); ++i) {
     const std::int32_t target = steps_.steps[i].target;
     if (target < 0) continue;
-    const torch::Tensor row = log_p[signed_of(i)];
+    const torch::Tensor row = log_p[signed_of(i - first_scored)];
     const auto above = (row > row[target]).sum().item<std::int64_t>();
     ++result.predictions;
     result.correct_top1 += above < 1 ? 1u : 0u;
@@ -222,7 +265,9 @@ Status NextCategoryTorch::predict(std::span<const float> weights, std::span<cons
   FEDSPEND_CHECK(probabilities.size() == output_count(), "probabilities have output_count() floats");
   const torch::NoGradGuard no_gradient;
   scan_.scan(history, history.size(), history.size(), steps_);
-  const torch::Tensor p = module_->forward(steps_, 0, history.size() + 1)[signed_of(history.size())].exp().contiguous();
+  const auto last = static_cast<std::uint32_t>(history.size());
+  const Window window{.begin = 0, .end = last + 1, .scored_from = last};
+  const torch::Tensor p = module_->forward(steps_, std::span(&window, 1))[0].exp().contiguous();
   std::fill(probabilities.begin(), probabilities.end(), 0.0f);
   std::copy_n(p.data_ptr<float>(), p.numel(), probabilities.data());
   return {};
@@ -239,5 +284,7 @@ Result<std::unique_ptr<Trainer>> make_next_category_torch(const ModelSpec& model
     return fail(ErrorCode::internal, std::string("torch could not make the model: ").append(error.what()));
   }
 }
+
+void set_torch_threads(int count) { at::set_num_threads(count); }
 
 }  // namespace fedspend::models

@@ -47,6 +47,10 @@ nlohmann::json to_json(const ReadStatistics& statistics, const Population& popul
       {"categories", population.categories().size()},
       {"merchants", population.merchants().size()},
   };
+  if (!population.attributes().empty()) {
+    json["attributes"] = population.attributes();
+    json["clients_with_attributes"] = population.clients_with_attributes();
+  }
   if (statistics.kept > 0) {
     json["first_date"] = models::format_date(statistics.first_time_s);
     json["last_date"] = models::format_date(statistics.last_time_s);
@@ -64,6 +68,11 @@ std::string to_text(const ReadStatistics& statistics, const Population& populati
     if (statistics.skipped[i] > 0) text += ", " + number(statistics.skipped[i]) + " " + std::string(to_string(static_cast<SkipReason>(i)));
   text += "\n  kept: " + number(statistics.credits) + " credits (refunds), " + number(statistics.repeated) + " repeated rows" + (statistics.repeated_is_lower_bound ? " or more" : "");
   if (statistics.monthly_files > 0) text += ", " + number(statistics.stray) + " rows outside their file's month";
+  if (!population.attributes().empty()) {
+    std::string names;
+    for (const std::string& name : population.attributes()) (names += names.empty() ? "" : ", ") += name;
+    text += "\n  attributes of " + number(population.clients_with_attributes()) + " clients: " + names;
+  }
   return text + "\n";
 }
 

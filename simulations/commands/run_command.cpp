@@ -14,6 +14,7 @@
 #include "simulations/plans/plan_settings.h"
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run_folder.h"
+#include "simulations/runs/world_summary.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -21,8 +22,6 @@ namespace {
 namespace fs = std::filesystem;
 using program::Arguments;
 using program::Report;
-
-enum class WantedReferences { automatic, all, none };
 
 struct RunRequest {
   RunOptions run;
@@ -32,23 +31,6 @@ struct RunRequest {
   std::optional<ClientNames> per_client;  // per_client.csv
   bool progress = true;
 };
-
-Result<WantedReferences> wanted_references(const Arguments& arguments) {
-  FEDSPEND_ASSIGN(const std::string wanted, arguments.text("references"));
-  if (wanted == "auto") return WantedReferences::automatic;
-  if (wanted == "all") return WantedReferences::all;
-  if (wanted == "none") return WantedReferences::none;
-  return fail(ErrorCode::invalid_argument, "--references \"" + wanted + "\" is not known", "auto, all or none");
-}
-
-std::optional<ReferenceOptions> references_of(const RunRequest& request, std::span<const FederatedClient> clients) {
-  const Plan& plan = request.run.plan.plan;
-  const ReferenceOptions references{.seed = request.run.federation.seed, .threads = request.run.federation.threads};
-  const auto eligible = std::count_if(clients.begin(), clients.end(), [&](const FederatedClient& client) { return client::is_eligible(plan, client.rows.size()); });
-  const bool cheap = are_cheap(references, plan, static_cast<std::size_t>(eligible));
-  const bool wanted = request.references == WantedReferences::all || (request.references == WantedReferences::automatic && cheap);
-  return wanted ? std::optional(references) : std::nullopt;
-}
 
 Result<std::optional<ClientNames>> wanted_names(const Arguments& arguments) {
   const auto wanted = arguments.optional_text("per-client");
@@ -105,6 +87,11 @@ Status read_course(const Arguments& arguments, RunOptions& options) {
     FEDSPEND_ASSIGN(const std::int64_t evaluations, arguments.integer("stop-after-no-gain", 1, 1'000'000));
     options.early_stopping.evaluations = static_cast<std::uint32_t>(evaluations);
   }
+  if (const auto path = arguments.optional_text("world")) {
+    FEDSPEND_ASSIGN(options.federation.world, read_world_file(*path));
+    if (!options.federation.recorded.empty())
+      return fail(ErrorCode::invalid_argument, "--cohorts repeats what happened, so that there is nothing for --world to decide", "leave one of the two out");
+  }
   FEDSPEND_ASSIGN(options.early_stopping.min_gain, arguments.number("min-gain", 0, 1));
   return {};
 }
@@ -133,7 +120,10 @@ Result<RunRequest> run_request(const Arguments& arguments) {
   }
   FEDSPEND_TRY(read_course(arguments, options));
   request.resume = arguments.flag("resume");
-  FEDSPEND_ASSIGN(request.references, wanted_references(arguments));
+  FEDSPEND_ASSIGN(const std::string references, arguments.text("references"));
+  Result<WantedReferences> wanted = parse_wanted_references(references);
+  if (!wanted) return fail(wanted.error().code, "--references " + wanted.error().message, wanted.error().hint);
+  request.references = *wanted;
   FEDSPEND_ASSIGN(request.per_client, wanted_names(arguments));
   request.progress = !arguments.flag("no-progress");
   return request;
@@ -181,7 +171,7 @@ Result<Report> run(const Arguments& arguments) {
   progress.finish();
 
   FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, clients, compute_baselines(data.population, evaluation_rule(options.plan.plan)),
-                                                          references_of(request, clients), [] { return !program::stop_requested().load(); }));
+                                                          references_for(request.references, options, clients), [] { return !program::stop_requested().load(); }));
   Report report;
   report.data["summary"] = run_summary(options, result, clients, analysis);
   report.data["out"] = request.out.string();
@@ -190,7 +180,7 @@ Result<Report> run(const Arguments& arguments) {
   FEDSPEND_TRY(folder.commit());
   std::error_code ignored;
   fs::remove(checkpoint_file, ignored);
-  report.text = text_of(request, report.data["summary"], result.scores, analysis);
+  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result);
   return report;
 }
 
@@ -208,6 +198,7 @@ program::Command run_command() {
       {.name = "cohorts", .value_name = "FILE", .help = "repeat the cohorts of a federation that ran (cohorts.jsonl of a coordinator)"},
       {.name = "policy", .value_name = "FILE", .help = "the simulated devices' policy (TOML); without it they accept the plan"},
       {.name = "evaluate-every", .value_name = "N", .help = "rounds between evaluations; by default ten in all"},
+      {.name = "world", .value_name = "FILE", .help = "what the devices are like (TOML, simulations/worlds); without it nothing takes time or fails"},
       {.name = "resume", .value_name = "", .help = "go on from DIR.checkpoint, which a run that was stopped or killed has left; without one, begin"},
       {.name = "checkpoint-every", .value_name = "N", .help = "rounds between checkpoints. The coordinator begins anew there, so this is a part of the run, as the seed is", .default_text = std::to_string(kDefaultSegmentRounds)},
       {.name = "keep-models", .value_name = "N", .help = "keep the model of every N-th round in DIR/models"},

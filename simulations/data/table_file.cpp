@@ -101,7 +101,7 @@ Result<TableFile> TableFile::read(const std::filesystem::path& path, const Form&
   if (rows.error) return fail(rows.error->code, path.string() + ": " + rows.error->message, rows.error->hint);
   if (!rows.has_header()) return fail(ErrorCode::malformed, path.string() + ": there is no header line", "give a CSV file with a header line");
   TableFile table;
-  for (auto& [key, values] : rows.rows) table.rows_.try_emplace(std::move(key), std::move(values));
+  for (auto& [key, values] : rows.rows) table.add(std::move(key), std::move(values));
   return table;
 }
 

@@ -27,6 +27,8 @@ class TableFile {
   // Errors name the file and the line.
   static Result<TableFile> read(const std::filesystem::path& path, const Form& form);
 
+  // For a table that is in memory already; of several rows with one key the first counts.
+  void add(std::string key, std::vector<std::string> values) { rows_.try_emplace(std::move(key), std::move(values)); }
   // The values of Form::columns, in that order, or nullptr.
   const std::vector<std::string>* find(std::string_view key) const;
   std::size_t size() const { return rows_.size(); }

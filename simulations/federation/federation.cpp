@@ -42,6 +42,12 @@ Federation::~Federation() = default;
 const Plan& Federation::plan() const { return setup_->plan; }
 std::size_t Federation::eligible_clients() const { return setup_->client_of_device.size(); }
 
+std::vector<std::uint32_t> Federation::device_classes() const {
+  std::vector<std::uint32_t> classes;
+  for (const DeviceCharacter& device : setup_->characters) classes.push_back(device.device_class);
+  return classes;
+}
+
 Result<std::unique_ptr<Federation>> Federation::create(std::span<const FederatedClient> clients, std::string_view plan_toml, FederationOptions options) {
   FEDSPEND_CHECK(options.threads >= 1 && options.segment_rounds >= 1, "at least one thread, and one round a segment");
   auto setup = std::make_unique<FederationSetup>();
@@ -64,6 +70,8 @@ Result<std::unique_ptr<Federation>> Federation::create(std::span<const Federated
     enrolled[device] = {client_id_of(identity), identity, simulated_transport_key(options.seed, label), label};
   });
   FEDSPEND_ASSIGN(setup->enrolment, coordinator::EnrolmentList::create(std::move(enrolled)));
+  for (const std::size_t client : setup->client_of_device)
+    setup->characters.push_back(draw_character(options.world, options.seed, clients[client].label, clients[client].device_class, clients[client].time_zone));
   for (unsigned i = 0; i < options.threads; ++i) {
     FEDSPEND_ASSIGN(auto trainer, models::make_trainer(setup->plan.model));
     setup->trainers.push_back(std::move(trainer));
@@ -73,7 +81,9 @@ Result<std::unique_ptr<Federation>> Federation::create(std::span<const Federated
 }
 
 Status Federation::run(FederationState& state, const OnRound& on_round, const OnBoundary& on_boundary) {
-  state.devices.resize(eligible_clients());
+  if (state.devices.empty()) state.devices.resize(eligible_clients());
+  if (state.devices.size() != eligible_clients())
+    return fail(ErrorCode::malformed, "the state to go on from has " + std::to_string(state.devices.size()) + " devices, there are " + std::to_string(eligible_clients()));
   for (;;) {
     FEDSPEND_ASSIGN(const SegmentEnd end, run_segment(*setup_, state, on_round));
     if (end != SegmentEnd::boundary) return {};

@@ -25,12 +25,15 @@
 #include "coordinator/round_machine.h"
 #include "models/history.h"
 #include "simulations/federation/rank_exchange.h"
+#include "simulations/federation/world.h"
 
 namespace fedspend::simulations {
 
 struct FederatedClient {
   std::string label;
   std::vector<models::HistoryRow> rows;  // the whole history in the plan's vocabulary, oldest first
+  std::string device_class = {};         // what the data say of it, by the names of the world; otherwise both are drawn
+  std::string time_zone = {};
 };
 
 // Who contributed in each round of a federation that really ran (cohorts.jsonl): the simulator can repeat it.
@@ -49,7 +52,21 @@ struct FederationOptions {
   std::uint32_t segment_rounds = kDefaultSegmentRounds;  // at least 1
   std::vector<RecordedRound> recorded;     // empty: cohorts are drawn
   client::DevicePolicy policy;             // of every simulated device
+  World world = ideal_world();
   RankExchange* exchange = nullptr;        // of a run on several machines; outlives the federation
+};
+
+// What became of devices that were asked, and of connections, since the report before. Of the round's own devices, and of those that
+// were still at work for an earlier one.
+struct WorldTally {
+  std::uint32_t dropped_waiting = 0;   // gone between check-in and assignment
+  std::uint32_t dropped_training = 0;
+  std::uint32_t dropped_sending = 0;
+  std::uint32_t left = 0;              // their time within reach was over
+  std::uint32_t too_slow = 0;          // stopped by the round's deadline
+  std::uint32_t replies_lost = 0;
+  std::uint32_t reconnected = 0;
+  bool operator==(const WorldTally&) const = default;
 };
 
 struct SimulatedRound {
@@ -57,6 +74,7 @@ struct SimulatedRound {
   ModelHash model_hash;
   std::shared_ptr<const std::vector<float>> weights;  // after the round
   Millis simulated_time{};
+  WorldTally tally = {};
 };
 
 // What goes on from one segment to the next, and all that does.
@@ -86,6 +104,8 @@ class Federation {
 
   const Plan& plan() const;
   std::size_t eligible_clients() const;
+  // The class of each device, in the order of FederationState::devices; an index into the world's classes.
+  std::vector<std::uint32_t> device_classes() const;
 
   // After every round, published or aborted (then weights are the old ones). It may stop the run by returning false.
   using OnRound = std::function<bool(const SimulatedRound&)>;

@@ -23,7 +23,10 @@ struct FederationSetup {
   IdentityPublicKey release_key;
   std::vector<std::size_t> client_of_device;  // devices are the eligible clients, in order
   coordinator::EnrolmentList enrolment;       // in the order of the devices
+  std::vector<DeviceCharacter> characters;    // of the devices
   std::vector<std::unique_ptr<models::Trainer>> trainers;  // one a worker
+
+  const World& world() const { return options.world; }
 };
 
 // The key of a stream of randomness: H(label, seed, name).

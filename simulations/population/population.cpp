@@ -43,25 +43,27 @@ std::uint32_t PopulationBuilder::Names::index_of(std::string_view name) {
   return index;
 }
 
-Status PopulationBuilder::add(std::string_view client, const models::Transaction& transaction) {
+Status PopulationBuilder::add(std::string_view client, const models::Transaction& transaction, std::string_view label) {
   if (transaction.category.empty()) {
     ++left_out_;
     return {};
   }
   constexpr std::size_t kMostNames = std::numeric_limits<std::uint32_t>::max();
-  if (clients_.size() == kMostNames || categories_.size() == kMostNames || merchants_.size() == kMostNames || currencies_.size() == std::numeric_limits<std::uint16_t>::max())
-    return fail(ErrorCode::limit, "the population has more clients, categories, merchants or currencies than can be counted", "check which columns the data description names");
+  constexpr std::size_t kMostShort = std::numeric_limits<std::uint16_t>::max();
+  if (clients_.size() == kMostNames || categories_.size() == kMostNames || merchants_.size() == kMostNames || currencies_.size() == kMostShort || labels_.size() == kMostShort)
+    return fail(ErrorCode::limit, "the population has more clients, categories, merchants, currencies or labels than can be counted", "check which columns the data description names");
   client_of_row_.push_back(clients_.index_of(client));
   rows_.push_back({.time_s = transaction.time_s,
                    .amount_minor = transaction.amount_minor,
                    .category = categories_.index_of(transaction.category),
                    .merchant = merchants_.index_of(transaction.merchant),
                    .currency = static_cast<std::uint16_t>(currencies_.index_of(transaction.currency)),
+                   .label = static_cast<std::uint16_t>(labels_.index_of(label)),
                    .direction = transaction.direction});
   return {};
 }
 
-Population PopulationBuilder::build() && {
+Population PopulationBuilder::build(const std::optional<ClientAttributes>& attributes) && {
   Population population;
   std::vector<std::string> names = std::move(clients_).take();
   std::vector<std::uint32_t> order(names.size());
@@ -88,16 +90,32 @@ Population PopulationBuilder::build() && {
   population.categories_ = std::move(categories_).take();
   population.merchants_ = std::move(merchants_).take();
   population.currencies_ = std::move(currencies_).take();
+  population.labels_ = std::move(labels_).take();
+  if (!attributes) return population;
+  population.attributes_ = attributes->names;
+  Names values;
+  values.index_of("");
+  for (const std::string& client : population.names_) {
+    const std::vector<std::string>* found = attributes->find(client);
+    population.clients_with_attributes_ += found != nullptr;
+    for (std::size_t i = 0; i < attributes->names.size(); ++i) population.attribute_of_client_.push_back(found == nullptr ? 0 : values.index_of((*found)[i]));
+  }
+  population.attribute_values_ = std::move(values).take();
   return population;
 }
 
 Result<ReadPopulation> read_population(const DataDescription& description, const ReadOptions& options) {
+  FEDSPEND_ASSIGN(const std::optional<ClientAttributes> attributes, read_attributes(description));
   PopulationBuilder builder;
-  auto statistics = read_transactions(description, [&](const CanonicalRow& row) { return builder.add(row.client, row.transaction); }, options);
+  auto statistics = read_transactions(description, [&](const CanonicalRow& row) { return builder.add(row.client, row.transaction, row.label); }, options);
   if (!statistics) return fail(std::move(statistics).error());
   if (statistics->kept == builder.left_out())
     return fail(ErrorCode::malformed, description.source + ": the files hold no transaction with a category", "check the files, and columns.category");
-  return ReadPopulation{.population = std::move(builder).build(), .statistics = *statistics};
+  Population population = std::move(builder).build(attributes);
+  if (attributes && population.clients_with_attributes() == 0)
+    return fail(ErrorCode::malformed, (description.data_root / description.attributes->file).string() + ": none of the " + std::to_string(population.clients()) + " clients is in column \"" + description.attributes->client + "\"",
+                "check attributes.client in " + description.source);
+  return ReadPopulation{.population = std::move(population), .statistics = *statistics};
 }
 
 HistoryEncoder::HistoryEncoder(const Population& population, const models::Vocabulary& vocabulary) : population_(population) {

@@ -1,258 +1,21 @@
 #include "simulations/population/synthetic.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdio>
 #include <memory>
-#include <optional>
+#include <utility>
 
 #include "common/check.h"
-#include "common/crypto/hash.h"
-#include "common/crypto/random.h"
 #include "common/program/runtime.h"
 #include "models/transaction_csv.h"
-#include "models/transaction_fields.h"
+#include "simulations/parallel.h"
+#include "simulations/population/population.h"
+#include "simulations/population/unusual.h"
 
 namespace fedspend::simulations {
 namespace {
 
-using models::Direction;
-using models::Transaction;
-
-constexpr std::int64_t kDay = 86400;
-constexpr std::int64_t kFirstYear = 2023;
-
-template <std::size_t Size>
-using Names = std::array<std::string_view, Size>;
-
-constexpr Names<4> kSupermarkets = {"Greenfield Market", "Daily Basket", "Corner Fresh", "Hillside Foods"};
-constexpr Names<3> kCafes = {"Cafe Luna", "The Roastery", "Bean & Leaf"};
-constexpr Names<4> kCanteens = {"Noodle Bar", "Salad Corner", "Canteen 12", "Pita Point"};
-constexpr Names<5> kRestaurants = {"Trattoria Sole", "Golden Wok", "Blue Door Bistro", "Taverna Nikos", "Spice Route"};
-constexpr Names<3> kBars = {"The Anchor", "Red Lion", "Night Owl"};
-constexpr Names<4> kClothes = {"North Thread", "Urban Loom", "Shoe Barn", "Cotton Street"};
-constexpr Names<3> kElectronics = {"Volt House", "Pixel Point", "Gadget Bay"};
-constexpr Names<3> kHomeShops = {"Oak & Nail", "Home Harbour", "Garden Gate"};
-constexpr Names<3> kFuel = {"Roadside Fuel 12", "Fastlane Petrol", "Junction Services"};
-constexpr Names<4> kSubscriptions = {"streaming", "music", "news", "gym"};
-constexpr Names<4> kSubscriptionMerchants = {"Flickerbox", "Tunewave", "The Daily Ledger", "Iron Works Gym"};
-
-class Dice {
- public:
-  Dice(std::uint64_t seed, std::uint64_t client) : random_(Hasher("synthetic-client").u64(seed).u64(client).finish()) {}
-  std::uint64_t below(std::uint64_t bound) { return random_.below(bound); }
-  bool chance(std::uint64_t in_thousand) { return below(1000) < in_thousand; }
-  std::int64_t between(std::int64_t low, std::int64_t high) { return low + static_cast<std::int64_t>(below(static_cast<std::uint64_t>(high - low + 1))); }
-  template <std::size_t Size>
-  std::string_view one_of(const Names<Size>& names) {
-    return names[below(Size)];
-  }
-  // Around a typical amount: the sum of two dice from 60 % to 140 % of it.
-  std::int64_t around(std::int64_t typical_minor) { return typical_minor * (60 + between(0, 40) + between(0, 40)) / 100; }
-
- private:
-  SeededRandom random_;
-};
-
-// What stays the same of a customer.
-struct Customer {
-  std::int64_t salary_minor = 0, rent_minor = 0;
-  int salary_day = 25, rent_day = 1, bills_day = 5;
-  bool owns_home = false, commutes_by_train = false, drives = false, has_child = false, has_pet = false, uses_cash = false;
-  bool coffee_first = false;                 // on the way out; others on the way back
-  std::array<bool, kSubscriptions.size()> subscriptions{};
-  std::array<int, kSubscriptions.size()> subscription_days{};
-  std::array<bool, 7> office_days{};         // Monday: 0
-  int grocery_day = 5, cash_day = 0, fuel_day = 6;
-  std::string_view supermarket, other_supermarket, cafe, canteen, employer, landlord;
-  std::uint64_t lunch_chance = 0, coffee_chance = 0, restaurant_chance = 0, shopping_chance = 0;  // in a thousand
-  int holiday_month = 8, holiday_day = 3;
-};
-
-Customer draw_customer(Dice& dice) {
-  static constexpr Names<4> employers = {"Meridian Works", "City Hospital", "Lumen Software", "Harbour Logistics"};
-  static constexpr Names<2> landlords = {"Brickfield Lettings", "Old Town Housing"};
-  Customer c;
-  c.salary_minor = dice.between(1'600, 5'200) * 100;
-  c.rent_minor = c.salary_minor * dice.between(25, 40) / 100;
-  c.salary_day = dice.chance(300) ? 28 : static_cast<int>(dice.between(24, 27));
-  c.rent_day = static_cast<int>(dice.between(1, 3));
-  c.bills_day = static_cast<int>(dice.between(4, 20));
-  c.owns_home = dice.chance(400);
-  c.commutes_by_train = dice.chance(550);
-  c.drives = !c.commutes_by_train ? dice.chance(700) : dice.chance(200);
-  c.has_child = dice.chance(350);
-  c.has_pet = dice.chance(250);
-  c.uses_cash = dice.chance(300);
-  c.coffee_first = dice.chance(500);
-  for (std::size_t i = 0; i < kSubscriptions.size(); ++i) {
-    c.subscriptions[i] = dice.chance(i == 0 ? 650 : 350);
-    c.subscription_days[i] = static_cast<int>(dice.between(1, 28));
-  }
-  for (std::size_t day = 0; day < 5; ++day) c.office_days[day] = dice.chance(day == 4 ? 500 : 800);
-  c.grocery_day = static_cast<int>(dice.between(3, 6));
-  c.cash_day = static_cast<int>(dice.between(0, 6));
-  c.fuel_day = static_cast<int>(dice.between(0, 6));
-  c.supermarket = dice.one_of(kSupermarkets);
-  c.other_supermarket = dice.one_of(kSupermarkets);
-  c.cafe = dice.one_of(kCafes);
-  c.canteen = dice.one_of(kCanteens);
-  c.employer = dice.one_of(employers);
-  c.landlord = c.owns_home ? "First Mutual Mortgages" : dice.one_of(landlords);
-  c.lunch_chance = static_cast<std::uint64_t>(dice.between(200, 950));
-  c.coffee_chance = static_cast<std::uint64_t>(dice.between(0, 900));
-  c.restaurant_chance = static_cast<std::uint64_t>(dice.between(150, 700));
-  c.shopping_chance = static_cast<std::uint64_t>(dice.between(20, 90));
-  c.holiday_month = static_cast<int>(dice.between(6, 9));
-  c.holiday_day = static_cast<int>(dice.between(1, 14));
-  return c;
-}
-
-struct Day {
-  std::int64_t begin_s = 0;
-  int year_month = 1;     // 1 ... 12
-  int of_month = 1;
-  int of_week = 0;        // Monday: 0
-  bool away = false;      // on holiday
-  bool leaves = false;    // the first day of it
-};
-
-// Lives the days of one customer, one after the other.
-class Life {
- public:
-  Life(Dice& dice, std::vector<Transaction>& out) : dice_(dice), c_(draw_customer(dice)), out_(out) {}
-  const Customer& customer() const { return c_; }
-
-  void live(const Day& day) {
-    day_ = day;
-    const std::size_t first = out_.size();
-    standing_orders();
-    refunds();
-    if (day.leaves) depart();
-    if (day.away) {
-      away();
-    } else {
-      if (c_.office_days[static_cast<std::size_t>(day.of_week)]) work_day();
-      errands();
-      evening();
-    }
-    // Standing orders are booked at night, all else at its hour.
-    std::stable_sort(out_.begin() + static_cast<std::ptrdiff_t>(first), out_.end(), [](const Transaction& a, const Transaction& b) { return a.time_s < b.time_s; });
-  }
-
- private:
-  void add(int hour, std::string_view category, std::string_view merchant, std::int64_t amount_minor, Direction direction) {
-    out_.push_back({.time_s = day_.begin_s + hour * 3600 + dice_.between(0, 59) * 60 + dice_.between(0, 59),
-                    .amount_minor = std::max<std::int64_t>(amount_minor, 1),
-                    .direction = direction,
-                    .category = std::string(category),
-                    .merchant = std::string(merchant),
-                    .currency = "EUR"});
-  }
-  void spend(int hour, std::string_view category, std::string_view merchant, std::int64_t amount_minor) { add(hour, category, merchant, amount_minor, Direction::debit); }
-
-  void standing_orders() {
-    if (day_.of_month == c_.salary_day) add(1, "salary", c_.employer, c_.salary_minor, Direction::credit);
-    if (day_.of_month == c_.rent_day) spend(2, c_.owns_home ? "mortgage" : "rent", c_.landlord, c_.rent_minor);
-    if (day_.of_month == c_.bills_day) {
-      spend(2, "electricity", "Brightgrid Energy", dice_.around(day_.year_month <= 3 || day_.year_month >= 11 ? 13'000 : 7'000));
-      spend(3, "internet", "Fibrenet", 3'999);
-      spend(4, "insurance", "Shield Mutual", 4'250);
-    }
-    if (day_.of_month == c_.bills_day + 2) spend(2, "mobile phone", "Telora", 1'899);
-    if (day_.of_month == 15 && day_.year_month % 3 == 0) spend(2, "water", "City Water", dice_.around(9'000));
-    if (c_.has_child && day_.of_month == 1) spend(3, "childcare", "Little Oaks", 32'000);
-    for (std::size_t i = 0; i < kSubscriptions.size(); ++i)
-      if (c_.subscriptions[i] && day_.of_month == c_.subscription_days[i]) spend(5, kSubscriptions[i], kSubscriptionMerchants[i], 999 + 400 * static_cast<std::int64_t>(i));
-  }
-
-  // Money back for clothes that were sent back some days before.
-  void refunds() {
-    if (!refund_due_ || day_.begin_s < refund_due_->time_s) return;
-    add(11, refund_due_->category, refund_due_->merchant, refund_due_->amount_minor, Direction::credit);
-    refund_due_.reset();
-  }
-
-  void work_day() {
-    const bool train = c_.commutes_by_train && !dice_.chance(60);
-    if (train) spend(7, "public transport", "Metro Line", 280);
-    if (!train && c_.drives && dice_.chance(350)) spend(8, "parking", "Central Car Park", dice_.around(900));
-    if (c_.coffee_first && dice_.chance(c_.coffee_chance)) spend(8, "coffee", dice_.chance(850) ? c_.cafe : dice_.one_of(kCafes), dice_.around(420));
-    if (dice_.chance(c_.lunch_chance)) spend(12, "lunch", dice_.chance(750) ? c_.canteen : dice_.one_of(kCanteens), dice_.around(1'050));
-    if (train) spend(17, "public transport", "Metro Line", 280);
-    if (!c_.coffee_first && dice_.chance(c_.coffee_chance)) spend(18, "coffee", dice_.chance(850) ? c_.cafe : dice_.one_of(kCafes), dice_.around(420));
-  }
-
-  void errands() {
-    const bool weekend = day_.of_week >= 5;
-    if (day_.of_week == c_.grocery_day && !dice_.chance(80)) {
-      spend(16, "groceries", dice_.chance(850) ? c_.supermarket : c_.other_supermarket, dice_.around(c_.has_child ? 14'000 : 7'500));
-      if (c_.has_pet && dice_.chance(450)) spend(17, "pets", "Paws & Co", dice_.around(2'600));
-      if (dice_.chance(250)) spend(17, "pharmacy", dice_.chance(500) ? c_.supermarket : "Old Town Pharmacy", dice_.around(1'400));
-    } else if (dice_.chance(180)) {
-      spend(19, "groceries", dice_.chance(600) ? c_.supermarket : "Late Shop", dice_.around(1'900));
-    }
-    if (c_.drives && day_.of_week == c_.fuel_day && dice_.chance(700)) spend(15, "fuel", dice_.chance(300) ? c_.supermarket : dice_.one_of(kFuel), dice_.around(5'600));
-    if (c_.uses_cash && day_.of_week == c_.cash_day && dice_.chance(800)) spend(13, "cash", "Cash machine", dice_.between(2, 15) * 1'000);
-    if (dice_.chance(12)) {
-      spend(10, "health", "Family Practice", dice_.around(3'500));
-      spend(11, "pharmacy", "Old Town Pharmacy", dice_.around(1'800));
-    }
-    const bool season = day_.year_month >= 11;  // presents
-    const bool just_paid = day_.of_month >= c_.salary_day || day_.of_month < 4;
-    const std::uint64_t shopping = c_.shopping_chance * (season ? 2 : 1) * (weekend ? 2 : 1) * (just_paid ? 3 : 2) / 2;
-    if (dice_.chance(std::min<std::uint64_t>(shopping, 900))) shop(season);
-  }
-
-  void shop(bool season) {
-    // A marketplace sells everything, so that a merchant does not always tell the category.
-    const auto at = [online = dice_.chance(350)](std::string_view shop) { return online ? "Everything Online" : shop; };
-    const std::uint64_t kind = dice_.below(10);
-    if (kind < 5) {
-      spend(14, "clothing", at(dice_.one_of(kClothes)), dice_.around(5'200));
-      if (!refund_due_ && dice_.chance(220)) {
-        refund_due_ = out_.back();
-        refund_due_->time_s += dice_.between(4, 12) * kDay;
-      }
-    } else if (kind < 7) {
-      spend(14, "home & garden", at(dice_.one_of(kHomeShops)), dice_.around(4'100));
-    } else if (kind < 9 || !c_.has_child) {
-      spend(14, "electronics", at(dice_.one_of(kElectronics)), dice_.around(14'000));
-    } else {
-      spend(14, "toys", at("Toy Castle"), dice_.around(season ? 5'000 : 2'400));
-    }
-    if (dice_.chance(300)) spend(15, "coffee", dice_.one_of(kCafes), dice_.around(800));
-  }
-
-  void evening() {
-    const bool out_night = day_.of_week == 4 || day_.of_week == 5;
-    if (!dice_.chance(out_night ? c_.restaurant_chance : c_.restaurant_chance / 8)) return;
-    const bool cinema = dice_.chance(200);
-    if (cinema) spend(18, "cinema", "Rex Pictures", dice_.around(2'400));
-    spend(20, "restaurant", dice_.one_of(kRestaurants), dice_.around(4'800));
-    if (out_night && dice_.chance(500)) {
-      spend(22, "bar", dice_.one_of(kBars), dice_.around(2'700));
-      if (dice_.chance(550)) spend(23, "taxi", "Rapid Cabs", dice_.around(1'900));
-    }
-  }
-
-  void depart() {
-    spend(6, "travel", dice_.chance(600) ? "Skyway Air" : "Coast Rail Tours", dice_.around(28'000));
-    spend(7, "hotel", "Bay View Hotel", dice_.around(52'000));
-  }
-
-  void away() {
-    if (dice_.chance(600)) spend(9, "coffee", "Promenade Cafe", dice_.around(900));
-    if (dice_.chance(350)) spend(13, "leisure", "Harbour Boat Trips", dice_.around(4'000));
-    if (dice_.chance(800)) spend(20, "restaurant", dice_.one_of(kRestaurants), dice_.around(6'000));
-  }
-
-  Dice& dice_;
-  const Customer c_;
-  std::vector<Transaction>& out_;
-  std::optional<Transaction> refund_due_;
-  Day day_;
-};
+constexpr std::uint64_t kClientsAtATime = 256;
 
 constexpr std::string_view kDescription =
     R"(# What fedspend-sim synth writes. The numbers, shops and customers are invented.
@@ -270,11 +33,69 @@ direction = { column = "direction", credit = ["credit"], debit = ["debit"] }
 category = "category"
 merchant = "merchant"
 currency = "currency"
+label = "label"                   # the kind of unusual activity; empty: none
+
+[attributes]
+file = "customers.csv"
+client = "client"
+columns = ["age_band", "region", "kind", "income_band", "device_class", "time_zone"]
 )";
 
 struct CloseFile {
   void operator()(std::FILE* file) const { std::fclose(file); }
 };
+
+class NewFile {
+ public:
+  explicit NewFile(std::filesystem::path path) : path_(std::move(path)), file_(std::fopen(path_.c_str(), "wbx")) {}
+  Status write(std::string_view text) {
+    if (file_ == nullptr || std::fwrite(text.data(), 1, text.size(), file_.get()) != text.size()) return failed();
+    bytes_ += text.size();
+    return {};
+  }
+  Status finish() {
+    if (file_ == nullptr || std::fflush(file_.get()) != 0) return failed();
+    return {};
+  }
+  std::uint64_t bytes() const { return bytes_; }
+
+ private:
+  tl::unexpected<Error> failed() const { return fail(ErrorCode::io, "cannot write " + path_.string(), "check the disk's space and the permissions"); }
+  std::filesystem::path path_;
+  std::unique_ptr<std::FILE, CloseFile> file_;
+  std::uint64_t bytes_ = 0;
+};
+
+// In the order of kAttributeNames.
+std::vector<std::string> values_of(const CustomerAttributes& attributes) {
+  return {attributes.age_band, attributes.region, attributes.kind, attributes.income_band, attributes.device_class, attributes.time_zone};
+}
+
+tl::unexpected<Error> stopped() { return fail(ErrorCode::io, "stopped by a signal", "nothing was written"); }
+
+// One client's part of the three files.
+struct ClientText {
+  std::string transactions, attributes, events;
+  std::uint64_t rows = 0, unusual = 0, events_count = 0;
+};
+
+ClientText text_of(const SyntheticOptions& options, std::uint64_t index) {
+  const SyntheticClient client = synthetic_client(options, index);
+  const std::string name = synthetic_client_name(index);
+  ClientText text{.transactions = {}, .attributes = name, .events = {}, .rows = client.rows.size(), .unusual = 0, .events_count = client.events.size()};
+  text.transactions.reserve(client.rows.size() * 96);
+  for (const StatementRow& row : client.rows) {
+    (text.transactions += name) += ',';
+    models::append_transaction_csv(client.transaction(row), text.transactions);
+    text.transactions.back() = ',';  // in place of the line's end
+    text.transactions.append(to_string(row.unusual)).append("\n");
+    text.unusual += row.unusual != Unusual::none;
+  }
+  for (const std::string& value : values_of(attributes_of(client.customer))) (text.attributes += ',') += value;
+  text.attributes += '\n';
+  for (const RecordedEvent& event : client.events) text.events.append(name).append(",").append(models::format_rfc3339(event.time_s)).append(",").append(to_string(event.event)).append("\n");
+  return text;
+}
 
 }  // namespace
 
@@ -284,55 +105,85 @@ std::string synthetic_client_name(std::uint64_t client) {
   return "customer-" + digits;
 }
 
-std::vector<Transaction> synthetic_history(const SyntheticOptions& options, std::uint64_t client) {
+models::Transaction SyntheticClient::transaction(const StatementRow& row) const {
+  return {.time_s = row.time_s,
+          .amount_minor = row.amount_minor,
+          .direction = row.direction,
+          .category = std::string(name_of(row.category)),
+          .merchant = std::string(merchant(row)),
+          .currency = std::string(currency_of(row))};
+}
+
+SyntheticClient synthetic_client(const SyntheticOptions& options, std::uint64_t client) {
   FEDSPEND_CHECK(options.months >= 1 && options.months <= 120, "1 to 120 months");
-  Dice dice(options.seed, client);
-  std::vector<Transaction> history;
-  Life life(dice, history);
-  const Customer& customer = life.customer();
-  std::int64_t time_s = models::seconds_of_day(kFirstYear, 1, 1);
+  FEDSPEND_CHECK(options.unusual_in_thousand <= 1000, "a rate in thousandths");
+  const Customer customer = draw_customer(options.seed, client);
+  Dice dice("synthetic-client", options.seed, client);
+  Life life(dice, customer);
+  UnusualActivity unusual(options.seed, client, options.unusual_in_thousand);
   for (unsigned month = 0; month < options.months; ++month) {
-    const std::int64_t year = kFirstYear + month / 12;
-    const unsigned next = month + 1;
-    const std::int64_t end_s = models::seconds_of_day(kFirstYear + next / 12, next % 12 + 1, 1);
-    const std::int64_t begin_s = models::seconds_of_day(year, month % 12 + 1, 1);
-    for (; time_s < end_s; time_s += kDay) {
-      Day day{.begin_s = time_s, .year_month = static_cast<int>(month % 12) + 1, .of_month = static_cast<int>((time_s - begin_s) / kDay) + 1,
-              .of_week = static_cast<int>((time_s / kDay + 3) % 7)};  // 1970-01-01 was a Thursday
-      const int into_holiday = day.year_month == customer.holiday_month ? day.of_month - customer.holiday_day : -1;
-      day.away = into_holiday >= 0 && into_holiday < 10;
-      day.leaves = into_holiday == 0;
-      life.live(day);
+    life.live_month(month);
+    unusual.lay_over(life.statement(), customer);
+  }
+  return {.customer = customer, .rows = std::move(life.statement().rows()), .text = life.statement().text(), .events = life.events()};
+}
+
+std::vector<models::Transaction> synthetic_history(const SyntheticOptions& options, std::uint64_t client) {
+  const SyntheticClient lived = synthetic_client(options, client);
+  std::vector<models::Transaction> history;
+  history.reserve(lived.rows.size());
+  for (const StatementRow& row : lived.rows) history.push_back(lived.transaction(row));
+  return history;
+}
+
+CustomerAttributes synthetic_attributes(const SyntheticOptions& options, std::uint64_t client) { return attributes_of(draw_customer(options.seed, client)); }
+
+Result<Population> synthetic_population(const SyntheticOptions& options, unsigned threads) {
+  PopulationBuilder builder;
+  ClientAttributes attributes{.names = {kAttributeNames.begin(), kAttributeNames.end()}, .table = {}};
+  std::vector<SyntheticClient> clients;
+  for (std::uint64_t first = 0; first < options.clients; first += kClientsAtATime) {
+    if (program::stop_requested().load()) return stopped();
+    clients.assign(std::min(kClientsAtATime, options.clients - first), {});
+    for_each_index(clients.size(), threads, [&](std::size_t i, unsigned) { clients[i] = synthetic_client(options, first + i); });
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      const std::string name = synthetic_client_name(first + i);
+      for (const StatementRow& row : clients[i].rows) FEDSPEND_TRY(builder.add(name, clients[i].transaction(row), to_string(row.unusual)));
+      attributes.table.add(name, values_of(attributes_of(clients[i].customer)));
     }
   }
-  return history;
+  return std::move(builder).build(attributes);
 }
 
 std::string_view synthetic_description() { return kDescription; }
 
-Result<SyntheticSummary> write_synthetic(const SyntheticOptions& options, const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / "transactions.csv";
-  const std::unique_ptr<std::FILE, CloseFile> file(std::fopen(path.c_str(), "wbx"));
-  const auto failed = [&] { return fail(ErrorCode::io, "cannot write " + path.string(), "check the disk's space and the permissions"); };
-  if (file == nullptr) return failed();
+Result<SyntheticSummary> write_synthetic(const SyntheticOptions& options, const std::filesystem::path& folder, unsigned threads) {
+  NewFile transactions(folder / "transactions.csv"), customers(folder / "customers.csv"), events(folder / "events.csv"), description(folder / "synthetic.toml");
+  std::string attribute_header = "client";
+  for (const std::string_view name : kAttributeNames) attribute_header.append(",").append(name);
+  FEDSPEND_TRY(transactions.write("client," + std::string(models::kTransactionCsvHeader) + ",label\n"));
+  FEDSPEND_TRY(customers.write(attribute_header + "\n"));
+  FEDSPEND_TRY(events.write("client,time,event\n"));
+  FEDSPEND_TRY(description.write(kDescription));
   SyntheticSummary summary{.clients = options.clients};
-  std::string text = "client," + std::string(models::kTransactionCsvHeader) + "\n";
-  for (std::uint64_t client = 0; client < options.clients; ++client) {
-    if (program::stop_requested().load()) return fail(ErrorCode::io, "stopped by a signal", "nothing was written");
-    const std::string name = synthetic_client_name(client);
-    for (const Transaction& transaction : synthetic_history(options, client)) {
-      (text += name) += ',';
-      models::append_transaction_csv(transaction, text);
-      ++summary.rows;
+  std::vector<ClientText> texts;
+  for (std::uint64_t first = 0; first < options.clients; first += kClientsAtATime) {
+    if (program::stop_requested().load()) return stopped();
+    texts.assign(std::min(kClientsAtATime, options.clients - first), {});
+    for_each_index(texts.size(), threads, [&](std::size_t i, unsigned) { texts[i] = text_of(options, first + i); });
+    for (const ClientText& text : texts) {
+      FEDSPEND_TRY(transactions.write(text.transactions));
+      FEDSPEND_TRY(customers.write(text.attributes));
+      FEDSPEND_TRY(events.write(text.events));
+      summary.rows += text.rows;
+      summary.unusual += text.unusual;
+      summary.events += text.events_count;
     }
-    summary.bytes += text.size();
-    if (std::fwrite(text.data(), 1, text.size(), file.get()) != text.size()) return failed();
-    text.clear();
   }
-  if (std::fflush(file.get()) != 0) return failed();
-  const std::filesystem::path description = folder / "synthetic.toml";
-  const std::unique_ptr<std::FILE, CloseFile> toml(std::fopen(description.c_str(), "wbx"));
-  if (toml == nullptr || std::fwrite(kDescription.data(), 1, kDescription.size(), toml.get()) != kDescription.size() || std::fflush(toml.get()) != 0) return failed();
+  for (NewFile* file : {&transactions, &customers, &events, &description}) {
+    FEDSPEND_TRY(file->finish());
+    summary.bytes += file->bytes();
+  }
   return summary;
 }
 

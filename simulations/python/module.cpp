@@ -25,6 +25,7 @@
 #include "simulations/population/synthetic.h"
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run.h"
+#include "simulations/runs/run_analysis.h"
 #include "simulations/runs/run_folder.h"
 
 namespace py = pybind11;
@@ -83,7 +84,9 @@ py::dict told(const SimulatedRound& round, const std::optional<HeldOutScore>& sc
   return values;
 }
 
-std::shared_ptr<FinishedRun> run(const PlanFile& plan, const Data& data, std::uint64_t seed, unsigned threads, std::uint32_t evaluate_every, const py::object& on_round) {
+std::shared_ptr<FinishedRun> run(const PlanFile& plan, const Data& data, std::uint64_t seed, unsigned threads, std::uint32_t evaluate_every, const std::string& references,
+                                 const py::object& on_round) {
+  const WantedReferences wanted = take(parse_wanted_references(references));
   RunOptions options{.plan = plan, .federation = {}};
   options.federation.seed = seed;
   options.federation.threads = threads;
@@ -99,7 +102,7 @@ std::shared_ptr<FinishedRun> run(const PlanFile& plan, const Data& data, std::ui
     return answer.is_none() || py::cast<bool>(answer);
   }));
   if (result.stopped) throw Failure{{ErrorCode::refused, "on_round ended the run after round " + std::to_string(result.record.rounds()), "return None or True to go on"}};
-  const RunAnalysis analysis = take(analyse_run(options, result, clients, compute_baselines(data.read.population, evaluation_rule(plan.plan)), {}));
+  const RunAnalysis analysis = take(analyse_run(options, result, clients, compute_baselines(data.read.population, evaluation_rule(plan.plan)), references_for(wanted, options, clients)));
   nlohmann::json summary = run_summary(options, result, clients, analysis);
   return std::make_shared<FinishedRun>(FinishedRun{std::move(options), std::move(result), std::move(summary)});
 }
@@ -219,8 +222,9 @@ void define_run(py::module_& module) {
       .def("layout", &layout_of)
       .def("write", &write, py::arg("out"))
       .def_property_readonly("plan", [](const FinishedRun& run) { return run.options.plan; });
-  module.def("run", [](const PlanFile& plan, const Data& data, std::uint64_t seed, unsigned threads, std::uint32_t evaluate_every, const py::object& on_round) {
-    return run(plan, data, seed, checked_threads(threads), evaluate_every, on_round);
+  module.def("run", [](const PlanFile& plan, const Data& data, std::uint64_t seed, unsigned threads, std::uint32_t evaluate_every, const std::string& references,
+                       const py::object& on_round) {
+    return run(plan, data, seed, checked_threads(threads), evaluate_every, references, on_round);
   });
   module.def("evaluate", [](const PlanFile& plan, const Data& data, const Weights& weights, const std::string& counting, unsigned threads) {
     return evaluate(plan, data, weights, counting, checked_threads(threads));

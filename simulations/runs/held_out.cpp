@@ -48,7 +48,7 @@ Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<cons
   }
   std::vector<Result<HeldOutScore>> results(clients.size());
   for_each_index(clients.size(), threads, [&](std::size_t i, unsigned worker) {
-    if (is_mine(exchange, i)) results[i] = score_client(*trainers[worker], plan, weights, clients[i], counting);
+    results[i] = is_mine(exchange, i) ? score_client(*trainers[worker], plan, weights, clients[i], counting) : HeldOutScore{};
   });
   std::vector<HeldOutScore> scores;
   scores.reserve(clients.size());

@@ -37,7 +37,7 @@ Hash256 digest_of(std::span<const FederatedClient> clients) {
       rest[28] = static_cast<std::uint8_t>(row.direction);
       rest = rest.subspan(29);
     }
-    all.field(client.label).field(rows);
+    all.field(client.label).field(client.device_class).field(client.time_zone).field(rows);
   }
   return all.finish();
 }
@@ -66,7 +66,7 @@ class RunInProgress {
  public:
   RunInProgress(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint)
       : options_(options), plan_(options.plan.plan), clients_(clients), on_round_(on_round), on_checkpoint_(on_checkpoint), last_(last_round(options)),
-        result_{.record = RunRecord(plan_), .weights = {}, .scores = {}, .kept = {}} {}
+        result_{.record = RunRecord(plan_), .weights = {}, .scores = {}, .kept = {}, .participation = {}} {}
 
   Status begin(std::optional<RunCheckpoint> checkpoint);
   Result<RunResult> run();
@@ -125,6 +125,7 @@ Result<RunResult> RunInProgress::run() {
       state_, [&](const SimulatedRound& round) { return after_round(round); }, [&](const FederationState& state) { return after_segment(state); }));
   FEDSPEND_TRY(status_);
   result_.seconds = seconds();
+  result_.participation = participation(state_.devices, federation->device_classes(), options_.federation.world);
   if (result_.stopped) return std::move(result_);
   result_.model_round = result_.record.rounds();
   if (best_) {
@@ -209,6 +210,7 @@ RunIdentity run_identity(const RunOptions& options, std::span<const FederatedCli
           {"stop-after-no-gain", std::to_string(options.early_stopping.evaluations) + " by " + gain.dump()},
           {"cohorts", federation.recorded.empty() ? "drawn" : short_hex(digest_of(federation.recorded))},
           {"policy", short_hex(digest_of(federation.policy))},
+          {"world", federation.world.name + (federation.world.hash == Hash256{} ? "" : " " + short_hex(federation.world.hash))},
           {"instruction set", models::active_isa()},
           {"version", std::string(program::version())}};
 }

@@ -11,6 +11,7 @@
 
 #include "common/result.h"
 #include "simulations/federation/federation.h"
+#include "simulations/federation/participation.h"
 #include "simulations/plans/plan_file.h"
 #include "simulations/runs/checkpoint.h"
 #include "simulations/runs/evaluation_table.h"
@@ -55,6 +56,7 @@ struct RunResult {
   std::vector<KeptModel> kept;
   std::size_t eligible_clients = 0;
   Millis simulated_time{};
+  std::vector<ParticipationSpread> participation;     // of all eligible clients, then by class of the world
   double seconds = 0;             // the federation's alone, without evaluations; all parts of a resumed run together
   double evaluation_seconds = 0;  // of those between the rounds
   bool stopped_early = false;     // by EarlyStopping

@@ -1,8 +1,27 @@
 #include "simulations/runs/run_analysis.h"
 
+#include <algorithm>
+#include <string>
 #include <utility>
 
+#include "client/local_training.h"
+
 namespace fedspend::simulations {
+
+Result<WantedReferences> parse_wanted_references(std::string_view text) {
+  if (text == "auto") return WantedReferences::automatic;
+  if (text == "all") return WantedReferences::all;
+  if (text == "none") return WantedReferences::none;
+  return fail(ErrorCode::invalid_argument, "\"" + std::string(text) + "\" is not known", "auto, all or none");
+}
+
+std::optional<ReferenceOptions> references_for(WantedReferences wanted, const RunOptions& options, std::span<const FederatedClient> clients) {
+  const Plan& plan = options.plan.plan;
+  const ReferenceOptions references{.seed = options.federation.seed, .threads = options.federation.threads};
+  const auto eligible = std::count_if(clients.begin(), clients.end(), [&](const FederatedClient& client) { return client::is_eligible(plan, client.rows.size()); });
+  const bool cheap = are_cheap(references, plan, static_cast<std::size_t>(eligible));
+  return wanted == WantedReferences::all || (wanted == WantedReferences::automatic && cheap) ? std::optional(references) : std::nullopt;
+}
 
 Result<RunAnalysis> analyse_run(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, Baselines baselines,
                                 const std::optional<ReferenceOptions>& references, const GoOn& go_on) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "common/result.h"
@@ -13,6 +14,11 @@
 #include "simulations/runs/run.h"
 
 namespace fedspend::simulations {
+
+// automatic: where they cost no more than the federation itself.
+enum class WantedReferences { automatic, all, none };
+Result<WantedReferences> parse_wanted_references(std::string_view text);  // auto, all or none
+std::optional<ReferenceOptions> references_for(WantedReferences wanted, const RunOptions& options, std::span<const FederatedClient> clients);
 
 struct RunAnalysis {
   Baselines baselines;

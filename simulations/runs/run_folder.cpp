@@ -7,6 +7,7 @@
 #include "common/protocol/model_file.h"
 #include "simulations/reports/model_card.h"
 #include "simulations/reports/run_report.h"
+#include "simulations/runs/world_summary.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -47,6 +48,7 @@ nlohmann::json run_summary(const RunOptions& options, const RunResult& result, s
   summary["model_round"] = result.model_round;
   summary["stopped_early"] = result.stopped_early;
   if (options.early_stopping.evaluations != 0) summary["best_round"] = result.model_round;
+  summary.update(world_summary(options, result));
   summary["checkpoint_every"] = options.federation.segment_rounds;
   summary["epsilon"] = nullptr;  // no noise was added: there is no guarantee to state
   summary["delta"] = nullptr;

@@ -18,6 +18,17 @@ void RunRecord::add(const SimulatedRound& round, const std::optional<HeldOutScor
   line["bytes_down"] = summary.bytes_down;
   line["update_norm_l2"] = summary.update_norm_l2;
   line["simulated_ms"] = round.simulated_time.count();
+  line["selection_ms"] = summary.selection_time.count();
+  line["collection_ms"] = summary.collection_time.count();
+  const auto late = summary.dropped.find(coordinator::DropReason::late);
+  line["late"] = late == summary.dropped.end() ? 0 : late->second;
+  line["dropped_waiting"] = round.tally.dropped_waiting;
+  line["dropped_training"] = round.tally.dropped_training;
+  line["dropped_sending"] = round.tally.dropped_sending;
+  line["left"] = round.tally.left;
+  line["too_slow"] = round.tally.too_slow;
+  line["replies_lost"] = round.tally.replies_lost;
+  line["reconnected"] = round.tally.reconnected;
   line["model_hash"] = summary.published ? round.model_hash.hex() : "";
   line["eval_accuracy"] = score ? nlohmann::ordered_json(score->accuracy()) : nlohmann::ordered_json();
   line["eval_top3"] = score ? nlohmann::ordered_json(score->top3()) : nlohmann::ordered_json();

@@ -1,66 +1,223 @@
-// The lean GRU on one thread: clients trained per second on the workload of DESIGN.md (embedding 16, hidden 32, 32 steps, batch 16,
-// 200 sequences a client, one epoch) with the own past cut to one row and in full, and predictions per second. models/README.md
-// states the figures.
+// The trainers of next_category. epoch: DESIGN.md's workload (one local epoch of 200 windows of 32 steps, embedding 16, hidden 32,
+// batch 16), the lean trainer against its torch twin in the same run: same weights in, the same out to 1e-3, clients a second on
+// one thread and on two, and their ratio. client: the real workload, a card of `fedspend-sim run`'s purchase cards. peak: the rate
+// of multiply-adds in registers, the ceiling that models/README.md holds both against. Every time is the least of those measured:
+// what the machine does beside it only adds.
 
 #include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <barrier>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <thread>
 
 #include "common/crypto/random.h"
 #include "models/kernels.h"
 #include "models/next_category.h"
+#ifdef FEDSPEND_WITH_TORCH
+#include "models/torch/next_category_torch.h"
+#endif
 
 namespace {
 
 using namespace fedspend;
 using namespace fedspend::models;
 
-constexpr std::size_t kCategories = 20;
+struct Workload {
+  ModelSpec model;
+  TrainingSpec training;
+  std::size_t rows = 0;  // of a client's history
+  std::size_t merchants = 0;
 
-std::vector<HistoryRow> spending(std::size_t rows, std::size_t categories) {
+  double sequences() const { return std::ceil(static_cast<double>(rows) / static_cast<double>(model.sizes.at("sequence_length"))); }
+};
+
+ModelSpec model_of(std::size_t categories, std::map<std::string, std::int64_t> sizes) {
+  ModelSpec model;
+  model.name = "next_category";
+  model.sizes = {sizes.begin(), sizes.end()};
+  model.categories.assign(categories, "a category");
+  return model;
+}
+
+// DESIGN.md's shapes, as near as this model comes to them: it has merchants, 16 numeric inputs and its own past on top, which are
+// cut to the least it allows (1 bucket of 1 float, 1 row), and 16 categories.
+Workload design_workload(std::int64_t past_rows) {
+  return {.model = model_of(16, {{"embedding", 16}, {"merchant_embedding", 1}, {"merchant_buckets", 1}, {"hidden", 32},
+                                 {"sequence_length", 32}, {"past_rows", past_rows}}),
+          .training = {.epochs = 1, .batch_size = 16, .learning_rate = 0.1, .momentum = 0.0, .gradient_clip_l2 = 1.0},
+          .rows = 200 * 32,
+          .merchants = 500};
+}
+
+// A purchase card of the mean size (110 training rows) under the plan of simulations/plans/purchase-cards.toml.
+Workload card_workload() {
+  return {.model = model_of(143, {{"embedding", 24}, {"merchant_embedding", 8}, {"merchant_buckets", 512}, {"hidden", 32},
+                                  {"sequence_length", 16}, {"past_rows", 128}}),
+          .training = {.epochs = 1, .batch_size = 2, .learning_rate = 0.7, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 512},
+          .rows = 110,
+          .merchants = 60};
+}
+
+// A few categories come most of the time, and a merchant mostly belongs to one.
+std::vector<HistoryRow> spending(std::size_t rows, std::size_t categories, std::size_t merchants) {
   SeededRandom random(1);
   std::vector<HistoryRow> history;
   for (std::size_t i = 0; i < rows; ++i) {
+    const std::uint64_t merchant = random.below(1 + random.below(merchants));
+    const std::uint64_t category = random.below(10) == 0 ? random.below(categories) : merchant % categories;
     history.push_back({.time_s = static_cast<std::int64_t>(i) * 40'000,
                        .amount_minor = static_cast<std::int64_t>(random.below(10'000)),
-                       .merchant_hash = 1 + random.below(500),
-                       .category = static_cast<std::uint32_t>(random.below(1 + random.below(categories)))});
+                       .merchant_hash = 1 + merchant,
+                       .category = static_cast<std::uint32_t>(category)});
   }
   return history;
 }
 
-std::unique_ptr<Trainer> gru(std::size_t categories, std::int64_t sequence_length, std::int64_t past_rows) {
-  const std::vector<std::string> names(categories, "a category");
-  ModelSpec model = default_next_category(names);
-  model.sizes["embedding"] = 16;
-  model.sizes["hidden"] = 32;
-  model.sizes["sequence_length"] = sequence_length;
-  model.sizes["past_rows"] = past_rows;
-  model.parameter_count = 0;
-  return std::move(*make_trainer(model));
+// A trainer with a client of its own, for one thread.
+struct Client {
+  Client(std::unique_ptr<Trainer> made, const Workload& workload)
+      : trainer(std::move(made)), history(spending(workload.rows, workload.model.categories.size(), workload.merchants)),
+        weights(trainer->parameter_count()), update(weights.size()) {
+    options.spec = workload.training;
+    trainer->initialize(weights, 1);
+  }
+  void train() {
+    const auto result = trainer->train(weights, history, options, update);
+    if (!result || result->examples != history.size()) std::abort();
+  }
+
+  std::unique_ptr<Trainer> trainer;
+  std::vector<HistoryRow> history;
+  std::vector<float> weights, update;
+  TrainingOptions options;
+};
+
+using MakeTrainer = Result<std::unique_ptr<Trainer>> (*)(const ModelSpec&);
+
+std::vector<Client> clients_of(const Workload& workload, MakeTrainer make, std::size_t count) {
+  std::vector<Client> clients;
+  for (std::size_t i = 0; i < count; ++i) clients.emplace_back(std::move(*make(workload.model)), workload);
+  return clients;
 }
 
-void train_clients(benchmark::State& state) {
-  const auto trainer = gru(kCategories, 32, state.range(0));
-  const std::vector<HistoryRow> history = spending(200 * 32, kCategories);
-  std::vector<float> weights(trainer->parameter_count()), update(weights.size());
-  trainer->initialize(weights, 1);
-  TrainingOptions options;
-  options.spec = {.epochs = 1, .batch_size = 16, .learning_rate = 0.1, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 0};
-  for (auto _ : state) {
-    if (!trainer->train(weights, history, options, update)) state.SkipWithError("training failed");
-    benchmark::DoNotOptimize(update.data());
+// Seconds for every client to be trained `times` times, each on a thread of its own.
+double seconds_of(std::vector<Client>& clients, std::size_t times) {
+  using Clock = std::chrono::steady_clock;
+  if (clients.size() == 1) {
+    const auto start = Clock::now();
+    for (std::size_t i = 0; i < times; ++i) clients.front().train();
+    return std::chrono::duration<double>(Clock::now() - start).count();
   }
-  state.SetItemsProcessed(state.iterations());
-  state.SetLabel(std::string(active_isa()) + ", " + std::to_string(weights.size()) + " parameters, items are clients");
+  std::barrier together(static_cast<std::ptrdiff_t>(clients.size() + 1));
+  std::vector<std::jthread> threads;
+  for (Client& client : clients) {
+    threads.emplace_back([&together, &client, times] {
+      together.arrive_and_wait();
+      for (std::size_t i = 0; i < times; ++i) client.train();
+      together.arrive_and_wait();
+    });
+  }
+  together.arrive_and_wait();
+  const auto start = Clock::now();
+  together.arrive_and_wait();
+  return std::chrono::duration<double>(Clock::now() - start).count();
 }
-BENCHMARK(train_clients)->ArgName("past_rows")->Arg(1)->Arg(128)->Unit(benchmark::kMillisecond);
+
+// Multiply-adds of the model's products for one step of one sequence, forward and backward (three products for each): straight from
+// the definition, nothing folded, nothing padded.
+double multiply_adds_per_step(const ModelSpec& model) {
+  const auto size = [&model](const char* name) { return static_cast<double>(model.sizes.at(name)); };
+  const double inputs = size("embedding") + size("merchant_embedding") + 16, hidden = size("hidden");
+  const double outputs = static_cast<double>(model.categories.size()) + 6;
+  return 3 * ((inputs + hidden) * 3 * hidden + (hidden + inputs) * outputs);
+}
+
+class Least {
+ public:
+  void take(double value) { value_ = std::min(value_, value); }
+  double value() const { return value_; }
+
+ private:
+  double value_ = std::numeric_limits<double>::infinity();
+};
+
+#ifdef FEDSPEND_WITH_TORCH
+void check_same_weights(benchmark::State& state, const Client& lean, const Client& torch) {
+  double worst = 0, largest = 0;
+  for (std::size_t i = 0; i < lean.update.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(lean.update[i]) - static_cast<double>(torch.update[i])));
+    largest = std::max(largest, std::abs(static_cast<double>(torch.update[i])));
+  }
+  state.counters["worst_difference"] = worst;
+  state.counters["largest_change"] = largest;
+  if (worst > 1e-3 || largest < 1e-2) state.SkipWithError("the lean trainer and its torch twin do not agree");
+}
+
+// Lean and torch by turns. On two threads torch may run two clients side by side or one on two threads: the better one counts.
+void compare(benchmark::State& state, const Workload& workload, std::size_t lean_times) {
+  const auto threads = static_cast<std::size_t>(state.range(0));
+  std::vector<Client> lean = clients_of(workload, make_trainer, threads);
+  std::vector<Client> torch = clients_of(workload, make_next_category_torch, threads);
+  std::vector<Client> torch_alone = clients_of(workload, make_next_category_torch, 1);
+  Least lean_s, side_by_side_s, inside_s;
+  for (auto _ : state) {
+    set_torch_threads(1);
+    side_by_side_s.take(seconds_of(torch, 1) / static_cast<double>(threads));
+    const double seconds = seconds_of(lean, lean_times) / static_cast<double>(threads * lean_times);
+    lean_s.take(seconds);
+    state.SetIterationTime(seconds);
+    if (threads == 1) continue;
+    set_torch_threads(static_cast<int>(threads));
+    inside_s.take(seconds_of(torch_alone, 1));
+  }
+  const double torch_s = std::min(side_by_side_s.value(), inside_s.value());
+  state.counters["lean_per_s"] = 1 / lean_s.value();
+  state.counters["torch_per_s"] = 1 / torch_s;
+  state.counters["lean_over_torch"] = torch_s / lean_s.value();
+  if (threads > 1) {
+    state.counters["torch_side_by_side_per_s"] = 1 / side_by_side_s.value();
+    state.counters["torch_threads_inside_per_s"] = 1 / inside_s.value();
+  }
+  state.SetLabel(std::string(active_isa()) + ", " + std::to_string(lean.front().weights.size()) + " parameters");
+  check_same_weights(state, lean.front(), torch.front());
+}
+
+void epoch_against_torch(benchmark::State& state) { compare(state, design_workload(1), 8); }
+BENCHMARK(epoch_against_torch)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime()->Iterations(20)->Unit(benchmark::kMillisecond);
+
+void card_against_torch(benchmark::State& state) { compare(state, card_workload(), 40); }
+BENCHMARK(card_against_torch)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime()->Iterations(20)->Unit(benchmark::kMillisecond);
+#endif
+
+void lean(benchmark::State& state, const Workload& workload, std::size_t times) {
+  std::vector<Client> clients = clients_of(workload, make_trainer, static_cast<std::size_t>(state.range(0)));
+  Least least;
+  for (auto _ : state) {
+    const double seconds = seconds_of(clients, times) / static_cast<double>(times * clients.size());
+    least.take(seconds);
+    state.SetIterationTime(seconds);
+  }
+  state.counters["per_s"] = 1 / least.value();
+  state.counters["model_GFLOP_per_s"] = 2e-9 * multiply_adds_per_step(workload.model) * static_cast<double>(workload.rows) / least.value();
+  state.SetLabel(std::string(active_isa()) + ", " + std::to_string(clients.front().weights.size()) + " parameters");
+}
+
+void epoch(benchmark::State& state) { lean(state, design_workload(1), 8); }
+void epoch_with_past(benchmark::State& state) { lean(state, design_workload(128), 8); }
+void card(benchmark::State& state) { lean(state, card_workload(), 40); }
+BENCHMARK(epoch)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(epoch_with_past)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(card)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime()->Unit(benchmark::kMillisecond);
 
 void evaluate_history(benchmark::State& state) {
-  const auto trainer = gru(143, 16, 128);
-  const std::vector<HistoryRow> history = spending(2048, 143);
-  std::vector<float> weights(trainer->parameter_count());
-  trainer->initialize(weights, 1);
+  Client client(std::move(*make_trainer(card_workload().model)), card_workload());
+  client.history = spending(2048, 143, 60);
   for (auto _ : state) {
-    const auto result = trainer->evaluate(weights, history, 0, Counting::prequential);
+    const auto result = client.trainer->evaluate(client.weights, client.history, 0, Counting::prequential);
     if (!result) state.SkipWithError("evaluation failed");
     benchmark::DoNotOptimize(result->loss_sum);
   }
@@ -70,12 +227,11 @@ void evaluate_history(benchmark::State& state) {
 BENCHMARK(evaluate_history)->Unit(benchmark::kMillisecond);
 
 void predict_next(benchmark::State& state) {
-  const auto trainer = gru(143, 16, 128);
-  const std::vector<HistoryRow> history = spending(static_cast<std::size_t>(state.range(0)), 143);
-  std::vector<float> weights(trainer->parameter_count()), probabilities(trainer->output_count());
-  trainer->initialize(weights, 1);
+  Client client(std::move(*make_trainer(card_workload().model)), card_workload());
+  client.history = spending(static_cast<std::size_t>(state.range(0)), 143, 60);
+  std::vector<float> probabilities(client.trainer->output_count());
   for (auto _ : state) {
-    if (!trainer->predict(weights, history, probabilities)) state.SkipWithError("prediction failed");
+    if (!client.trainer->predict(client.weights, client.history, probabilities)) state.SkipWithError("prediction failed");
     benchmark::DoNotOptimize(probabilities.data());
   }
   state.SetItemsProcessed(state.iterations());
@@ -84,4 +240,8 @@ BENCHMARK(predict_next)->ArgName("rows")->Arg(50)->Arg(500);
 
 }  // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char** argv) {
+  fedspend::initialize_crypto();
+  benchmark::Initialize(&argc, argv);
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -80,6 +80,28 @@ TEST_CASE("a store from before the optimizers had state is taken over with its m
   CHECK(folder.open().value()->latest_model().value()->optimizer_state == state_of(13));
 }
 
+TEST_CASE("weights and states of the last ten rounds are kept, and the hashes of all") {
+  const StoreFolder folder;
+  {
+    auto store = folder.open();
+    REQUIRE(store);
+    for (std::uint64_t round = 1; round <= 15; ++round) REQUIRE((*store)->save_published(publish_of(round)));
+  }
+  sqlite3* database = nullptr;
+  REQUIRE(sqlite3_open(folder.file().c_str(), &database) == SQLITE_OK);
+  sqlite3_stmt* read = nullptr;
+  REQUIRE(sqlite3_prepare_v2(database, "SELECT round, length(weights), length(state), length(hash) FROM model ORDER BY round", -1, &read, nullptr) == SQLITE_OK);
+  for (int round = 1; round <= 15; ++round) {
+    REQUIRE(sqlite3_step(read) == SQLITE_ROW);
+    CHECK(sqlite3_column_int(read, 0) == round);
+    CHECK((sqlite3_column_int(read, 1) != 0) == (round > 5));
+    CHECK((sqlite3_column_int(read, 2) != 0) == (round > 5));
+    CHECK(sqlite3_column_int(read, 3) == 32);
+  }
+  sqlite3_finalize(read);
+  sqlite3_close(database);
+}
+
 TEST_CASE("a store from before, of another plan, is refused and stays as it was") {
   const StoreFolder folder;
   REQUIRE(folder.open().value()->save_published(publish_of(1)));

@@ -135,7 +135,8 @@ TEST_CASE("softmax sums to one, keeps its padding at zero and survives huge logi
   std::copy(logits.begin(), logits.end(), values.begin());
   values[3] = 1000.0f;
   values[4] = 1000.0f;
-  const float log_sum = kernels::softmax(values.data(), 20);
+  float log_sum = 0;
+  kernels::softmax(values.data(), 20, 1, 32, &log_sum);
   double sum = 0;
   for (const float value : values) sum += static_cast<double>(value);
   CHECK(sum == doctest::Approx(1.0));
@@ -144,12 +145,22 @@ TEST_CASE("softmax sums to one, keeps its padding at zero and survives huge logi
   for (std::size_t i = 20; i < 32; ++i) CHECK(values[i] == 0.0f);
 }
 
-TEST_CASE("a momentum step and a sum of squares are those of their formulas") {
-  std::vector<float> weights(16, 1.0f), velocity(16, 2.0f), gradient(16, 4.0f);
-  kernels::momentum_step({.count = 16, .weights = weights.data(), .velocity = velocity.data(), .gradient = gradient.data(),
-                          .learning_rate = 0.5f, .momentum = 0.25f, .scale = 0.5f});
+TEST_CASE("a gradient step and a sum of squares are those of their formulas") {
+  std::vector<float> weights(16, 1.0f), velocity(16, 2.0f), gradient(16, 4.0f), round_weights(16, 0.5f);
+  kernels::GradientStep step{.count = 16, .weights = weights.data(), .gradient = gradient.data(), .velocity = velocity.data(),
+                             .learning_rate = 0.5f, .momentum = 0.25f, .scale = 0.5f};
+  kernels::gradient_step(step);
   CHECK(velocity[15] == 2.5f);
   CHECK(weights[15] == -0.25f);
+  step.round_weights = round_weights.data();
+  step.proximal_mu = 2;
+  kernels::gradient_step(step);  // 2 + 2 (-0.25 - 0.5) = 0.5, and 0.25 of the velocity
+  CHECK(velocity[15] == 1.125f);
+  CHECK(weights[15] == -0.8125f);
+  step.velocity = nullptr;
+  kernels::gradient_step(step);  // 2 + 2 (-0.8125 - 0.5) = -0.625
+  CHECK(velocity[15] == 1.125f);
+  CHECK(weights[15] == -0.5f);
   CHECK(kernels::sum_of_squares(gradient.data(), 16) == 256.0);
 }
 

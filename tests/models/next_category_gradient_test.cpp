@@ -50,7 +50,7 @@ TEST_CASE("every gradient agrees with central finite differences in double") {
     if (s.steps.steps[s.network.scored_step(i)].target >= 0) loss += s.network.loss(s.steps, i);
   }
   CHECK(loss == doctest::Approx(reference.loss(s.exact, s.steps, s.windows)).epsilon(1e-5));
-  s.network.backward(s.arena.data(), s.steps, 1.0f, s.gradient.data());
+  s.network.backward(s.arena.data(), s.steps, s.gradient.data());
   std::vector<float> gradient(s.layout.parameter_count());
   s.layout.to_flat(s.gradient.data(), gradient);
 
@@ -77,7 +77,7 @@ TEST_CASE("every gradient agrees with central finite differences in double") {
 TEST_CASE("the padding of the arena gets no gradient") {
   Setting s(6, 25);
   s.network.forward(s.arena.data(), s.steps, s.windows, nullptr);
-  s.network.backward(s.arena.data(), s.steps, 1.0f, s.gradient.data());
+  s.network.backward(s.arena.data(), s.steps, s.gradient.data());
   std::vector<float> flat(s.layout.parameter_count());
   s.layout.to_flat(s.gradient.data(), flat);
   kernels::Buffer again(s.layout.arena_size());

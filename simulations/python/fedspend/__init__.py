@@ -45,10 +45,11 @@ class Run:
         return f"<fedspend.Run: {self.summary['rounds']} rounds, eval_accuracy {self.summary['eval_accuracy']:.4f}>"
 
 
-def run(plan, data, *, rounds=None, cohort=None, seed=1, threads=2, evaluate_every=None, settings=(), on_round=None, progress=None):
+def run(plan, data, *, rounds=None, cohort=None, seed=1, threads=2, evaluate_every=None, references="auto", settings=(), on_round=None, progress=None):
     """Trains ``plan`` on ``data`` in a federation on this machine.
 
     ``rounds``, ``cohort`` and ``settings`` ("section.key=value") change the plan, as ``--rounds``, ``--cohort`` and ``--set`` do.
+    ``references``: central and local-only training for the report: "all", "none", or "auto", where they cost no more than the federation.
     ``on_round(round)`` gets a dict a round; returning False ends the run with a ``fedspend.Error``.
     ``progress``: a line on standard error; by default where that is a terminal. Ctrl-C ends it after the round in progress.
     """
@@ -61,7 +62,7 @@ def run(plan, data, *, rounds=None, cohort=None, seed=1, threads=2, evaluate_eve
         plan = plan.set(*changed)
     if progress is None:
         progress = _sys.stderr.isatty()
-    return Run(_fedspend.run(plan, data, seed, threads, evaluate_every or 0, _with_progress(on_round, plan) if progress else on_round))
+    return Run(_fedspend.run(plan, data, seed, threads, evaluate_every or 0, references, _with_progress(on_round, plan) if progress else on_round))
 
 
 def evaluate(plan, data, weights, *, counting="frozen", threads=2):

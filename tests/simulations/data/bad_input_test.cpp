@@ -140,3 +140,22 @@ TEST_CASE("the commands work together: a population, its plan, its profiles") {
   CHECK(sim(folder, "profiles --data s/synthetic.toml --plan open.toml --processes 2 --out p").code == 0);
   CHECK(std::filesystem::exists(folder.path() / "p" / "process-2" / "client-00006" / "transactions.csv"));
 }
+
+TEST_CASE("an attributes file that is missing, empty, or of other clients is refused") {
+  const TemporaryFolder folder;
+  folder.write("x.csv", kRows);
+  folder.write("d.toml", kDescription + "[attributes]\nfile = \"who.txt\"\nclient = \"id\"\ncolumns = [\"age\"]\n");
+  check_refused(folder, "baselines --data d.toml", {"who.txt: cannot be read"});
+  folder.write("who.txt", "");
+  check_refused(folder, "baselines --data d.toml", {"who.txt: the file is empty"});
+  folder.write("who.txt", "id,age\n");
+  check_refused(folder, "baselines --data d.toml", {"who.txt: no client below the header", "leave [attributes] out of d.toml"});
+  folder.write("who.txt", "id,income\n1,30\n");
+  check_refused(folder, "baselines --data d.toml", {"who.txt: there is no column \"age\""});
+  folder.write("who.txt", "id,age\n1\n");
+  check_refused(folder, "baselines --data d.toml", {"who.txt: line 2: 1 fields where at least 2 are expected"});
+  folder.write("who.txt", "id,age\n7,30\n");
+  check_refused(folder, "baselines --data d.toml", {"who.txt: none of the 1 clients is in column \"id\"", "attributes.client in d.toml"});
+  folder.write("who.txt", "id,age\n1,30\n");
+  CHECK(sim(folder, "baselines --data d.toml").code == 0);
+}
