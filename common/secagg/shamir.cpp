@@ -62,8 +62,12 @@ const Scalar& SmallInverses::of(std::uint32_t i) const {
 
 ShareCombiner::ShareCombiner(std::uint32_t count, std::uint32_t threshold) : count_(count), threshold_(threshold), inverses_(std::min(count, kMaxShares)) {
   FEDSPEND_CHECK(threshold >= 1 && threshold <= count && count <= kMaxShares, "1 <= threshold <= shares <= 4,096");
-  binomials_.push_back(Scalar::of(1));
-  for (std::uint32_t j = 1; j <= count; ++j) binomials_.push_back(binomials_.back() * Scalar::of(count - j + 1) * inverses_.of(j));
+  Scalar binomial = Scalar::of(1);
+  for (std::uint32_t j = 1; j <= count; ++j) {
+    binomial = binomial * Scalar::of(count - j + 1) * inverses_.of(j);
+    (j % 2 == 1 ? positive_ : negative_).push_back(binomial);
+    (j % 2 == 1 ? negative_ : positive_).push_back(Scalar() - binomial);
+  }
 }
 
 void ShareCombiner::check(std::span<const std::uint32_t> places, const ScalarRows& shares) const {
@@ -83,8 +87,7 @@ ShareCombiner::Weights ShareCombiner::compute_weights(std::span<const std::uint3
       below += missing[i] < j ? 1U : 0U;
       distances[i] = missing[i] < j ? j - missing[i] : missing[i] - j;
     }
-    const Scalar magnitude = binomials_[j].times(distances);
-    const Scalar weight = (below + j - 1) % 2 == 0 ? magnitude : Scalar() - magnitude;
+    const Scalar weight = (below % 2 == 0 ? positive_ : negative_)[j - 1].times(distances);
     row = std::ranges::copy(weight.bytes(), row).out;
   }
   return weights;
