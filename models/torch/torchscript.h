@@ -1,7 +1,7 @@
 #pragma once
 // Models that data scientists bring as TorchScript files (contract: README.md beside this). The file's code runs in this process,
-// always in evaluation mode, and is executed as it is written: TorchScript's profiling executor would run the first calls on a
-// thread by other formulas than the later ones, and then the bits would depend on which thread trained whom. One object per thread.
+// always in evaluation mode, and is executed as it is written: TorchScript's profiling executor runs the first calls otherwise than
+// the later ones (and slowly), so that the bits could depend on which thread trained whom. One object per thread.
 
 #include <memory>
 #include <string>

@@ -42,7 +42,11 @@ class WindowTrainer final : public Trainer {
   void initialize(std::span<float> weights, std::uint64_t seed) const override { network_->initialize(weights, seed); }
 
   Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options,
-                               std::span<float> update) override;
+                               std::span<float> update) override {
+    return train_pooled(weights, std::span(&history, 1), options, update);
+  }
+  Result<TrainingResult> train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories,
+                                      const TrainingOptions& options, std::span<float> update) override;
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
                                     std::size_t first_scored, Counting counting) override;
   Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override;
@@ -53,7 +57,7 @@ class WindowTrainer final : public Trainer {
   Batch batch_of(std::span<const Window> windows) const;
   void fill_past(std::span<const Window> windows, Batch& batch) const;
   double step(std::span<const Window> windows, const TrainingSpec& spec, torch::optim::SGD& optimizer, std::size_t& examples);
-  Result<TrainingResult> train_epochs(std::vector<Window> windows, const TrainingOptions& options);
+  Result<TrainingResult> train_epochs(std::span<const std::span<const HistoryRow>> histories, const TrainingOptions& options);
   template <class Visit>
   void run_through(std::size_t first_scored, std::size_t end, Visit visit);
 
@@ -162,8 +166,12 @@ double WindowTrainer::step(std::span<const Window> windows, const TrainingSpec& 
   return loss_sum;
 }
 
-Result<TrainingResult> WindowTrainer::train_epochs(std::vector<Window> windows, const TrainingOptions& options) {
+Result<TrainingResult> WindowTrainer::train_epochs(std::span<const std::span<const HistoryRow>> histories, const TrainingOptions& options) {
   const TrainingSpec& spec = options.spec;
+  NextCategorySizes sizes;  // of which the windows need the length alone
+  sizes.sequence_length = sizes_.sequence_length;
+  std::vector<Window> windows = training_windows(sizes, histories, spec.max_rows), local;
+  if (histories.size() == 1 && !windows.empty()) scan_.scan(histories.front(), windows.front().begin, histories.front().size(), steps_);
   torch::optim::SGD optimizer({flat_}, torch::optim::SGDOptions(spec.learning_rate).momentum(spec.momentum));
   if (spec.proximal_mu > 0) begun_ = flat_.detach().clone();
   SeededRandom random(options.seed);
@@ -175,7 +183,9 @@ Result<TrainingResult> WindowTrainer::train_epochs(std::vector<Window> windows, 
     for (std::size_t begin = 0; begin < windows.size(); begin += spec.batch_size) {
       if (options.stop.stop_requested()) return fail(ErrorCode::refused, "training was stopped");
       const std::size_t count = std::min<std::size_t>(spec.batch_size, windows.size() - begin);
-      loss += step(std::span(windows).subspan(begin, count), spec, optimizer, examples);
+      std::span<const Window> batch = std::span(windows).subspan(begin, count);
+      if (histories.size() > 1) batch = bring_up(batch, histories, scan_, steps_, local);
+      loss += step(batch, spec, optimizer, examples);
     }
     result.examples += examples;
     result.mean_loss = examples == 0 ? 0 : loss / static_cast<double>(examples);
@@ -183,16 +193,13 @@ Result<TrainingResult> WindowTrainer::train_epochs(std::vector<Window> windows, 
   return result;
 }
 
-Result<TrainingResult> WindowTrainer::train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options,
-                                            std::span<float> update) {
+Result<TrainingResult> WindowTrainer::train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories,
+                                                   const TrainingOptions& options, std::span<float> update) {
   FEDSPEND_CHECK(update.size() == parameter_count(), "an update has parameter_count() floats");
-  const TrainingSpec& spec = options.spec;
-  if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
+  if (options.spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
   const auto trained = guarded(ErrorCode::malformed, name_ + ": it failed in training", "see what `fedspend-sim preflight` says of the plan", [&]() -> Result<TrainingResult> {
     FEDSPEND_TRY(load(weights));
-    const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
-    scan_.scan(history, first, history.size(), steps_);
-    FEDSPEND_ASSIGN(const TrainingResult result, train_epochs(training_windows(NextCategorySizes{.sequence_length = sizes_.sequence_length}, first, history.size()), options));
+    FEDSPEND_ASSIGN(const TrainingResult result, train_epochs(histories, options));
     if (result.examples > 0) network_->store(update);
     return result;
   });
