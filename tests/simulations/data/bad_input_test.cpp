@@ -168,6 +168,9 @@ TEST_CASE("synth with nothing to do, with data that it would not describe, or wi
   check_refused(folder, "synth --clients 3 --out o --data d.toml", {"--data and --data-root have no effect without --describe"});
   check_refused(folder, "synth --clients 3 --describe --data d.toml --data d.toml --data d.toml --data-root . --data-root .", {"2 times --data-root for 3 times --data"});
   check_refused(folder, "synth --clients 3 --describe --data no.toml", {"no.toml"});
+  folder.write("bad/d.toml", kDescription);
+  folder.write("bad/x.csv", "c,t,a,k\n1,2017-01-32,1,x\n");
+  check_refused(folder, "synth --clients 3 --describe --data d.toml --data bad/d.toml", {"bad/x.csv", "2017-01-32"});
   check_refused(folder, "synth --clients 3 --out o --unusual 1001", {"--unusual", "1001"});
   check_refused(folder, "synth --clients 0 --out o", {"--clients"});
   CHECK_FALSE(std::filesystem::exists(folder.path() / "o"));
