@@ -13,7 +13,6 @@
 #include "simulations/commands/read_command.h"
 #include "simulations/plans/plan_settings.h"
 #include "simulations/runs/output_folder.h"
-#include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
 #include "simulations/runs/world_summary.h"
 

@@ -26,7 +26,6 @@
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run.h"
 #include "simulations/runs/run_analysis.h"
-#include "simulations/runs/run_defaults.h"
 #include "simulations/runs/run_folder.h"
 
 namespace py = pybind11;

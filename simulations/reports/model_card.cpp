@@ -37,7 +37,7 @@ std::string model_card(const RunFacts& run) {
   std::string text = "# Model card: " + quoted(plan.name) + "\n\n";
   if (demonstration) text += "> **Demonstration.** The coordinator saw single updates in the clear, and no noise was added. Not for real customers.\n\n";
   text += "## What it is\n" + quoted(plan.model.name) + ": from a client's own past transactions, the category of the next one, of " + std::to_string(plan.model.categories.size()) + " that the plan names. " +
-          count_text(static_cast<double>(plan.model.parameter_count)) + " parameters, to run on the client's device. Weights: `model.fsm`, " + count("/rounds") + " rounds, hash " +
+          count_text(static_cast<double>(plan.model.parameter_count)) + " parameters, to run on the client's device. Weights: `model.fsm`, after round " + count("/model_round") + ", hash " +
           quoted(text_at(run.summary, "/model_hash")) + "; plan: `plan.toml`, hash " + quoted(text_at(run.summary, "/plan_hash")) + ".\n\n";
   text += "## Training\nA simulated federation over the population " + quoted(plan.population) + ": " + count("/clients") + " clients with " + count("/rows_in_all") + " categorised rows, of whom " +
           count("/eligible_clients") + " have the " + std::to_string(plan.eligibility.min_examples) + " training rows that the plan asks for. " + count("/updates") + " updates in " + count("/rounds") +

@@ -143,6 +143,8 @@ Result<Reference> train_centrally(const Plan& plan, std::span<const FederatedCli
 
 nlohmann::json references_json(const References& references) { return {{"local_only", to_json(references.local_only)}, {"central", to_json(references.central)}}; }
 
-std::uint64_t trainings_of(const ReferenceOptions& options, std::size_t eligible_clients) { return std::uint64_t{2} * options.epochs.back() * eligible_clients; }
+bool are_cheap(const ReferenceOptions& options, const Plan& plan, std::size_t eligible_clients) {
+  return std::uint64_t{2} * options.epochs.back() * eligible_clients <= std::uint64_t{plan.federation.rounds} * plan.devices_asked();
+}
 
 }  // namespace fedspend::simulations

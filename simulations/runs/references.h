@@ -52,7 +52,8 @@ struct References {
 // {"local_only": {"epochs", "accuracy", "top3", "loss", "grid": [...]}, "central": {...}}
 nlohmann::json references_json(const References& references);
 
-// Trainings of one client that both take, for comparing with those of a federation.
-std::uint64_t trainings_of(const ReferenceOptions& options, std::size_t eligible_clients);
+// Whether both take at most as many trainings of a client as the federation itself. Then a run does them unasked: nobody waits much
+// more than twice as long.
+bool are_cheap(const ReferenceOptions& options, const Plan& plan, std::size_t eligible_clients);
 
 }  // namespace fedspend::simulations

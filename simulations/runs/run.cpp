@@ -186,6 +186,18 @@ Status RunInProgress::after_segment(const FederationState& state) {
 
 }  // namespace
 
+client::DevicePolicy accepting_policy(const Plan& plan) {
+  client::DevicePolicy policy;
+  policy.purposes = {plan.purpose};
+  policy.min_cohort = 1;
+  policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
+  policy.allow_open_aggregation = true;
+  policy.allow_no_privacy = true;
+  return policy;
+}
+
+std::uint32_t default_evaluate_every(const Plan& plan) { return std::max(1U, plan.federation.rounds / 10); }
+
 RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients) {
   const FederationOptions& federation = options.federation;
   const nlohmann::json gain = options.early_stopping.min_gain;

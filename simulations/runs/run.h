@@ -38,6 +38,11 @@ struct RunOptions {
   std::uint32_t keep_models_every = 0; // rounds; 0: the final model only
 };
 
+// Nobody's customer is in a simulation: without a policy of their own its devices accept what the plan says, and every output says
+// that it is a demonstration where the plan is one.
+client::DevicePolicy accepting_policy(const Plan& plan);
+std::uint32_t default_evaluate_every(const Plan& plan);  // ten evaluations in all
+
 // After every round, published or aborted; a score where there was an evaluation. It may stop the run by returning false.
 using OnRound = std::function<bool(const SimulatedRound&, const std::optional<HeldOutScore>&)>;
 // After every segment but the last, on rank 0. An error ends the run.

@@ -1,3 +1,4 @@
+#include "client/local_training.h"
 #include "simulations/runs/run_analysis.h"
 
 #include <algorithm>
@@ -5,7 +6,6 @@
 #include <utility>
 
 #include "client/local_training.h"
-#include "simulations/runs/run_defaults.h"
 
 namespace fedspend::simulations {
 
@@ -20,7 +20,7 @@ std::optional<ReferenceOptions> references_for(WantedReferences wanted, const Ru
   const Plan& plan = options.plan.plan;
   const ReferenceOptions references{.seed = options.federation.seed, .threads = options.federation.threads};
   const auto eligible = std::count_if(clients.begin(), clients.end(), [&](const FederatedClient& client) { return client::is_eligible(plan, client.rows.size()); });
-  const bool cheap = references_are_cheap(plan, trainings_of(references, static_cast<std::size_t>(eligible)));
+  const bool cheap = are_cheap(references, plan, static_cast<std::size_t>(eligible));
   return wanted == WantedReferences::all || (wanted == WantedReferences::automatic && cheap) ? std::optional(references) : std::nullopt;
 }
 

@@ -14,8 +14,17 @@ namespace {
 
 Status write_text(const std::filesystem::path& path, const std::string& text) { return program::write_file_atomically(path, as_bytes(text)); }
 
-double simulated_seconds(const RunRecord& record) {
-  return record.lines().empty() ? 0 : record.lines().back().at("simulated_ms").get<double>() / 1000;
+// models/round-000100.fsm
+Status write_kept_models(const RunOptions& options, const RunResult& result, const std::filesystem::path& folder) {
+  if (result.kept.empty()) return {};
+  FEDSPEND_TRY(program::ensure_writable_directory(folder / "models"));
+  for (const KeptModel& kept : result.kept) {
+    char name[40];
+    std::snprintf(name, sizeof name, "round-%06llu.fsm", static_cast<unsigned long long>(kept.round));
+    const ModelFile model{options.plan.plan.model.name, options.plan.hash, kept.round, options.plan.plan.is_demonstration(), kept.weights};
+    FEDSPEND_TRY(program::write_file_atomically(folder / "models" / name, encode_model_file(model)));
+  }
+  return {};
 }
 
 }  // namespace
@@ -23,7 +32,7 @@ double simulated_seconds(const RunRecord& record) {
 nlohmann::json run_summary(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, const RunAnalysis& analysis) {
   nlohmann::json summary = evaluation_json(result.scores, analysis.baselines);
   summary.update(result.record.summary(result.seconds));
-  summary["simulated_seconds"] = simulated_seconds(result.record);
+  summary["simulated_seconds"] = static_cast<double>(result.simulated_time.count()) / 1000;
   std::uint64_t rows = 0;
   for (const FederatedClient& client : clients) rows += client.rows.size();
   summary["clients"] = clients.size();
@@ -46,23 +55,6 @@ nlohmann::json run_summary(const RunOptions& options, const RunResult& result, s
   summary["demonstration"] = options.plan.plan.is_demonstration();
   return summary;
 }
-
-namespace {
-
-// models/round-000100.fsm
-Status write_kept_models(const RunOptions& options, const RunResult& result, const std::filesystem::path& folder) {
-  if (result.kept.empty()) return {};
-  FEDSPEND_TRY(program::ensure_writable_directory(folder / "models"));
-  for (const KeptModel& kept : result.kept) {
-    char name[40];
-    std::snprintf(name, sizeof name, "round-%06llu.fsm", static_cast<unsigned long long>(kept.round));
-    const ModelFile model{options.plan.plan.model.name, options.plan.hash, kept.round, options.plan.plan.is_demonstration(), kept.weights};
-    FEDSPEND_TRY(program::write_file_atomically(folder / "models" / name, encode_model_file(model)));
-  }
-  return {};
-}
-
-}  // namespace
 
 std::vector<ScalarEvent> scalar_events(const RunRecord& record) {
   constexpr std::pair<const char*, const char*> kTags[] = {
