@@ -96,6 +96,8 @@ Html facts_section(const RunFacts& run) {
   add("held-out rows", count("/held_out_rows"));
   add("parameters", count_text(static_cast<double>(run.plan.model.parameter_count)));
   add("rounds aborted", count("/rounds_aborted"));
+  add("model of round", count("/model_round"));
+  add("world of devices", text_at(run.summary, "/world"));
   add("seed", count("/seed"));
   add("aggregation", std::string(to_string(run.plan.aggregation.mode)));
   add("privacy", std::string(to_string(run.plan.privacy.mode)) + (run.plan.privacy.mode == PrivacyMode::none ? ": no noise was added, there is no epsilon to state" : ""));

@@ -1,14 +1,11 @@
 #include "simulations/runs/references.h"
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
-#include <numeric>
 
 #include "client/local_training.h"
 #include "common/check.h"
 #include "common/crypto/hash.h"
-#include "common/crypto/random.h"
 #include "models/history.h"
 #include "simulations/parallel.h"
 #include "simulations/plans/plan_file.h"
@@ -31,8 +28,9 @@ models::TrainingOptions one_epoch(const Plan& plan, std::uint64_t seed, std::uin
   return options;
 }
 
-Status train_further(models::Trainer& trainer, std::span<const HistoryRow> history, const models::TrainingOptions& options, std::vector<float>& weights, std::vector<float>& update) {
-  FEDSPEND_TRY(trainer.train(weights, history, options, update));
+// An epoch over the rows of one client or of many as one.
+Status train_further(models::Trainer& trainer, std::span<const std::span<const HistoryRow>> histories, const models::TrainingOptions& options, std::vector<float>& weights, std::vector<float>& update) {
+  FEDSPEND_TRY(histories.size() == 1 ? trainer.train(weights, histories.front(), options, update) : trainer.train_pooled(weights, histories, options, update));
   for (std::size_t i = 0; i < weights.size(); ++i) weights[i] += update[i];
   return {};
 }
@@ -66,9 +64,10 @@ Result<std::vector<HeldOutScore>> train_alone(models::Trainer& trainer, const Pl
   std::vector<float> weights(initial.begin(), initial.end()), update(initial.size());
   std::vector<HeldOutScore> scores;
   const bool eligible = client::is_eligible(plan, client.rows.size());
+  const std::span<const HistoryRow> rows = training_part(plan, client.rows);
   for (std::uint32_t epoch = 1; epoch <= options.epochs.back(); ++epoch) {
     if (asked_to_stop()) return stopped();
-    if (eligible) FEDSPEND_TRY(train_further(trainer, training_part(plan, client.rows), one_epoch(plan, options.seed, epoch), weights, update));
+    if (eligible) FEDSPEND_TRY(train_further(trainer, std::span(&rows, 1), one_epoch(plan, options.seed, epoch), weights, update));
     if (epoch != options.epochs[scores.size()]) continue;
     FEDSPEND_ASSIGN(const HeldOutScore score, score_client(trainer, plan, weights, client, models::Counting::frozen));
     scores.push_back(score);
@@ -124,13 +123,8 @@ Result<Reference> train_centrally(const Plan& plan, std::span<const FederatedCli
   Reference reference;
   std::vector<std::vector<HeldOutScore>> by_client;
   for (std::uint32_t epoch = 1; epoch <= options.epochs.back(); ++epoch) {
-    // PER-CLIENT ORDER until train_pooled
-    SeededRandom random(Hasher("reference-order").u64(options.seed).u32(epoch).finish());
-    for (std::size_t i = pooled.size(); i > 1; --i) std::swap(pooled[i - 1], pooled[random.below(i)]);
-    for (const auto& history : pooled) {
-      if (go_on && !go_on()) return stopped();
-      FEDSPEND_TRY(train_further(*trainer, history, one_epoch(plan, options.seed, epoch), weights, update));
-    }
+    if (go_on && !go_on()) return stopped();
+    FEDSPEND_TRY(train_further(*trainer, pooled, one_epoch(plan, options.seed, epoch), weights, update));
     if (epoch != options.epochs[reference.grid.size()]) continue;
     FEDSPEND_ASSIGN(std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, models::Counting::frozen, options.threads));
     reference.grid.push_back({epoch, sum_of(scores)});
