@@ -53,16 +53,16 @@ Html kind_table(const std::vector<AccuracyLine>& lines, LineKind kind, const std
 }
 
 Html grid_table(const nlohmann::json& summary) {
-  Table table{.caption = "Every number of epochs that was tried; that with the best accuracy on the held-out rows is the figure above: kind to the references.",
-              .header = {"training", "epochs", "right", "loss, nats"},
+  Table table{.caption = "Everything that was tried; what has the best accuracy on the held-out rows is the figure above: kind to the references.",
+              .header = {"training", "learning rate", "epochs", "right", "loss, nats"},
               .rows = {}};
   for (const auto& [key, name] : {std::pair{"central", "central"}, std::pair{"local_only", "local-only"}}) {
     const nlohmann::json::json_pointer where("/references/" + std::string(key) + "/grid");
     if (!summary.contains(where) || !summary.at(where).is_array()) continue;
     for (const nlohmann::json& point : summary.at(where))
-      table.rows.push_back({name, count_text(number_at(point, "/epochs").value_or(0)), percent_text(number_at(point, "/accuracy").value_or(0), 2), fixed_text(number_at(point, "/loss").value_or(0), 3)});
+      table.rows.push_back({name, fixed_text(number_at(point, "/learning_rate").value_or(0), 3), count_text(number_at(point, "/epochs").value_or(0)), percent_text(number_at(point, "/accuracy").value_or(0), 2), fixed_text(number_at(point, "/loss").value_or(0), 3)});
   }
-  return table.rows.empty() ? Html() : folded("Epochs of the central and the local-only training", table_of(table));
+  return table.rows.empty() ? Html() : folded("Learning rates and epochs of the central and the local-only training", table_of(table));
 }
 
 Html comparison_section(const RunFacts& run, const std::vector<AccuracyLine>& lines) {
