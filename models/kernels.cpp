@@ -317,7 +317,7 @@ double multiply_adds_in_registers(std::size_t rounds, float* result) {
   const Vector left = hn::Set(d, result[0]), right = hn::Set(d, result[1]);
   Vector sum[4][kAcross];
   for (std::size_t i = 0; i < 4; ++i) {
-    for (std::size_t j = 0; j < kAcross; ++j) sum[i][j] = hn::Set(d, static_cast<float>(i + j));
+    for (std::size_t j = 0; j < kAcross; ++j) sum[i][j] = hn::Set(d, static_cast<float>(i * kAcross + j));  // all different, or they are computed once
   }
   for (std::size_t round = 0; round < rounds; ++round) {
     for (std::size_t i = 0; i < 4; ++i) {

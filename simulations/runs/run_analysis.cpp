@@ -1,3 +1,4 @@
+#include "client/local_training.h"
 #include "simulations/runs/run_analysis.h"
 
 #include <algorithm>

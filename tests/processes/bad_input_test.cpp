@@ -49,7 +49,7 @@ std::vector<Command> commands() {
       {"device run",
        federation().device("process-1", "tcp://127.0.0.1:1"),
        {{"--profiles", Takes::profiles}, {"--coordinator", Takes::address}, {"--coordinator-key", Takes::text_file}, {"--release-key", Takes::text_file}, {"--policy", Takes::text_file},
-        {"--cache", Takes::out_folder}, {"--threads", Takes::number}, {"--connect-timeout-s", Takes::number}, {"--transient-backoff-s", Takes::number},
+        {"--cache", Takes::out_folder}, {"--threads", Takes::number}, {"--isa", Takes::number}, {"--connect-timeout-s", Takes::number}, {"--transient-backoff-s", Takes::number},
         {"--permanent-backoff-s", Takes::number}}},
       {"device keys", {device, "keys", "--profiles", in("profiles/process-1"), "--list", "OUT/list"}, {{"--profiles", Takes::profiles}, {"--list", Takes::out_file}}},
       {"admin keygen", {admin, "keygen", "--out", "OUT/keys"}, {{"--out", Takes::out_folder}}},
@@ -156,7 +156,7 @@ class Rubbish {
  private:
   void add_data(const std::string& name, const std::string& csv) const {
     fs::create_directories(folder_ / name);
-    fs::copy_file(federation() / "population/synthetic.toml", folder_ / name / "synthetic.toml");
+    for (const char* sound : {"synthetic.toml", "customers.csv"}) fs::copy_file(federation() / "population" / sound, folder_ / name / sound);
     write_text(folder_ / name / "transactions.csv", csv);
   }
 
