@@ -13,6 +13,7 @@
 #include "common/program/runtime.h"
 #include "common/protocol/messages.h"
 #include "common/protocol/plain_text.h"
+#include "models/kernels.h"
 
 namespace fedspend::client {
 namespace {
@@ -76,6 +77,9 @@ Result<Report> run_agent(const Arguments& arguments) {
   program::install_stop_signals();
   FEDSPEND_ASSIGN(const std::string log_level, arguments.text("log-level"));
   FEDSPEND_TRY(program::set_log_level(log_level));
+  FEDSPEND_ASSIGN(const std::string isa, arguments.text("isa"));
+  if (const Status pinned = models::pin_isa(isa); !pinned)
+    return fail(pinned.error().code, "--isa: " + pinned.error().message, pinned.error().hint);
   FEDSPEND_ASSIGN(AgentOptions options, agent_options(arguments));
   FEDSPEND_ASSIGN(const std::string root, arguments.text("profiles"));
   FEDSPEND_ASSIGN(const std::vector<fs::path> folders, find_profiles(root));
@@ -124,6 +128,7 @@ program::ProgramSpec device_program() {
                   {.name = "policy", .value_name = "FILE", .help = "what this device accepts (TOML); without it: no purpose, and nothing that is open or without noise"},
                   {.name = "cache", .value_name = "DIR", .help = "where the plan and the model are kept", .required = true},
                   {.name = "threads", .value_name = "N", .help = "training threads", .default_text = "1"},
+                  {.name = "isa", .value_name = "NAME", .help = "the instruction set to train with, e.g. AVX2", .default_text = "best"},
                   {.name = "connect-timeout-s", .value_name = "S", .help = "end if nobody has answered for so long; once connected it tries without end", .default_text = "15"},
                   {.name = "transient-backoff-s", .value_name = "S", .help = "pause after a passing failure, +-20%", .default_text = "900"},
                   {.name = "permanent-backoff-s", .value_name = "S", .help = "pause after a refusal, +-20%", .default_text = "14400"},

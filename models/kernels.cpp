@@ -258,7 +258,11 @@ void gru_backward(const GruStepGradient& s) {
   }
 }
 
-HWY_INLINE float softmax_row(float* values, std::size_t count) {
+struct LogSum {
+  float top, sum;  // log(sum) + top
+};
+
+HWY_INLINE LogSum softmax_row(float* values, std::size_t count) {
   const Floats d;
   const std::size_t end = padded(count);
   for (std::size_t i = count; i < end; ++i) values[i] = -1e30f;
@@ -274,11 +278,7 @@ HWY_INLINE float softmax_row(float* values, std::size_t count) {
   const float sum = hn::GetLane(hn::SumOfLanes(d, sums));
   const Vector factor = hn::Set(d, 1.0f / sum);
   for (std::size_t i = 0; i < end; i += hn::Lanes(d)) hn::StoreU(hn::Mul(hn::LoadU(d, values + i), factor), d, values + i);
-  return hn::GetLane(top) + std::log(sum);
-}
-
-void softmax(float* values, std::size_t count, std::size_t rows, std::size_t stride, float* log_sums) {
-  for (std::size_t row = 0; row < rows; ++row) log_sums[row] = softmax_row(values + row * stride, count);
+  return {hn::GetLane(top), sum};
 }
 
 void gradient_step(const GradientStep& s) {
@@ -312,17 +312,24 @@ double sum_of_squares(const float* values, std::size_t count) {
 }
 
 double multiply_adds_in_registers(std::size_t rounds, float* result) {
-  constexpr std::size_t kSums = kManyRegisters ? 24 : 12;
+  constexpr std::size_t kAcross = kManyRegisters ? 6 : 3;
   const Floats d;
   const Vector left = hn::Set(d, result[0]), right = hn::Set(d, result[1]);
-  Vector sum[kSums];
-  for (std::size_t i = 0; i < kSums; ++i) sum[i] = hn::Set(d, static_cast<float>(i));
-  for (std::size_t round = 0; round < rounds; ++round) {
-    for (std::size_t i = 0; i < kSums; ++i) sum[i] = hn::MulAdd(left, right, sum[i]);
+  Vector sum[4][kAcross];
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t j = 0; j < kAcross; ++j) sum[i][j] = hn::Set(d, static_cast<float>(i * kAcross + j));  // all different, or they are computed once
   }
-  for (std::size_t i = 1; i < kSums; ++i) sum[0] = hn::Add(sum[0], sum[i]);
-  result[2] = hn::GetLane(hn::SumOfLanes(d, sum[0]));
-  return 2.0 * static_cast<double>(kSums * hn::Lanes(d)) * static_cast<double>(rounds);
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (std::size_t i = 0; i < 4; ++i) {
+      for (std::size_t j = 0; j < kAcross; ++j) sum[i][j] = hn::MulAdd(left, right, sum[i][j]);
+    }
+  }
+  Vector all = hn::Zero(d);
+  for (std::size_t i = 0; i < 4; ++i) {
+    for (std::size_t j = 0; j < kAcross; ++j) all = hn::Add(all, sum[i][j]);
+  }
+  result[2] = hn::GetLane(hn::SumOfLanes(d, all));
+  return 2.0 * static_cast<double>(4 * kAcross * hn::Lanes(d)) * static_cast<double>(rounds);
 }
 
 void exponential(float* values, std::size_t count) {
@@ -356,6 +363,21 @@ void logarithm(float* values, std::size_t count) {
       series = hn::MulAdd(series, square, hn::Set(d, coefficient));
     }
     hn::StoreU(hn::MulAdd(hn::ConvertTo(d, k), hn::Set(d, 0.693147181f), hn::Mul(series, s)), d, values + i);
+  }
+}
+
+void softmax(float* values, std::size_t count, std::size_t rows, std::size_t stride, float* log_sums) {
+  for (std::size_t begin = 0; begin < rows; begin += kPad) {  // the logarithms are taken together
+    const std::size_t end = std::min(begin + kPad, rows);
+    float sums[kPad], tops[kPad];
+    std::fill_n(sums, kPad, 1.0f);
+    for (std::size_t row = begin; row < end; ++row) {
+      const LogSum made = softmax_row(values + row * stride, count);
+      tops[row - begin] = made.top;
+      sums[row - begin] = made.sum;
+    }
+    logarithm(sums, kPad);
+    for (std::size_t row = begin; row < end; ++row) log_sums[row] = tops[row - begin] + sums[row - begin];
   }
 }
 

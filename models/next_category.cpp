@@ -1,6 +1,7 @@
 #include "models/next_category.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <string_view>
 
@@ -31,7 +32,11 @@ class NextCategory final : public Trainer {
 
   void initialize(std::span<float> weights, std::uint64_t seed) const override;
   Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options,
-                               std::span<float> update) override;
+                               std::span<float> update) override {
+    return train_pooled(weights, std::span(&history, 1), options, update);
+  }
+  Result<TrainingResult> train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories,
+                                      const TrainingOptions& options, std::span<float> update) override;
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
                                     std::size_t first_scored, Counting counting) override;
   Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override;
@@ -132,15 +137,15 @@ void NextCategory::take_step(const TrainingSpec& spec, double count) {
   for (const auto& row : network_.embedding_rows()) step_over(row.offset, row.width);
 }
 
-Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::span<const HistoryRow> history,
-                                           const TrainingOptions& options, std::span<float> update) {
+Result<TrainingResult> NextCategory::train_pooled(std::span<const float> weights,
+                                                  std::span<const std::span<const HistoryRow>> histories,
+                                                  const TrainingOptions& options, std::span<float> update) {
   FEDSPEND_TRY(check_size(weights.size()));
   FEDSPEND_TRY(check_size(update.size()));
   const TrainingSpec& spec = options.spec;
   if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
-  const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
-  scan_.scan(history, first, history.size(), steps_);
-  std::vector<Window> windows = training_windows(layout_.sizes(), first, history.size());
+  std::vector<Window> windows = training_windows(layout_.sizes(), histories, spec.max_rows), local;
+  if (histories.size() == 1 && !windows.empty()) scan_.scan(histories.front(), windows.front().begin, histories.front().size(), steps_);
   layout_.to_arena(weights, weights_.data());
   if (spec.momentum != 0) velocity_.resize_zero(layout_.arena_size());
   if (spec.proximal_mu != 0) {
@@ -156,7 +161,9 @@ Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::
     for (std::size_t begin = 0; begin < windows.size(); begin += spec.batch_size) {
       if (options.stop.stop_requested()) return fail(ErrorCode::refused, "training was stopped");
       const std::size_t count = std::min<std::size_t>(spec.batch_size, windows.size() - begin);
-      loss += step(std::span(windows).subspan(begin, count), spec, examples);
+      std::span<const Window> batch = std::span(windows).subspan(begin, count);
+      if (histories.size() > 1) batch = bring_up(batch, histories, scan_, steps_, local);
+      loss += step(batch, spec, examples);
     }
     result.examples += examples;
     result.mean_loss = examples == 0 ? 0 : loss / static_cast<double>(examples);
@@ -166,12 +173,12 @@ Result<TrainingResult> NextCategory::train(std::span<const float> weights, std::
     return result;
   }
   layout_.to_flat(weights_.data(), update);
-  bool finite = true;
+  std::uint32_t not_finite = 0;  // without a branch, so that this runs in vectors
   for (std::size_t i = 0; i < update.size(); ++i) {
     update[i] -= weights[i];
-    finite = finite && std::isfinite(update[i]);
+    not_finite |= (std::bit_cast<std::uint32_t>(update[i]) & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
   }
-  if (finite) return result;
+  if (not_finite == 0) return result;
   std::fill(update.begin(), update.end(), 0.0f);
   return fail(ErrorCode::limit, "training diverged", "lower training.learning_rate or set training.gradient_clip_l2");
 }

@@ -76,6 +76,12 @@ void FeatureScan::prepare(std::span<const HistoryRow> history, std::size_t from,
   for (std::size_t i = from; i < to; ++i) {
     const HistoryRow& from_row = history[i];
     Row made{.category = std::min(from_row.category, static_cast<std::uint32_t>(categories_)), .day = day_of(from_row.time_s)};
+    if (i == from || rows_.back().day != made.day) {
+      const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(made.day))};
+      made.month_day = static_cast<unsigned>(date.day()) - 1;
+    } else {
+      made.month_day = rows_.back().month_day;
+    }
     if (i > from) {
       const Row& last = rows_.back();
       if (history[i - 1].category == from_row.category) made.run = last.run + 1;
@@ -166,8 +172,6 @@ void FeatureScan::write_numeric(std::span<const HistoryRow> history, std::size_t
   const Row& seen = row(i - 1);
   const std::int64_t gap = i > 1 ? std::max<std::int64_t>(0, seen.day - row(i - 2).day) : 0;
   const auto weekday = static_cast<std::size_t>(((seen.day + 4) % 7 + 7) % 7);  // 1970-01-01 was a Thursday
-  const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(seen.day))};
-  const auto month_day = static_cast<std::size_t>(static_cast<unsigned>(date.day())) - 1;
   const std::size_t length = std::min(i, past_rows_);
   auto& x = step.numeric;  // x[0] to x[3]: write_amounts
   x[4] = last.amount_minor % 100 == 0 ? 1.0f : 0.0f;
@@ -176,8 +180,8 @@ void FeatureScan::write_numeric(std::span<const HistoryRow> history, std::size_t
   x[7] = bounded(log_of_count(static_cast<std::size_t>(gap)) / 3, 3);
   x[8] = weekdays[weekday][0];
   x[9] = weekdays[weekday][1];
-  x[10] = month_days[month_day][0];
-  x[11] = month_days[month_day][1];
+  x[10] = month_days[seen.month_day][0];
+  x[11] = month_days[seen.month_day][1];
   x[12] = bounded(log_of_count(length) / 4, 4);
   x[13] = bounded(log_of_count(std::min<std::size_t>(seen.run, length)) / 2, 4);
   x[14] = i > 1 && last.merchant_hash != 0 && last.merchant_hash == history[i - 2].merchant_hash ? 1.0f : 0.0f;
@@ -234,25 +238,28 @@ void FeatureScan::finish_past(Steps& out, std::size_t from) {
 }
 
 void FeatureScan::write_step(std::span<const HistoryRow> history, std::size_t i, Step& step) const {
-  step = {.category = static_cast<std::uint32_t>(categories_ + 1)};
-  if (i < history.size() && history[i].category < categories_) step.target = static_cast<std::int32_t>(history[i].category);
-  if (i == 0) return;
+  step.target = i < history.size() && history[i].category < categories_ ? static_cast<std::int32_t>(history[i].category) : -1;
+  step.past_begin = step.past_end = static_cast<std::uint32_t>(past_count_);
+  if (i == 0) {
+    step.category = static_cast<std::uint32_t>(categories_ + 1);
+    step.merchant = -1;
+    step.numeric.fill(0.0f);
+    return;
+  }
   step.category = row(i - 1).category;
   const std::uint64_t merchant = history[i - 1].merchant_hash;
-  if (merchant != 0) step.merchant = static_cast<std::int32_t>(merchant % merchant_buckets_);
+  step.merchant = merchant != 0 ? static_cast<std::int32_t>(merchant % merchant_buckets_) : -1;
   write_numeric(history, i, step);
 }
 
 // The own past of step i.
 void FeatureScan::count(std::size_t i, std::size_t counted, Steps& out, Step& step) {
+  if (i == 0) return;
   const std::size_t end = std::min(i, counted);
-  step.past_begin = static_cast<std::uint32_t>(past_count_);
-  if (i > 0) {
-    count_recent(i);
-    count_past(end);
-    count_followers(i, end);
-    write_past(out);
-  }
+  count_recent(i);
+  count_past(end);
+  count_followers(i, end);
+  write_past(out);
   step.past_end = static_cast<std::uint32_t>(past_count_);
 }
 

@@ -73,6 +73,7 @@ class FeatureScan {
     std::int32_t merchant = -1;   // numbered in the order they come in; -1: none
     std::int32_t same_category = -1, same_merchant = -1;  // the row before it that is like it, once it was linked; -1: none
     std::int64_t day = 0;
+    std::uint32_t month_day = 0;       // from 0
     std::uint32_t run = 1, today = 1;  // rows of its category, of its day, that end with it
   };
 

@@ -13,6 +13,12 @@ Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model) {
   return make_next_category(model);
 }
 
+Result<TrainingResult> Trainer::train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories,
+                                             const TrainingOptions& options, std::span<float> update) {
+  if (histories.size() == 1) return train(weights, histories.front(), options, update);
+  return fail(ErrorCode::invalid_argument, "this model cannot be trained on several histories at once", "train it on one after the other");
+}
+
 std::uint64_t training_seed(const PlanHash& plan, RoundId round) {
   return load_u64(ByteSpan(Hasher("training-seed").field(plan.bytes).u64(round.value).finish()).first(8));
 }

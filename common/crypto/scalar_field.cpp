@@ -30,6 +30,48 @@ Limb load_limb(const std::uint8_t* bytes) {
   return load_u64(ByteSpan(bytes, 8));
 }
 
+void store_limb(std::uint8_t* bytes, Limb limb) {
+  if constexpr (std::endian::native == std::endian::little) std::memcpy(bytes, &limb, sizeof limb);
+  else store_u64(MutableByteSpan(bytes, 8), limb);
+}
+
+using Limbs = std::array<Limb, kLimbs>;
+
+constexpr Limbs kOrder{0x5812631a5cf5d3ed, 0x14def9dea2f79cd6, 0, 0x1000000000000000};  // L
+
+Limbs load_limbs(In a) {
+  Limbs limbs;
+  for (std::size_t i = 0; i < kLimbs; ++i) limbs[i] = load_limb(a.data() + 8 * i);
+  return limbs;
+}
+
+void store_limbs(Out out, Limbs& limbs) {  // and wipes them
+  for (std::size_t i = 0; i < kLimbs; ++i) store_limb(out.data() + 8 * i, limbs[i]);
+  sodium_memzero(limbs.data(), sizeof limbs);
+}
+
+// a -= b modulo 2^256; 1 if it went below 0.
+Limb subtract_limbs(Limbs& a, const Limbs& b) {
+  Limb borrow = 0;
+  for (std::size_t i = 0; i < kLimbs; ++i) {
+    const Product limb = Product{a[i]} - b[i] - borrow;
+    a[i] = static_cast<Limb>(limb);
+    borrow = static_cast<Limb>(limb >> 64) & 1;
+  }
+  return borrow;
+}
+
+// a += L modulo 2^256 if `borrow` is 1, a += 0 if it is 0, by the same instructions.
+void put_back_order(Limbs& a, Limb borrow) {
+  const Limb all_or_none = 0 - borrow;
+  Limb carry = 0;
+  for (std::size_t i = 0; i < kLimbs; ++i) {
+    const Product limb = Product{a[i]} + (kOrder[i] & all_or_none) + carry;
+    a[i] = static_cast<Limb>(limb);
+    carry = static_cast<Limb>(limb >> 64);
+  }
+}
+
 // A non-negative integer of at most 512 bits, 64 a limb, wiped in the end. Who adds to it keeps it below 2^(64 Size).
 template <std::size_t Size>
 class Wide {
@@ -87,10 +129,6 @@ class Wide {
   }
 
  private:
-  static void store_limb(std::uint8_t* bytes, Limb limb) {
-    if constexpr (std::endian::native == std::endian::little) std::memcpy(bytes, &limb, sizeof limb);
-    else store_u64(MutableByteSpan(bytes, 8), limb);
-  }
   static_assert(Size >= kLimbs && Size <= 8);
   std::array<Limb, Size> limbs_{};
 };
@@ -109,8 +147,25 @@ bool is_canonical(In a) {
 
 bool is_zero(In a) { return sodium_is_zero(a.data(), a.size()) == 1; }
 
-void add(Out out, In a, In b) { crypto_core_ristretto255_scalar_add(out.data(), a.data(), b.data()); }
-void subtract(Out out, In a, In b) { crypto_core_ristretto255_scalar_sub(out.data(), a.data(), b.data()); }
+void add(Out out, In a, In b) {
+  Limbs sum;
+  Limb carry = 0;
+  for (std::size_t i = 0; i < kLimbs; ++i) {
+    const Product limb = Product{load_limb(a.data() + 8 * i)} + load_limb(b.data() + 8 * i) + carry;
+    sum[i] = static_cast<Limb>(limb);
+    carry = static_cast<Limb>(limb >> 64);
+  }
+  // Below 2 L: take L off, and put it back where that was too much.
+  put_back_order(sum, subtract_limbs(sum, kOrder));
+  store_limbs(out, sum);
+}
+
+void subtract(Out out, In a, In b) {
+  Limbs difference = load_limbs(a);
+  put_back_order(difference, subtract_limbs(difference, load_limbs(b)));
+  store_limbs(out, difference);
+}
+
 void multiply(Out out, In a, In b) { crypto_core_ristretto255_scalar_mul(out.data(), a.data(), b.data()); }
 void invert(Out out, In a) {
   FEDSPEND_CHECK(crypto_core_ristretto255_scalar_invert(out.data(), a.data()) == 0, "the inverse of a number that is not 0");

@@ -2,9 +2,10 @@
 // Arithmetic modulo L = 2^252 + 27742317777372353535851937790883648493, the order of ristretto255, on 32-byte little-endian
 // numbers below L, written into memory that the caller owns and, where it holds secrets, wipes. Typed values are in scalar.h.
 // `out` may be the memory of an operand. Constant time in the values. Source: RFC 9496, section 4.4; libsodium
-// crypto_core_ristretto255_scalar_*. The sums of many products, which Shamir sharing lives on, are added up as plain 512-bit
-// integers and reduced by libsodium's crypto_core_ristretto255_scalar_reduce once for many terms instead of once for each:
-// integer additions and multiplications of fixed length, no branch or index that depends on a value. Thread-safe (no state).
+// crypto_core_ristretto255_scalar_*, for products, inverses and every reduction of more than one subtraction. The sums of many
+// products, which Shamir sharing lives on, are added up as plain 512-bit integers and reduced by libsodium once for many terms
+// instead of once for each; a sum or difference of two numbers is corrected by L at most once. These are integer additions and
+// multiplications of fixed length, no branch or index that depends on a value. Thread-safe (no state).
 
 #include <cstdint>
 #include <span>

@@ -5,12 +5,13 @@
 #include <limits>
 #include <string>
 
+#include "common/secagg/shamir.h"
 #include "common/secagg/tail_bounds.h"
 
 namespace fedspend {
 namespace {
 
-static_assert(kMaxSecureClients <= TailBounds::kMaxPopulation);
+static_assert(kMaxSecureClients <= TailBounds::kMaxPopulation && kMaxDegree <= kMaxShares);
 
 constexpr std::uint64_t kMillion = 1'000'000;
 constexpr std::uint32_t kMinThreshold = 2;
@@ -77,9 +78,9 @@ class Conditions {
 
 Status check_size(const SecurityGoal& goal, GraphSize size) {
   const bool complete = size.degree == goal.clients - 1;
-  if (size.degree < 2 || size.degree >= goal.clients || (!complete && size.degree % 2 != 0))
+  if (size.degree < 2 || size.degree >= goal.clients || size.degree > kMaxDegree || (!complete && size.degree % 2 != 0))
     return fail(ErrorCode::invalid_argument, "secure aggregation: a degree of " + std::to_string(size.degree) + " among " + std::to_string(goal.clients) + " clients",
-                "an even degree below the number of clients, or all others");
+                "an even degree below the number of clients, or all others; 4,096 at most");
   if (size.threshold < kMinThreshold || size.threshold > size.degree)
     return fail(ErrorCode::invalid_argument, "secure aggregation: a threshold of " + std::to_string(size.threshold) + " of " + std::to_string(size.degree) + " shares",
                 "2 to the degree");
@@ -115,13 +116,15 @@ Result<GraphSize> smallest_graph(const SecurityGoal& goal) {
   const Conditions conditions(goal);
   // The least secure threshold never falls as the degree grows, so each degree goes on from where the one before stopped.
   std::uint32_t threshold = kMinThreshold;
-  for (std::uint32_t degree = 2; degree < complete.degree; degree += 2) {
+  for (std::uint32_t degree = 2; degree < complete.degree && degree <= kMaxDegree; degree += 2) {
     while (threshold <= degree && !conditions.is_secure({degree, threshold})) ++threshold;
     if (threshold > degree) continue;
     const GraphSize size{degree, threshold};
     if (conditions.survives(size) && conditions.connects(degree)) return size;
   }
-  return complete;
+  if (complete.degree <= kMaxDegree) return complete;
+  return fail(ErrorCode::refused, "secure aggregation: " + said(goal) + ": more than " + std::to_string(kMaxDegree) + " neighbours would be needed",
+              "tolerate less, or ask fewer clients");
 }
 
 Status check_graph(const SecurityGoal& goal, GraphSize size) {

@@ -8,7 +8,8 @@
 // union over all n: who is client and who its neighbours is one uniform choice, so the n tails add up to n times that of k out of
 // n. The two runs are any of the fewer than n^2 / 2 pairs of places that begin them. Fewer than kCompleteBelow clients, and those for
 // whom no sparse graph holds, are all each other's neighbours (k = n - 1): there the tails are 0 or 1 and no run cuts anything.
-// A t below 2 is never chosen: a share alone would be the secret. Tails are bounded from above by common/secagg/tail_bounds.h,
+// A t below 2 is never chosen: a share alone would be the secret. Nor is a degree above kMaxDegree: n k shares would be more than a
+// coordinator should hold. Tails are bounded from above by common/secagg/tail_bounds.h,
 // so what is called secure is; error and determinism are stated there.
 //
 // Fractions are whole parts per million, so that every device computes the same counts: floor(gamma n) corrupt, floor(delta n)
@@ -24,6 +25,7 @@ namespace fedspend {
 inline constexpr std::uint32_t kMinSecureClients = 3;
 inline constexpr std::uint32_t kMaxSecureClients = 100'000;
 inline constexpr std::uint32_t kCompleteBelow = 65;
+inline constexpr std::uint32_t kMaxDegree = 4'096;
 
 enum class Threat { curious, semi_malicious };
 std::string_view to_string(Threat threat) noexcept;

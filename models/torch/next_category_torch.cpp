@@ -138,7 +138,11 @@ class NextCategoryTorch final : public Trainer {
   void initialize(std::span<float> weights, std::uint64_t seed) const override { lean_->initialize(weights, seed); }
 
   Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options,
-                               std::span<float> update) override;
+                               std::span<float> update) override {
+    return train_pooled(weights, std::span(&history, 1), options, update);
+  }
+  Result<TrainingResult> train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories,
+                                      const TrainingOptions& options, std::span<float> update) override;
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
                                     std::size_t first_scored, Counting counting) override;
   Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override;
@@ -205,14 +209,14 @@ double NextCategoryTorch::step(std::span<const Window> batch, const TrainingSpec
   return loss.item<double>();
 }
 
-Result<TrainingResult> NextCategoryTorch::train(std::span<const float> weights, std::span<const HistoryRow> history,
-                                                const TrainingOptions& options, std::span<float> update) {
+Result<TrainingResult> NextCategoryTorch::train_pooled(std::span<const float> weights,
+                                                       std::span<const std::span<const HistoryRow>> histories,
+                                                       const TrainingOptions& options, std::span<float> update) {
   FEDSPEND_TRY(load(weights));
   FEDSPEND_CHECK(update.size() == parameter_count(), "an update has parameter_count() floats");
   const TrainingSpec& spec = options.spec;
-  const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
-  scan_.scan(history, first, history.size(), steps_);
-  std::vector<Window> windows = training_windows(sizes_, first, history.size());
+  std::vector<Window> windows = training_windows(sizes_, histories, spec.max_rows), local;
+  if (histories.size() == 1 && !windows.empty()) scan_.scan(histories.front(), windows.front().begin, histories.front().size(), steps_);
   torch::optim::SGD optimizer(module_->parameters(), torch::optim::SGDOptions(spec.learning_rate).momentum(spec.momentum));
   SeededRandom random(options.seed);
   TrainingResult result;
@@ -223,7 +227,9 @@ Result<TrainingResult> NextCategoryTorch::train(std::span<const float> weights, 
     for (std::size_t begin = 0; begin < windows.size(); begin += spec.batch_size) {
       if (options.stop.stop_requested()) return fail(ErrorCode::refused, "training was stopped");
       const std::size_t count = std::min<std::size_t>(spec.batch_size, windows.size() - begin);
-      loss += step(std::span(windows).subspan(begin, count), spec, optimizer, examples);
+      std::span<const Window> batch = std::span(windows).subspan(begin, count);
+      if (histories.size() > 1) batch = bring_up(batch, histories, scan_, steps_, local);
+      loss += step(batch, spec, optimizer, examples);
     }
     result.examples += examples;
     result.mean_loss = examples == 0 ? 0 : loss / static_cast<double>(examples);

@@ -12,5 +12,8 @@ program::Command synth_command();
 program::Command init_command();
 program::Command evaluate_command();
 program::Command run_command();
+program::Command sweep_command();
+program::Command compare_command();
+program::Command references_command();
 
 }  // namespace fedspend::simulations

@@ -72,7 +72,12 @@ Customer draw_customer(std::uint64_t seed, std::uint64_t client) {
   c.lunch_in_thousand = dice.below(4) == 0 ? 0 : static_cast<std::uint32_t>(dice.between(50, 900));
   c.coffee_in_thousand = dice.below(3) == 0 ? 0 : static_cast<std::uint32_t>(dice.between(50, 850));
   c.online_percent = static_cast<std::uint32_t>(scaled(profile.online_percent, dice.spread(40)));
-  c.account_percent = static_cast<std::uint32_t>(dice.chance(300) ? dice.between(12, 60) : dice.between(70, 115));
+  c.account_percent = static_cast<std::uint32_t>(dice.chance(380) ? dice.between(6, 60) : dice.between(70, 120));
+  if (c.account_percent < 60) {  // an account beside another one
+    c.lunch_in_thousand = c.lunch_in_thousand * c.account_percent / 100;
+    c.coffee_in_thousand = c.coffee_in_thousand * c.account_percent / 100;
+    if (c.commute == Commute::single_tickets) c.commute = Commute::none;
+  }
   c.loyalty_in_thousand = static_cast<std::uint32_t>(dice.between(620, 950));
   c.holidays = dice.below(profile.holidays + 1U);
   c.weekends_away = dice.below(profile.weekends_away + 1U);

@@ -41,10 +41,10 @@ Life::Life(Dice& dice, const Customer& customer)
 // What is the customer's own in a habit: how often, how dear, at which hour, perhaps on which day of the week.
 void Life::begin_habit(HabitState& state, const Habit& table) {
   state.own_percent = dice_.spread(table.necessary ? 45 : 120) / 10;
-  if (dice_.chance(table.necessary ? 20 : 260)) state.own_percent = 0;  // not for everybody
+  const bool often = table.times_a_year[static_cast<std::size_t>(customer_.kind)] >= 12;
+  if (dice_.chance(table.necessary ? 20 : often ? 260 : 420)) state.own_percent = 0;  // not for everybody
   state.typical_minor = scaled(table.typical_minor, dice_.spread(30));
   state.own_hour = static_cast<int>((dice_.between(table.from_hour, table.to_hour) + dice_.between(table.from_hour, table.to_hour)) / 2);
-  const bool often = table.times_a_year[static_cast<std::size_t>(customer_.kind)] >= 12;
   state.regular = table.regular || (often && dice_.chance(600));
   if (state.regular && dice_.chance(750)) state.own_day = static_cast<int>(dice_.chance(700) ? dice_.between(3, 5) : dice_.between(0, 5));
 }
@@ -171,13 +171,18 @@ void Life::work_day() {
   const std::size_t tickets = at(public_transport), coffees = at(coffee);
   const bool rides = customer_.commute == Commute::single_tickets && !dice_.chance(90);
   const Place place = customer_.works_in;
-  const auto ticket = [&](int hour) { statement_.spend(dice_, hour, public_transport, favourites_.choose(tickets, customer_.town), std::max<std::int64_t>(inflated(habits_[tickets].typical_minor / 10 * 10, statement_.day().months_passed / 12 * 12), 150)); };
-  const auto cup = [&](int hour) { statement_.spend(dice_, hour, coffee, favourites_.choose(coffees, place), priced(dice_, Price::tens, scaled(habits_[coffees].typical_minor * 8 / 10, dice_.spread(15)))); };
+  const std::int64_t fare = std::max<std::int64_t>(inflated(habits_[tickets].typical_minor / 10 * 10, statement_.day().months_passed / 12 * 12), 150);  // dearer once a year
+  const auto ticket = [&](int hour) { statement_.spend(dice_, hour, public_transport, favourites_.choose(tickets, customer_.town), fare); };
+  const auto cup = [&](int hour) {
+    const Merchant counter = favourites_.choose(coffees, place);
+    const std::int64_t amount = priced(dice_, Price::tens, scaled(habits_[coffees].typical_minor * 8 / 10, dice_.spread(15)));
+    statement_.spend(dice_, hour, coffee, counter, amount);
+  };
   if (rides) ticket(7);
   if (customer_.coffee_first && dice_.chance(customer_.coffee_in_thousand)) cup(8);
-  if (customer_.commute == Commute::car && dice_.chance(120)) statement_.spend(dice_, 8, parking, favourites_.choose(at(parking), place), amount_of(at(parking)));
+  if (customer_.commute == Commute::car && dice_.chance(120)) pay(at(parking), 8, place);
   if (dice_.chance(customer_.lunch_in_thousand)) {
-    statement_.spend(dice_, 12, lunch, favourites_.choose(at(lunch), place), amount_of(at(lunch)));
+    pay(at(lunch), 12, place);
     if (!customer_.coffee_first && dice_.chance(customer_.coffee_in_thousand / 2)) cup(13);
   }
   if (rides) ticket(17);
@@ -230,10 +235,17 @@ void Life::follow_habits() {
   }
 }
 
+// The dice are thrown one statement after the other, here and everywhere: the order in which C++ evaluates arguments is not fixed, and
+// another compiler must give the same life.
+std::pair<Merchant, StatementRow> Life::pay(std::size_t habit, int hour, Place place) {
+  const Merchant shop = favourites_.choose(habit, place);
+  const std::int64_t amount = amount_of(habit);
+  return {shop, statement_.spend(dice_, std::min(hour, kLastHour), habits()[habit].category, shop, amount)};
+}
+
 void Life::buy(std::size_t habit, int hour, Place place) {
   const Habit& table = habits()[habit];
-  const Merchant shop = favourites_.choose(habit, place);
-  const StatementRow& row = statement_.spend(dice_, std::min(hour, kLastHour), table.category, shop, amount_of(habit));
+  const auto [shop, row] = pay(habit, hour, place);
   const bool web = shop.form == MerchantForm::web || shop.form == MerchantForm::marketplace;
   const bool goods = table.category >= clothing && table.category <= pets;
   if (goods && dice_.chance(web ? 130 : 35)) {
@@ -252,7 +264,7 @@ void Life::sequels_of(Category category, int hour, Place place) {
     if (sequel.after != category || !dice_.chance(sequel.in_thousand * sequel_percent_[i] / 100U)) continue;
     const std::size_t then = at(sequel.then);
     if (!has_need(habits()[then].needs)) continue;
-    statement_.spend(dice_, std::min(hour + sequel.hours_later, kLastHour), sequel.then, favourites_.choose(then, place), amount_of(then));
+    pay(then, hour + sequel.hours_later, place);
   }
 }
 
@@ -260,7 +272,9 @@ void Life::sequels_of(Category category, int hour, Place place) {
 void Life::own_business() {
   const Day& day = statement_.day();
   if (day.number >= invoice_due_day_) {
-    statement_.book(dice_, 10, freelance_income, draw_payee(dice_, freelance_income, customer_.town), scaled(customer_.income_minor * 11 / 20, dice_.spread(65)), models::Direction::credit);
+    const Merchant payer = draw_payee(dice_, freelance_income, customer_.town);
+    const std::int64_t fee = scaled(customer_.income_minor * 11 / 20, dice_.spread(65));
+    statement_.book(dice_, 10, freelance_income, payer, fee, models::Direction::credit);
     invoice_due_day_ = day.number + std::max<std::int64_t>(scaled(13, dice_.gap()), 1);
   }
   if (day.month % 3 == 0 && day.of_month == 10) statement_.book(dice_, 4, taxes, {.category = taxes, .form = MerchantForm::payee, .number = 0}, customer_.income_minor * 45 / 100, models::Direction::debit);
@@ -282,8 +296,11 @@ void Life::book_journeys() {
     const Merchant carrier = draw_merchant(dice_, journey.by_air ? flights : trains, customer_.town, 800);
     const std::int64_t fare = journey.by_air ? dice_.between(7'000, 26'000) : dice_.between(3'000, 9'000);
     if (journey.by_air || !customer_.drives || dice_.chance(300)) statement_.spend(dice_, 20, journey.by_air ? flights : trains, carrier, inflated(fare * heads, day.months_passed));
-    statement_.spend(dice_, 21, hotel, draw_merchant(dice_, hotel, customer_.town, 900), inflated(nights * dice_.between(4'500, 13'000) * price_percent_ / 100, day.months_passed));
-    if (journey.by_air && nights > 3 && dice_.chance(250)) statement_.spend(dice_, 21, car_rental, draw_merchant(dice_, car_rental, customer_.town, 700), nights * dice_.between(2'500, 5'500));
+    const Merchant house = draw_merchant(dice_, hotel, customer_.town, 900);
+    statement_.spend(dice_, 21, hotel, house, inflated(nights * dice_.between(4'500, 13'000) * price_percent_ / 100, day.months_passed));
+    if (!journey.by_air || nights <= 3 || !dice_.chance(250)) continue;
+    const Merchant cars = draw_merchant(dice_, car_rental, customer_.town, 700);
+    statement_.spend(dice_, 21, car_rental, cars, nights * dice_.between(2'500, 5'500));
   }
 }
 
@@ -292,7 +309,9 @@ void Life::be_away(const Journey& journey) {
   const bool business = journey.kind == JourneyKind::business;
   const std::size_t before = statement_.rows().size();
   const auto spend = [&](int hour, Category category, std::int64_t typical_minor, unsigned spread_percent, Price price) {
-    statement_.spend(dice_, hour, category, favourites_.anywhere(category, journey.place), priced(dice_, price, scaled(typical_minor * price_percent_ / 100, dice_.spread(spread_percent))));
+    const Merchant shop = favourites_.anywhere(category, journey.place);
+    const std::int64_t amount = priced(dice_, price, scaled(typical_minor * price_percent_ / 100, dice_.spread(spread_percent)));
+    statement_.spend(dice_, hour, category, shop, amount);
   };
   if (day.number == journey.first_day) {
     if (customer_.drives && !journey.by_air && dice_.chance(600)) spend(8, fuel, 6'200, 25, Price::any);

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "simulations/population/favourites.h"
@@ -58,6 +59,7 @@ class Life {
   bool postponed(std::size_t habit);
   bool in_season(std::size_t habit);
   int hour_of(std::size_t habit);
+  std::pair<Merchant, StatementRow> pay(std::size_t habit, int hour, Place place);
   void buy(std::size_t habit, int hour, Place place);
   void sequels_of(Category category, int hour, Place place);
   void schedule(std::size_t habit);

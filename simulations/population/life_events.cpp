@@ -91,7 +91,9 @@ void Life::change_all(std::int64_t percent) {
 void Life::set_income(std::int64_t thousandths) { customer_.income_minor = scaled(customer_.income_minor, thousandths); }
 
 void Life::one_off(Category category, std::int64_t amount_minor) {
-  statement_.spend(dice_, static_cast<int>(dice_.between(9, 18)), category, draw_merchant(dice_, category, customer_.town, 100), amount_minor);
+  const int hour = static_cast<int>(dice_.between(9, 18));
+  const Merchant shop = draw_merchant(dice_, category, customer_.town, 100);
+  statement_.spend(dice_, hour, category, shop, amount_minor);
 }
 
 void Life::move_house(bool to_own) {

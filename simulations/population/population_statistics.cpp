@@ -140,7 +140,13 @@ class Counter {
     }
     s.merchants_of_one_row = share(once, merchant_rows_.size());
     s.rows_at_ambiguous_merchants = share(ambiguous, s.rows);
-    if (!by_currency_.empty()) s.foreign = share(s.rows - *std::max_element(by_currency_.begin(), by_currency_.end()), s.rows);
+    std::uint64_t known = 0, home = 0;  // a currency that is not given is not another one
+    for (std::size_t i = 0; i < by_currency_.size(); ++i) {
+      if (population_.currencies()[i].empty()) continue;
+      known += by_currency_[i];
+      home = std::max(home, by_currency_[i]);
+    }
+    s.foreign = share(known - home, known);
     std::uint64_t labelled = 0;
     for (std::size_t i = 0; i < by_label_.size(); ++i) {
       if (population_.labels()[i].empty()) continue;

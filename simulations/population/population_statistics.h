@@ -41,7 +41,8 @@ struct PopulationStatistics {
   Quantiles amount;                          // in units of the row's currency
   double log10_amount_deviation = 0;         // of amounts above 0
   double whole_amounts = 0, nines = 0;       // shares of amounts that end in .00, and in .95 or .99
-  double credits = 0, foreign = 0;           // shares of rows; foreign: not in the most frequent currency
+  double credits = 0;                        // share of rows
+  double foreign = 0;                        // of the rows with a currency, those not in the most frequent one
 
   double same_day = 0;                       // share of rows on the day of the client's row before
   Quantiles days_between;                    // of the others

@@ -61,12 +61,14 @@ void UnusualActivity::test_card(Statement& statement, std::int64_t begin_s) {
   std::int64_t time_s = begin_s + dice_.between(2 * 3600, 20 * 3600);
   for (std::int64_t tests = dice_.between(2, 5); tests > 0; --tests) {
     const Category category = dice_.chance(500) ? donations : games;
-    add(statement, time_s, category, draw_merchant(dice_, category, 0, 1000), dice_.between(50, 299), Unusual::card_test);
+    const std::int64_t amount = dice_.between(50, 299);
+    add(statement, time_s, category, draw_merchant(dice_, category, 0, 1000), amount, Unusual::card_test);
     time_s += dice_.between(20, 400);
   }
   time_s += dice_.between(600, 90 * 60);
   const Category category = dice_.one_of(kResold);
-  add(statement, time_s, category, draw_merchant(dice_, category, 0, 1000), dice_.between(350, 1'900) * 100 - 1, Unusual::large_after_test);
+  const std::int64_t amount = dice_.between(350, 1'900) * 100 - 1;
+  add(statement, time_s, category, draw_merchant(dice_, category, 0, 1000), amount, Unusual::large_after_test);
 }
 
 // At night, from a place abroad: cash, then goods that can be sold, until the card is stopped.
@@ -93,7 +95,8 @@ void UnusualActivity::burst(Statement& statement, std::int64_t begin_s, const Cu
   const Category category = fresh[dice_.below(static_cast<std::uint32_t>(fresh.size()))];
   std::int64_t time_s = begin_s + dice_.between(8 * 3600, 14 * 3600);
   for (std::int64_t left = dice_.between(5, 10); left > 0; --left) {
-    add(statement, time_s, category, draw_merchant(dice_, category, customer.town, 600), scaled(habits()[*habit_of(category)].typical_minor, dice_.spread(50)), Unusual::category_burst);
+    const std::int64_t amount = scaled(habits()[*habit_of(category)].typical_minor, dice_.spread(50));
+    add(statement, time_s, category, draw_merchant(dice_, category, customer.town, 600), amount, Unusual::category_burst);
     time_s += dice_.between(900, 5 * 3600);
   }
 }

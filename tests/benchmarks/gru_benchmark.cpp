@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <barrier>
 #include <chrono>
+#include <ctime>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <thread>
 
@@ -104,27 +104,46 @@ std::vector<Client> clients_of(const Workload& workload, MakeTrainer make, std::
   return clients;
 }
 
-// Seconds for every client to be trained `times` times, each on a thread of its own.
-double seconds_of(std::vector<Client>& clients, std::size_t times) {
-  using Clock = std::chrono::steady_clock;
-  if (clients.size() == 1) {
-    const auto start = Clock::now();
-    for (std::size_t i = 0; i < times; ++i) clients.front().train();
-    return std::chrono::duration<double>(Clock::now() - start).count();
+// Seconds for `times` trainings: by the clock on the wall until all threads are done, and of processor time (the thread that took
+// most). The second is what the first would be on a machine that does nothing else.
+struct Seconds {
+  double wall = std::numeric_limits<double>::infinity(), processor = wall;
+
+  void take_less(const Seconds& other, double trainings) {
+    wall = std::min(wall, other.wall / trainings);
+    processor = std::min(processor, other.processor / trainings);
   }
-  std::barrier together(static_cast<std::ptrdiff_t>(clients.size() + 1));
-  std::vector<std::jthread> threads;
-  for (Client& client : clients) {
-    threads.emplace_back([&together, &client, times] {
+};
+
+double processor_seconds_of_thread() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// Each client is trained `times` times, on a thread of its own.
+Seconds seconds_of(std::vector<Client>& clients, std::size_t times) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<double> processor(clients.size());
+  const auto work = [&](std::size_t i) {
+    const double start = processor_seconds_of_thread();
+    for (std::size_t k = 0; k < times; ++k) clients[i].train();
+    processor[i] = processor_seconds_of_thread() - start;
+  };
+  std::barrier together(static_cast<std::ptrdiff_t>(clients.size()));
+  std::vector<std::jthread> others;
+  for (std::size_t i = 1; i < clients.size(); ++i) {
+    others.emplace_back([&, i] {
       together.arrive_and_wait();
-      for (std::size_t i = 0; i < times; ++i) client.train();
+      work(i);
       together.arrive_and_wait();
     });
   }
   together.arrive_and_wait();
   const auto start = Clock::now();
+  work(0);
   together.arrive_and_wait();
-  return std::chrono::duration<double>(Clock::now() - start).count();
+  return {std::chrono::duration<double>(Clock::now() - start).count(), *std::max_element(processor.begin(), processor.end())};
 }
 
 // Multiply-adds of the model's products for one step of one sequence, forward and backward (three products for each): straight from
@@ -135,15 +154,6 @@ double multiply_adds_per_step(const ModelSpec& model) {
   const double outputs = static_cast<double>(model.categories.size()) + 6;
   return 3 * ((inputs + hidden) * 3 * hidden + (hidden + inputs) * outputs);
 }
-
-class Least {
- public:
-  void take(double value) { value_ = std::min(value_, value); }
-  double value() const { return value_; }
-
- private:
-  double value_ = std::numeric_limits<double>::infinity();
-};
 
 #ifdef FEDSPEND_WITH_TORCH
 void check_same_weights(benchmark::State& state, const Client& lean, const Client& torch) {
@@ -157,31 +167,32 @@ void check_same_weights(benchmark::State& state, const Client& lean, const Clien
   if (worst > 1e-3 || largest < 1e-2) state.SkipWithError("the lean trainer and its torch twin do not agree");
 }
 
-// Lean and torch by turns. On two threads torch may run two clients side by side or one on two threads: the better one counts.
+// Lean and torch by turns. On two threads torch may run two clients side by side, or one on two threads (by the wall clock alone:
+// its threads are its own); the better one counts.
 void compare(benchmark::State& state, const Workload& workload, std::size_t lean_times) {
   const auto threads = static_cast<std::size_t>(state.range(0));
   std::vector<Client> lean = clients_of(workload, make_trainer, threads);
   std::vector<Client> torch = clients_of(workload, make_next_category_torch, threads);
   std::vector<Client> torch_alone = clients_of(workload, make_next_category_torch, 1);
-  Least lean_s, side_by_side_s, inside_s;
+  Seconds lean_s, side_by_side_s, inside_s;
   for (auto _ : state) {
     set_torch_threads(1);
-    side_by_side_s.take(seconds_of(torch, 1) / static_cast<double>(threads));
-    const double seconds = seconds_of(lean, lean_times) / static_cast<double>(threads * lean_times);
-    lean_s.take(seconds);
-    state.SetIterationTime(seconds);
+    side_by_side_s.take_less(seconds_of(torch, 1), static_cast<double>(threads));
+    const Seconds seconds = seconds_of(lean, lean_times);
+    lean_s.take_less(seconds, static_cast<double>(threads * lean_times));
+    state.SetIterationTime(seconds.wall);
     if (threads == 1) continue;
     set_torch_threads(static_cast<int>(threads));
-    inside_s.take(seconds_of(torch_alone, 1));
+    inside_s.take_less(seconds_of(torch_alone, 1), 1);
+    state.counters["torch_threads_inside_per_s"] = 1 / inside_s.wall;
   }
-  const double torch_s = std::min(side_by_side_s.value(), inside_s.value());
-  state.counters["lean_per_s"] = 1 / lean_s.value();
-  state.counters["torch_per_s"] = 1 / torch_s;
-  state.counters["lean_over_torch"] = torch_s / lean_s.value();
-  if (threads > 1) {
-    state.counters["torch_side_by_side_per_s"] = 1 / side_by_side_s.value();
-    state.counters["torch_threads_inside_per_s"] = 1 / inside_s.value();
-  }
+  const double torch_wall = std::min(side_by_side_s.wall, inside_s.wall);
+  state.counters["lean_per_s"] = 1 / lean_s.wall;
+  state.counters["torch_per_s"] = 1 / torch_wall;
+  state.counters["lean_over_torch"] = torch_wall / lean_s.wall;
+  state.counters["lean_per_processor_s"] = 1 / lean_s.processor;
+  state.counters["torch_per_processor_s"] = 1 / side_by_side_s.processor;
+  state.counters["lean_over_torch_processor"] = side_by_side_s.processor / lean_s.processor;
   state.SetLabel(std::string(active_isa()) + ", " + std::to_string(lean.front().weights.size()) + " parameters");
   check_same_weights(state, lean.front(), torch.front());
 }
@@ -195,14 +206,16 @@ BENCHMARK(card_against_torch)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime
 
 void lean(benchmark::State& state, const Workload& workload, std::size_t times) {
   std::vector<Client> clients = clients_of(workload, make_trainer, static_cast<std::size_t>(state.range(0)));
-  Least least;
+  Seconds least;
   for (auto _ : state) {
-    const double seconds = seconds_of(clients, times) / static_cast<double>(times * clients.size());
-    least.take(seconds);
-    state.SetIterationTime(seconds);
+    const Seconds seconds = seconds_of(clients, times);
+    least.take_less(seconds, static_cast<double>(times * clients.size()));
+    state.SetIterationTime(seconds.wall);
   }
-  state.counters["per_s"] = 1 / least.value();
-  state.counters["model_GFLOP_per_s"] = 2e-9 * multiply_adds_per_step(workload.model) * static_cast<double>(workload.rows) / least.value();
+  const double multiply_adds = multiply_adds_per_step(workload.model) * static_cast<double>(workload.rows);
+  state.counters["per_s"] = 1 / least.wall;
+  state.counters["per_processor_s"] = 1 / least.processor;
+  state.counters["model_GFLOP_per_s"] = 2e-9 * multiply_adds / least.processor;
   state.SetLabel(std::string(active_isa()) + ", " + std::to_string(clients.front().weights.size()) + " parameters");
 }
 
@@ -212,6 +225,43 @@ void card(benchmark::State& state) { lean(state, card_workload(), 40); }
 BENCHMARK(epoch)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(epoch_with_past)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(card)->ArgName("threads")->Arg(1)->Arg(2)->UseManualTime()->Unit(benchmark::kMillisecond);
+
+// The ceiling: multiply-adds on registers alone, one thread.
+void peak(benchmark::State& state) {
+  std::vector<float> values = {0.5f, 0.5f, 0.0f};
+  double least = std::numeric_limits<double>::infinity(), operations = 0;
+  for (auto _ : state) {
+    const double start = processor_seconds_of_thread();
+    operations = kernels::multiply_adds_in_registers(100'000, values.data());
+    least = std::min(least, processor_seconds_of_thread() - start);
+    benchmark::DoNotOptimize(values.data());
+  }
+  state.counters["GFLOP_per_s"] = 1e-9 * operations / least;
+  state.SetLabel(active_isa());
+}
+BENCHMARK(peak);
+
+// The products of the epoch, alone: rows, inner and columns as the network has them for a batch of 16 windows of 32 steps.
+void product(benchmark::State& state) {
+  const auto rows = static_cast<std::size_t>(state.range(0)), inner = static_cast<std::size_t>(state.range(1));
+  const auto columns = static_cast<std::size_t>(state.range(2));
+  const bool transposed = state.range(3) != 0;
+  kernels::Buffer a(rows * inner), b(inner * columns), c(rows * columns);
+  const kernels::Product made{.rows = rows, .inner = inner, .columns = columns, .a = a.data(), .a_row_stride = transposed ? 1 : inner,
+                              .a_inner_stride = transposed ? rows : 1, .b = b.data(), .b_stride = columns, .c = c.data(), .c_stride = columns};
+  const auto times = std::max<std::size_t>(1, 20'000'000 / (rows * inner * columns));
+  double least = std::numeric_limits<double>::infinity();
+  for (auto _ : state) {
+    const double start = processor_seconds_of_thread();
+    for (std::size_t i = 0; i < times; ++i) kernels::multiply(made, kernels::Into::overwrite);
+    least = std::min(least, processor_seconds_of_thread() - start);
+  }
+  state.counters["GFLOP_per_s"] = 2e-9 * static_cast<double>(times * rows * inner * columns) / least;
+}
+BENCHMARK(product)->ArgNames({"rows", "inner", "columns", "transposed"})
+    ->Args({16, 32, 96, 0})->Args({16, 96, 32, 0})->Args({512, 16, 96, 0})->Args({512, 48, 32, 0})->Args({512, 22, 32, 0})
+    ->Args({32, 512, 96, 1})->Args({16, 512, 96, 1})->Args({48, 512, 32, 1})->Args({2, 32, 96, 0})->Args({32, 48, 160, 0})
+    ->Args({48, 32, 160, 1})->Unit(benchmark::kMillisecond);
 
 void evaluate_history(benchmark::State& state) {
   Client client(std::move(*make_trainer(card_workload().model)), card_workload());

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "common/crypto/random.h"
+#include "tests/models/instruction_sets.h"
 
 using namespace fedspend;
 using namespace fedspend::models;
@@ -38,20 +39,10 @@ double worst_error(void (*kernel)(float*, std::size_t), Exact exact, double low,
   return worst;
 }
 
-// Every instruction set that this processor and this build have.
-std::vector<std::string> isas() {
-  std::vector<std::string> found;
-  for (const char* name : {"AVX3_ZEN4", "AVX3_DL", "AVX3", "AVX2", "SSE4", "SSSE3", "SSE2", "NEON", "SVE", "SVE2", "EMU128"}) {
-    if (pin_isa(name)) found.emplace_back(name);
-  }
-  CHECK(pin_isa("best"));
-  return found;
-}
-
 }  // namespace
 
 TEST_CASE("exp, sigmoid, tanh and the logarithm are right to 1e-6 on every instruction set") {
-  for (const std::string& isa : isas()) {
+  for (const std::string& isa : instruction_sets()) {
     CAPTURE(isa);
     REQUIRE(pin_isa(isa));
     CHECK(std::string(active_isa()) == isa);
@@ -87,7 +78,7 @@ TEST_CASE("exp, sigmoid and tanh stay finite where the argument is huge") {
 }
 
 TEST_CASE("a product agrees with the sum in double, whatever the shape and the instruction set") {
-  for (const std::string& isa : isas()) {
+  for (const std::string& isa : instruction_sets()) {
     REQUIRE(pin_isa(isa));
     for (const std::size_t rows : {1u, 3u, 4u, 9u}) {
       for (const std::size_t columns : {16u, 48u, 64u, 160u}) {
@@ -164,10 +155,93 @@ TEST_CASE("a gradient step and a sum of squares are those of their formulas") {
   CHECK(kernels::sum_of_squares(gradient.data(), 16) == 256.0);
 }
 
-TEST_CASE("an unknown instruction set is refused and changes nothing") {
-  const std::string before = active_isa();
-  const Status status = pin_isa("abacus");
-  REQUIRE(!status);
-  CHECK(status.error().code == ErrorCode::invalid_argument);
-  CHECK(std::string(active_isa()) == before);
+TEST_CASE("a product of any shape starts from zero, from what is there or from the rows it is given, on every instruction set") {
+  for (const std::string& isa : instruction_sets()) {
+    CAPTURE(isa);
+    REQUIRE(pin_isa(isa));
+    for (const std::size_t rows : {1u, 2u, 3u, 5u, 8u, 15u, 16u}) {
+      for (const std::size_t columns : {16u, 32u, 64u, 96u, 160u}) {
+        for (const std::size_t inner : {0u, 1u, 300u}) {  // 300: more than one block
+          const std::vector<float> a = random_floats(rows * inner + 1, 1), b = random_floats(inner * columns + 1, 2), start = random_floats(3 * columns, 4);
+          std::vector<std::uint32_t> start_row(rows);
+          for (std::size_t i = 0; i < rows; ++i) start_row[i] = static_cast<std::uint32_t>(i % 3);
+          for (const kernels::Into into : {kernels::Into::overwrite, kernels::Into::add, kernels::Into::start}) {
+            std::vector<float> c = random_floats(rows * columns, 3);
+            const std::vector<float> before = c;
+            kernels::multiply({.rows = rows, .inner = inner, .columns = columns, .a = a.data(), .a_row_stride = inner, .b = b.data(),
+                               .b_stride = columns, .c = c.data(), .c_stride = columns, .start = start.data(),
+                               .start_row = start_row.data(), .start_stride = columns}, into);
+            double worst = 0;
+            for (std::size_t i = 0; i < rows; ++i) {
+              for (std::size_t j = 0; j < columns; ++j) {
+                double sum = into == kernels::Into::add ? static_cast<double>(before[i * columns + j])
+                             : into == kernels::Into::start ? static_cast<double>(start[i % 3 * columns + j]) : 0.0;
+                for (std::size_t k = 0; k < inner; ++k) sum += static_cast<double>(a[i * inner + k]) * static_cast<double>(b[k * columns + j]);
+                worst = std::max(worst, std::abs(static_cast<double>(c[i * columns + j]) - sum));
+              }
+            }
+            REQUIRE(worst < 3e-5);
+          }
+        }
+      }
+    }
+  }
+  CHECK(pin_isa("best"));
+}
+
+TEST_CASE("a transpose has every value in its place, and rows are added up where they belong") {
+  for (const std::string& isa : instruction_sets()) {
+    REQUIRE(pin_isa(isa));
+    for (const std::size_t rows : {1u, 4u, 7u, 17u}) {
+      for (const std::size_t columns : {3u, 4u, 22u}) {
+        const std::vector<float> from = random_floats(rows * 32, 1);
+        std::vector<float> to(columns * 32, 9.0f);
+        kernels::transpose(from.data(), rows, columns, 32, to.data(), 32);
+        for (std::size_t j = 0; j < columns; ++j) {
+          for (std::size_t i = 0; i < 32; ++i) REQUIRE(to[j * 32 + i] == (i < rows ? from[i * 32 + j] : 9.0f));
+        }
+      }
+    }
+    const std::vector<float> from = random_floats(3 * 32, 2);
+    std::vector<float> to(2 * 32, 1.0f);
+    const std::uint32_t to_row[] = {1, 0, 1};
+    kernels::add_rows(from.data(), 3, 32, 32, to_row, to.data(), 32);
+    for (std::size_t j = 0; j < 32; ++j) {
+      CHECK(to[j] == 1.0f + from[32 + j]);
+      CHECK(to[32 + j] == 1.0f + from[j] + from[64 + j]);
+    }
+  }
+  CHECK(pin_isa("best"));
+}
+
+TEST_CASE("a GRU step agrees with its formulas in double, in every row, for small and huge sums") {
+  constexpr std::size_t kWidth = 16, kRows = 3;
+  for (const std::string& isa : instruction_sets()) {
+    CAPTURE(isa);
+    REQUIRE(pin_isa(isa));
+    for (const float scale : {0.01f, 3.0f, 60.0f}) {
+      std::vector<float> input = random_floats(kRows * 3 * kWidth, 1), recurrent = random_floats(kRows * 3 * kWidth, 2);
+      for (float& value : input) value *= scale;
+      for (float& value : recurrent) value *= scale;
+      const std::vector<float> before = random_floats(kRows * kWidth, 3);
+      std::vector<float> gates(kRows * 3 * kWidth), after(kRows * 20), next(kRows * kWidth, 7.0f);
+      kernels::gru_forward({.rows = kRows, .width = kWidth, .input = input.data(), .recurrent = recurrent.data(), .before = before.data(),
+                            .gates = gates.data(), .after = after.data(), .after_stride = 20, .next_before = next.data(), .next_rows = 2});
+      const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+      for (std::size_t row = 0; row < kRows; ++row) {
+        for (std::size_t i = 0; i < kWidth; ++i) {
+          const auto at = [&](const std::vector<float>& values, std::size_t gate) { return static_cast<double>(values[row * 3 * kWidth + gate * kWidth + i]); };
+          const double r = sigmoid(at(input, 0) + at(recurrent, 0)), z = sigmoid(at(input, 1) + at(recurrent, 1));
+          const double n = std::tanh(at(input, 2) + r * at(recurrent, 2));
+          CHECK(std::abs(at(gates, 0) - r) < 3e-7);
+          CHECK(std::abs(at(gates, 1) - z) < 3e-7);
+          CHECK(std::abs(at(gates, 2) - n) < 2e-6 * std::max(1.0f, scale));  // what r is off by, times the sum
+          const float h = after[row * 20 + i];
+          CHECK(std::abs(static_cast<double>(h) - (n + z * (static_cast<double>(before[row * kWidth + i]) - n))) < 2e-6 * std::max(1.0f, scale));
+          CHECK(next[row * kWidth + i] == (row < 2 ? h : 7.0f));
+        }
+      }
+    }
+  }
+  CHECK(pin_isa("best"));
 }

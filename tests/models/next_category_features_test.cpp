@@ -1,6 +1,7 @@
 #include "models/next_category_features.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 
@@ -115,6 +116,54 @@ TEST_CASE("counts that stand still hold no later row, while the last rows go on"
     CHECK(past_value(going, i, kPastSlow, 5) > 0);
     CHECK(past_value(frozen, i, kPastRecent, 5) == past_value(going, i, kPastRecent, 5));
     CHECK(past_value(frozen, i, kPastRecent, 5) > 0);
+  }
+}
+
+TEST_CASE("a window's steps alone are those of the whole history, to the bit") {
+  const std::vector<HistoryRow> history = random_history(60, kCategories, 6);
+  const Steps whole = steps_of(history);
+  FeatureScan scan(kCategories, 4, 9);
+  Steps windows;
+  const std::vector<std::size_t> begins = {0, 1, 5, 11, 12, 30, 53, 60};
+  for (std::size_t w = 0; w + 1 < begins.size(); ++w) scan.append_window(history, begins[w], begins[w + 1], windows);
+  REQUIRE(windows.steps.size() == 60);
+  for (std::size_t i = 0; i < 60; ++i) {
+    CHECK(same(whole, i, windows, i));
+    CHECK(whole.steps[i].target == windows.steps[i].target);
+  }
+  Steps middle;
+  scan.append_window(history, 40, 47, middle);
+  for (std::size_t i = 40; i < 47; ++i) CHECK(same(whole, i, middle, i - 40));
+}
+
+TEST_CASE("the counts are those of their definition, row by row") {
+  const std::vector<HistoryRow> history = random_history(50, 3, 8);  // few categories, so that everything recurs
+  const Steps steps = steps_of(history);
+  constexpr std::size_t kPastRows = 9;
+  const auto category = [&](std::size_t i) { return history[i].category; };
+  for (std::size_t i = 1; i <= 50; ++i) {
+    std::array<std::array<double, kCategories>, kPastKinds> counts{};
+    for (std::size_t row = i > kPastRows ? i - kPastRows : 0; row < i; ++row) {
+      const auto age = static_cast<double>(i - 1 - row);
+      counts[kPastSlow][category(row)] += std::pow(0.98, age);
+      counts[kPastMiddle][category(row)] += std::pow(0.9, age);
+      counts[kPastRecent][category(row)] += std::pow(0.7, age);
+      if (row == 0) continue;
+      const double followed = std::pow(0.99, age);
+      if (category(row - 1) == category(i - 1)) {
+        counts[kPastAfterCategory][category(row)] += followed;
+        if (row > 1 && i > 1 && category(row - 2) == category(i - 2)) counts[kPastAfterTwo][category(row)] += followed;
+      }
+      if (history[i - 1].merchant_hash != 0 && history[row - 1].merchant_hash == history[i - 1].merchant_hash) {
+        counts[kPastAfterMerchant][category(row)] += followed;
+      }
+    }
+    for (std::uint16_t kind = 0; kind < kPastKinds; ++kind) {
+      for (std::uint16_t c = 0; c < kCategories; ++c) {
+        const double expected = counts[kind][c] > 1e-3 ? std::log(1 + counts[kind][c] / 0.2) / 10 : 0;
+        CHECK(std::abs(static_cast<double>(past_value(steps, i, static_cast<PastKind>(kind), c)) - expected) < 1e-6);
+      }
+    }
   }
 }
 

@@ -262,6 +262,125 @@ TEST_CASE("max_rows trains on the newest rows alone, which still see the older o
   CHECK(alone != made.update);
 }
 
+TEST_CASE("training on several histories of which one alone has rows is training on that one, to the bit") {
+  Made made;
+  const std::vector<HistoryRow> history = random_history(50, kCategories, 4);
+  TrainingOptions options = options_of();
+  for (const std::uint32_t max_rows : {0u, 20u}) {
+    options.spec.max_rows = max_rows;
+    const TrainingResult alone = *made.trainer->train(made.weights, history, options, made.update);
+    std::vector<float> pooled(made.update.size());
+    const std::vector<std::span<const HistoryRow>> histories = {{}, history, {}};
+    const TrainingResult together = *made.trainer->train_pooled(made.weights, histories, options, pooled);
+    CHECK(pooled == made.update);
+    CHECK(together.examples == alone.examples);
+    CHECK(together.mean_loss == alone.mean_loss);
+  }
+}
+
+TEST_CASE("pooled training mixes the histories in its batches and keeps each one's past to itself") {
+  Made made;
+  const std::vector<HistoryRow> one = random_history(40, kCategories, 4), two = random_history(33, kCategories, 5);
+  const std::vector<std::span<const HistoryRow>> histories = {one, two};
+  // All windows in one batch: the gradient is the mean of the two, by their examples.
+  TrainingOptions options = options_of(1);
+  options.spec = {.epochs = 1, .batch_size = 1000, .learning_rate = 1, .momentum = 0, .gradient_clip_l2 = 0, .max_rows = 0};
+  std::vector<float> first(made.update.size()), second(made.update.size());
+  const auto n1 = static_cast<float>(made.trainer->train(made.weights, one, options, first)->examples);
+  const auto n2 = static_cast<float>(made.trainer->train(made.weights, two, options, second)->examples);
+  const TrainingResult pooled = *made.trainer->train_pooled(made.weights, histories, options, made.update);
+  CHECK(static_cast<float>(pooled.examples) == n1 + n2);
+  for (std::size_t i = 0; i < made.update.size(); ++i) {
+    CHECK(made.update[i] == doctest::Approx((n1 * first[i] + n2 * second[i]) / (n1 + n2)).epsilon(1e-4).scale(1e-2));
+  }
+  // Small batches: not one history after the other, and the seed decides.
+  options = options_of(1);
+  REQUIRE(made.trainer->train_pooled(made.weights, histories, options, first));
+  REQUIRE(made.trainer->train_pooled(made.weights, histories, options, second));
+  CHECK(first == second);
+  ++options.seed;
+  REQUIRE(made.trainer->train_pooled(made.weights, histories, options, second));
+  CHECK(first != second);
+}
+
+TEST_CASE("pooling nothing, or histories without rows, gives an update of zeros") {
+  Made made;
+  const std::vector<std::span<const HistoryRow>> empty(3);
+  CHECK(made.trainer->train_pooled(made.weights, {}, options_of(), made.update)->examples == 0);
+  CHECK(made.trainer->train_pooled(made.weights, empty, options_of(), made.update)->examples == 0);
+  CHECK(made.update == std::vector<float>(made.update.size(), 0.0f));
+}
+
+TEST_CASE("the first step of FedProx is that without, and the next ones are pulled back") {
+  Made made;
+  const std::vector<HistoryRow> history = random_history(60, kCategories, 1);
+  TrainingOptions options = options_of(1);
+  options.spec.momentum = 0;
+  const auto update_with = [&](double mu, std::uint32_t batch_size) {
+    options.spec.proximal_mu = mu;
+    options.spec.batch_size = batch_size;
+    REQUIRE(made.trainer->train(made.weights, history, options, made.update));
+    return made.update;
+  };
+  CHECK(update_with(0.7, 1000) == update_with(0, 1000));  // one step: nothing to be pulled back from
+  CHECK(update_with(0.7, 3) != update_with(0, 3));
+}
+
+TEST_CASE("two steps of FedProx add mu times the way gone to the second gradient") {
+  Made made;
+  const std::vector<HistoryRow> history = random_history(60, kCategories, 1);
+  constexpr double kRate = 0.2, kMu = 0.5;
+  TrainingOptions options;
+  options.spec = {.epochs = 1, .batch_size = 1000, .learning_rate = kRate, .momentum = 0, .gradient_clip_l2 = 0};
+  std::vector<float> first(made.update.size()), second(made.update.size());
+  REQUIRE(made.trainer->train(made.weights, history, options, first));
+  std::vector<float> moved = made.weights;
+  for (std::size_t i = 0; i < moved.size(); ++i) moved[i] += first[i];
+  REQUIRE(made.trainer->train(moved, history, options, second));  // -rate times the gradient there
+  options.spec.epochs = 2;
+  options.spec.proximal_mu = kMu;
+  REQUIRE(made.trainer->train(made.weights, history, options, made.update));
+  for (std::size_t i = 0; i < moved.size(); ++i) {
+    const double expected = static_cast<double>(first[i]) * (1 - kRate * kMu) + static_cast<double>(second[i]);
+    CHECK(std::abs(static_cast<double>(made.update[i]) - expected) < 1e-6);
+  }
+}
+
+TEST_CASE("without momentum FedProx keeps the update within the clip norm over mu") {
+  Made made;
+  const std::vector<HistoryRow> history = random_history(60, kCategories, 1);
+  const auto length = [&](double mu) {
+    TrainingOptions options = options_of(30);
+    options.spec.momentum = 0;
+    options.spec.gradient_clip_l2 = 0.1;
+    options.spec.proximal_mu = mu;
+    REQUIRE(made.trainer->train(made.weights, history, options, made.update));
+    double sum = 0;
+    for (const float value : made.update) sum += static_cast<double>(value) * static_cast<double>(value);
+    return std::sqrt(sum);
+  };
+  CHECK(length(0) > 0.5);
+  CHECK(length(4) < 0.1 / 4);
+  CHECK(length(4) > 0);
+}
+
+TEST_CASE("embeddings that no row uses stay where they are, with a momentum of almost nothing as with none") {
+  Made made;
+  const std::vector<HistoryRow> history = ring(40);  // categories 0, 1 and 2 of 6
+  TrainingOptions options = options_of(2);
+  options.spec.momentum = 0;
+  REQUIRE(made.trainer->train(made.weights, history, options, made.update));  // steps over the rows in use alone
+  const std::vector<float> sparse = made.update;
+  options.spec.momentum = 1e-30;  // steps over everything
+  REQUIRE(made.trainer->train(made.weights, history, options, made.update));
+  CHECK(made.update == sparse);
+  const LayoutEntry& embedding = made.trainer->layout().front();
+  REQUIRE(embedding.name == "category_embedding");
+  const auto row = [&](std::size_t i) { return std::span(sparse).subspan(embedding.offset + i * 3, 3); };
+  for (const float value : row(4)) CHECK(value == 0.0f);
+  for (const float value : row(1)) CHECK(value != 0.0f);
+}
+
 TEST_CASE("a stopped training is refused") {
   Made made;
   std::stop_source source;

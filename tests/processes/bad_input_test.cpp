@@ -49,7 +49,7 @@ std::vector<Command> commands() {
       {"device run",
        federation().device("process-1", "tcp://127.0.0.1:1"),
        {{"--profiles", Takes::profiles}, {"--coordinator", Takes::address}, {"--coordinator-key", Takes::text_file}, {"--release-key", Takes::text_file}, {"--policy", Takes::text_file},
-        {"--cache", Takes::out_folder}, {"--threads", Takes::number}, {"--connect-timeout-s", Takes::number}, {"--transient-backoff-s", Takes::number},
+        {"--cache", Takes::out_folder}, {"--threads", Takes::number}, {"--isa", Takes::number}, {"--connect-timeout-s", Takes::number}, {"--transient-backoff-s", Takes::number},
         {"--permanent-backoff-s", Takes::number}}},
       {"device keys", {device, "keys", "--profiles", in("profiles/process-1"), "--list", "OUT/list"}, {{"--profiles", Takes::profiles}, {"--list", Takes::out_file}}},
       {"admin keygen", {admin, "keygen", "--out", "OUT/keys"}, {{"--out", Takes::out_folder}}},
@@ -73,7 +73,13 @@ std::vector<Command> commands() {
       {"sim run",
        {sim, "run", "--data", data, "--plan", in("plan.toml"), "--out", "OUT/run", "--no-progress"},
        {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--out", Takes::out_folder}, {"--rounds", Takes::number}, {"--cohort", Takes::number}, {"--seed", Takes::number},
-        {"--threads", Takes::number}, {"--cohorts", Takes::text_file}, {"--policy", Takes::text_file}, {"--evaluate-every", Takes::number}}},
+        {"--threads", Takes::number}, {"--cohorts", Takes::text_file}, {"--policy", Takes::text_file}, {"--references", Takes::number}, {"--per-client", Takes::number}, {"--evaluate-every", Takes::number}}},
+      {"sim references",
+       {sim, "references", "--data", data, "--plan", in("plan.toml"), "--seeds", "1", "--epochs", "1", "--no-progress"},
+       {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--seeds", Takes::number}, {"--epochs", Takes::number}, {"--set", Takes::number}, {"--threads", Takes::number}}},
+      {"sim sweep",
+       {sim, "sweep", "--data", data, "--plan", in("plan.toml"), "--grid", "server.learning_rate=1,2", "--seeds", "1", "--out", "OUT/sweep", "--no-progress"},
+       {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--out", Takes::out_folder}, {"--grid", Takes::number}, {"--seeds", Takes::number}, {"--set", Takes::number}, {"--threads", Takes::number}}},
       {"sim evaluate",
        {sim, "evaluate", "--data", data, "--plan", in("plan.toml"), "--model", in("initial.fsm")},
        {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--model", Takes::binary_file}, {"--threads", Takes::number}}},
@@ -150,7 +156,7 @@ class Rubbish {
  private:
   void add_data(const std::string& name, const std::string& csv) const {
     fs::create_directories(folder_ / name);
-    fs::copy_file(federation() / "population/synthetic.toml", folder_ / name / "synthetic.toml");
+    for (const char* sound : {"synthetic.toml", "customers.csv"}) fs::copy_file(federation() / "population" / sound, folder_ / name / sound);
     write_text(folder_ / name / "transactions.csv", csv);
   }
 
@@ -240,6 +246,49 @@ TEST_CASE("options that are unknown, missing or given twice are refused by every
   }
   check_refused({"", {}, {}}, {program_path("fedspend-sim"), "trane"}, "trane");
   check_refused({"", {}, {}}, {program_path("fedspend-admin"), "sign"}, "sign");
+}
+
+TEST_CASE("a grid that is empty, too large, or holds a value out of range is refused before any job starts") {
+  const Rubbish rubbish;
+  const std::vector<std::string> before = rubbish.everything();
+  const std::vector<std::string> sweep = {program_path("fedspend-sim"), "sweep", "--data", in("population/synthetic.toml"), "--plan", in("plan.toml"), "--out", rubbish / "OUT/sweep", "--no-progress"};
+  const Command command{"sim sweep", {}, {}};
+  std::string many = "federation.rounds=1";
+  for (int i = 2; i <= 4000; ++i) many += "," + std::to_string(i);
+  check_refused(command, sweep, "the grid is empty");
+  check_refused(command, joined(sweep, {"--grid", "server.learning_rate="}), "server.learning_rate=");
+  check_refused(command, joined(sweep, {"--grid", "server.learning_rte=1"}), "server.learning_rte");
+  check_refused(command, joined(sweep, {"--grid", "federation.rounds=1,0"}), "federation.rounds=0");
+  check_refused(command, joined(sweep, {"--grid", "federation.cohort=1,5000"}), "federation.cohort=5000");
+  check_refused(command, joined(sweep, {"--grid", many}), "more than 10000 jobs");
+  check_refused(command, joined(sweep, {"--grid", "server.learning_rate=1", "--seeds", "1,1"}), "1,1");
+  CHECK(rubbish.everything() == before);
+}
+
+TEST_CASE("compare takes two whole folders of runs and says which one is not") {
+  const Rubbish rubbish;
+  const std::string sim = program_path("fedspend-sim"), run = rubbish / "OUT/run";
+  require_done({sim, "run", "--data", in("population/synthetic.toml"), "--plan", in("plan.toml"), "--out", run, "--no-progress"});
+  const Command command{"sim compare", {}, {}};
+  const auto compare = [&](const std::vector<std::string>& folders) { return joined({sim, "compare"}, folders); };
+  check_refused(command, compare({}), "0 folders");
+  check_refused(command, compare({run}), "1 folder");
+  check_refused(command, compare({run, run, run}), "3 folders");
+  check_refused(command, compare({run, rubbish / "absent"}), rubbish / "absent");
+  check_refused(command, compare({rubbish / "words", run}), rubbish / "words");
+  check_refused(command, compare({run, rubbish / "folder"}), rubbish / "folder/plan.toml");
+  check_refused(command, joined(compare({run, run}), {"--html", rubbish / "absent/page.html"}), rubbish / "absent/page.html");
+  for (const std::string name : {"plan.toml", "summary.json", "metrics.jsonl", "model.fsm"}) {
+    CAPTURE(name);
+    const std::string torn = rubbish / ("OUT/torn-" + name);
+    fs::copy(run, torn);
+    write_text(fs::path(torn) / name, "{\"torn");
+    check_refused(command, compare({run, torn}), torn + "/" + name);
+    fs::remove(fs::path(torn) / name);
+    check_refused(command, compare({torn, run}), torn + "/" + name);
+  }
+  require_done(joined(compare({run, run}), {"--html", rubbish / "OUT/page.html"}));
+  CHECK(content_of(rubbish / "OUT/page.html").ends_with("</html>\n"));
 }
 
 TEST_CASE("--help and --version end with 0 for every program and command") {

@@ -58,6 +58,13 @@ void check_ends(const std::string& name, std::vector<std::string> command, int c
   CHECK(federation().text_of(name + ".out").empty());
 }
 
+TEST_CASE("an instruction set that is not there is refused with those that are") {
+  std::vector<std::string> command = federation().device("process-1", "tcp://127.0.0.1:1");
+  command.insert(command.end(), {"--isa", "abacus"});
+  check_ends("abacus", command, 4, "--isa: there is no instruction set \"abacus\" here");
+  CHECK(federation().text_of("abacus.err").find("use one of best, ") != std::string::npos);
+}
+
 TEST_CASE("a device process that is killed twice in the middle is started again, and the federation finishes") {
   Running running = start_coordinator("killed", {"--exit-when-finished", "--max-failed-rounds", "3"});
   std::vector<Process> devices;

@@ -281,7 +281,30 @@ def hypergeometric_vectors():
     write("hypergeometric.txt", "P[X >= least], X the marked among `drawn` of the population, by exact fractions: mantissa * 2^exponent, the mantissa in\n[2^62, 2^63) and rounded down.", records)
 
 
+def key_schedule_vectors():
+    """Diffie-Hellman values from the RFCs, so that no curve is needed here: 3 B, 5 B and 15 B of RFC 9496, appendix A.1, and Alice's
+    and Bob's keys and secret of RFC 7748, section 6.1."""
+    low, high, sid = bytes([1] * 32), bytes([2] * 32), some_bytes("sid")
+    three = bytes.fromhex("94741f5d5d52755ece4f23f044ee27d5d1ea1e2bd196b462166b16152a9d0259")
+    five = bytes.fromhex("e882b131016b52c1d3337080187cf768423efccbb517bb495ab812c4160ff44e")
+    fifteen = bytes.fromhex("e0c418f7c8d9c4cdd7395b93ea124f3ad99021bb681dfc3302a9d99a2e53e64e")
+    alice = bytes.fromhex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a")
+    bob = bytes.fromhex("de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f")
+    shared = bytes.fromhex("4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742")
+    task, b = bytes(range(16)), scalar(7)
+    records = [
+        [("name", "pair: ids 01... with r = 3 and 02... with r = 5"), ("session", sid), ("key", KDF("pair", fifteen, sid, low, high, three, five))],
+        [("name", "pair: ids 01... with r = 5 and 02... with r = 3"), ("session", sid), ("key", KDF("pair", fifteen, sid, low, high, five, three))],
+        [("name", "self: id 01..., b = 7"), ("session", sid), ("key", KDF("self", b, sid, low))],
+        [("name", "commitment: id 01..., b = 7, round 9"), ("task", task), ("hash", H("bcom", task, u64(9), low, b))],
+        [("name", "share: Alice, id 01..., to Bob, id 02..., x = 3"), ("session", sid), ("key", KDF("share", shared, sid, low, high, alice, bob)), ("associated", sid + low + high + u32(3))],
+        [("name", "share: Bob, id 02..., to Alice, id 01..., x = 96"), ("session", sid), ("key", KDF("share", shared, sid, high, low, bob, alice)), ("associated", sid + high + low + u32(96))],
+    ]
+    write("key_schedule.txt", "common/secagg/key_schedule.h.", records)
+
+
 kdf_vectors()
+key_schedule_vectors()
 hypergeometric_vectors()
 mask_stream_vectors()
 masked_vectors()

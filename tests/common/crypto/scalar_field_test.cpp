@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
+#include <sodium.h>
 
 #include <algorithm>
 #include <vector>
@@ -48,6 +49,26 @@ Scalar at_one_by_one(const std::vector<Scalar>& coefficients, std::uint32_t x) {
   Scalar value;
   for (std::size_t i = coefficients.size(); i-- > 0;) value = value * Scalar::of(x) + coefficients[i];
   return value;
+}
+
+// Against libsodium's own, at both ends and at random.
+TEST_CASE("sums and differences of two are libsodium's, also into the memory of an operand") {
+  SeededRandom random(1);
+  std::vector<Scalar> numbers{Scalar(), Scalar::of(1), Scalar::of(2), largest(), largest() - Scalar::of(1), Scalar::of(~std::uint64_t{0})};
+  for (const Scalar& scalar : random_scalars(random, 40)) numbers.push_back(scalar);
+  for (const Scalar& a : numbers) {
+    for (const Scalar& b : numbers) {
+      std::array<std::uint8_t, 32> expected;
+      std::array<std::uint8_t, 32> got = a.bytes();
+      crypto_core_ristretto255_scalar_add(expected.data(), a.bytes().data(), b.bytes().data());
+      scalar_field::add(got, got, b.bytes());
+      CHECK(got == expected);
+      got = b.bytes();
+      crypto_core_ristretto255_scalar_sub(expected.data(), a.bytes().data(), b.bytes().data());
+      scalar_field::subtract(got, a.bytes(), got);
+      CHECK(got == expected);
+    }
+  }
 }
 
 TEST_CASE("a sum of products is the sum one by one") {

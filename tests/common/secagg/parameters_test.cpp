@@ -116,7 +116,10 @@ TEST_CASE("goals that nothing meets are refused, with the conditions that contra
   CHECK_FALSE(smallest_graph({.clients = 100, .corrupt_ppm = 500'000, .dropout_ppm = 500'000, .threat = Threat::curious}).has_value());
   CHECK_FALSE(smallest_graph({.clients = 10, .corrupt_ppm = 999'999, .dropout_ppm = 0}).has_value());
   CHECK_FALSE(smallest_graph({.clients = 100'000, .corrupt_ppm = 330'000, .dropout_ppm = 340'000}).has_value());
-  // A step inside the border is feasible, in the largest cohort too.
+  // Within the border, but by so little that only the largest degrees would hold.
+  const auto many = smallest_graph({.clients = 100'000, .corrupt_ppm = 330'000, .dropout_ppm = 330'000});
+  REQUIRE_FALSE(many.has_value());
+  CHECK(many.error().message.find("more than 4096 neighbours would be needed") != std::string::npos);
   CHECK(smallest_graph({.clients = 3'000, .corrupt_ppm = 330'000, .dropout_ppm = 330'000}).has_value());
 }
 

@@ -82,6 +82,23 @@ TEST_CASE("after an epoch with momentum and clipping the weights agree to 1e-3")
   CHECK(compared.worst < 1e-3);
 }
 
+TEST_CASE("FedProx and pooled training agree with torch to 1e-3") {
+  Pair pair;
+  const std::vector<HistoryRow> one = random_history(90, kCategories, 24), two = random_history(70, kCategories, 25);
+  const std::vector<std::span<const HistoryRow>> histories = {one, two};
+  TrainingOptions options;
+  options.spec = {.epochs = 2, .batch_size = 4, .learning_rate = 0.5, .momentum = 0.5, .gradient_clip_l2 = 0.3, .max_rows = 60};
+  std::vector<float> lean(pair.weights.size()), torch(pair.weights.size()), without(pair.weights.size());
+  REQUIRE(pair.lean->train_pooled(pair.weights, histories, options, without));
+  options.spec.proximal_mu = 0.4;
+  REQUIRE(pair.lean->train_pooled(pair.weights, histories, options, lean));
+  REQUIRE(pair.torch->train_pooled(pair.weights, histories, options, torch));
+  const Compared compared = compare(lean, torch);
+  CHECK(compared.largest > 0.05);
+  CHECK(compared.worst < 1e-3);
+  CHECK(compare(lean, without).worst > 1e-2);  // the pull is felt
+}
+
 TEST_CASE("evaluate and predict agree with torch") {
   Pair pair;
   const std::vector<HistoryRow> history = random_history(120, kCategories, 23);
