@@ -209,7 +209,7 @@ Html losses_table(const RunFacts& run) {
 Html aborted_table(const RunFacts& run) {
   std::map<std::string, std::uint64_t> aborted;
   for (const nlohmann::json& round : run.rounds)
-    if (!is_published(round)) ++aborted[text_at(round, "/why_aborted")];
+    if (!is_published(round)) ++aborted[text_at(round, "/why_aborted").substr(0, text_at(round, "/why_aborted").find(':'))];  // without its figures
   if (aborted.empty()) return {};
   Table table{.caption = {}, .header = {"why", "rounds"}, .rows = {}};
   for (const auto& [why, count] : aborted) table.rows.push_back({why, count_text(static_cast<double>(count))});

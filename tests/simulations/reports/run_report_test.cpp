@@ -46,6 +46,13 @@ TEST_CASE("a report shows convergence, clients, participation, bytes and time, e
   CHECK(has(report, "60% gain, 30% lose"));
 }
 
+TEST_CASE("aborted rounds are counted by reason, whatever figures stand behind it") {
+  RunFacts run = sample_run();
+  run.rounds.insert(run.rounds.begin(), 3, tests::sample_round(1, false, 0));
+  for (unsigned i = 0; i < 3; ++i) run.rounds[i]["why_aborted"] = "too few updates: " + std::to_string(i) + " of at least 10";
+  CHECK(has(run_report(run), "too few updates</th><td>3</td>"));
+}
+
 TEST_CASE("names that come from data are text in a report, never markup") {
   const std::string report = run_report(sample_run());
   CHECK_FALSE(has(report, "<script"));
