@@ -29,8 +29,8 @@ TEST_CASE("a report compares the model with every baseline and with central and 
 
 TEST_CASE("a report shows convergence, clients, participation, bytes and time, each with its table") {
   const std::string report = run_report(sample_run());
-  for (const std::string heading : {"Accuracy by round", "Loss by round", "Gain over clients", "By length of history", "Devices by round", "Bytes by round", "Simulated time by round",
-                                    "Rounds that were aborted", "The resolved plan"}) {
+  for (const std::string heading : {"Accuracy by round", "Loss by round", "Gain over clients", "By length of history", "Devices by round", "Bytes by round", "Simulated time by round", "Length of a round",
+                                    "Rounds that were aborted", "Updates of each device", "What went wrong on the way", "The resolved plan"}) {
     CAPTURE(heading);
     CHECK(has(report, heading));
   }
@@ -38,8 +38,10 @@ TEST_CASE("a report shows convergence, clients, participation, bytes and time, e
     const std::regex pattern(part);
     return std::distance(std::sregex_iterator(report.begin(), report.end(), pattern), std::sregex_iterator());
   };
-  CHECK(count("<svg ") == 7);
-  CHECK(count("The numbers</summary>") == 7);
+  CHECK(count("<svg ") == 8);
+  CHECK(count("The numbers</summary>") == 8);
+  CHECK(has(report, "lost while training</th><td>6</td>"));  // of three rounds, the aborted one among them
+  CHECK(has(report, "branch</th><td>30</td>"));
   CHECK(has(report, "99.0 kB"));
   CHECK(has(report, "60% gain, 30% lose"));
 }

@@ -17,37 +17,37 @@ struct Case {
   std::uint32_t federated, own, own_markov, markov, local_only;
 };
 
-struct World {
+struct SmallFederation {
   Plan plan;
   std::vector<FederatedClient> clients;
   Baselines baselines;
   std::vector<HeldOutScore> federated, local_only;
 };
 
-World world_of(const std::vector<Case>& cases) {
-  World world;
-  world.baselines.lines = baseline_lines();
+SmallFederation federation_of(const std::vector<Case>& cases) {
+  SmallFederation small;
+  small.baselines.lines = baseline_lines();
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const Case& made = cases[i];
-    world.clients.push_back({"card \"" + std::to_string(i) + "\"", std::vector<models::HistoryRow>(made.rows)});
-    world.federated.push_back({10, made.federated, 10, 1.0});
-    world.local_only.push_back({10, made.local_only, 10, 1.0});
-    world.baselines.evaluated.push_back(i);
-    world.baselines.held_out_by_client.push_back(10);
-    for (Baseline& line : world.baselines.lines)
+    small.clients.push_back({"card \"" + std::to_string(i) + "\"", std::vector<models::HistoryRow>(made.rows)});
+    small.federated.push_back({10, made.federated, 10, 1.0});
+    small.local_only.push_back({10, made.local_only, 10, 1.0});
+    small.baselines.evaluated.push_back(i);
+    small.baselines.held_out_by_client.push_back(10);
+    for (Baseline& line : small.baselines.lines)
       line.correct_by_client.push_back(line.key == "own_most_frequent" ? made.own : line.key == "markov_own" ? made.own_markov : line.key == "markov_global" ? made.markov : 10);
   }
-  return world;
+  return small;
 }
 
-std::vector<ClientScore> scores_of(const World& world, bool with_local) {
-  return client_scores(world.plan, world.clients, world.baselines, world.federated, with_local ? std::span<const HeldOutScore>(world.local_only) : std::span<const HeldOutScore>());
+std::vector<ClientScore> scores_of(const SmallFederation& small, bool with_local) {
+  return client_scores(small.plan, small.clients, small.baselines, small.federated, with_local ? std::span<const HeldOutScore>(small.local_only) : std::span<const HeldOutScore>());
 }
 
 }  // namespace
 
 TEST_CASE("a client's own best is the better of its own two counts, whatever other baselines do") {
-  const std::vector<ClientScore> scores = scores_of(world_of({{50, 5, 3, 4, 9, 2}, {50, 5, 6, 1, 9, 7}}), true);
+  const std::vector<ClientScore> scores = scores_of(federation_of({{50, 5, 3, 4, 9, 2}, {50, 5, 6, 1, 9, 7}}), true);
   REQUIRE(scores.size() == 2);
   CHECK(scores[0].own_best == 0.4);
   CHECK(scores[1].own_best == 0.6);
@@ -56,9 +56,9 @@ TEST_CASE("a client's own best is the better of its own two counts, whatever oth
 }
 
 TEST_CASE("clients without a prediction are left out") {
-  World world = world_of({{50, 5, 3, 4, 9, 2}, {50, 5, 6, 1, 9, 7}});
-  world.federated[0] = {};
-  CHECK(scores_of(world, true).size() == 1);
+  SmallFederation small = federation_of({{50, 5, 3, 4, 9, 2}, {50, 5, 6, 1, 9, 7}});
+  small.federated[0] = {};
+  CHECK(scores_of(small, true).size() == 1);
   CHECK(client_summary({}).is_null());
 }
 
@@ -80,8 +80,8 @@ TEST_CASE("a distribution has the ends, the median, and the shares that gain and
 }
 
 TEST_CASE("the summary holds both differences and the groups by history, and names nobody") {
-  const World world = world_of({{10, 6, 4, 0, 0, 6}, {20, 4, 4, 0, 0, 5}, {30, 3, 4, 0, 0, 1}, {40, 9, 4, 0, 0, 1}, {40, 1, 4, 0, 0, 1}});
-  const nlohmann::json json = client_summary(scores_of(world, true));
+  const SmallFederation small = federation_of({{10, 6, 4, 0, 0, 6}, {20, 4, 4, 0, 0, 5}, {30, 3, 4, 0, 0, 1}, {40, 9, 4, 0, 0, 1}, {40, 1, 4, 0, 0, 1}});
+  const nlohmann::json json = client_summary(scores_of(small, true));
   CHECK(json["clients"] == 5);
   CHECK(json["against_own_best"]["share_gain"] == doctest::Approx(0.4));
   CHECK(json["against_own_best"]["share_lose"] == doctest::Approx(0.4));
@@ -98,15 +98,15 @@ TEST_CASE("the summary holds both differences and the groups by history, and nam
   CHECK(json["by_history"].back()["training_rows_to"] == 32);
   CHECK(json["by_history"].back()["clients"] == 2);  // equally long histories stay together
   CHECK(json.dump().find("card") == std::string::npos);
-  const nlohmann::json without = client_summary(scores_of(world, false));
+  const nlohmann::json without = client_summary(scores_of(small, false));
   CHECK(without["against_local_only"].is_null());
   CHECK_FALSE(without["by_history"][0].contains("local_only_accuracy"));
 }
 
 TEST_CASE("per_client.csv ranks by gain, and holds names only where they are asked for") {
-  const World world = world_of({{10, 1, 4, 0, 0, 6}, {20, 9, 4, 0, 0, 5}});
-  const std::string ranks = client_csv(scores_of(world, true), ClientNames::ranks);
+  const SmallFederation small = federation_of({{10, 1, 4, 0, 0, 6}, {20, 9, 4, 0, 0, 5}});
+  const std::string ranks = client_csv(scores_of(small, true), ClientNames::ranks);
   CHECK(ranks == "rank,training_rows,predictions,accuracy,own_best_accuracy,local_only_accuracy\n1,16,10,0.900000,0.400000,0.500000\n2,8,10,0.100000,0.400000,0.600000\n");
-  const std::string labels = client_csv(scores_of(world, false), ClientNames::labels);
+  const std::string labels = client_csv(scores_of(small, false), ClientNames::labels);
   CHECK(labels == "rank,client,training_rows,predictions,accuracy,own_best_accuracy,local_only_accuracy\n1,\"card \"\"1\"\"\",16,10,0.900000,0.400000,\n2,\"card \"\"0\"\"\",8,10,0.100000,0.400000,\n");
 }

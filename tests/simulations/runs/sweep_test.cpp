@@ -7,7 +7,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/simulations/runs/small_world.h"
+#include "tests/simulations/runs/small_population.h"
 #include "tests/simulations/temporary_folder.h"
 
 using namespace fedspend;

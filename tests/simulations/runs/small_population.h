@@ -1,5 +1,7 @@
 #pragma once
-// A small invented population and a plan for it, for what trains in the tests.
+// Test equipment: a small invented population and a plan for it, for what trains in the tests.
+
+#include <doctest/doctest.h>
 
 #include "models/next_category.h"
 #include "simulations/plans/plan_draft.h"
@@ -14,7 +16,7 @@ inline simulations::Population small_population(unsigned clients = 8, unsigned r
   const char* const categories[] = {"food", "fuel", "rent", "<b>fun</b>"};
   for (unsigned client = 0; client < clients; ++client)
     for (unsigned i = 0; i < rows; ++i)
-      builder.add("client-" + std::to_string(client), {.time_s = 86'400 * std::int64_t{i}, .amount_minor = 100 + i % 7, .category = categories[(i / (1 + client % 3)) % 4], .merchant = "m", .currency = ""}).value();
+      REQUIRE(builder.add("client-" + std::to_string(client), {.time_s = 86'400 * std::int64_t{i}, .amount_minor = 100 + i % 7, .category = categories[(i / (1 + client % 3)) % 4], .merchant = "m", .currency = ""}));
   return std::move(builder).build();
 }
 
