@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "client/local_training.h"
@@ -14,6 +16,7 @@
 #include "simulations/plans/plan_settings.h"
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run_folder.h"
+#include "simulations/runs/synthetic_clients.h"
 #include "simulations/runs/world_summary.h"
 
 namespace fedspend::simulations {
@@ -138,6 +141,23 @@ std::string text_of(const RunRequest& request, const nlohmann::json& summary, co
          evaluation_table(scores, analysis.baselines, analysis.references) + line + "results: " + request.out.string() + "\n";
 }
 
+// --evaluate-clients is the size of the sample of clients that are made on demand.
+Result<DataDescription> run_description(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(DataDescription description, description_of(arguments));
+  if (!arguments.has("evaluate-clients")) return description;
+  if (!description.synthetic)
+    return fail(ErrorCode::invalid_argument, "--evaluate-clients is for clients that are made on demand ([synthetic] in the data description)", "leave it out: all clients of the files are evaluated");
+  FEDSPEND_ASSIGN(const std::int64_t sample, arguments.integer("evaluate-clients", 1, static_cast<std::int64_t>(description.synthetic->clients)));
+  description.synthetic->sample = static_cast<std::uint64_t>(sample);
+  return description;
+}
+
+std::unique_ptr<ClientSource> source_of(const DataDescription& description, const Plan& plan, std::span<const FederatedClient> clients) {
+  if (!description.synthetic) return std::make_unique<MemoryClients>(clients);
+  const SyntheticRules& rules = *description.synthetic;
+  return std::make_unique<SyntheticClients>(SyntheticOptions{.seed = rules.seed, .clients = rules.clients, .months = rules.months}, plan);
+}
+
 std::string progress_note(const std::optional<HeldOutScore>& score) {
   if (!score || score->predictions == 0) return {};
   char text[48];
@@ -147,18 +167,21 @@ std::string progress_note(const std::optional<HeldOutScore>& score) {
 
 Result<Report> run(const Arguments& arguments) {
   program::install_stop_signals();
+  FEDSPEND_TRY(pin_isa(arguments));
   FEDSPEND_ASSIGN(const RunRequest request, run_request(arguments));
   const RunOptions& options = request.run;
   FEDSPEND_ASSIGN(OutputFolder folder, OutputFolder::create(request.out, "fedspend-sim run"));
   const fs::path checkpoint_file = checkpoint_path(request.out);
   FEDSPEND_ASSIGN(std::optional<RunCheckpoint> checkpoint, find_checkpoint(checkpoint_file, request.resume));
   if (!checkpoint) program::remove_partials_of(checkpoint_file);
-  FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
+  FEDSPEND_ASSIGN(const DataDescription description, run_description(arguments));
+  FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments, description));
   const std::vector<FederatedClient> clients = federated_clients(data.population, options.plan.plan);
+  const std::unique_ptr<ClientSource> source = source_of(description, options.plan.plan, clients);
 
   program::Progress progress("rounds", options.plan.plan.federation.rounds, request.progress);
   std::string note;  // of the last evaluation
-  FEDSPEND_ASSIGN(const RunResult result, run_federation(options, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
+  FEDSPEND_ASSIGN(const RunResult result, run_federation(options, *source, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
     if (score) note = progress_note(score);
     if (round.summary.published) progress.update(round.summary.round.value, note);
     return !program::stop_requested().load();
@@ -175,12 +198,14 @@ Result<Report> run(const Arguments& arguments) {
   Report report;
   report.data["summary"] = run_summary(options, result, clients, analysis);
   report.data["out"] = request.out.string();
+  report.data["peak_memory_bytes"] = program::peak_memory_bytes();
   FEDSPEND_TRY(write_run(options, result, report.data["summary"], folder.partial()));
   if (request.per_client) FEDSPEND_TRY(program::write_file_atomically(folder.partial() / "per_client.csv", as_bytes(client_csv(analysis.clients, *request.per_client))));
   FEDSPEND_TRY(folder.commit());
   std::error_code ignored;
   fs::remove(checkpoint_file, ignored);
-  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result);
+  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result) +
+                "peak memory: " + std::to_string(program::peak_memory_bytes() >> 20) + " MiB\n";
   return report;
 }
 
@@ -201,6 +226,8 @@ program::Command run_command() {
       {.name = "world", .value_name = "FILE", .help = "what the devices are like (TOML, simulations/worlds); without it nothing takes time or fails"},
       {.name = "resume", .value_name = "", .help = "go on from DIR.checkpoint, which a run that was stopped or killed has left; without one, begin"},
       {.name = "checkpoint-every", .value_name = "N", .help = "rounds between checkpoints. The coordinator begins anew there, so this is a part of the run, as the seed is", .default_text = std::to_string(kDefaultSegmentRounds)},
+      {.name = "evaluate-clients", .value_name = "N", .help = "clients that are evaluated where they are made on demand; by default the description's sample"},
+      isa_option(),
       {.name = "keep-models", .value_name = "N", .help = "keep the model of every N-th round in DIR/models"},
       {.name = "stop-after-no-gain", .value_name = "N", .help = "end after N evaluations without a gain, and keep the best model that was evaluated"},
       {.name = "min-gain", .value_name = "G", .help = "what counts as a gain of accuracy: more than G, e.g. 0.001", .default_text = "0"},
