@@ -62,10 +62,10 @@ HWY_INLINE void multiply_rows(const Product& p, Into into, Inner inner, std::siz
   std::size_t row = 0;
   for (; row + kRows <= p.rows; row += kRows) multiply_tile<kTransposed, kRows, kVectors>(p, into, row, column, inner.begin, inner.end);
   if constexpr (kRows > 4) {
-    if (row + 4 <= p.rows) multiply_tile<kTransposed, 4, kVectors>(p, into, row, column, inner.begin, inner.end), row += 4;
+    for (; row + 4 <= p.rows; row += 4) multiply_tile<kTransposed, 4, kVectors>(p, into, row, column, inner.begin, inner.end);
   }
   if constexpr (kRows > 2) {
-    if (row + 2 <= p.rows) multiply_tile<kTransposed, 2, kVectors>(p, into, row, column, inner.begin, inner.end), row += 2;
+    for (; row + 2 <= p.rows; row += 2) multiply_tile<kTransposed, 2, kVectors>(p, into, row, column, inner.begin, inner.end);
   }
   if constexpr (kRows > 1) {
     if (row < p.rows) multiply_tile<kTransposed, 1, kVectors>(p, into, row, column, inner.begin, inner.end);

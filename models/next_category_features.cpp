@@ -44,7 +44,7 @@ std::array<std::array<float, 2>, kDays> circle() {
 
 FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, std::size_t past_rows)
     : categories_(categories), merchant_buckets_(merchant_buckets), past_rows_(past_rows), middle_rows_(past_rows),
-      last_of_category_(categories + 1, -1), counts_(categories) {
+      last_of_category_(categories + 1, -1), counts_(categories), seen_(categories) {
   FEDSPEND_CHECK(categories > 0 && categories < 0xffff && merchant_buckets > 0 && past_rows > 0,
                  "sizes were checked when the trainer was made");
   std::array<float, kPastKinds> fade{};
@@ -108,12 +108,6 @@ void FeatureScan::link_until(std::size_t end) {
     made.same_category = std::exchange(last_of_category_[made.category], place(linked_));
     if (made.merchant >= 0) made.same_merchant = std::exchange(last_of_merchant_[static_cast<std::size_t>(made.merchant)], place(linked_));
   }
-}
-
-std::array<float, kPastKinds>& FeatureScan::counts_of(std::uint32_t category) {
-  auto& counts = counts_[category];
-  if (counts[kPastSlow] == 0 && counts[kPastRecent] == 0) seen_.push_back(static_cast<std::uint16_t>(category));
-  return counts;
 }
 
 void FeatureScan::count_recent(std::size_t rows) {
@@ -209,10 +203,10 @@ void FeatureScan::write_amounts(std::span<const HistoryRow> history, std::size_t
 }
 
 void FeatureScan::write_past(Steps& out) {
-  const std::size_t most = past_count_ + seen_.size() * kPastKinds;
+  const std::size_t most = past_count_ + seen_count_ * kPastKinds;
   if (out.past.size() < most) out.past.resize(2 * most);
   PastEntry* to = out.past.data() + past_count_;
-  for (const std::uint16_t category : seen_) {
+  for (const std::uint16_t category : std::span(seen_).first(seen_count_)) {
     auto& counts = counts_[category];
     for (std::uint16_t kind = 0; kind < kPastKinds; ++kind) {  // without a branch: which counts are there is hard to foretell
       *to = {kind, category, counts[kind]};
@@ -221,7 +215,7 @@ void FeatureScan::write_past(Steps& out) {
     counts.fill(0.0f);
   }
   past_count_ = static_cast<std::size_t>(to - out.past.data());
-  seen_.clear();
+  seen_count_ = 0;
 }
 
 // The counts become features, all at once: what the logarithm costs one by one is half of the scan.

@@ -86,7 +86,11 @@ class FeatureScan {
   void count_recent(std::size_t rows);
   void count_past(std::size_t end);
   void count_followers(std::size_t rows, std::size_t end);
-  std::array<float, kPastKinds>& counts_of(std::uint32_t category);
+  std::array<float, kPastKinds>& counts_of(std::uint32_t category) {
+    auto& counts = counts_[category];
+    if (counts[kPastSlow] == 0 && counts[kPastRecent] == 0) seen_[seen_count_++] = static_cast<std::uint16_t>(category);
+    return counts;
+  }
   void write_past(Steps& out);
   void finish_past(Steps& out, std::size_t from);
   const Row& row(std::size_t i) const { return rows_[i - base_]; }
@@ -106,7 +110,8 @@ class FeatureScan {
   std::vector<std::int32_t> merchant_numbers_;
   std::vector<std::array<float, kPastKinds>> fade_;     // by the rows since
   std::vector<std::array<float, kPastKinds>> counts_;   // by category; zero between steps
-  std::vector<std::uint16_t> seen_;                     // the categories that counts_ holds
+  std::vector<std::uint16_t> seen_;                     // the first seen_count_: the categories that counts_ holds
+  std::size_t seen_count_ = 0;
   std::vector<double> log_of_count_;                    // log(1 + n)
   kernels::Buffer values_;
 };

@@ -57,7 +57,8 @@ class Trainer {
                                        const TrainingOptions& options, std::span<float> update) = 0;
   // The same for the rows of several histories as if they were one client's, their windows in one order from the seed: what a central
   // reference does, minibatches of mixed clients. A history's past is its own; spec.max_rows counts in each. train() is the case of one,
-  // to the bit. Memory does not grow with the rows but for a few bytes a window. A trainer that cannot says so: invalid_argument.
+  // to the bit. With several, memory does not grow with the rows but for a few bytes a window. A trainer that cannot says so:
+  // invalid_argument.
   virtual Result<TrainingResult> train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories,
                                               const TrainingOptions& options, std::span<float> update);
   // Scores the rows [first_scored, size): each is predicted from true earlier rows only.

@@ -28,15 +28,13 @@ Bytes seal(const AeadKey& key, ByteSpan associated, ByteSpan plaintext, RandomSo
 
 Status open_sealed(const AeadKey& key, ByteSpan associated, ByteSpan sealed, MutableByteSpan out) {
   initialize_crypto();
-  wipe(out);
+  wipe(out);  // nothing is written there again before the tag has been verified
   if (sealed.size() != out.size() + kSealedOverheadBytes)
     return fail(ErrorCode::malformed, "sealed message: " + std::to_string(sealed.size()) + " bytes, " +
                                           std::to_string(out.size() + kSealedOverheadBytes) + " expected");
   if (crypto_aead_xchacha20poly1305_ietf_decrypt(out.data(), nullptr, nullptr, sealed.data() + kNonceBytes, sealed.size() - kNonceBytes,
-                                                 associated.data(), associated.size(), sealed.data(), key.bytes.expose().data()) != 0) {
-    wipe(out);
+                                                 associated.data(), associated.size(), sealed.data(), key.bytes.expose().data()) != 0)
     return fail(ErrorCode::unauthorized, "sealed message: it does not open under this key and associated data");
-  }
   return {};
 }
 

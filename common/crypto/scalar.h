@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <utility>
 
 #include "common/bytes.h"
 #include "common/crypto/secret.h"

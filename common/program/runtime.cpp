@@ -117,6 +117,11 @@ Status require_descriptors(std::uint64_t needed) {
               "raise it (ulimit -Hn, or LimitNOFILE= in the unit file), or serve fewer connections");
 }
 
+std::uint64_t peak_memory_bytes() {
+  struct rusage usage {};
+  return ::getrusage(RUSAGE_SELF, &usage) == 0 ? static_cast<std::uint64_t>(usage.ru_maxrss) * 1024 : 0;
+}
+
 void set_log_level(LogLevel level) { logger().set_level(spdlog_level(level)); }
 
 Status set_log_level(std::string_view name) {

@@ -25,6 +25,9 @@ void install_stop_signals();
 // Raises RLIMIT_NOFILE to its hard limit; fails with a hint if `needed` is still above it.
 Status require_descriptors(std::uint64_t needed);
 
+// The most memory that this process has held at once (VmHWM).
+std::uint64_t peak_memory_bytes();
+
 // Log lines on standard error: plain on a terminal, JSON lines elsewhere (spdlog). Never a secret or a spending value.
 enum class LogLevel { debug, info, warning, error };
 void set_log_level(LogLevel level);

@@ -11,6 +11,8 @@
 // A t below 2 is never chosen: a share alone would be the secret. Nor is a degree above kMaxDegree: n k shares would be more than a
 // coordinator should hold. Tails are bounded from above by common/secagg/tail_bounds.h,
 // so what is called secure is; error and determinism are stated there.
+// Losses are taken to be independent of the graph. A semi-malicious server that chooses whom to call dropped once it knows the graph
+// is held by the client's own check of t alive neighbours, t > k/2: README.md says how far.
 //
 // Fractions are whole parts per million, so that every device computes the same counts: floor(gamma n) corrupt, floor(delta n)
 // lost anywhere between roster and unmasking. Thread-safe (no state).

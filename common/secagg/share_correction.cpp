@@ -126,8 +126,10 @@ Result<CorrectedSecret> correct_shares(std::span<const std::uint32_t> places, co
     std::swap(upper_multiplier, multiplier);
   }
   const Polynomial polynomial = divide(lower, multiplier, scratch);
-  if (lower.size() > 0 || polynomial.size() > threshold) return too_many_wrong();
+  if (polynomial.size() > threshold) return too_many_wrong();
 
+  // Where there is a polynomial of low degree as near as that, the division has left no remainder and this is it; whether it is that
+  // near is counted, so that nothing rests on how it was found.
   CorrectedSecret corrected;
   ScalarRows value(1);
   for (std::size_t i = 0; i < count; ++i) {

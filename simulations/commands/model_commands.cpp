@@ -20,6 +20,7 @@ using program::Report;
 constexpr std::size_t kMaxModelFileBytes = (std::size_t{4} << 24) + 4096;
 
 Result<Report> init(const Arguments& arguments) {
+  FEDSPEND_TRY(pin_isa(arguments));
   FEDSPEND_ASSIGN(const std::string plan_path, arguments.text("plan"));
   FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
   FEDSPEND_ASSIGN(const PlanFile file, read_plan_file(plan_path));
@@ -35,6 +36,7 @@ Result<Report> init(const Arguments& arguments) {
 }
 
 Result<Report> evaluate(const Arguments& arguments) {
+  FEDSPEND_TRY(pin_isa(arguments));
   FEDSPEND_ASSIGN(const std::string plan_path, arguments.text("plan"));
   FEDSPEND_ASSIGN(const std::string model_path, arguments.text("model"));
   FEDSPEND_ASSIGN(const std::int64_t threads, arguments.integer("threads", 1, 256));
@@ -67,7 +69,8 @@ program::Command init_command() {
           .summary = "write the initial model of a plan, where its first round begins",
           .example = "fedspend-sim init --plan plan.toml --out initial.fsm",
           .options = {{.name = "plan", .value_name = "FILE", .help = "the plan", .required = true},
-                      {.name = "out", .value_name = "FILE", .help = "where the model goes", .required = true}},
+                      {.name = "out", .value_name = "FILE", .help = "where the model goes", .required = true},
+                      isa_option()},
           .positional = "",
           .run = init};
 }
@@ -77,6 +80,7 @@ program::Command evaluate_command() {
   options.push_back({.name = "plan", .value_name = "FILE", .help = "the plan that the model was trained with", .required = true});
   options.push_back({.name = "model", .value_name = "FILE", .help = "model.fsm of a run or of a coordinator", .required = true});
   options.push_back(trainers_option());
+  options.push_back(isa_option());
   return {.name = "evaluate",
           .summary = "the accuracy of a model on the held-out rows, beside the baselines",
           .example = "fedspend-sim evaluate --plan plan.toml --data simulations/data/purchase-cards.toml --data-root ../shared/data --model out/model.fsm",

@@ -1,5 +1,6 @@
 #include "simulations/commands/read_command.h"
 
+#include "models/kernels.h"
 #include "models/transaction_fields.h"
 
 namespace fedspend::simulations {
@@ -20,9 +21,22 @@ Result<DataDescription> description_of(const program::Arguments& arguments) {
 }
 
 Result<ReadPopulation> read_data(const program::Arguments& arguments) {
-  FEDSPEND_ASSIGN(const std::int64_t threads, arguments.integer("threads", 1, 256));
   FEDSPEND_ASSIGN(const DataDescription description, description_of(arguments));
+  return read_data(arguments, description);
+}
+
+Result<ReadPopulation> read_data(const program::Arguments& arguments, const DataDescription& description) {
+  FEDSPEND_ASSIGN(const std::int64_t threads, arguments.integer("threads", 1, 256));
   return read_population(description, {.threads = static_cast<unsigned>(threads)});
+}
+
+program::Option isa_option() {
+  return {.name = "isa", .value_name = "NAME", .help = "the instruction set to compute on, e.g. AVX2; by default the best that this processor has"};
+}
+
+Status pin_isa(const program::Arguments& arguments) {
+  const auto name = arguments.optional_text("isa");
+  return name ? models::pin_isa(*name) : Status();
 }
 
 nlohmann::json to_json(const ReadStatistics& statistics, const Population& population) {
@@ -61,6 +75,7 @@ nlohmann::json to_json(const ReadStatistics& statistics, const Population& popul
 std::string to_text(const ReadStatistics& statistics, const Population& population) {
   const auto number = [](std::uint64_t value) { return std::to_string(value); };
   std::string text = "read " + number(statistics.rows) + " rows of " + number(statistics.files) + (statistics.files == 1 ? " file" : " files");
+  if (statistics.files == 0) text = "made " + number(statistics.rows) + " rows of a sample";
   if (statistics.kept > 0) text += ", " + models::format_date(statistics.first_time_s) + " to " + models::format_date(statistics.last_time_s);
   text += ": " + number(population.clients()) + " clients, " + number(population.categories().size()) + " categories, " + number(population.merchants().size()) + " merchants\n";
   text += "  left out: " + number(statistics.without_category) + " without a category";

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "client/local_training.h"
@@ -17,6 +19,7 @@
 #include "simulations/plans/plan_settings.h"
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run_folder.h"
+#include "simulations/runs/synthetic_clients.h"
 #include "simulations/runs/world_summary.h"
 
 namespace fedspend::simulations {
@@ -147,6 +150,23 @@ std::string text_of(const RunRequest& request, const nlohmann::json& summary, co
          evaluation_table(scores, analysis.baselines, analysis.references) + line + "results: " + request.out.string() + "\n";
 }
 
+// --evaluate-clients is the size of the sample of clients that are made on demand.
+Result<DataDescription> run_description(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(DataDescription description, description_of(arguments));
+  if (!arguments.has("evaluate-clients")) return description;
+  if (!description.synthetic)
+    return fail(ErrorCode::invalid_argument, "--evaluate-clients is for clients that are made on demand ([synthetic] in the data description)", "leave it out: all clients of the files are evaluated");
+  FEDSPEND_ASSIGN(const std::int64_t sample, arguments.integer("evaluate-clients", 1, static_cast<std::int64_t>(description.synthetic->clients)));
+  description.synthetic->sample = static_cast<std::uint64_t>(sample);
+  return description;
+}
+
+std::unique_ptr<ClientSource> source_of(const DataDescription& description, const Plan& plan, std::span<const FederatedClient> clients) {
+  if (!description.synthetic) return std::make_unique<MemoryClients>(clients);
+  const SyntheticRules& rules = *description.synthetic;
+  return std::make_unique<SyntheticClients>(SyntheticOptions{.seed = rules.seed, .clients = rules.clients, .months = rules.months}, plan);
+}
+
 std::string progress_note(const std::optional<HeldOutScore>& score) {
   if (!score || score->predictions == 0) return {};
   char text[48];
@@ -155,11 +175,11 @@ std::string progress_note(const std::optional<HeldOutScore>& score) {
 }
 
 // The federation alone, with what is shown and kept on the way.
-Result<RunResult> drive(const RunRequest& request, std::span<const FederatedClient> clients, std::optional<RunCheckpoint> checkpoint) {
+Result<RunResult> drive(const RunRequest& request, const ClientSource& source, std::span<const FederatedClient> clients, std::optional<RunCheckpoint> checkpoint) {
   program::Progress progress("rounds", request.run.plan.plan.federation.rounds, request.progress && request.writes());
   const fs::path checkpoint_file = checkpoint_path(request.out);
   std::string note;  // of the last evaluation
-  FEDSPEND_ASSIGN(RunResult result, run_federation(request.run, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
+  FEDSPEND_ASSIGN(RunResult result, run_federation(request.run, source, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
     if (score) note = progress_note(score);
     if (round.summary.published) progress.update(round.summary.round.value, note);
     return !program::stop_requested().load();
@@ -184,6 +204,7 @@ Report report_of_rank(const RunRequest& request, const RunResult& result) {
 
 Result<Report> run(const Arguments& arguments) {
   program::install_stop_signals();
+  FEDSPEND_TRY(pin_isa(arguments));
   FEDSPEND_ASSIGN(RunRequest request, run_request(arguments));
   const RunOptions& options = request.run;
   std::optional<OutputFolder> folder;
@@ -195,14 +216,16 @@ Result<Report> run(const Arguments& arguments) {
     FEDSPEND_ASSIGN(checkpoint, find_checkpoint(checkpoint_file, request.resume));
     if (!checkpoint) program::remove_partials_of(checkpoint_file);
   }
-  FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
+  FEDSPEND_ASSIGN(const DataDescription description, run_description(arguments));
+  FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments, description));
   const std::vector<FederatedClient> clients = federated_clients(data.population, options.plan.plan);
+  const std::unique_ptr<ClientSource> source = source_of(description, options.plan.plan, clients);
   std::unique_ptr<RankExchange> ranks;
   if (request.ranks) {
     FEDSPEND_ASSIGN(ranks, join_ranks(*request.ranks));
     request.run.federation.exchange = ranks.get();
   }
-  FEDSPEND_ASSIGN(const RunResult result, drive(request, clients, std::move(checkpoint)));
+  FEDSPEND_ASSIGN(const RunResult result, drive(request, *source, clients, std::move(checkpoint)));
   if (!request.writes()) return report_of_rank(request, result);
 
   FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, clients, compute_baselines(data.population, evaluation_rule(options.plan.plan)),
@@ -210,12 +233,14 @@ Result<Report> run(const Arguments& arguments) {
   Report report;
   report.data["summary"] = run_summary(options, result, clients, analysis);
   report.data["out"] = request.out.string();
+  report.data["peak_memory_bytes"] = program::peak_memory_bytes();
   FEDSPEND_TRY(write_run(options, result, report.data["summary"], folder->partial()));
   if (request.per_client) FEDSPEND_TRY(program::write_file_atomically(folder->partial() / "per_client.csv", as_bytes(client_csv(analysis.clients, *request.per_client))));
   FEDSPEND_TRY(folder->commit());
   std::error_code ignored;
   fs::remove(checkpoint_file, ignored);
-  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result);
+  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result) +
+                "peak memory: " + std::to_string(program::peak_memory_bytes() >> 20) + " MiB\n";
   return report;
 }
 
@@ -237,6 +262,8 @@ program::Command run_command() {
       {.name = "world", .value_name = "FILE", .help = "what the devices are like (TOML, simulations/worlds); without it nothing takes time or fails"},
       {.name = "resume", .value_name = "", .help = "go on from DIR.checkpoint, which a run that was stopped or killed has left; without one, begin"},
       {.name = "checkpoint-every", .value_name = "N", .help = "rounds between checkpoints. The coordinator begins anew there, so this is a part of the run, as the seed is", .default_text = std::to_string(kDefaultSegmentRounds)},
+      {.name = "evaluate-clients", .value_name = "N", .help = "clients that are evaluated where they are made on demand; by default the description's sample"},
+      isa_option(),
       {.name = "keep-models", .value_name = "N", .help = "keep the model of every N-th round in DIR/models"},
       {.name = "stop-after-no-gain", .value_name = "N", .help = "end after N evaluations without a gain, and keep the best model that was evaluated"},
       {.name = "min-gain", .value_name = "G", .help = "what counts as a gain of accuracy: more than G, e.g. 0.001", .default_text = "0"},

@@ -70,6 +70,16 @@ class Section {
     return texts(key);
   }
 
+  // A whole number within [low, high]; `other` where the key is not there.
+  Result<std::uint64_t> whole(std::string_view key, std::uint64_t low, std::uint64_t high, std::uint64_t other) const {
+    const toml::node* node = table_->get(key);
+    if (node == nullptr) return other;
+    const auto value = node->value<std::int64_t>();
+    if (!node->is_integer() || !value || *value < 0 || static_cast<std::uint64_t>(*value) < low || static_cast<std::uint64_t>(*value) > high)
+      return wrong(key, "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high), "");
+    return static_cast<std::uint64_t>(*value);
+  }
+
   // A table inside this one.
   Result<Section> section(std::string_view key) const {
     const toml::node* node = table_->get(key);
@@ -106,6 +116,19 @@ Status read_files(const Section& files, DataDescription& description) {
     description.on_error = on_error == "stop" ? OnError::stop : OnError::skip;
   }
   return {};
+}
+
+Result<SyntheticRules> read_synthetic(const Section& synthetic) {
+  FEDSPEND_TRY(synthetic.only_keys({"clients", "seed", "months", "sample"}));
+  SyntheticRules rules;
+  if (!synthetic.has("clients")) return synthetic.wrong("clients", "is missing", "say how many there are");
+  FEDSPEND_ASSIGN(rules.clients, synthetic.whole("clients", 1, 10'000'000, 0));
+  FEDSPEND_ASSIGN(rules.seed, synthetic.whole("seed", 0, INT64_MAX, rules.seed));
+  FEDSPEND_ASSIGN(const std::uint64_t months, synthetic.whole("months", 1, 120, rules.months));
+  rules.months = static_cast<unsigned>(months);
+  FEDSPEND_ASSIGN(rules.sample, synthetic.whole("sample", 1, 1'000'000, std::min(rules.sample, rules.clients)));
+  rules.sample = std::min(rules.sample, rules.clients);
+  return rules;
 }
 
 Result<DirectionRule> read_direction(const Section& direction) {
@@ -211,9 +234,15 @@ Result<DataDescription> parse_data_description(std::string_view toml_text, const
     return fail(ErrorCode::malformed, source + ":" + std::to_string(error.source().begin.line) + ": this is not TOML: " + std::string(error.description()), "the form is described in simulations/README.md");
   }
   const Section root(table, "", source);
-  FEDSPEND_TRY(root.only_keys({"files", "columns", "attributes", "lookup"}));
+  FEDSPEND_TRY(root.only_keys({"files", "columns", "attributes", "lookup", "synthetic"}));
   DataDescription description;
   description.source = source;
+  if (root.has("synthetic")) {
+    FEDSPEND_TRY(root.only_keys({"synthetic"}));
+    FEDSPEND_ASSIGN(const Section synthetic, root.section("synthetic"));
+    FEDSPEND_ASSIGN(description.synthetic, read_synthetic(synthetic));
+    return description;
+  }
   FEDSPEND_ASSIGN(const Section files, root.section("files"));
   FEDSPEND_TRY(read_files(files, description));
   FEDSPEND_ASSIGN(const Section columns, root.section("columns"));

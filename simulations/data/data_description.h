@@ -3,6 +3,7 @@
 // in simulations/README.md). Unknown keys are errors, so that a misspelt option is not silently without effect.
 // Values only; reads files, no shared state.
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -52,6 +53,14 @@ struct LookupRules {
   std::vector<std::string> columns;  // usable in [columns] like those of the transactions
 };
 
+// Clients that are made, not read (simulations/population/synthetic.h).
+struct SyntheticRules {
+  std::uint64_t clients = 0;
+  std::uint64_t seed = 1;
+  unsigned months = 12;
+  std::uint64_t sample = 1'000;      // the first so many are what plans, baselines and evaluations look at
+};
+
 struct DataDescription {
   std::string source;                // where it was read, for messages
   std::filesystem::path data_root;   // globs and files are relative to it
@@ -62,6 +71,7 @@ struct DataDescription {
   ColumnRules columns;
   std::optional<AttributeRules> attributes;
   std::optional<LookupRules> lookup;
+  std::optional<SyntheticRules> synthetic;  // then nothing above but source and data_root is set
 };
 
 // Messages name the key and the line. `source` is what they call the text; data_root is left empty.

@@ -48,7 +48,7 @@ std::vector<std::uint32_t> Federation::device_classes() const {
   return classes;
 }
 
-Result<std::unique_ptr<Federation>> Federation::create(std::span<const FederatedClient> clients, std::string_view plan_toml, FederationOptions options) {
+Result<std::unique_ptr<Federation>> Federation::create(const ClientSource& clients, std::string_view plan_toml, FederationOptions options) {
   FEDSPEND_CHECK(options.threads >= 1 && options.segment_rounds >= 1, "at least one thread, and one round a segment");
   auto setup = std::make_unique<FederationSetup>();
   SeededRandom release_random(Hasher("sim-release").u64(options.seed).finish());
@@ -60,18 +60,25 @@ Result<std::unique_ptr<Federation>> Federation::create(std::span<const Federated
   FEDSPEND_ASSIGN(setup->plan, open_plan(setup->signed_plan, setup->release_key));
   FEDSPEND_TRY(check_recorded(setup->plan, options.recorded));
 
-  setup->clients = clients;
-  for (std::size_t i = 0; i < clients.size(); ++i)
-    if (client::is_eligible(setup->plan, clients[i].rows.size())) setup->client_of_device.push_back(i);
+  setup->clients = &clients;
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    const std::optional<std::size_t> rows = clients.known_rows(i);
+    if (!rows || client::is_eligible(setup->plan, *rows)) setup->client_of_device.push_back(i);
+  }
   std::vector<coordinator::EnrolledDevice> enrolled(setup->client_of_device.size());
   for_each_index(enrolled.size(), options.threads, [&](std::size_t device, unsigned) {
-    const std::string& label = clients[setup->client_of_device[device]].label;
+    const std::string label = clients.label(setup->client_of_device[device]);
     const IdentityPublicKey identity = simulated_identity(options.seed, label).public_key();
     enrolled[device] = {client_id_of(identity), identity, simulated_transport_key(options.seed, label), label};
   });
   FEDSPEND_ASSIGN(setup->enrolment, coordinator::EnrolmentList::create(std::move(enrolled)));
-  for (const std::size_t client : setup->client_of_device)
-    setup->characters.push_back(draw_character(options.world, options.seed, clients[client].label, clients[client].device_class, clients[client].time_zone));
+  setup->characters.resize(setup->client_of_device.size());
+  for_each_index(setup->characters.size(), options.threads, [&](std::size_t device, unsigned) {
+    const std::size_t client = setup->client_of_device[device];
+    // What the data say matters only where the world tells devices apart.
+    const bool one_kind = options.world.classes.size() == 1 && options.world.time_zones.size() == 1;
+    setup->characters[device] = draw_character(options.world, options.seed, clients.label(client), one_kind ? "" : clients.device_class(client), one_kind ? "" : clients.time_zone(client));
+  });
   for (unsigned i = 0; i < options.threads; ++i) {
     FEDSPEND_ASSIGN(auto trainer, models::make_trainer(setup->plan.model, options.trainers));
     setup->trainers.push_back(std::move(trainer));

@@ -23,19 +23,12 @@
 #include "common/protocol/plan.h"
 #include "common/result.h"
 #include "coordinator/round_machine.h"
-#include "models/history.h"
 #include "models/torch_module.h"
+#include "simulations/federation/client_source.h"
 #include "simulations/federation/rank_exchange.h"
 #include "simulations/federation/world.h"
 
 namespace fedspend::simulations {
-
-struct FederatedClient {
-  std::string label;
-  std::vector<models::HistoryRow> rows;  // the whole history in the plan's vocabulary, oldest first
-  std::string device_class = {};         // what the data say of it, by the names of the world; otherwise both are drawn
-  std::string time_zone = {};
-};
 
 // Who contributed in each round of a federation that really ran (cohorts.jsonl): the simulator can repeat it.
 struct RecordedRound {
@@ -101,7 +94,7 @@ class Federation {
  public:
   // `clients` outlive the federation. Clients that are not eligible under the plan never check in. The plan's bytes are signed
   // with a key made from the seed, which the simulated devices pin.
-  static Result<std::unique_ptr<Federation>> create(std::span<const FederatedClient> clients, std::string_view plan_toml, FederationOptions options);
+  static Result<std::unique_ptr<Federation>> create(const ClientSource& clients, std::string_view plan_toml, FederationOptions options);
   ~Federation();
 
   const Plan& plan() const;

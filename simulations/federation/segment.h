@@ -15,7 +15,7 @@ namespace fedspend::simulations {
 
 // What stays the same over the whole run.
 struct FederationSetup {
-  std::span<const FederatedClient> clients;
+  const ClientSource* clients = nullptr;
   FederationOptions options;
   Plan plan;
   SignedPlan signed_plan;

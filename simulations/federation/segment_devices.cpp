@@ -27,7 +27,7 @@ void Segment::begin_devices() {
   cache_.keep({std::make_shared<const Plan>(setup_.plan), setup_.signed_plan, setup_.plan_hash});
   devices_.reserve(setup_.client_of_device.size());
   for (std::size_t i = 0; i < setup_.client_of_device.size(); ++i) {
-    devices_.push_back({.random = DeviceRandom(setup_.options.seed, first_round_, setup_.clients[setup_.client_of_device[i]].label)});
+    devices_.push_back({.random = DeviceRandom(setup_.options.seed, first_round_, setup_.enrolment.devices()[i].label)});
     const Millis begin = first_round_ == 0 ? now_ + Millis(uniform(draw(i, Purpose::check_in), setup_.world().check_in_spread.count())) : now_;
     if (state_.devices[i].next_check_in != kNever) set_alarm(i, std::max(state_.devices[i].next_check_in, begin));
   }
@@ -83,7 +83,7 @@ bool Segment::is_ready_to_wake(std::size_t device) {
 }
 
 void Segment::make_session(std::size_t device) {
-  const std::string& label = setup_.clients[setup_.client_of_device[device]].label;
+  const std::string& label = setup_.enrolment.devices()[device].label;
   client::SessionOptions options;
   options.population = setup_.plan.population;
   options.software = "fedspend-sim";
@@ -145,11 +145,15 @@ void Segment::send(std::size_t device, Frames frames) {
 
 Millis Segment::training_time(std::size_t device) {
   const Plan& plan = setup_.plan;
-  std::uint64_t rows = models::training_rows(setup_.clients[setup_.client_of_device[device]].rows.size(), plan.evaluation.holdout_fraction);
-  if (plan.training.max_rows != 0) rows = std::min<std::uint64_t>(rows, plan.training.max_rows);
-  const std::uint64_t rate = setup_.characters[device].rows_per_second;
   const std::uint64_t waits = class_of(device).wait_ms.median == 0 ? 0 : class_of(device).wait_ms.draw(draw(device, Purpose::wait));
-  return Millis(static_cast<std::int64_t>(waits + (rate == 0 ? 0 : rows * plan.training.epochs * 1000 / rate)));
+  const std::uint64_t rate = setup_.characters[device].rows_per_second;
+  if (rate == 0) return Millis(static_cast<std::int64_t>(waits));
+  const std::size_t client = setup_.client_of_device[device];
+  const std::optional<std::size_t> known = setup_.clients->known_rows(client);
+  std::vector<models::HistoryRow> scratch;
+  std::uint64_t rows = models::training_rows(known ? *known : setup_.clients->history(client, scratch).size(), plan.evaluation.holdout_fraction);
+  if (plan.training.max_rows != 0) rows = std::min<std::uint64_t>(rows, plan.training.max_rows);
+  return Millis(static_cast<std::int64_t>(waits + rows * plan.training.epochs * 1000 / rate));
 }
 
 // Whatever ends it first: it is done, the device drops out or goes away, or (the session's own alarm) the deadline passes.
@@ -187,7 +191,10 @@ Status Segment::compute_trainings() {
   for (const ToTrain& item : batch) tasks.push_back({setup_.client_of_device[item.device], *std::exchange(devices_[item.device].training, std::nullopt)});
   return train_batch(
       tasks, setup_.options.threads, setup_.options.exchange,
-      [&](const TrainingTask& task, unsigned worker) { return client::train_locally(*setup_.trainers[worker], task.start, setup_.clients[task.client].rows); },
+      [&](const TrainingTask& task, unsigned worker) {
+        std::vector<models::HistoryRow> scratch;
+        return client::train_locally(*setup_.trainers[worker], task.start, setup_.clients->history(task.client, scratch));
+      },
       // Clipping, rounding, packing and signing are the device's work.
       [&](std::size_t i, const client::TrainingFinished& outcome) {
         Device& device = devices_[batch[i].device];

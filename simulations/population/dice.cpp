@@ -30,14 +30,9 @@ constexpr std::int64_t kLog2OfEMillionths = 1'442'695;
 
 Dice::Dice(std::string_view label, std::uint64_t seed, std::uint64_t client) : random_(Hasher(label).u64(seed).u64(client).finish()) {}
 
-std::uint32_t Dice::word() {
-  if (used_ == block_.size()) {
-    random_.fill(block_);
-    used_ = 0;
-  }
-  const std::uint32_t value = std::uint32_t{block_[used_]} | std::uint32_t{block_[used_ + 1]} << 8 | std::uint32_t{block_[used_ + 2]} << 16 | std::uint32_t{block_[used_ + 3]} << 24;
-  used_ += 4;
-  return value;
+void Dice::refill() {
+  random_.fill(block_);
+  used_ = 0;
 }
 
 std::int64_t Dice::spread(unsigned spread_percent) {

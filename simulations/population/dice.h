@@ -19,7 +19,12 @@ class Dice {
   // The stream H(label, seed, client): two labels of one client are independent.
   Dice(std::string_view label, std::uint64_t seed, std::uint64_t client);
 
-  std::uint32_t word();
+  std::uint32_t word() {
+    if (used_ == block_.size()) refill();
+    const std::uint32_t value = std::uint32_t{block_[used_]} | std::uint32_t{block_[used_ + 1]} << 8 | std::uint32_t{block_[used_ + 2]} << 16 | std::uint32_t{block_[used_ + 3]} << 24;
+    used_ += 4;
+    return value;
+  }
   std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>((std::uint64_t{word()} * bound) >> 32); }  // [0, bound)
   bool chance(std::uint32_t in_thousand) { return below(1000) < in_thousand; }
   std::int64_t between(std::int64_t low, std::int64_t high) { return low + below(static_cast<std::uint32_t>(high - low + 1)); }
@@ -44,6 +49,7 @@ class Dice {
   std::int64_t gap();
 
  private:
+  void refill();
   SeededRandom random_;
   std::array<std::uint8_t, 1024> block_{};
   std::size_t used_ = 1024;

@@ -1,5 +1,7 @@
 #include "simulations/population/population.h"
 
+#include "simulations/population/synthetic.h"
+
 #include <algorithm>
 #include <limits>
 #include <numeric>
@@ -104,7 +106,30 @@ Population PopulationBuilder::build(const std::optional<ClientAttributes>& attri
   return population;
 }
 
+namespace {
+
+Result<ReadPopulation> make_sample(const SyntheticRules& rules) {
+  const SyntheticOptions options{.seed = rules.seed, .clients = rules.clients, .months = rules.months};
+  PopulationBuilder builder;
+  ReadStatistics statistics;
+  for (std::uint64_t client = 0; client < rules.sample; ++client) {
+    for (const models::Transaction& transaction : synthetic_history(options, client)) {
+      FEDSPEND_TRY(builder.add(synthetic_client_name(client), transaction));
+      statistics.first_time_s = std::min(statistics.first_time_s, transaction.time_s);
+      statistics.last_time_s = std::max(statistics.last_time_s, transaction.time_s);
+      statistics.credits += transaction.direction == models::Direction::credit ? 1U : 0U;
+      ++statistics.rows;
+    }
+  }
+  statistics.kept = statistics.rows;
+  statistics.without_category = builder.left_out();
+  return ReadPopulation{.population = std::move(builder).build(), .statistics = statistics};
+}
+
+}  // namespace
+
 Result<ReadPopulation> read_population(const DataDescription& description, const ReadOptions& options) {
+  if (description.synthetic) return make_sample(*description.synthetic);
   FEDSPEND_ASSIGN(const std::optional<ClientAttributes> attributes, read_attributes(description));
   PopulationBuilder builder;
   auto statistics = read_transactions(description, [&](const CanonicalRow& row) { return builder.add(row.client, row.transaction, row.label); }, options);

@@ -100,7 +100,7 @@ struct ReadPopulation {
   Population population;
   ReadStatistics statistics;
 };
-// The whole of what a description names, the attributes too. malformed if no row with a category is there, or if the attributes are
+// The whole of what a description names, the attributes too; of [synthetic] clients the sample. malformed if no row with a category is there, or if the attributes are
 // those of none of the clients.
 Result<ReadPopulation> read_population(const DataDescription& description, const ReadOptions& options = {});
 

@@ -136,7 +136,7 @@ StandingOrder draw_subscription(Dice& dice, Category category, Place town) {
   if (category == news) amount = nines(dice, 8, 40);
   if (category == gym) amount = nines(dice, 20, 60);
   StandingOrder order = bill(dice, category, town, amount);
-  // Dearer once in a while, by whole euro; a step of 80 to 200 thousandths, once a year for one in three.
+  // One in three is dearer every year.
   order.step_thousandths_low = 0;
   order.step_thousandths_high = 0;
   if (dice.chance(330)) {

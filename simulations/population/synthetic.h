@@ -25,7 +25,7 @@ struct SyntheticOptions {
   std::uint32_t unusual_in_thousand = 60;    // of a client's months with an incident of unusual activity; 0 ... 1000
 };
 
-// A client's whole life so far. Compact: 32 bytes a row and the merchants' text, about 60 in all.
+// A client's whole life so far. Compact: 32 bytes a row and the merchants' text.
 struct SyntheticClient {
   Customer customer;                   // on the first day
   std::vector<StatementRow> rows;      // oldest first
@@ -39,7 +39,7 @@ struct SyntheticClient {
 // "customer-000042"
 std::string synthetic_client_name(std::uint64_t client);
 SyntheticClient synthetic_client(const SyntheticOptions& options, std::uint64_t client);
-// Its rows alone, as transactions: a third more time and three times the memory.
+// Its rows alone, as transactions: three strings a row, which take a quarter more time.
 std::vector<models::Transaction> synthetic_history(const SyntheticOptions& options, std::uint64_t client);
 // Its attributes, without living its life.
 CustomerAttributes synthetic_attributes(const SyntheticOptions& options, std::uint64_t client);

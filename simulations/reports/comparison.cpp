@@ -58,6 +58,15 @@ std::vector<PlanDifference> plan_differences(const Plan& a, const Plan& b) {
   return differences;
 }
 
+std::vector<PlanDifference> run_differences(const RunFacts& a, const RunFacts& b) {
+  std::vector<PlanDifference> differences;
+  for (const char* key : {"seed", "world", "checkpoint_every"}) {
+    const auto shown = [&](const RunFacts& run) { return run.summary.contains(key) ? run.summary[key].dump() : std::string(); };
+    if (shown(a) != shown(b)) differences.push_back({key, shown(a), shown(b)});
+  }
+  return differences;
+}
+
 std::vector<std::string> reasons_against(const RunFacts& a, const RunFacts& b) {
   std::vector<std::string> reasons;
   if (a.plan.evaluation != b.plan.evaluation) reasons.emplace_back("the plans' evaluation rules differ");
@@ -95,7 +104,6 @@ std::vector<FigureRow> figures_of(const RunFacts& a, const RunFacts& b) {
   add("simulated_seconds", "simulated time, s", "/simulated_seconds");
   add("eligible_clients", "eligible clients", "/eligible_clients");
   add("predictions", "predictions scored", "/predictions");
-  add("seed", "seed", "/seed");
   return rows;
 }
 
@@ -149,6 +157,7 @@ Comparison compare_runs(const ComparedRun& a, const ComparedRun& b) {
   comparison.name_b = b.name;
   comparison.demonstration = a.facts.plan.is_demonstration() || b.facts.plan.is_demonstration();
   comparison.plan = plan_differences(a.facts.plan, b.facts.plan);
+  comparison.run = run_differences(a.facts, b.facts);
   comparison.not_comparable = reasons_against(a.facts, b.facts);
   comparison.figures = figures_of(a.facts, b.facts);
   comparison.rounds = rounds_of(a.facts, b.facts);

@@ -41,6 +41,7 @@ struct Comparison {
   std::string name_a, name_b;
   bool demonstration = false;  // either
   std::vector<PlanDifference> plan;
+  std::vector<PlanDifference> run;          // what differs beside the plan: the seed, the world of devices, the length of a segment
   std::vector<std::string> not_comparable;  // reasons; empty: comparable
   std::vector<FigureRow> figures;
   std::vector<RoundRow> rounds;             // that either has evaluated

@@ -17,18 +17,29 @@ std::string figure_text(const std::string& key, const std::optional<double>& val
   if (!value) return "";
   if (is_share(key)) return percent_text(*value, 2);
   if (key == "eval_loss") return fixed_text(*value, 4);
-  if (key == "seed") return fixed_text(*value, 0);
   return count_text(*value);
 }
 
 std::string difference_text(const FigureRow& row) {
-  if (!row.a || !row.b || row.key == "seed") return "";
+  if (!row.a || !row.b ) return "";
   if (is_share(row.key)) return points_text(*row.b - *row.a, 2);
   const double difference = *row.b - *row.a;
   return (difference > 0 ? "+" : "") + (row.key == "eval_loss" ? fixed_text(difference, 4) : count_text(difference));
 }
 
 std::string plan_value(const std::string& value) { return value.empty() ? "(absent)" : value; }
+
+std::vector<std::vector<std::string>> difference_cells(const std::vector<PlanDifference>& differences) {
+  std::vector<std::vector<std::string>> cells;
+  for (const PlanDifference& difference : differences) cells.push_back({difference.key, plan_value(difference.a), plan_value(difference.b)});
+  return cells;
+}
+
+nlohmann::json differences_json(const std::vector<PlanDifference>& differences) {
+  nlohmann::json json = nlohmann::json::array();
+  for (const PlanDifference& difference : differences) json.push_back({{"key", difference.key}, {"a", difference.a}, {"b", difference.b}});
+  return json;
+}
 
 std::string models_text(const Comparison& comparison) {
   if (comparison.models_equal) return "the models are equal, to the bit";
@@ -71,11 +82,11 @@ std::string to_text(const Comparison& comparison) {
   std::vector<std::vector<std::string>> rows = {{"", "A", "B", "B less A"}};
   for (const FigureRow& row : comparison.figures) rows.push_back({row.name, figure_text(row.key, row.a), figure_text(row.key, row.b), difference_text(row)});
   text += program::format_table(rows) + "\n" + models_text(comparison) + "\n\n";
-  if (comparison.plan.empty()) {
-    text += "the plans are the same, key by key\n";
-  } else {
-    rows = {{"key of the plan", "A", "B"}};
-    for (const PlanDifference& difference : comparison.plan) rows.push_back({difference.key, plan_value(difference.a), plan_value(difference.b)});
+  if (comparison.plan.empty()) text += "the plans are the same, key by key\n";
+  for (const auto& [name, differences] : {std::pair{"key of the plan", &comparison.plan}, std::pair{"beside the plan", &comparison.run}}) {
+    if (differences->empty()) continue;
+    rows = {{name, "A", "B"}};
+    for (auto& row : difference_cells(*differences)) rows.push_back(std::move(row));
     text += program::format_table(rows);
   }
   rows = {{"round", "A", "B", "B less A"}};
@@ -84,8 +95,7 @@ std::string to_text(const Comparison& comparison) {
 }
 
 nlohmann::json to_json(const Comparison& comparison) {
-  nlohmann::json plan = nlohmann::json::array(), figures = nlohmann::json::object(), rounds = nlohmann::json::array();
-  for (const PlanDifference& difference : comparison.plan) plan.push_back({{"key", difference.key}, {"a", difference.a}, {"b", difference.b}});
+  nlohmann::json figures = nlohmann::json::object(), rounds = nlohmann::json::array();
   for (const FigureRow& row : comparison.figures) figures[row.key] = {{"a", optional_json(row.a)}, {"b", optional_json(row.b)}, {"difference", row.a && row.b ? nlohmann::json(*row.b - *row.a) : nlohmann::json()}};
   for (const RoundRow& row : comparison.rounds) rounds.push_back({{"round", row.round}, {"a", optional_json(row.a)}, {"b", optional_json(row.b)}});
   return {{"a", comparison.name_a},
@@ -94,7 +104,8 @@ nlohmann::json to_json(const Comparison& comparison) {
           {"why_not_comparable", comparison.not_comparable},
           {"models_equal", comparison.models_equal},
           {"model_distance_l2", optional_json(comparison.model_distance_l2)},
-          {"plan", plan},
+          {"plan", differences_json(comparison.plan)},
+          {"run", differences_json(comparison.run)},
           {"summary", figures},
           {"rounds", rounds},
           {"demonstration", comparison.demonstration}};
@@ -106,9 +117,8 @@ std::string comparison_page(const Comparison& comparison) {
   std::vector<std::vector<std::string>> rows;
   for (const FigureRow& row : comparison.figures) rows.push_back({row.name, figure_text(row.key, row.a), figure_text(row.key, row.b), difference_text(row)});
   body += section("The figures", element("div", html_table({"", "A", "B", "B less A"}, rows) + chart_of(comparison), "charts") + element("p", "Models: " + models_text(comparison) + "."));
-  rows.clear();
-  for (const PlanDifference& difference : comparison.plan) rows.push_back({difference.key, plan_value(difference.a), plan_value(difference.b)});
-  body += section("The plans", rows.empty() ? element("p", "The same, key by key.") : html_table({"key", "A", "B"}, rows));
+  body += section("The plans", comparison.plan.empty() ? element("p", "The same, key by key.") : html_table({"key", "A", "B"}, difference_cells(comparison.plan)));
+  if (!comparison.run.empty()) body += section("Beside the plan", html_table({"", "A", "B"}, difference_cells(comparison.run)));
   return page("Two runs", comparison.demonstration ? "Demonstration: the coordinator saw single updates in the clear, and no noise was added. Not for real customers." : "", body);
 }
 

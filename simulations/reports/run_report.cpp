@@ -53,16 +53,16 @@ Html kind_table(const std::vector<AccuracyLine>& lines, LineKind kind, const std
 }
 
 Html grid_table(const nlohmann::json& summary) {
-  Table table{.caption = "Every number of epochs that was tried; that with the best accuracy on the held-out rows is the figure above: kind to the references.",
-              .header = {"training", "epochs", "right", "loss, nats"},
+  Table table{.caption = "Everything that was tried; what has the best accuracy on the held-out rows is the figure above: kind to the references.",
+              .header = {"training", "learning rate", "epochs", "right", "loss, nats"},
               .rows = {}};
   for (const auto& [key, name] : {std::pair{"central", "central"}, std::pair{"local_only", "local-only"}}) {
     const nlohmann::json::json_pointer where("/references/" + std::string(key) + "/grid");
     if (!summary.contains(where) || !summary.at(where).is_array()) continue;
     for (const nlohmann::json& point : summary.at(where))
-      table.rows.push_back({name, count_text(number_at(point, "/epochs").value_or(0)), percent_text(number_at(point, "/accuracy").value_or(0), 2), fixed_text(number_at(point, "/loss").value_or(0), 3)});
+      table.rows.push_back({name, fixed_text(number_at(point, "/learning_rate").value_or(0), 3), count_text(number_at(point, "/epochs").value_or(0)), percent_text(number_at(point, "/accuracy").value_or(0), 2), fixed_text(number_at(point, "/loss").value_or(0), 3)});
   }
-  return table.rows.empty() ? Html() : folded("Epochs of the central and the local-only training", table_of(table));
+  return table.rows.empty() ? Html() : folded("Learning rates and epochs of the central and the local-only training", table_of(table));
 }
 
 Html comparison_section(const RunFacts& run, const std::vector<AccuracyLine>& lines) {
@@ -96,6 +96,8 @@ Html facts_section(const RunFacts& run) {
   add("held-out rows", count("/held_out_rows"));
   add("parameters", count_text(static_cast<double>(run.plan.model.parameter_count)));
   add("rounds aborted", count("/rounds_aborted"));
+  add("model of round", count("/model_round"));
+  add("world of devices", text_at(run.summary, "/world"));
   add("seed", count("/seed"));
   add("aggregation", std::string(to_string(run.plan.aggregation.mode)));
   add("privacy", std::string(to_string(run.plan.privacy.mode)) + (run.plan.privacy.mode == PrivacyMode::none ? ": no noise was added, there is no epsilon to state" : ""));

@@ -177,6 +177,47 @@ Html history_table(const nlohmann::json& clients) {
   return element("figure", element("h3", "By length of history") + table_of(table) + element("figcaption", "Rows right, by the length of the client's history, in groups of about a quarter of the clients. Gain and lose: clients, against their own counts."));
 }
 
+// How often each device took part, of all and of each class of devices.
+Html spread_table(const RunFacts& run) {
+  Table table{.caption = {}, .header = {"devices", "how many", "least", "median", "most", "never", "Gini"}, .rows = {}};
+  const auto add = [&](const std::string& name, const nlohmann::json& spread) {
+    const auto value = [&](const char* pointer) { return number_at(spread, pointer).value_or(0); };
+    table.rows.push_back({name, count_text(value("/devices")), count_text(value("/min")), count_text(value("/median")), count_text(value("/max")), percent_text(value("/never_share"), 0), fixed_text(value("/gini"), 2)});
+  };
+  if (!run.summary.contains("participation") || !run.summary["participation"].is_object()) return {};
+  const nlohmann::json& participation = run.summary["participation"];
+  add("all", participation);
+  if (participation.contains("by_class") && participation["by_class"].is_object() && participation["by_class"].size() > 1)
+    for (const auto& [name, spread] : participation["by_class"].items()) add(name, spread);
+  return element("figure", element("h3", "Updates of each device in the model") + table_of(table) +
+                               element("figcaption", "Gini: 0 where all took part equally often, towards 1 where it was always the same few."));
+}
+
+// Why devices that were there or asked gave nothing to a round, summed over all rounds, aborted ones included.
+Html losses_table(const RunFacts& run) {
+  Table table{.caption = {}, .header = {"why", "devices"}, .rows = {}};
+  for (const auto& [key, name] : {std::pair{"declined", "declined"}, std::pair{"dropped_waiting", "gone between check-in and being asked"}, std::pair{"dropped_training", "lost while training"},
+                                  std::pair{"dropped_sending", "lost while sending"}, std::pair{"left", "their time within reach was over"}, std::pair{"too_slow", "stopped by the deadline"},
+                                  std::pair{"late", "update came too late"}, std::pair{"replies_lost", "reply lost"}, std::pair{"reconnected", "connected again"}}) {
+    double sum = 0;
+    for (const nlohmann::json& round : run.rounds) sum += number_at(round, std::string("/") + key).value_or(0);
+    if (sum > 0) table.rows.push_back({name, count_text(sum)});
+  }
+  return table.rows.empty() ? Html() : element("figure", element("h3", "What went wrong on the way") + table_of(table));
+}
+
+Html aborted_table(const RunFacts& run) {
+  std::map<std::string, std::uint64_t> aborted;
+  for (const nlohmann::json& round : run.rounds)
+    if (!is_published(round)) ++aborted[text_at(round, "/why_aborted").substr(0, text_at(round, "/why_aborted").find(':'))];  // without its figures
+  if (aborted.empty()) return {};
+  Table table{.caption = {}, .header = {"why", "rounds"}, .rows = {}};
+  for (const auto& [why, count] : aborted) table.rows.push_back({why, count_text(static_cast<double>(count))});
+  return element("figure", element("h3", "Rounds that were aborted and tried again") + table_of(table));
+}
+
+std::string duration_of_ms(double ms) { return duration_text(ms / 1000); }
+
 }  // namespace
 
 Html convergence_section(const RunFacts& run) {
@@ -206,15 +247,7 @@ Html participation_section(const RunFacts& run) {
   LineChart chart = by_round(run, "Devices by round", "Published rounds: devices that were asked, updates in the sum, devices that declined.", "devices",
                              {{"asked", "asked", Tone::second, "/asked"}, {"updates", "updates", Tone::main, "/updates"}, {"declined", "declined", Tone::third, "/declined"}}, whole);
   chart.from_zero = true;
-  Html charts = figure_of(chart);
-  std::map<std::string, std::uint64_t> aborted;
-  for (const nlohmann::json& round : run.rounds)
-    if (!is_published(round)) ++aborted[text_at(round, "/why_aborted")];
-  if (!aborted.empty()) {
-    Table table{.caption = {}, .header = {"why", "rounds"}, .rows = {}};
-    for (const auto& [why, count] : aborted) table.rows.push_back({why, count_text(static_cast<double>(count))});
-    charts += element("figure", element("h3", "Rounds that were aborted and tried again") + table_of(table));
-  }
+  const Html charts = figure_of(chart) + spread_table(run) + losses_table(run) + aborted_table(run);
   return charts.empty() ? Html() : section("Who took part", element("div", charts, "charts"));
 }
 
@@ -222,10 +255,12 @@ Html cost_section(const RunFacts& run) {
   LineChart bytes = by_round(run, "Bytes by round", "All frames between the devices and the coordinator in the published rounds, check-ins and late updates included.", "bytes",
                              {{"down", "down", Tone::second, "/bytes_down"}, {"up", "up", Tone::main, "/bytes_up"}}, bytes_text);
   bytes.from_zero = true;
-  LineChart time = by_round(run, "Simulated time by round", "On the simulated clock, since the start, when the round was published.", "time", {{"time", "time", Tone::main, "/simulated_ms"}},
-                            [](double ms) { return duration_text(ms / 1000); });
+  LineChart time = by_round(run, "Simulated time by round", "On the simulated clock, since the start, when the round was published.", "time", {{"time", "time", Tone::main, "/simulated_ms"}}, duration_of_ms);
   time.from_zero = true;
-  const Html charts = figure_of(bytes) + figure_of(time);
+  LineChart phases = by_round(run, "Length of a round", "On the simulated clock: waiting for enough devices, and then for their updates.", "time",
+                              {{"selection", "selection", Tone::second, "/selection_ms"}, {"collection", "collection", Tone::main, "/collection_ms"}}, duration_of_ms);
+  phases.from_zero = true;
+  const Html charts = figure_of(bytes) + figure_of(time) + figure_of(phases);
   return charts.empty() ? Html() : section("What it cost", element("div", charts, "charts"));
 }
 

@@ -69,6 +69,13 @@ std::vector<FederatedClient> federated_clients(const Population& population, con
   std::vector<FederatedClient> clients;
   clients.reserve(population.clients());
   for (std::size_t i = 0; i < population.clients(); ++i) clients.push_back({population.client_name(i), encoder.encode(i)});
+  for (std::size_t which = 0; which < population.attributes().size(); ++which) {
+    const std::string& name = population.attributes()[which];
+    if (name == "device_class")
+      for (std::size_t i = 0; i < clients.size(); ++i) clients[i].device_class = population.attribute(i, which);
+    if (name == "time_zone")
+      for (std::size_t i = 0; i < clients.size(); ++i) clients[i].time_zone = population.attribute(i, which);
+  }
   return clients;
 }
 

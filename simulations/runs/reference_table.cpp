@@ -42,7 +42,7 @@ std::vector<Row> rows_of(const ReferenceTable& table) {
 
 std::string epochs_text(const ReferenceTable& table, const Reference References::*which) {
   std::string text;
-  for (const SeedScores& seed : table.seeds) text += (text.empty() ? "" : ", ") + std::to_string((seed.references.*which).figure().epochs);
+  for (const SeedScores& seed : table.seeds) text += (text.empty() ? "" : "; ") + std::to_string((seed.references.*which).figure().epochs) + " at " + fixed_text((seed.references.*which).figure().learning_rate, 3);
   return text;
 }
 
@@ -70,20 +70,20 @@ Result<ReferenceTable> make_reference_table(const PlanFile& plan, const Populati
 }
 
 std::string to_text(const ReferenceTable& table) {
-  std::vector<std::vector<std::string>> rows = {{"held-out rows right", "mean", "lowest", "highest", "loss", "epochs"}};
+  std::vector<std::vector<std::string>> rows = {{"held-out rows right", "mean", "lowest", "highest", "loss", "epochs at learning rate"}};
   for (const Row& row : rows_of(table)) {
     const std::string epochs = row.key == "central" ? epochs_text(table, &References::central) : row.key == "local_only" ? epochs_text(table, &References::local_only) : "";
     rows.push_back({row.name, fixed_text(row.mean(), 4), fixed_text(row.lowest(), 4), fixed_text(row.highest(), 4), fixed_text(row.mean_loss, 3), epochs});
   }
   for (const Baseline& line : table.baselines.lines)
     if (!line.sees_merchant && !line.prequential) rows.push_back({line.name, fixed_text(table.baselines.accuracy(line), 4), "", "", "", ""});
-  std::vector<std::vector<std::string>> grid = {{"training", "seed", "epochs", "right", "loss"}};
+  std::vector<std::vector<std::string>> grid = {{"training", "seed", "learning rate", "epochs", "right", "loss"}};
   for (const SeedScores& seed : table.seeds) {
     for (const auto& [name, reference] : {std::pair{"central", &seed.references.central}, std::pair{"local only", &seed.references.local_only}})
       for (const ReferencePoint& point : reference->grid)
-        grid.push_back({name, std::to_string(seed.seed), std::to_string(point.epochs), fixed_text(point.score.accuracy(), 4), fixed_text(point.score.loss(), 3)});
+        grid.push_back({name, std::to_string(seed.seed), fixed_text(point.learning_rate, 3), std::to_string(point.epochs), fixed_text(point.score.accuracy(), 4), fixed_text(point.score.loss(), 3)});
   }
-  return program::format_table(rows) + "\nevery number of epochs that was tried; the figures above are of the best, chosen on the held-out rows themselves\n" + program::format_table(grid);
+  return program::format_table(rows) + "\neverything that was tried; the figures above are of the best, chosen on the held-out rows themselves\n" + program::format_table(grid);
 }
 
 nlohmann::json to_json(const ReferenceTable& table) {

@@ -24,25 +24,6 @@ std::uint64_t last_round(const RunOptions& options) {
   return options.federation.recorded.empty() ? planned : std::min(planned, options.federation.recorded.back().round);
 }
 
-Hash256 digest_of(std::span<const FederatedClient> clients) {
-  Hasher all("sim-data");
-  Bytes rows;
-  for (const FederatedClient& client : clients) {
-    rows.resize(29 * client.rows.size());
-    MutableByteSpan rest = rows;
-    for (const models::HistoryRow& row : client.rows) {
-      store_u64(rest, static_cast<std::uint64_t>(row.time_s));
-      store_u64(rest.subspan(8), static_cast<std::uint64_t>(row.amount_minor));
-      store_u64(rest.subspan(16), row.merchant_hash);
-      store_u32(rest.subspan(24), row.category);
-      rest[28] = static_cast<std::uint8_t>(row.direction);
-      rest = rest.subspan(29);
-    }
-    all.field(client.label).field(client.device_class).field(client.time_zone).field(rows);
-  }
-  return all.finish();
-}
-
 Hash256 digest_of(const client::DevicePolicy& policy) {
   Hasher hasher("sim-policy");
   for (const std::string& purpose : policy.purposes) hasher.field(purpose);
@@ -65,8 +46,8 @@ std::string short_hex(const Hash256& hash) { return to_hex(ByteSpan(hash).first(
 // A run in progress: what happens after each round, and what of it a checkpoint holds.
 class RunInProgress {
  public:
-  RunInProgress(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint)
-      : options_(options), plan_(options.plan.plan), clients_(clients), on_round_(on_round), on_checkpoint_(on_checkpoint), last_(last_round(options)),
+  RunInProgress(const RunOptions& options, const ClientSource& clients, std::span<const FederatedClient> evaluated, const OnRound& on_round, const OnCheckpoint& on_checkpoint)
+      : options_(options), plan_(options.plan.plan), clients_(clients), evaluated_(evaluated), on_round_(on_round), on_checkpoint_(on_checkpoint), last_(last_round(options)),
         result_{.record = RunRecord(plan_), .weights = {}, .scores = {}, .kept = {}, .participation = {}} {}
 
   Status begin(std::optional<RunCheckpoint> checkpoint);
@@ -81,7 +62,8 @@ class RunInProgress {
 
   const RunOptions& options_;
   const Plan& plan_;
-  std::span<const FederatedClient> clients_;
+  const ClientSource& clients_;
+  std::span<const FederatedClient> evaluated_;
   const OnRound& on_round_;
   const OnCheckpoint& on_checkpoint_;
   std::uint64_t last_;
@@ -97,8 +79,8 @@ class RunInProgress {
 };
 
 Status RunInProgress::begin(std::optional<RunCheckpoint> checkpoint) {
-  if (plan_.model.is_torchscript()) FEDSPEND_TRY(preflight(options_.plan, clients_));
-  identity_ = run_identity(options_, clients_);
+  if (plan_.model.is_torchscript()) FEDSPEND_TRY(preflight(options_.plan, evaluated_));
+  identity_ = run_identity(options_, clients_, evaluated_.size());
   if (RankExchange* const exchange = options_.federation.exchange) {
     FEDSPEND_TRY(agree_on_identity(*exchange, identity_));
     FEDSPEND_ASSIGN(checkpoint, share_checkpoint(*exchange, std::move(checkpoint)));
@@ -136,7 +118,7 @@ Result<RunResult> RunInProgress::run() {
     result_.model_round = best_->model.round;
     result_.weights = std::make_shared<const std::vector<float>>(std::move(best_->model.weights));
   }
-  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, clients_, options_.federation.threads, options_.federation.exchange, options_.plan.trainers));
+  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, evaluated_, options_.federation.threads, options_.federation.exchange, options_.plan.trainers));
   return std::move(result_);
 }
 
@@ -160,7 +142,7 @@ Result<std::optional<HeldOutScore>> RunInProgress::evaluate(const SimulatedRound
   const std::uint64_t number = round.summary.round.value;
   if (!round.summary.published || (number % options_.evaluate_every != 0 && number != last_)) return std::optional<HeldOutScore>();
   const auto begun = Clock::now();
-  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, clients_, models::Counting::frozen, options_.federation.threads, options_.federation.exchange, options_.plan.trainers));
+  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, evaluated_, models::Counting::frozen, options_.federation.threads, options_.federation.exchange, options_.plan.trainers));
   result_.evaluation_seconds += seconds_since(begun);
   return std::optional<HeldOutScore>(score);
 }
@@ -202,12 +184,13 @@ client::DevicePolicy accepting_policy(const Plan& plan) {
 
 std::uint32_t default_evaluate_every(const Plan& plan) { return std::max(1U, plan.federation.rounds / 10); }
 
-RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients) {
+RunIdentity run_identity(const RunOptions& options, const ClientSource& clients, std::size_t evaluated) {
   const FederationOptions& federation = options.federation;
   const nlohmann::json gain = options.early_stopping.min_gain;
   return {{"plan", short_hex(options.plan.hash.bytes)},
           {"seed", std::to_string(federation.seed)},
-          {"data", short_hex(digest_of(clients))},
+          {"data", short_hex(clients.digest())},
+          {"evaluated clients", std::to_string(evaluated)},
           {"checkpoint-every", std::to_string(federation.segment_rounds)},
           {"evaluate-every", std::to_string(options.evaluate_every)},
           {"keep-models", std::to_string(options.keep_models_every)},
@@ -220,11 +203,18 @@ RunIdentity run_identity(const RunOptions& options, std::span<const FederatedCli
           {"version", std::string(program::version())}};
 }
 
-Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint,
-                                 std::optional<RunCheckpoint> checkpoint) {
-  RunInProgress run(options, clients, on_round, on_checkpoint);
+RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients) { return run_identity(options, MemoryClients(clients), clients.size()); }
+
+Result<RunResult> run_federation(const RunOptions& options, const ClientSource& clients, std::span<const FederatedClient> evaluated, const OnRound& on_round,
+                                 const OnCheckpoint& on_checkpoint, std::optional<RunCheckpoint> checkpoint) {
+  RunInProgress run(options, clients, evaluated, on_round, on_checkpoint);
   FEDSPEND_TRY(run.begin(std::move(checkpoint)));
   return run.run();
+}
+
+Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint,
+                                 std::optional<RunCheckpoint> checkpoint) {
+  return run_federation(options, MemoryClients(clients), clients, on_round, on_checkpoint, std::move(checkpoint));
 }
 
 }  // namespace fedspend::simulations

@@ -64,10 +64,14 @@ struct RunResult {
 };
 
 // Everything that the result depends on. Two runs of one identity end in the same bits.
+RunIdentity run_identity(const RunOptions& options, const ClientSource& clients, std::size_t evaluated);
 RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients);
 
 // `clients` outlive the call. From `checkpoint` if there is one: refused if it is of another run. With an exchange every rank
 // calls it with the same options and data (refused otherwise, on all of them), and rank 0 alone may bring a checkpoint.
+// `evaluated` are the clients that are scored: all of them, or a sample of what does not fit into memory.
+Result<RunResult> run_federation(const RunOptions& options, const ClientSource& clients, std::span<const FederatedClient> evaluated, const OnRound& on_round,
+                                 const OnCheckpoint& on_checkpoint = {}, std::optional<RunCheckpoint> checkpoint = {});
 Result<RunResult> run_federation(const RunOptions& options, std::span<const FederatedClient> clients, const OnRound& on_round, const OnCheckpoint& on_checkpoint = {},
                                  std::optional<RunCheckpoint> checkpoint = {});
 

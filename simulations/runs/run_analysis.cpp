@@ -1,4 +1,3 @@
-#include "client/local_training.h"
 #include "simulations/runs/run_analysis.h"
 
 #include <algorithm>

@@ -105,7 +105,7 @@ void check_include(std::string_view path, const Include& include, Report& report
   for (const Home& home : kHomes)
     if (starts_with_any(include.target, home.headers) && !home.allows(path)) complain("may only be included in " + std::string(home.place));
   if (!is_pure(path)) return;
-  for (const std::string_view banned : {"thread", "iostream"})
+  for (const std::string_view banned : {"thread", "mutex", "condition_variable", "future", "iostream", "fstream", "sys/socket.h"})
     if (!include.quoted && include.target == banned) complain("not in the pure folders of common");
   for (const std::string_view banned : {"common/transport/", "common/program/"})
     if (include.target.starts_with(banned)) complain("not in the pure folders of common");

@@ -112,6 +112,8 @@ TEST_CASE("the pure folders of common know no clock, no thread, no terminal and 
     CAPTURE(path);
     CHECK(caught(path, "#include <thread>\n", "thread: not in the pure folders"));
     CHECK(caught(path, "#include <iostream>\n", "iostream: not in the pure folders"));
+    for (const std::string header : {"mutex", "condition_variable", "future", "fstream", "sys/socket.h"})
+      CHECK(caught(path, "#include <" + header + ">\n", header + ": not in the pure folders"));
     CHECK(caught(path, "\n\nauto t = std::chrono::steady_clock::now();\n", ":3: steady_clock"));
     CHECK(caught(path, "using std::chrono::system_clock;\n", ":1: system_clock"));
     CHECK(caught(path, "using C = std::chrono::high_resolution_clock;\n", "high_resolution_clock"));

@@ -5,6 +5,7 @@
 // what the machine does beside it only adds.
 
 #include <benchmark/benchmark.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <barrier>
@@ -274,6 +275,31 @@ BENCHMARK(product)->ArgNames({"rows", "inner", "columns", "transposed"})
     ->Args({16, 32, 96, 0})->Args({16, 96, 32, 0})->Args({512, 16, 96, 0})->Args({512, 48, 32, 0})->Args({512, 22, 32, 0})
     ->Args({32, 512, 96, 1})->Args({16, 512, 96, 1})->Args({48, 512, 32, 1})->Args({2, 32, 96, 0})->Args({32, 48, 160, 0})
     ->Args({48, 32, 160, 1})->Unit(benchmark::kMillisecond);
+
+double most_memory_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+// An epoch over the pooled rows of many clients, and the memory that it takes beyond their histories.
+void pooled(benchmark::State& state) {
+  Workload workload = card_workload();
+  workload.rows = static_cast<std::size_t>(state.range(1));
+  workload.training.batch_size = 32;
+  workload.training.max_rows = 0;
+  Client client(std::move(*make_trainer(workload.model)), workload);
+  std::vector<std::vector<HistoryRow>> copies(static_cast<std::size_t>(state.range(0)), client.history);
+  const std::vector<std::span<const HistoryRow>> histories(copies.begin(), copies.end());
+  const double before = most_memory_mib();
+  for (auto _ : state) {
+    if (!client.trainer->train_pooled(client.weights, histories, client.options, client.update)) state.SkipWithError("training failed");
+  }
+  state.counters["MiB_beyond_histories"] = most_memory_mib() - before;
+  state.SetItemsProcessed(state.iterations() * state.range(0) * state.range(1));
+  state.SetLabel("items are rows");
+}
+BENCHMARK(pooled)->ArgNames({"clients", "rows"})->Args({1306, 139})->Args({1000, 2000})->Iterations(1)->Unit(benchmark::kMillisecond);
 
 void evaluate_history(benchmark::State& state) {
   Client client(std::move(*make_trainer(card_workload().model)), card_workload());

@@ -13,6 +13,7 @@
 
 #include "common/crypto/random.h"
 #include "common/secagg/graph.h"
+#include "common/secagg/key_schedule.h"
 #include "common/secagg/masks.h"
 #include "common/secagg/merkle_tree.h"
 #include "common/secagg/parameters.h"
@@ -145,6 +146,52 @@ void correct(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(correct)->ArgNames({"k", "t"})->Args({96, 67})->Args({398, 223})->Unit(benchmark::kMillisecond);
+
+// --- curve operations and sealing, one for each neighbour or so
+
+void diffie_hellman_of_pair(benchmark::State& state) {
+  SeededRandom random(7);
+  const SecretScalar secret = SecretScalar::random(random);
+  const RistrettoPoint point = *RistrettoPoint::base_times(SecretScalar::random(random));
+  for (auto _ : state) benchmark::DoNotOptimize(diffie_hellman(secret, point));
+}
+BENCHMARK(diffie_hellman_of_pair)->Unit(benchmark::kMicrosecond);
+
+void check_secret_against_point(benchmark::State& state) {
+  SeededRandom random(8);
+  const SecretScalar secret = SecretScalar::random(random);
+  for (auto _ : state) benchmark::DoNotOptimize(RistrettoPoint::base_times(secret));
+}
+BENCHMARK(check_secret_against_point)->Unit(benchmark::kMicrosecond);
+
+void parse_keys(benchmark::State& state) {
+  SeededRandom random(9);
+  const auto agreement = AgreementKey::generate(random).public_key().bytes();
+  const auto point = RistrettoPoint::base_times(SecretScalar::random(random))->bytes();
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(AgreementPublicKey::parse(agreement));
+    benchmark::DoNotOptimize(RistrettoPoint::parse(point));
+  }
+}
+BENCHMARK(parse_keys)->Unit(benchmark::kMicrosecond);
+
+// X25519 once, then a sealed pair of shares each way.
+void share_channel(benchmark::State& state) {
+  SeededRandom random(10);
+  const AgreementKey own = AgreementKey::generate(random);
+  const AgreementKey peer = AgreementKey::generate(random);
+  const ClientId own_id{{1}};
+  const ClientId peer_id{{2}};
+  const ShareChannel other({}, peer_id, peer, own_id, own.public_key());
+  const auto share = Scalar::of(5).bytes();
+  const Bytes received = other.seal(4, share, share, random);
+  for (auto _ : state) {
+    const ShareChannel channel({}, own_id, own, peer_id, peer.public_key());
+    benchmark::DoNotOptimize(channel.seal(3, share, share, random));
+    benchmark::DoNotOptimize(channel.open(4, received));
+  }
+}
+BENCHMARK(share_channel)->Unit(benchmark::kMicrosecond);
 
 // --- what a session is set up with
 

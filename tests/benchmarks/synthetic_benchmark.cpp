@@ -1,4 +1,4 @@
-// Synthetic customers a second, a year each, in memory: the whole life, its attributes alone, and the text that `synth` writes. Wall time.
+// Synthetic customers a second, a year each, in memory: the whole life as compact rows and as transactions, its attributes alone, and the text that `synth` writes. Wall time.
 #include <benchmark/benchmark.h>
 
 #include "models/transaction_csv.h"
@@ -7,6 +7,13 @@
 namespace {
 
 using namespace fedspend;
+
+void live_a_year_compact(benchmark::State& state) {
+  std::uint64_t client = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(simulations::synthetic_client({.seed = 1, .clients = 1, .months = 12}, client++));
+  state.SetItemsProcessed(static_cast<std::int64_t>(client));
+}
+BENCHMARK(live_a_year_compact)->Unit(benchmark::kMicrosecond);
 
 void live_a_year(benchmark::State& state) {
   std::uint64_t client = 0, rows = 0;

@@ -62,7 +62,7 @@ std::vector<Command> commands() {
       {"sim baselines", {sim, "baselines", "--data", data}, {{"--data", Takes::data}, {"--threads", Takes::number}}},
       {"sim synth",
        {sim, "synth", "--clients", "3", "--out", "OUT/population"},
-       {{"--clients", Takes::number}, {"--seed", Takes::number}, {"--months", Takes::number}, {"--out", Takes::out_folder}}},
+       {{"--out", Takes::out_folder}, {"--clients", Takes::number}, {"--seed", Takes::number}, {"--months", Takes::number}, {"--unusual", Takes::number}, {"--threads", Takes::number}}},
       {"sim plan",
        {sim, "plan", "--data", data, "--out", "OUT/plan.toml"},
        {{"--data", Takes::data}, {"--model", Takes::number}, {"--seed", Takes::number}, {"--set", Takes::number}, {"--max-categories", Takes::number}, {"--out", Takes::out_file}}},
@@ -122,6 +122,7 @@ class Rubbish {
     add_data("header-alone", csv.substr(0, csv.find('\n') + 1));
     fs::create_directories(folder_ / "no-csv");
     fs::copy_file(federation() / "population/synthetic.toml", folder_ / "no-csv/synthetic.toml");
+    fs::copy_file(federation() / "population/customers.csv", folder_ / "no-csv/customers.csv");
   }
 
   std::string operator/(const std::string& name) const { return folder_ / name; }

@@ -95,7 +95,7 @@ TEST_CASE("references give the three trainings with every seed and every number 
     CHECK(data["table"][key]["accuracy_lowest"] <= data["table"][key]["accuracy_highest"]);
   }
   CHECK(data["seeds"].size() == 2);
-  CHECK(data["seeds"][1]["references"]["central"]["grid"].size() == 2);
+  CHECK(data["seeds"][1]["references"]["central"]["grid"].size() == 4);  // two learning rates
   CHECK(data["baselines"].contains("markov_own"));
 }
 

@@ -150,6 +150,16 @@ TEST_CASE("malformed proofs are told from false ones") {
   CHECK(malformed(0xffffffff, placed({0xfffffffe}), {}));  // a claimed number costs nothing before the proof runs out
 }
 
+// Were places allowed to repeat, a proof that gives each sibling twice would make one leaf count as two: a quorum of one signer.
+TEST_CASE("a leaf cannot be counted twice with a proof made for that") {
+  const MerkleTree tree = tree_of(13);
+  const auto single = tree.proof(std::vector<std::uint32_t>{5});
+  std::vector<Hash256> doubled;
+  for (const Hash256& hash : single) doubled.insert(doubled.end(), 2, hash);
+  CHECK(code_of(verify_leaves(tree.root(), 13, placed({5, 5}), doubled)) == ErrorCode::malformed);
+  CHECK(code_of(verify_leaves(tree.root(), 13, placed({5, 5}), single)) == ErrorCode::malformed);
+}
+
 TEST_CASE("an inner node cannot be passed for a leaf") {
   const MerkleTree tree = tree_of(4);
   const Hash256 left = merkle_node_hash(leaf_of(0), leaf_of(1));

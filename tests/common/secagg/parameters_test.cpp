@@ -63,6 +63,11 @@ TEST_CASE("sized for 80 bits, a thousand clients at .1, .1 need 120 neighbours a
   CHECK_FALSE(check_graph(goal, {96, 67}).has_value());
 }
 
+TEST_CASE("sized against chosen losses, README.md's figures: 40 + log2(n / 2) bits") {
+  CHECK(*smallest_graph({.clients = 1'000, .security_bits = 49}) == GraphSize{102, 72});
+  CHECK(*smallest_graph({.clients = 10'000, .security_bits = 53}) == GraphSize{132, 93});
+}
+
 // log2 of n P, n P and n^2 / 2 P by exact fractions in Python.
 TEST_CASE("the bounds of a row are those of exact fractions") {
   const auto bounds = failure_bounds({.clients = 10'000, .corrupt_ppm = 50'000, .dropout_ppm = 330'000}, {746, 420});

@@ -17,6 +17,11 @@ namespace {
 
 using Places = std::vector<std::uint32_t>;
 
+struct Size {
+  std::uint32_t count;
+  std::uint32_t threshold;
+};
+
 Places all_places(std::uint32_t count) {
   Places places(count);
   std::iota(places.begin(), places.end(), 1U);
@@ -110,8 +115,9 @@ TEST_CASE("any t shares or more give the secret, as the textbook's formula does"
 
 TEST_CASE("the sizes of the table: all shares, the tolerated part missing, and exactly t") {
   SeededRandom random(4);
-  for (const auto& [count, threshold] : {std::pair{96U, 67U}, std::pair{398U, 223U}, std::pair{746U, 420U}, std::pair{63U, 35U}}) {
-    CAPTURE(count);
+  for (const Size& size : {Size{96, 67}, Size{398, 223}, Size{746, 420}, Size{63, 35}}) {
+    const auto [count, threshold] = size;
+    CAPTURE(size.count);
     const SecretScalar secret = SecretScalar::random(random);
     const ScalarRows shares = deal_shares(secret, threshold, count, random);
     ShareCombiner combiner(count, threshold);
@@ -212,8 +218,9 @@ TEST_CASE("case 24: up to (m - t) / 2 wrong shares are corrected and named, and 
 
 TEST_CASE("case 24: one wrong share more than can be corrected is refused") {
   SeededRandom random(10);
-  for (const auto& [count, threshold] : {std::pair{12U, 6U}, std::pair{13U, 6U}, std::pair{32U, 22U}, std::pair{96U, 67U}, std::pair{5U, 5U}}) {
-    CAPTURE(count);
+  for (const Size& size : {Size{12, 6}, Size{13, 6}, Size{32, 22}, Size{96, 67}, Size{5, 5}}) {
+    const auto [count, threshold] = size;
+    CAPTURE(size.count);
     ShareCombiner combiner(count, threshold);
     const Places places = all_places(count);
     ScalarRows shares = deal_shares(SecretScalar::random(random), threshold, count, random);
@@ -223,8 +230,16 @@ TEST_CASE("case 24: one wrong share more than can be corrected is refused") {
     corrupt(shares, 2 * most, random);
     const auto refused = combiner.correct(places, shares);
     // With m = t every set of values is on a polynomial: there the check against R or K alone can tell.
-    CHECK(refused.has_value() == (count == threshold));
+    CHECK(refused.has_value() == (size.count == size.threshold));
     if (!refused) CHECK(refused.error().message == "secret sharing: more shares are wrong than can be corrected");
+  }
+}
+
+TEST_CASE("a dealer that shared with too high a degree is refused, although all its shares lie on one polynomial") {
+  SeededRandom random(14);
+  for (const std::uint32_t degree_above : {1U, 2U, 5U}) {
+    const ScalarRows shares = deal_shares(SecretScalar::random(random), 6 + degree_above, 20, random);
+    CHECK_FALSE(ShareCombiner(20, 6).correct(all_places(20), shares).has_value());
   }
 }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
+#include <array>
 #include <cmath>
 #include <string>
 
@@ -39,6 +40,33 @@ TEST_CASE("a bound is never below the exact tail, and above it by less than 1 in
     CHECK(difference(bound, mantissa, exponent) >= 0);
     CHECK(difference(bound, mantissa, exponent) < 4'600'000);  // the mantissa is 2^62 = 4.6e18 at least
     CHECK(bound.log2() == doctest::Approx(std::log2(static_cast<double>(mantissa)) + static_cast<double>(exponent)));
+  }
+}
+
+// Factorials up to 20! are exact, so here every rounding of the rest shows.
+TEST_CASE("in small populations no bound is below the exact count of ways over all ways, by a single bit") {
+  std::array<std::array<std::uint64_t, 21>, 21> binomial{};
+  for (std::size_t n = 0; n <= 20; ++n)
+    for (std::size_t k = 0; k <= n; ++k) binomial[n][k] = k == 0 || k == n ? 1 : binomial[n - 1][k - 1] + binomial[n - 1][k];
+  for (std::uint32_t population = 1; population <= 20; ++population) {
+    const TailBounds tails(population);
+    for (std::uint32_t marked = 0; marked <= population; ++marked) {
+      for (std::uint32_t drawn = 0; drawn <= population; ++drawn) {
+        Wide ways = 0;
+        for (std::uint32_t least = drawn; least > 0; --least) {
+          if (least <= marked && drawn - least <= population - marked) ways += Wide{1} * binomial[marked][least] * binomial[population - marked][drawn - least];
+          const Scaled bound = tails.at_least(least, marked, drawn);
+          if (bound.mantissa == 0) {
+            CHECK(ways == 0);
+            continue;
+          }
+          REQUIRE(bound.exponent < 0);
+          REQUIRE(bound.exponent > -96);
+          const Wide scaled = Wide{1} * bound.mantissa * binomial[population][drawn];
+          CHECK(scaled >= ways << -bound.exponent);
+        }
+      }
+    }
   }
 }
 

@@ -159,3 +159,34 @@ TEST_CASE("an attributes file that is missing, empty, or of other clients is ref
   folder.write("who.txt", "id,age\n1,30\n");
   CHECK(sim(folder, "baselines --data d.toml").code == 0);
 }
+
+TEST_CASE("synth with nothing to do, with data that it would not describe, or with rates out of range is refused") {
+  const TemporaryFolder folder;
+  folder.write("x.csv", kRows);
+  folder.write("d.toml", kDescription);
+  check_refused(folder, "synth --clients 3", {"nothing to do without --out or --describe"});
+  check_refused(folder, "synth --clients 3 --out o --data d.toml", {"--data and --data-root have no effect without --describe"});
+  check_refused(folder, "synth --clients 3 --describe --data d.toml --data d.toml --data d.toml --data-root . --data-root .", {"2 times --data-root for 3 times --data"});
+  check_refused(folder, "synth --clients 3 --describe --data no.toml", {"no.toml"});
+  folder.write("bad/d.toml", kDescription);
+  folder.write("bad/x.csv", "c,t,a,k\n1,2017-01-32,1,x\n");
+  check_refused(folder, "synth --clients 3 --describe --data d.toml --data bad/d.toml", {"bad/x.csv", "2017-01-32"});
+  check_refused(folder, "synth --clients 3 --out o --unusual 1001", {"--unusual", "1001"});
+  check_refused(folder, "synth --clients 0 --out o", {"--clients"});
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "o"));
+}
+
+TEST_CASE("synth describes its population beside every data set that is named, and writes it at the same time") {
+  const TemporaryFolder folder;
+  folder.write("x.csv", kRows);
+  folder.write("d.toml", kDescription);
+  const Ended ended = sim(folder, "synth --clients 3 --months 2 --describe --data d.toml --out o");
+  CAPTURE(ended.err);
+  CHECK(ended.code == 0);
+  CHECK(ended.out.find("synthetic  d") != std::string::npos);
+  CHECK(ended.out.find("rows with a label") != std::string::npos);
+  for (const char* file : {"transactions.csv", "customers.csv", "events.csv", "synthetic.toml"}) CHECK(std::filesystem::exists(folder.path() / "o" / file));
+  const Ended json = sim(folder, "synth --clients 3 --months 2 --describe --data d.toml --format json");
+  CHECK(json.out.find("\"name\":\"synthetic\"") != std::string::npos);
+  CHECK(json.out.find("\"name\":\"d\"") != std::string::npos);
+}

@@ -48,6 +48,20 @@ TEST_CASE("plans are compared key by key, keys that one of them lacks included")
   CHECK(comparison.not_comparable.empty());
 }
 
+TEST_CASE("what differs beside the plan is told: seed, world, segments") {
+  ComparedRun b = run_of("b");
+  CHECK(compare_runs(run_of("a"), b).run.empty());
+  b.facts.summary["world"] = "mixed";
+  b.facts.summary["seed"] = 2;
+  const Comparison comparison = compare_runs(run_of("a"), b);
+  REQUIRE(comparison.run.size() == 2);
+  CHECK(comparison.run[0].key == "seed");
+  CHECK(comparison.run[0].b == "2");
+  CHECK(comparison.run[1].b == "\"mixed\"");
+  CHECK(to_text(comparison).find("beside the plan") != std::string::npos);
+  CHECK(comparison_page(comparison).find("Beside the plan") != std::string::npos);
+}
+
 TEST_CASE("other data, another vocabulary and another evaluation rule are said not to be comparable") {
   ComparedRun b = run_of("b");
   b.facts.plan.evaluation.min_rows = 9;

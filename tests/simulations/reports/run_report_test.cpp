@@ -29,8 +29,8 @@ TEST_CASE("a report compares the model with every baseline and with central and 
 
 TEST_CASE("a report shows convergence, clients, participation, bytes and time, each with its table") {
   const std::string report = run_report(sample_run());
-  for (const std::string heading : {"Accuracy by round", "Loss by round", "Gain over clients", "By length of history", "Devices by round", "Bytes by round", "Simulated time by round",
-                                    "Rounds that were aborted", "The resolved plan"}) {
+  for (const std::string heading : {"Accuracy by round", "Loss by round", "Gain over clients", "By length of history", "Devices by round", "Bytes by round", "Simulated time by round", "Length of a round",
+                                    "Rounds that were aborted", "Updates of each device", "What went wrong on the way", "The resolved plan"}) {
     CAPTURE(heading);
     CHECK(has(report, heading));
   }
@@ -38,10 +38,19 @@ TEST_CASE("a report shows convergence, clients, participation, bytes and time, e
     const std::regex pattern(part);
     return std::distance(std::sregex_iterator(report.begin(), report.end(), pattern), std::sregex_iterator());
   };
-  CHECK(count("<svg ") == 7);
-  CHECK(count("The numbers</summary>") == 7);
+  CHECK(count("<svg ") == 8);
+  CHECK(count("The numbers</summary>") == 8);
+  CHECK(has(report, "lost while training</th><td>6</td>"));  // of three rounds, the aborted one among them
+  CHECK(has(report, "branch</th><td>30</td>"));
   CHECK(has(report, "99.0 kB"));
   CHECK(has(report, "60% gain, 30% lose"));
+}
+
+TEST_CASE("aborted rounds are counted by reason, whatever figures stand behind it") {
+  RunFacts run = sample_run();
+  run.rounds.insert(run.rounds.begin(), 3, tests::sample_round(1, false, 0));
+  for (unsigned i = 0; i < 3; ++i) run.rounds[i]["why_aborted"] = "too few updates: " + std::to_string(i) + " of at least 10";
+  CHECK(has(run_report(run), "too few updates</th><td>3</td>"));
 }
 
 TEST_CASE("names that come from data are text in a report, never markup") {

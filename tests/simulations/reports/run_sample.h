@@ -25,7 +25,7 @@ inline Plan sample_plan() {
 
 inline nlohmann::json sample_round(unsigned round, bool published, double accuracy) {
   return {{"round", round}, {"attempt", 1}, {"published", published}, {"why_aborted", published ? "" : std::string(kHostileName)}, {"asked", 12}, {"updates", published ? 10 : 3}, {"declined", 0},
-          {"bytes_up", 990'000}, {"bytes_down", 1'300'000}, {"update_norm_l2", 0.5 / round}, {"simulated_ms", 1000 * round}, {"eval_accuracy", accuracy}, {"eval_top3", accuracy + 0.2},
+          {"bytes_up", 990'000}, {"bytes_down", 1'300'000}, {"update_norm_l2", 0.5 / round}, {"simulated_ms", 1000 * round}, {"selection_ms", 300}, {"collection_ms", 500}, {"dropped_training", 2}, {"late", 1}, {"eval_accuracy", accuracy}, {"eval_top3", accuracy + 0.2},
           {"eval_loss", 2.0 - accuracy}, {"demonstration", true}};
 }
 
@@ -48,6 +48,8 @@ inline simulations::RunFacts sample_run() {
                                  {"against_local_only", {{"mean", 0.02}, {"quantiles", quantiles}, {"share_gain", 0.7}, {"share_lose", 0.2}}},
                                  {"by_history", {{{"clients", 90}, {"training_rows_from", 4}, {"training_rows_to", 800}, {"accuracy", 0.5}, {"own_best_accuracy", 0.45}, {"local_only_accuracy", 0.48},
                                                   {"share_gain", 0.6}, {"share_lose", 0.3}}}}}},
+                 {"world", std::string(kHostileName)},
+                 {"participation", {{"devices", 90}, {"min", 0}, {"median", 2}, {"max", 7}, {"never_share", 0.1}, {"gini", 0.25}, {"by_class", {{std::string(kHostileName), {{"devices", 60}, {"max", 7}}}, {"branch", {{"devices", 30}, {"max", 5}}}}}}},
                  {"rounds", 2}, {"rounds_aborted", 1}, {"updates", 23}, {"bytes_up_per_client", 99'000.0}, {"bytes_down_per_client", 130'000.0}, {"simulated_seconds", 2.0}, {"clients", 100},
                  {"eligible_clients", 90}, {"rows_in_all", 20'000}, {"seed", 1}, {"threads", 2}, {"seconds", 12.3}, {"clients_per_second", 45.6}, {"plan_hash", std::string(64, 'a')},
                  {"model_hash", std::string(64, 'b')}};
