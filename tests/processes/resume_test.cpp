@@ -88,7 +88,7 @@ unsigned kill_until_done(const std::vector<std::string>& command, const fs::path
 TEST_CASE("a run that is killed at random points and resumed leaves what an undisturbed one leaves, byte for byte") {
   const TemporaryFolder folder;
   std::mt19937 random(20231);
-  for (const std::string seed : {"1", "2", "3"}) {
+  for (const std::string seed : {"1", "2"}) {
     CAPTURE(seed);
     require_done(run_command(folder / ("whole-" + seed), {"--seed", seed, "--threads", "1"}));
     CHECK(fs::exists(folder / ("whole-" + seed) / "models/round-000056.fsm"));
@@ -98,7 +98,7 @@ TEST_CASE("a run that is killed at random points and resumed leaves what an undi
     check_same(out, folder / ("whole-" + seed));
   }
   // No checkpoint and no part of a folder is left.
-  CHECK(names_in(folder.path()) == std::vector<std::string>{"killed-1", "killed-2", "killed-3", "whole-1", "whole-2", "whole-3"});
+  CHECK(names_in(folder.path()) == std::vector<std::string>{"killed-1", "killed-2", "whole-1", "whole-2"});
 }
 
 TEST_CASE("a run that is stopped by a signal says how to go on, and another one does not overwrite its checkpoint") {

@@ -139,3 +139,24 @@ TEST_CASE("globs give every file once, sorted by name, and none is an error") {
   CHECK(none.error().code == ErrorCode::not_found);
   CHECK(none.error().message.starts_with("no file matches \"*.tsv\" in "));
 }
+
+TEST_CASE("clients that are made on demand are described without files, and wrongly described ones are refused with key and line") {
+  const auto description = parse_data_description("[synthetic]\nclients = 100_000\nseed = 4\nmonths = 6\nsample = 50\n", "d.toml");
+  REQUIRE(description);
+  REQUIRE(description->synthetic);
+  CHECK(description->synthetic->clients == 100'000);
+  CHECK(description->synthetic->seed == 4);
+  CHECK(description->synthetic->months == 6);
+  CHECK(description->synthetic->sample == 50);
+  CHECK(parse_data_description("[synthetic]\nclients = 7\n", "d.toml")->synthetic->sample == 7);
+  const auto refusal = [](const std::string& text) {
+    const auto wrong = parse_data_description(text, "d.toml");
+    return wrong ? std::string() : wrong.error().message;
+  };
+  CHECK(refusal("[synthetic]\n").find("synthetic.clients is missing") != std::string::npos);
+  CHECK(refusal("[synthetic]\nclients = 0\n").find("d.toml:2: synthetic.clients must be a whole number from 1") != std::string::npos);
+  CHECK(refusal("[synthetic]\nclients = 1.5\n").find("d.toml:2: synthetic.clients must be a whole number") != std::string::npos);
+  CHECK(refusal("[synthetic]\nclients = 1\nmonths = 121\n").find("d.toml:3: synthetic.months") != std::string::npos);
+  CHECK(refusal("[synthetic]\nclients = 1\nyears = 1\n").find("unknown key synthetic.years") != std::string::npos);
+  CHECK(refusal("[synthetic]\nclients = 1\n[files]\ntransactions = [\"a\"]\n").find("unknown key files") != std::string::npos);
+}

@@ -76,3 +76,21 @@ TEST_CASE("a place that is a file, or no place, is refused") {
     CHECK(!OutputFolder::create(place, "test"));
   }
 }
+
+TEST_CASE("a place that another writer is at work on is refused, and what a killed one left is cleared away") {
+  const tests::TemporaryFolder folder;
+  {
+    const auto working = OutputFolder::create(folder.path() / "out", "test");
+    REQUIRE(working);
+    const auto second = OutputFolder::create(folder.path() / "out", "test");
+    REQUIRE(!second);
+    CHECK(second.error().code == ErrorCode::conflict);
+    CHECK(std::filesystem::exists(working->partial()));
+  }
+  folder.write("out.partial-4711/left", "half");  // nobody holds its lock any more
+  folder.write("outer.partial-4711/other", "of another place");
+  const auto output = OutputFolder::create(folder.path() / "out", "test");
+  REQUIRE(output);
+  CHECK(!std::filesystem::exists(folder.path() / "out.partial-4711"));
+  CHECK(std::filesystem::exists(folder.path() / "outer.partial-4711"));
+}
