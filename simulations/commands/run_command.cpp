@@ -214,7 +214,7 @@ Result<Report> run(const Arguments& arguments) {
     FEDSPEND_ASSIGN(OutputFolder made, OutputFolder::create(request.out, "fedspend-sim run"));
     folder.emplace(std::move(made));
     FEDSPEND_ASSIGN(checkpoint, find_checkpoint(checkpoint_file, request.resume));
-    if (!checkpoint) program::remove_partials_of(checkpoint_file);
+    program::remove_partials_of(checkpoint_file);  // of a run that was killed while it wrote one
   }
   FEDSPEND_ASSIGN(const DataDescription description, run_description(arguments));
   FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments, description));
