@@ -174,6 +174,8 @@ std::string progress_note(const std::optional<HeldOutScore>& score) {
   return text;
 }
 
+std::string resume_hint(const fs::path& checkpoint_file) { return "go on with --resume: " + checkpoint_file.string() + " holds the last checkpoint"; }
+
 // The federation alone, with what is shown and kept on the way.
 Result<RunResult> drive(const RunRequest& request, const ClientSource& source, std::span<const FederatedClient> clients, std::optional<RunCheckpoint> checkpoint) {
   program::Progress progress("rounds", request.run.plan.plan.federation.rounds, request.progress && request.writes());
@@ -187,7 +189,7 @@ Result<RunResult> drive(const RunRequest& request, const ClientSource& source, s
   if (result.stopped) {
     const bool can_resume = request.writes() && fs::exists(checkpoint_file);
     return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(result.record.rounds()),
-                can_resume ? "go on with --resume: " + checkpoint_file.string() + " holds the last checkpoint" : "nothing was written");
+                can_resume ? resume_hint(checkpoint_file) : "nothing was written");
   }
   progress.finish();
   return result;
@@ -228,8 +230,13 @@ Result<Report> run(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const RunResult result, drive(request, *source, clients, std::move(checkpoint)));
   if (!request.writes()) return report_of_rank(request, result);
 
-  FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, clients, compute_baselines(data.population, evaluation_rule(options.plan.plan)),
-                                                          references_for(request.references, options, clients), [] { return !program::stop_requested().load(); }));
+  const Result<RunAnalysis> analysed = analyse_run(options, result, clients, compute_baselines(data.population, evaluation_rule(options.plan.plan)),
+                                                   references_for(request.references, options, clients), [] { return !program::stop_requested().load(); });
+  if (!analysed) {
+    const bool can_resume = program::stop_requested().load() && fs::exists(checkpoint_file);
+    return fail(analysed.error().code, analysed.error().message, can_resume ? resume_hint(checkpoint_file) : analysed.error().hint);
+  }
+  const RunAnalysis& analysis = *analysed;
   Report report;
   report.data["summary"] = run_summary(options, result, clients, analysis);
   report.data["out"] = request.out.string();

@@ -37,17 +37,17 @@ std::string model_card(const RunFacts& run) {
   std::string text = "# Model card: " + quoted(plan.name) + "\n\n";
   if (demonstration) text += "> **Demonstration.** The coordinator saw single updates in the clear, and no noise was added. Not for real customers.\n\n";
   text += "## What it is\n" + quoted(plan.model.name) + ": from a client's own past transactions, the category of the next one, of " + std::to_string(plan.model.categories.size()) + " that the plan names. " +
-          count_text(static_cast<double>(plan.model.parameter_count)) + " parameters, to run on the client's device. Weights: `model.fsm`, after round " + count("/model_round") + ", hash " +
+          count_text(static_cast<double>(plan.model.parameter_count)) + " parameters, " + (plan.model.is_torchscript() ? "a TorchScript model, which devices refuse: for the simulator alone" : "to run on the client's device") + ". Weights: `model.fsm`, after round " + count("/model_round") + ", hash " +
           quoted(text_at(run.summary, "/model_hash")) + "; plan: `plan.toml`, hash " + quoted(text_at(run.summary, "/plan_hash")) + ".\n\n";
   text += "## Training\nA simulated federation over the population " + quoted(plan.population) + ": " + count("/clients") + " clients with " + count("/rows_in_all") + " categorised rows, of whom " +
           count("/eligible_clients") + " have the " + std::to_string(plan.eligibility.min_examples) + " training rows that the plan asks for. " + count("/updates") + " updates in " + count("/rounds") +
           " rounds; aggregation " + std::string(to_string(plan.aggregation.mode)) + ", privacy " + std::string(to_string(plan.privacy.mode)) + ".\n\n";
   text += "## Figures\nThe last " + percent_text(plan.evaluation.holdout_fraction, 0) + " of the rows of each client with " + std::to_string(plan.evaluation.min_rows) +
-          " or more, never trained on: " + count("/predictions") + " predictions, each from earlier true rows alone.\n\n" + figures(run) + "\n" + gains(run) + "\n";
+          " or more, never trained on: " + count("/predictions") + " predictions, each from earlier true rows alone." + chosen_by_its_figure(run) + "\n\n" + figures(run) + "\n" + gains(run) + "\n";
   text += "## Limits\n"
           "- The figures are for these data and the time they cover; spending changes, and the model does not follow without new rounds.\n"
           "- A category that the plan does not name is never predicted.\n"
-          "- It learns what is usual: clients who are unlike the others, or have short histories, get less from it (see report.html).\n";
+          "- It learns what is usual: clients who are unlike the others may get less from it (report.html has the gains by length of history).\n";
   if (plan.privacy.mode == PrivacyMode::none)
     text += "- No differential privacy: nothing bounds what the weights tell about one client. There is no epsilon.\n";
   text += "\n## Not for\nDecisions about a person: credit, insurance, employment, prices, or the suspicion of fraud. It predicts a category, not what somebody can afford or ought to buy.\n";

@@ -59,4 +59,10 @@ std::string text_at(const nlohmann::json& json, const std::string& pointer) {
   return found != nullptr && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+std::string chosen_by_its_figure(const RunFacts& run) {
+  const auto best = number_at(run.summary, "/best_round");
+  if (!best) return {};
+  return " Early stopping chose the model of round " + std::to_string(static_cast<std::uint64_t>(*best)) + " by its accuracy on these same rows: the figure is a little kind to it.";
+}
+
 }  // namespace fedspend::simulations

@@ -29,4 +29,7 @@ Result<RunFacts> read_run_facts(const std::filesystem::path& folder);
 std::optional<double> number_at(const nlohmann::json& json, const std::string& pointer);
 std::string text_at(const nlohmann::json& json, const std::string& pointer);  // empty if absent
 
+// What a reader must know of the figure where early stopping chose the model by it; empty otherwise.
+std::string chosen_by_its_figure(const RunFacts& run);
+
 }  // namespace fedspend::simulations

@@ -119,6 +119,13 @@ TEST_CASE("the held-out rows that the model is not scored on are stated") {
   CHECK_FALSE(has(run_report(run), "held-out rows: the plan does not name"));
 }
 
+TEST_CASE("a figure by which early stopping chose the model says so, in the report and in the card") {
+  RunFacts run = sample_run();
+  for (const std::string& text : {run_report(run), model_card(run)}) CHECK_FALSE(has(text, "Early stopping chose"));
+  run.summary["best_round"] = 2;
+  for (const std::string& text : {run_report(run), model_card(run)}) CHECK(has(text, "Early stopping chose the model of round 2 by its accuracy on these same rows"));
+}
+
 TEST_CASE("a run's facts are read from its folder, and what is wrong is named by file and line") {
   const tests::TemporaryFolder folder;
   const RunFacts run = sample_run();
