@@ -269,7 +269,8 @@ ModelSpec default_next_category(std::span<const std::string> categories) {
 }
 
 TrainingSpec default_next_category_training() {
-  return {.epochs = 1, .batch_size = 2, .learning_rate = 0.5, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 256};
+  return {.epochs = 1, .batch_size = 2, .learning_rate = 0.5, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 256,
+          .schedule = {.kind = ScheduleKind::cosine, .floor = 0.01}};
 }
 
 }  // namespace fedspend::models

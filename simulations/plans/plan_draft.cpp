@@ -1,11 +1,13 @@
 #include "simulations/plans/plan_draft.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
 
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
+#include "common/protocol/server_optimizers.h"
 #include "models/next_category.h"
 #include "models/history.h"
 #include "simulations/plans/plan_settings.h"
@@ -43,6 +45,25 @@ void choose_federation(Plan& plan, std::size_t eligible) {
   federation.over_selection = federation.cohort * kOverSelection <= devices ? kOverSelection : 1.0;
 }
 
+// What suits default_next_category_training(): models/README.md.
+void choose_server(ServerSpec& server) {
+  const ServerOptimizerKeys& keys = *find_server_optimizer("fedadam");
+  server = {.optimizer = std::string(keys.name), .learning_rate = 0.03, .beta1 = *keys.beta1, .beta2 = *keys.beta2, .tau = *keys.tau};
+}
+
+// Counts that reach back over the whole history of three clients in four, and training on as many rows. In powers of two, so that
+// one sample of a population gives the same plan as the next. Measured: models/README.md.
+void choose_lengths(Plan& plan, const Population& population, std::span<const std::size_t> clients) {
+  constexpr std::size_t kLeastPast = 128, kMostPast = 1024, kLeastTrained = 256;
+  std::vector<std::size_t> rows;
+  for (const std::size_t client : clients) rows.push_back(models::training_rows(population.history(client).size(), plan.evaluation.holdout_fraction));
+  const auto third_quartile = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() * 3 / 4);
+  std::nth_element(rows.begin(), third_quartile, rows.end());
+  const std::size_t past = std::clamp(std::bit_ceil(*third_quartile), kLeastPast, kMostPast);
+  plan.model.sizes["past_rows"] = static_cast<std::int64_t>(past);
+  plan.training.max_rows = static_cast<std::uint32_t>(std::max(past, kLeastTrained));
+}
+
 }  // namespace
 
 std::vector<std::size_t> eligible_clients(const Population& population, const Plan& plan) {
@@ -68,12 +89,13 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   draft.categories_left_to_other = all - categories.size();
   plan.model = models::default_next_category(categories);
   plan.training = models::default_next_category_training();
-  plan.server.learning_rate = 2.0;  // with these: models/README.md
+  choose_server(plan.server);
   if (options.seed) plan.model.initial_seed = *options.seed;
-  draft.eligible_clients = eligible_clients(population, plan).size();
-  if (draft.eligible_clients == 0)
+  const std::vector<std::size_t> eligible = eligible_clients(population, plan);
+  if (eligible.empty())
     return fail(ErrorCode::malformed, "no client has the " + std::to_string(plan.eligibility.min_examples) + " training rows that a plan asks for", "give more data, or check columns.client");
-  choose_federation(plan, draft.eligible_clients);
+  choose_federation(plan, eligible.size());
+  choose_lengths(plan, population, eligible);
   if (options.demonstration) {
     plan.aggregation.mode = Aggregation::open;
     plan.privacy.mode = PrivacyMode::none;
