@@ -133,6 +133,8 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   // Fail closed: what this build cannot do is never replaced by something weaker.
   if (plan.aggregation.mode != Aggregation::open) return reject(DeclineReason::policy, "the plan asks for secure aggregation, which this version does not have");
   if (plan.privacy.mode != PrivacyMode::none) return reject(DeclineReason::policy, "the plan asks for differential privacy, which this version does not have");
+  if (plan.model.is_torchscript() && !options_.trains_torchscript)
+    return reject(DeclineReason::policy, "the plan's model is a TorchScript file, which only the simulator trains");
   if (plan.task != assignment.task) return reject(DeclineReason::plan_signature, "the assignment is for another task than its plan");
   if (assignment.round.value < 1 || assignment.round.value > plan.federation.rounds)
     return reject(DeclineReason::policy, "the assignment's round is not one that the plan has");

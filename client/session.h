@@ -47,6 +47,7 @@ struct SessionOptions {
   std::string software = "fedspend";
   IdentityPublicKey release_key;          // pinned
   DevicePolicy policy;
+  bool trains_torchscript = false;        // the simulator's sessions alone: a device has no libtorch and runs nobody's code
   Millis reply_timeout{30'000};           // from an update to its reply
   Millis hold_timeout{600'000};           // from a check-in to an assignment or ComeBack
   Millis transient_backoff{900'000};      // no reply, no connection, a training that failed; +-20%

@@ -33,6 +33,7 @@ using TaskId = FixedId<struct TaskIdTag, 16>;
 using SessionId = FixedId<struct SessionIdTag, 32>;
 using PlanHash = FixedId<struct PlanHashTag, 32>;
 using ModelHash = FixedId<struct ModelHashTag, 32>;
+using ModelFileHash = FixedId<struct ModelFileHashTag, 32>;
 
 struct RoundId {
   std::uint64_t value = 0;

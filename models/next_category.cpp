@@ -72,7 +72,7 @@ Status NextCategory::check_size(std::size_t size) const {
 
 // What an untrained model goes by: equal shares in the four counts that are tables of the client's own (its frequencies, and what
 // followed). With the other weights of the output at zero its prediction is their geometric mean, a logarithmic opinion pool
-// (Genest and Zidek 1986, "Combining probability distributions", section 3): for every population about as good as the client's own
+// (Genest and Zidek 1986, "Combining probability distributions: a critique and an annotated bibliography"): for every population about as good as the client's own
 // counts, and federated training goes on from there. How soon categories come again, the fast fades, is for training to find.
 constexpr std::array kInitiallyTrusted = {kPastSlow, kPastAfterCategory, kPastAfterTwo, kPastAfterMerchant};
 constexpr float kInitialTrust = 1 / (kPastScale * static_cast<float>(kInitiallyTrusted.size()));
@@ -269,8 +269,7 @@ ModelSpec default_next_category(std::span<const std::string> categories) {
 }
 
 TrainingSpec default_next_category_training() {
-  return {.epochs = 1, .batch_size = 2, .learning_rate = 0.5, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 256,
-          .schedule = {.kind = ScheduleKind::cosine, .floor = 0.01}};
+  return {.epochs = 1, .batch_size = 2, .learning_rate = 0.5, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 256};
 }
 
 }  // namespace fedspend::models

@@ -7,6 +7,9 @@
 namespace fedspend::models {
 
 Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model) {
+  if (model.is_torchscript()) {
+    return fail(ErrorCode::invalid_argument, "a torchscript model is trained by the simulator alone", "give a device and a coordinator a plan of next_category");
+  }
   if (model.name != "next_category") {
     return fail(ErrorCode::invalid_argument, "there is no model \"" + model.name + "\"", "model.name can be next_category");
   }

@@ -7,7 +7,7 @@ int main(int argc, char** argv) {
   const fedspend::program::ProgramSpec program{
       .name = "fedspend-sim",
       .summary = "the federation on one machine, on your own transactions, before any rollout",
-      .commands = {fedspend::simulations::baselines_command(), fedspend::simulations::synth_command(), fedspend::simulations::plan_command(),
+      .commands = {fedspend::simulations::baselines_command(), fedspend::simulations::synth_command(), fedspend::simulations::plan_command(), fedspend::simulations::preflight_command(),
                    fedspend::simulations::profiles_command(), fedspend::simulations::init_command(),
                    fedspend::simulations::run_command(), fedspend::simulations::evaluate_command(), fedspend::simulations::references_command(),
                    fedspend::simulations::sweep_command(), fedspend::simulations::compare_command()},

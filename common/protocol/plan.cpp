@@ -49,6 +49,12 @@ PlanHash hash_of_plan(ByteSpan signed_bytes) {
   return hash_as<PlanHash>(hasher);
 }
 
+ModelFileHash hash_of_model_file(ByteSpan bytes) {
+  Hasher hasher("model-file");
+  hasher.field(bytes);
+  return hash_as<ModelFileHash>(hasher);
+}
+
 SignedPlan sign_plan(Bytes bytes, const IdentityKey& release_key) {
   SignedPlan plan;
   plan.signature = release_key.sign(digest_to_sign(bytes));

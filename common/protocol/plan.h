@@ -20,13 +20,18 @@ namespace fedspend {
 enum class Aggregation { open, secure };
 enum class PrivacyMode { none, central, distributed };
 
+inline constexpr std::string_view kTorchScriptModel = "torchscript";
+
 struct ModelSpec {
-  std::string name;                          // "next_category"
+  std::string name;                          // "next_category"; "torchscript": the module in `file`, for the simulator alone
   std::uint64_t parameter_count = 0;         // 1 ... 2^24; what a device and the coordinator hold lengths against
   std::uint64_t initial_seed = 0;            // initial weights = trainer.initialize(seed)
   std::map<std::string, std::int64_t> sizes; // e.g. embedding, hidden, merchant_buckets; the trainer knows its own
   std::vector<std::string> categories;       // the vocabulary, fixed by the plan; index categories.size() is "other"
+  std::string file;                          // of a torchscript model: its name beside the plan; otherwise empty
+  ModelFileHash file_hash;                   // of that file's bytes, so that the plan fixes the model
 
+  bool is_torchscript() const { return name == kTorchScriptModel; }
   bool operator==(const ModelSpec&) const = default;
 };
 
@@ -120,6 +125,7 @@ struct Plan {
 inline constexpr std::size_t kMaxPlanBytes = 1 << 20;
 
 PlanHash hash_of_plan(ByteSpan signed_bytes);                 // H("plan", bytes)
+ModelFileHash hash_of_model_file(ByteSpan bytes);             // H("model-file", bytes)
 // Size cap, UTF-8, TOML, known keys, types, ranges, consistency (e.g. that the sum cannot wrap).
 // The message names the key, and the line where the TOML is broken.
 Result<Plan> parse_plan(std::string_view toml_text);

@@ -134,6 +134,23 @@ class Table {
     out = *id;
   }
 
+  // A name and no path: the file lies beside the plan, and goes with it.
+  void file_name(const char* key, std::string& out) {
+    std::string name;
+    text(key, name, Presence::required);
+    if (name.find_first_of("/\\") != std::string::npos || name == "." || name == "..")
+      return fault(key, "the name of a file, without folders, expected", "lay the file beside the plan");
+    out = std::move(name);
+  }
+
+  void file_hash(const char* key, ModelFileHash& out) {
+    const toml::node* node = find(key, Presence::required);
+    if (node == nullptr) return;
+    const auto hash = node->is_string() ? ModelFileHash::parse(**node->as_string()) : ModelFileHash::parse("");
+    if (!hash || hash->is_zero()) return fault(key, "a string of 64 hexadecimal digits expected", "`fedspend-sim plan --model torchscript --module FILE` writes it");
+    out = *hash;
+  }
+
   void categories(const char* key, std::vector<std::string>& out) {
     const toml::node* node = find(key, Presence::required);
     if (node == nullptr) return;
@@ -219,6 +236,11 @@ void read_model(Table table, ModelSpec& model) {
   table.integer("initial_seed", model.initial_seed, 0, std::numeric_limits<std::int64_t>::max());
   table.categories("categories", model.categories);
   table.table("sizes").sizes(model.sizes);
+  // Of any other model these two are unknown keys.
+  if (model.is_torchscript()) {
+    table.file_name("file", model.file);
+    table.file_hash("file_hash", model.file_hash);
+  }
   table.refuse_unknown_keys();
 }
 

@@ -66,6 +66,10 @@ void write_model(TomlText& out, const ModelSpec& model) {
   out.text("name", model.name);
   out.integer("parameter_count", model.parameter_count);
   out.integer("initial_seed", model.initial_seed);
+  if (model.is_torchscript()) {
+    out.text("file", model.file);
+    out.text("file_hash", model.file_hash.hex());
+  }
   out.list("categories", model.categories);
   out.table("model.sizes");
   for (const auto& [name, value] : model.sizes) out.integer(name, value);

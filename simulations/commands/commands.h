@@ -7,6 +7,7 @@ namespace fedspend::simulations {
 
 program::Command baselines_command();
 program::Command plan_command();
+program::Command preflight_command();
 program::Command profiles_command();
 program::Command synth_command();
 program::Command init_command();

@@ -7,6 +7,7 @@
 #include "common/protocol/model_file.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
+#include "simulations/commands/trainers_option.h"
 #include "simulations/plans/plan_file.h"
 #include "simulations/runs/evaluation_table.h"
 
@@ -23,7 +24,7 @@ Result<Report> init(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string plan_path, arguments.text("plan"));
   FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
   FEDSPEND_ASSIGN(const PlanFile file, read_plan_file(plan_path));
-  FEDSPEND_ASSIGN(std::vector<float> weights, initial_weights(file.plan));
+  FEDSPEND_ASSIGN(std::vector<float> weights, initial_weights(file.plan, file.trainers));
   const ModelHash hash = hash_of_weights(weights_to_bytes(weights));
   const std::size_t count = weights.size();
   const ModelFile model{file.plan.model.name, file.hash, 0, file.plan.is_demonstration(), std::move(weights)};
@@ -39,7 +40,8 @@ Result<Report> evaluate(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string plan_path, arguments.text("plan"));
   FEDSPEND_ASSIGN(const std::string model_path, arguments.text("model"));
   FEDSPEND_ASSIGN(const std::int64_t threads, arguments.integer("threads", 1, 256));
-  FEDSPEND_ASSIGN(const PlanFile file, read_plan_file(plan_path));
+  FEDSPEND_ASSIGN(PlanFile file, read_plan_file(plan_path));
+  FEDSPEND_TRY(choose_trainers(arguments, file));
   FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(model_path, kMaxModelFileBytes));
   const Result<ModelFile> model = decode_model_file(bytes);
   if (!model) return fail(model.error().code, model_path + ": " + model.error().message, model.error().hint);
@@ -47,7 +49,7 @@ Result<Report> evaluate(const Arguments& arguments) {
     return fail(ErrorCode::invalid_argument, model_path + " was made for another plan than " + plan_path, "give the plan that the model was trained with");
   FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
   const std::vector<FederatedClient> clients = federated_clients(data.population, file.plan);
-  FEDSPEND_ASSIGN(const ModelScores scores, score_model(file.plan, model->round, model->weights, clients, static_cast<unsigned>(threads)));
+  FEDSPEND_ASSIGN(const ModelScores scores, score_model(file.plan, model->round, model->weights, clients, static_cast<unsigned>(threads), nullptr, file.trainers));
   const Baselines baselines = compute_baselines(data.population, evaluation_rule(file.plan));
 
   Report report;
@@ -77,6 +79,7 @@ program::Command evaluate_command() {
   std::vector<program::Option> options = data_options();
   options.push_back({.name = "plan", .value_name = "FILE", .help = "the plan that the model was trained with", .required = true});
   options.push_back({.name = "model", .value_name = "FILE", .help = "model.fsm of a run or of a coordinator", .required = true});
+  options.push_back(trainers_option());
   options.push_back(isa_option());
   return {.name = "evaluate",
           .summary = "the accuracy of a model on the held-out rows, beside the baselines",

@@ -1,4 +1,5 @@
 #include "common/program/files.h"
+#include "models/torchscript_spec.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
 #include "simulations/plans/plan_draft.h"
@@ -31,9 +32,25 @@ Result<PlanDraftOptions> options_of(const program::Arguments& arguments) {
     FEDSPEND_ASSIGN(const std::int64_t seed, arguments.integer("seed", 0, INT64_MAX));
     options.seed = static_cast<std::uint64_t>(seed);
   }
+  if (const auto module = arguments.optional_text("module")) {
+    FEDSPEND_ASSIGN(Bytes bytes, program::read_file(*module, models::kMaxModelFileBytes));
+    options.model_file_name = std::filesystem::path(*module).filename().string();
+    options.model_file = std::make_shared<const Bytes>(std::move(bytes));
+  }
   options.demonstration = arguments.flag("demonstration");
   options.settings = arguments.texts("set");
   return options;
+}
+
+// A plan and its model's file belong together: the file is copied beside the plan, unless it lies there already.
+Status lay_beside(const std::filesystem::path& plan, const PlanDraftOptions& options) {
+  if (options.model_file == nullptr) return {};
+  const std::filesystem::path place = plan.parent_path() / options.model_file_name;
+  std::error_code error;
+  if (!std::filesystem::exists(place, error)) return program::write_file_atomically(place, *options.model_file);
+  FEDSPEND_ASSIGN(const Bytes there, program::read_file(place, models::kMaxModelFileBytes));
+  if (there == *options.model_file) return {};
+  return fail(ErrorCode::conflict, place.string() + " is there already and is another file than --module", "write the plan to another folder, or name the module differently");
 }
 
 Result<program::Report> run(const program::Arguments& arguments) {
@@ -44,6 +61,7 @@ Result<program::Report> run(const program::Arguments& arguments) {
   const Plan& plan = draft.plan;
   const std::string note = note_of(plan);
   const std::string text = commented(note) + write_plan(plan);
+  FEDSPEND_TRY(lay_beside(out, options));
   FEDSPEND_TRY(program::write_file_atomically(out, as_bytes(text)));
   program::Report report;
   report.data = {{"plan", out},
@@ -72,7 +90,8 @@ program::Command plan_command() {
                            .positional = {},
                            .run = run};
   const std::vector<program::Option> own = {
-      {.name = "model", .value_name = "NAME", .help = "the model to train", .default_text = "next_category"},
+      {.name = "model", .value_name = "NAME", .help = "the model to train: next_category or torchscript", .default_text = "next_category"},
+      {.name = "module", .value_name = "FILE", .help = "of --model torchscript: the TorchScript file; it is copied beside the plan"},
       {.name = "out", .value_name = "FILE", .help = "the plan to write", .required = true},
       {.name = "max-categories", .value_name = "N", .help = "name the N most frequent categories only, the rest is \"other\"; 0: all", .default_text = "0"},
       {.name = "seed", .value_name = "S", .help = "makes the task id and the initial weights from it; otherwise the task id is random"},

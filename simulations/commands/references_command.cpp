@@ -45,7 +45,9 @@ Result<Report> run(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const PlanFile plan, apply_settings(given, arguments.texts("set")));
   FEDSPEND_ASSIGN(const std::vector<std::uint64_t> seeds, seeds_of(arguments));
   FEDSPEND_ASSIGN(const std::int64_t threads, arguments.integer("threads", 1, 256));
-  ReferenceOptions options{.threads = static_cast<unsigned>(threads)};
+  ReferenceOptions options;
+  options.threads = static_cast<unsigned>(threads);
+  options.trainers = plan.trainers;
   FEDSPEND_ASSIGN(options.epochs, epochs_of(arguments));
   FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
 

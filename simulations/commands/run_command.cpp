@@ -11,8 +11,11 @@
 #include "client/local_training.h"
 #include "common/program/files.h"
 #include "common/program/runtime.h"
+#include "common/protocol/model_file.h"
 #include "simulations/commands/commands.h"
+#include "simulations/commands/ranks_option.h"
 #include "simulations/commands/read_command.h"
+#include "simulations/commands/trainers_option.h"
 #include "simulations/plans/plan_settings.h"
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run_folder.h"
@@ -32,7 +35,11 @@ struct RunRequest {
   bool resume = false;
   WantedReferences references = WantedReferences::automatic;
   std::optional<ClientNames> per_client;  // per_client.csv
+  std::optional<models::ProcessGroupOptions> ranks;  // of a run that several processes share
   bool progress = true;
+
+  // Rank 0 alone has files.
+  bool writes() const { return !ranks || ranks->rank == 0; }
 };
 
 Result<std::optional<ClientNames>> wanted_names(const Arguments& arguments) {
@@ -46,7 +53,8 @@ Result<std::optional<ClientNames>> wanted_names(const Arguments& arguments) {
 // --set, --rounds and --cohort change the plan: what runs, and what is written down, is then the resolved plan.
 Result<PlanFile> resolved_plan(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string path, arguments.text("plan"));
-  FEDSPEND_ASSIGN(const PlanFile given, read_plan_file(path));
+  FEDSPEND_ASSIGN(PlanFile given, read_plan_file(path));
+  FEDSPEND_TRY(choose_trainers(arguments, given));
   FEDSPEND_ASSIGN(PlanFile file, apply_settings(given, arguments.texts("set")));
   if (!arguments.has("rounds") && !arguments.has("cohort")) return file;
   if (arguments.has("rounds")) {
@@ -61,7 +69,7 @@ Result<PlanFile> resolved_plan(const Arguments& arguments) {
   }
   std::string text = write_plan(file.plan);
   FEDSPEND_ASSIGN(Plan plan, parse_plan(text));  // the changed values are held to the same rules
-  return plan_file_of(std::move(text), std::move(plan));
+  return plan_file_of(std::move(text), std::move(plan), std::move(file.trainers));
 }
 
 Result<client::DevicePolicy> simulated_policy(const Arguments& arguments, const Plan& plan) {
@@ -101,7 +109,8 @@ Status read_course(const Arguments& arguments, RunOptions& options) {
 
 Result<RunRequest> run_request(const Arguments& arguments) {
   FEDSPEND_ASSIGN(PlanFile plan, resolved_plan(arguments));
-  RunRequest request{.run = {.plan = std::move(plan)}, .out = {}, .per_client = {}};
+  RunRequest request{.run = {.plan = std::move(plan)}, .out = {}, .per_client = {}, .ranks = {}};
+  FEDSPEND_ASSIGN(request.ranks, ranks_of(arguments));
   RunOptions& options = request.run;
   FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
   request.out = out;
@@ -165,33 +174,59 @@ std::string progress_note(const std::optional<HeldOutScore>& score) {
   return text;
 }
 
-Result<Report> run(const Arguments& arguments) {
-  program::install_stop_signals();
-  FEDSPEND_TRY(pin_isa(arguments));
-  FEDSPEND_ASSIGN(const RunRequest request, run_request(arguments));
-  const RunOptions& options = request.run;
-  FEDSPEND_ASSIGN(OutputFolder folder, OutputFolder::create(request.out, "fedspend-sim run"));
+// The federation alone, with what is shown and kept on the way.
+Result<RunResult> drive(const RunRequest& request, const ClientSource& source, std::span<const FederatedClient> clients, std::optional<RunCheckpoint> checkpoint) {
+  program::Progress progress("rounds", request.run.plan.plan.federation.rounds, request.progress && request.writes());
   const fs::path checkpoint_file = checkpoint_path(request.out);
-  FEDSPEND_ASSIGN(std::optional<RunCheckpoint> checkpoint, find_checkpoint(checkpoint_file, request.resume));
-  if (!checkpoint) program::remove_partials_of(checkpoint_file);
-  FEDSPEND_ASSIGN(const DataDescription description, run_description(arguments));
-  FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments, description));
-  const std::vector<FederatedClient> clients = federated_clients(data.population, options.plan.plan);
-  const std::unique_ptr<ClientSource> source = source_of(description, options.plan.plan, clients);
-
-  program::Progress progress("rounds", options.plan.plan.federation.rounds, request.progress);
   std::string note;  // of the last evaluation
-  FEDSPEND_ASSIGN(const RunResult result, run_federation(options, *source, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
+  FEDSPEND_ASSIGN(RunResult result, run_federation(request.run, source, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
     if (score) note = progress_note(score);
     if (round.summary.published) progress.update(round.summary.round.value, note);
     return !program::stop_requested().load();
   }, [&](const RunCheckpoint& reached) { return program::write_file_atomically(checkpoint_file, encode_checkpoint(reached)); }, std::move(checkpoint)));
   if (result.stopped) {
-    const bool can_resume = fs::exists(checkpoint_file);
+    const bool can_resume = request.writes() && fs::exists(checkpoint_file);
     return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(result.record.rounds()),
                 can_resume ? "go on with --resume: " + checkpoint_file.string() + " holds the last checkpoint" : "nothing was written");
   }
   progress.finish();
+  return result;
+}
+
+// What a rank that writes nothing has to say.
+Report report_of_rank(const RunRequest& request, const RunResult& result) {
+  Report report;
+  const std::string model = hash_of_weights(weights_to_bytes(*result.weights)).hex();
+  report.data = {{"rank", request.ranks->rank}, {"world_size", request.ranks->size}, {"rounds", result.record.rounds()}, {"model_hash", model}};
+  report.text = "rank " + std::to_string(request.ranks->rank) + " of " + std::to_string(request.ranks->size) + ": " + std::to_string(result.record.rounds()) + " rounds, model " + model + "; rank 0 writes the results\n";
+  return report;
+}
+
+Result<Report> run(const Arguments& arguments) {
+  program::install_stop_signals();
+  FEDSPEND_TRY(pin_isa(arguments));
+  FEDSPEND_ASSIGN(RunRequest request, run_request(arguments));
+  const RunOptions& options = request.run;
+  std::optional<OutputFolder> folder;
+  std::optional<RunCheckpoint> checkpoint;
+  const fs::path checkpoint_file = checkpoint_path(request.out);
+  if (request.writes()) {
+    FEDSPEND_ASSIGN(OutputFolder made, OutputFolder::create(request.out, "fedspend-sim run"));
+    folder.emplace(std::move(made));
+    FEDSPEND_ASSIGN(checkpoint, find_checkpoint(checkpoint_file, request.resume));
+    program::remove_partials_of(checkpoint_file);  // of a run that was killed while it wrote one
+  }
+  FEDSPEND_ASSIGN(const DataDescription description, run_description(arguments));
+  FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments, description));
+  const std::vector<FederatedClient> clients = federated_clients(data.population, options.plan.plan);
+  const std::unique_ptr<ClientSource> source = source_of(description, options.plan.plan, clients);
+  std::unique_ptr<RankExchange> ranks;
+  if (request.ranks) {
+    FEDSPEND_ASSIGN(ranks, join_ranks(*request.ranks));
+    request.run.federation.exchange = ranks.get();
+  }
+  FEDSPEND_ASSIGN(const RunResult result, drive(request, *source, clients, std::move(checkpoint)));
+  if (!request.writes()) return report_of_rank(request, result);
 
   FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, clients, compute_baselines(data.population, evaluation_rule(options.plan.plan)),
                                                           references_for(request.references, options, clients), [] { return !program::stop_requested().load(); }));
@@ -199,9 +234,9 @@ Result<Report> run(const Arguments& arguments) {
   report.data["summary"] = run_summary(options, result, clients, analysis);
   report.data["out"] = request.out.string();
   report.data["peak_memory_bytes"] = program::peak_memory_bytes();
-  FEDSPEND_TRY(write_run(options, result, report.data["summary"], folder.partial()));
-  if (request.per_client) FEDSPEND_TRY(program::write_file_atomically(folder.partial() / "per_client.csv", as_bytes(client_csv(analysis.clients, *request.per_client))));
-  FEDSPEND_TRY(folder.commit());
+  FEDSPEND_TRY(write_run(options, result, report.data["summary"], folder->partial()));
+  if (request.per_client) FEDSPEND_TRY(program::write_file_atomically(folder->partial() / "per_client.csv", as_bytes(client_csv(analysis.clients, *request.per_client))));
+  FEDSPEND_TRY(folder->commit());
   std::error_code ignored;
   fs::remove(checkpoint_file, ignored);
   report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result) +
@@ -221,6 +256,7 @@ program::Command run_command() {
       {.name = "cohort", .value_name = "N", .help = "instead of the plan's"},
       {.name = "seed", .value_name = "S", .help = "of the cohorts and the simulated devices", .default_text = "1"},
       {.name = "cohorts", .value_name = "FILE", .help = "repeat the cohorts of a federation that ran (cohorts.jsonl of a coordinator)"},
+      trainers_option(),
       {.name = "policy", .value_name = "FILE", .help = "the simulated devices' policy (TOML); without it they accept the plan"},
       {.name = "evaluate-every", .value_name = "N", .help = "rounds between evaluations; by default ten in all"},
       {.name = "world", .value_name = "FILE", .help = "what the devices are like (TOML, simulations/worlds); without it nothing takes time or fails"},
@@ -235,6 +271,8 @@ program::Command run_command() {
       {.name = "per-client", .value_name = "NAMES", .help = "also write per_client.csv, one line a client, with ranks (names nobody) or labels"},
       {.name = "no-progress", .value_name = "", .help = "no progress display"}};
   options.insert(options.end(), own.begin(), own.end());
+  const std::vector<program::Option> of_ranks = ranks_options();
+  options.insert(options.end(), of_ranks.begin(), of_ranks.end());
   return {.name = "run",
           .summary = "train a model in a federation on this machine",
           .example = "fedspend-sim run --plan simulations/plans/purchase-cards.toml --data simulations/data/purchase-cards.toml --data-root ../shared/data --out out/cards",

@@ -80,7 +80,7 @@ Result<std::unique_ptr<Federation>> Federation::create(const ClientSource& clien
     setup->characters[device] = draw_character(options.world, options.seed, clients.label(client), one_kind ? "" : clients.device_class(client), one_kind ? "" : clients.time_zone(client));
   });
   for (unsigned i = 0; i < options.threads; ++i) {
-    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(setup->plan.model));
+    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(setup->plan.model, options.trainers));
     setup->trainers.push_back(std::move(trainer));
   }
   setup->options = std::move(options);

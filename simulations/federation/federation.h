@@ -23,6 +23,7 @@
 #include "common/protocol/plan.h"
 #include "common/result.h"
 #include "coordinator/round_machine.h"
+#include "models/torch_module.h"
 #include "simulations/federation/client_source.h"
 #include "simulations/federation/rank_exchange.h"
 #include "simulations/federation/world.h"
@@ -45,6 +46,7 @@ struct FederationOptions {
   std::uint32_t segment_rounds = kDefaultSegmentRounds;  // at least 1
   std::vector<RecordedRound> recorded;     // empty: cohorts are drawn
   client::DevicePolicy policy;             // of every simulated device
+  models::TrainerChoice trainers = {};     // one a thread is made by it
   World world = ideal_world();
   RankExchange* exchange = nullptr;        // of a run on several machines; outlives the federation
 };

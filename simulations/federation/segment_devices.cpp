@@ -26,8 +26,16 @@ std::int64_t uniform(std::uint64_t random, std::int64_t below) { return below <=
 void Segment::begin_devices() {
   cache_.keep({std::make_shared<const Plan>(setup_.plan), setup_.signed_plan, setup_.plan_hash});
   devices_.reserve(setup_.client_of_device.size());
+  std::vector<std::size_t> order;
   for (std::size_t i = 0; i < setup_.client_of_device.size(); ++i) {
+    order.push_back(i);
     devices_.push_back({.random = DeviceRandom(setup_.options.seed, first_round_, setup_.enrolment.devices()[i].label)});
+  }
+  // Those who come at the same instant come in any order: a round begins as soon as enough are there, and would otherwise begin with
+  // the same first clients in every segment.
+  SeededRandom shuffle(Hasher("sim-order").u64(setup_.options.seed).u64(first_round_).finish());
+  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[shuffle.below(i)]);
+  for (const std::size_t i : order) {
     const Millis begin = first_round_ == 0 ? now_ + Millis(uniform(draw(i, Purpose::check_in), setup_.world().check_in_spread.count())) : now_;
     if (state_.devices[i].next_check_in != kNever) set_alarm(i, std::max(state_.devices[i].next_check_in, begin));
   }
@@ -89,6 +97,7 @@ void Segment::make_session(std::size_t device) {
   options.software = "fedspend-sim";
   options.release_key = setup_.release_key;
   options.policy = setup_.options.policy;
+  options.trains_torchscript = true;
   if (state_.devices[device].holds_plan) options.held_plan = setup_.plan_hash;
   devices_[device].session = std::make_unique<client::Session>(std::move(options), simulated_identity(setup_.options.seed, label), devices_[device].random, cache_);
   static_cast<void>(devices_[device].session->start(now_));  // it wakes at once: this is its alarm

@@ -9,6 +9,7 @@
 #include "common/crypto/random.h"
 #include "common/protocol/server_optimizers.h"
 #include "models/next_category.h"
+#include "models/torchscript_spec.h"
 #include "models/history.h"
 #include "simulations/plans/plan_settings.h"
 
@@ -45,10 +46,11 @@ void choose_federation(Plan& plan, std::size_t eligible) {
   federation.over_selection = federation.cohort * kOverSelection <= devices ? kOverSelection : 1.0;
 }
 
-// What suits default_next_category_training(): models/README.md.
-void choose_server(ServerSpec& server) {
+// What suits default_next_category_training(), which starts from weights that are already as good as a client's counts: models/README.md.
+void choose_pace(Plan& plan) {
   const ServerOptimizerKeys& keys = *find_server_optimizer("fedadam");
-  server = {.optimizer = std::string(keys.name), .learning_rate = 0.03, .beta1 = *keys.beta1, .beta2 = *keys.beta2, .tau = *keys.tau};
+  plan.server = {.optimizer = std::string(keys.name), .learning_rate = 0.03, .beta1 = *keys.beta1, .beta2 = *keys.beta2, .tau = *keys.tau};
+  plan.training.schedule = {.kind = ScheduleKind::cosine, .floor = 0.01};
 }
 
 // Counts that reach back over the whole history of three clients in four, and training on as many rows. In powers of two, so that
@@ -64,6 +66,14 @@ void choose_lengths(Plan& plan, const Population& population, std::span<const st
   plan.training.max_rows = static_cast<std::uint32_t>(std::max(past, kLeastTrained));
 }
 
+Status check_model(const PlanDraftOptions& options) {
+  if (options.model == "next_category" && options.model_file == nullptr) return {};
+  if (options.model == kTorchScriptModel && options.model_file != nullptr) return {};
+  if (options.model == kTorchScriptModel) return fail(ErrorCode::invalid_argument, "a torchscript model needs its file", "give it by --module FILE");
+  if (options.model == "next_category") return fail(ErrorCode::invalid_argument, "--module is for a torchscript model", "add --model torchscript, or leave --module out");
+  return fail(ErrorCode::invalid_argument, "there is no model \"" + options.model + "\"", "--model can be next_category or torchscript");
+}
+
 }  // namespace
 
 std::vector<std::size_t> eligible_clients(const Population& population, const Plan& plan) {
@@ -74,7 +84,7 @@ std::vector<std::size_t> eligible_clients(const Population& population, const Pl
 }
 
 Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOptions& options) {
-  if (options.model != "next_category") return fail(ErrorCode::invalid_argument, "there is no model \"" + options.model + "\"", "--model next_category is what there is");
+  FEDSPEND_TRY(check_model(options));
   PlanDraft draft;
   Plan& plan = draft.plan;
   plan.population = options.population;
@@ -87,15 +97,24 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   const std::size_t most = options.max_categories == 0 ? kMaxCategories : std::min(options.max_categories, kMaxCategories);
   if (categories.size() > most) categories.resize(most);
   draft.categories_left_to_other = all - categories.size();
-  plan.model = models::default_next_category(categories);
+  const bool script = options.model == kTorchScriptModel;
+  plan.model = script ? models::default_torchscript(categories, options.model_file_name, *options.model_file) : models::default_next_category(categories);
+  const models::TrainerChoice trainers{.family = script ? models::TrainerFamily::torch : models::TrainerFamily::lean, .model_file = options.model_file};
+  if (script) {
+    FEDSPEND_ASSIGN(const auto trainer, models::make_trainer(plan.model, trainers));
+    plan.model.parameter_count = trainer->parameter_count();
+  }
   plan.training = models::default_next_category_training();
-  choose_server(plan.server);
+  plan.server.learning_rate = 2.0;
   if (options.seed) plan.model.initial_seed = *options.seed;
   const std::vector<std::size_t> eligible = eligible_clients(population, plan);
   if (eligible.empty())
     return fail(ErrorCode::malformed, "no client has the " + std::to_string(plan.eligibility.min_examples) + " training rows that a plan asks for", "give more data, or check columns.client");
   choose_federation(plan, eligible.size());
-  choose_lengths(plan, population, eligible);
+  if (!script) {
+    choose_pace(plan);
+    choose_lengths(plan, population, eligible);
+  }
   if (options.demonstration) {
     plan.aggregation.mode = Aggregation::open;
     plan.privacy.mode = PrivacyMode::none;
@@ -104,7 +123,7 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   }
   std::string text = write_plan(plan);
   FEDSPEND_ASSIGN(plan, parse_plan(text));
-  FEDSPEND_ASSIGN(const PlanFile set, apply_settings(plan_file_of(std::move(text), plan), options.settings));
+  FEDSPEND_ASSIGN(const PlanFile set, apply_settings(plan_file_of(std::move(text), plan, trainers), options.settings));
   plan = set.plan;
   draft.eligible_clients = eligible_clients(population, plan).size();
   return draft;

@@ -3,6 +3,7 @@
 // In production the bank knows its category codes and writes them; here they are counted. Pure but for the random task id.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,7 +16,9 @@
 namespace fedspend::simulations {
 
 struct PlanDraftOptions {
-  std::string model = "next_category";
+  std::string model = "next_category";     // or "torchscript"
+  std::string model_file_name = {};        // of a torchscript model: as it lies beside the plan
+  std::shared_ptr<const Bytes> model_file = {};  // and its bytes
   std::string population;              // its name
   std::size_t max_categories = 0;      // the most frequent ones; what is left is "other"; 0: as many as a plan can hold
   std::optional<std::uint64_t> seed = {};  // of the task id and the initial weights; without: a random task id

@@ -125,12 +125,12 @@ Result<PlanFile> apply_settings(const PlanFile& plan, std::span<const std::strin
   if (!changed) return fail(without_line(changed.error()));
   if (of_the_model) {
     if (!set.contains("model.parameter_count")) changed->model.parameter_count = 0;
-    FEDSPEND_ASSIGN(const std::unique_ptr<models::Trainer> trainer, models::make_trainer(changed->model));
+    FEDSPEND_ASSIGN(const std::unique_ptr<models::Trainer> trainer, models::make_trainer(changed->model, plan.trainers));
     changed->model.parameter_count = trainer->parameter_count();
   }
   std::string resolved = write_plan(*changed);
   FEDSPEND_ASSIGN(Plan again, parse_plan(resolved));
-  return plan_file_of(std::move(resolved), std::move(again));
+  return plan_file_of(std::move(resolved), std::move(again), plan.trainers);
 }
 
 }  // namespace fedspend::simulations

@@ -117,7 +117,7 @@ void write(const FinishedRun& finished, const std::filesystem::path& out) {
 // (name, shape, offset) of every block of the flat weights.
 py::list layout_of(const FinishedRun& finished) {
   py::list blocks;
-  const auto trainer = take(models::make_trainer(finished.options.plan.plan.model));
+  const auto trainer = take(models::make_trainer(finished.options.plan.plan.model, finished.options.plan.trainers));
   for (const models::LayoutEntry& entry : trainer->layout()) blocks.append(py::make_tuple(entry.name, py::tuple(py::cast(entry.shape)), entry.offset));
   return blocks;
 }
@@ -132,7 +132,7 @@ py::tuple evaluate(const PlanFile& plan, const Data& data, const Weights& weight
     const std::span<const float> values(weights.data(), static_cast<std::size_t>(weights.size()));
     py::gil_scoped_release unlocked;
     const std::vector<FederatedClient> clients = federated_clients(data.read.population, plan.plan);
-    scores = take(score_clients(plan.plan, values, clients, frozen ? models::Counting::frozen : models::Counting::prequential, threads));
+    scores = take(score_clients(plan.plan, values, clients, frozen ? models::Counting::frozen : models::Counting::prequential, threads, nullptr, plan.trainers));
   }
   py::array_t<std::uint64_t> predictions(static_cast<py::ssize_t>(scores.size()));
   py::array_t<std::uint64_t> correct(static_cast<py::ssize_t>(scores.size()));
@@ -193,7 +193,7 @@ void define_plan(py::module_& module) {
       .def_property_readonly("rounds", [](const PlanFile& plan) { return plan.plan.federation.rounds; })
       .def_property_readonly("cohort", [](const PlanFile& plan) { return plan.plan.federation.cohort; })
       .def_property_readonly("is_demonstration", [](const PlanFile& plan) { return plan.plan.is_demonstration(); })
-      .def("initial_weights", [](const PlanFile& plan) { return array_of(take(initial_weights(plan.plan))); });
+      .def("initial_weights", [](const PlanFile& plan) { return array_of(take(initial_weights(plan.plan, plan.trainers))); });
   module.def("read_plan", [](const std::filesystem::path& path) { return take(read_plan_file(path)); }, py::arg("path"), "Reads a plan (TOML).");
 }
 

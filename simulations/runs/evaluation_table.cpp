@@ -22,13 +22,13 @@ std::string epochs_text(const Reference& reference) {
 }  // namespace
 
 Result<ModelScores> score_model(const Plan& plan, std::uint64_t round, std::span<const float> weights, std::span<const FederatedClient> clients, unsigned threads,
-                                RankExchange* exchange) {
+                                RankExchange* exchange, const models::TrainerChoice& trainers) {
   ModelScores scores;
   scores.round = round;
-  FEDSPEND_ASSIGN(scores.frozen, evaluate_held_out(plan, weights, clients, models::Counting::frozen, threads, exchange));
-  FEDSPEND_ASSIGN(scores.prequential, evaluate_held_out(plan, weights, clients, models::Counting::prequential, threads, exchange));
-  FEDSPEND_ASSIGN(const std::vector<float> initial, initial_weights(plan));
-  FEDSPEND_ASSIGN(scores.untrained, evaluate_held_out(plan, initial, clients, models::Counting::frozen, threads, exchange));
+  FEDSPEND_ASSIGN(scores.frozen, evaluate_held_out(plan, weights, clients, models::Counting::frozen, threads, exchange, trainers));
+  FEDSPEND_ASSIGN(scores.prequential, evaluate_held_out(plan, weights, clients, models::Counting::prequential, threads, exchange, trainers));
+  FEDSPEND_ASSIGN(const std::vector<float> initial, initial_weights(plan, trainers));
+  FEDSPEND_ASSIGN(scores.untrained, evaluate_held_out(plan, initial, clients, models::Counting::frozen, threads, exchange, trainers));
   return scores;
 }
 

@@ -28,7 +28,7 @@ struct ModelScores {
 
 // All three, each on the held-out rows of all evaluated clients.
 Result<ModelScores> score_model(const Plan& plan, std::uint64_t round, std::span<const float> weights, std::span<const FederatedClient> clients, unsigned threads,
-                                RankExchange* exchange = nullptr);
+                                RankExchange* exchange = nullptr, const models::TrainerChoice& trainers = {});
 
 std::string evaluation_table(const ModelScores& model, const Baselines& baselines, const std::optional<References>& references = {});
 // {"predictions", "eval_accuracy", "eval_top3", "eval_loss", "prequential_accuracy", "untrained_accuracy", "baselines": {key: accuracy}}

@@ -40,15 +40,15 @@ Result<HeldOutScore> score_client(models::Trainer& trainer, const Plan& plan, st
 }
 
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,
-                                                unsigned threads, RankExchange* exchange) {
-  std::vector<std::unique_ptr<models::Trainer>> trainers;
+                                                unsigned threads, RankExchange* exchange, const models::TrainerChoice& trainers) {
+  std::vector<std::unique_ptr<models::Trainer>> of_worker;
   for (unsigned i = 0; i < threads; ++i) {
-    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model));
-    trainers.push_back(std::move(trainer));
+    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model, trainers));
+    of_worker.push_back(std::move(trainer));
   }
   std::vector<Result<HeldOutScore>> results(clients.size());
   for_each_index(clients.size(), threads, [&](std::size_t i, unsigned worker) {
-    results[i] = is_mine(exchange, i) ? score_client(*trainers[worker], plan, weights, clients[i], counting) : HeldOutScore{};
+    results[i] = is_mine(exchange, i) ? score_client(*of_worker[worker], plan, weights, clients[i], counting) : HeldOutScore{};
   });
   std::vector<HeldOutScore> scores;
   scores.reserve(clients.size());
@@ -61,8 +61,8 @@ Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<cons
 }
 
 Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads,
-                                       RankExchange* exchange) {
-  FEDSPEND_ASSIGN(const std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, counting, threads, exchange));
+                                       RankExchange* exchange, const models::TrainerChoice& trainers) {
+  FEDSPEND_ASSIGN(const std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, counting, threads, exchange, trainers));
   HeldOutScore sum;
   for (const HeldOutScore& score : scores) sum += score;
   return sum;

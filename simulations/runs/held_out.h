@@ -8,6 +8,7 @@
 
 #include "common/protocol/plan.h"
 #include "common/result.h"
+#include "models/torch_module.h"
 #include "models/trainer.h"
 #include "simulations/federation/federation.h"
 
@@ -35,9 +36,9 @@ Result<HeldOutScore> score_client(models::Trainer& trainer, const Plan& plan, st
 // One score a client, in the order of `clients`; a client that is not evaluated has no predictions. With an exchange the ranks share
 // the work, and each has all scores.
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,
-                                                unsigned threads, RankExchange* exchange = nullptr);
+                                                unsigned threads, RankExchange* exchange = nullptr, const models::TrainerChoice& trainers = {});
 // Their sum.
 Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads,
-                                       RankExchange* exchange = nullptr);
+                                       RankExchange* exchange = nullptr, const models::TrainerChoice& trainers = {});
 
 }  // namespace fedspend::simulations

@@ -88,6 +88,7 @@ Result<OutputFolder> OutputFolder::create(const path& place, const std::string& 
   FEDSPEND_TRY(program::ensure_writable_directory(parent));
   const std::string prefix = clean.filename().string() + ".partial-";
   FEDSPEND_TRY(remove_left_over(parent, prefix));
+  FEDSPEND_TRY(remove_left_over(parent, clean.filename().string() + ".old-"));  // replaced, and its remover killed
   path partial = parent / (prefix + std::to_string(::getpid()));
   std::error_code error;
   if (!std::filesystem::create_directory(partial, error))

@@ -39,10 +39,10 @@ Status train_further(models::Trainer& trainer, std::span<const std::span<const H
 
 tl::unexpected<Error> stopped() { return fail(ErrorCode::io, "stopped by a signal while the references were trained", "nothing was written"); }
 
-Result<std::vector<std::unique_ptr<models::Trainer>>> trainers_for(const Plan& plan, unsigned threads) {
+Result<std::vector<std::unique_ptr<models::Trainer>>> trainers_for(const Plan& plan, const ReferenceOptions& options) {
   std::vector<std::unique_ptr<models::Trainer>> trainers;
-  for (unsigned i = 0; i < threads; ++i) {
-    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model));
+  for (unsigned i = 0; i < options.threads; ++i) {
+    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model, options.trainers));
     trainers.push_back(std::move(trainer));
   }
   return trainers;
@@ -106,8 +106,8 @@ void check(const ReferenceOptions& options) {
 
 Result<Reference> train_local_only(const Plan& plan, std::span<const FederatedClient> clients, const ReferenceOptions& options, const GoOn& go_on) {
   check(options);
-  FEDSPEND_ASSIGN(const std::vector<float> initial, initial_weights(plan));
-  FEDSPEND_ASSIGN(const auto trainers, trainers_for(plan, options.threads));
+  FEDSPEND_ASSIGN(const std::vector<float> initial, initial_weights(plan, options.trainers));
+  FEDSPEND_ASSIGN(const auto trainers, trainers_for(plan, options));
   std::vector<Result<std::vector<HeldOutScore>>> scores(clients.size());
   for_each_index(clients.size(), options.threads, [&](std::size_t i, unsigned worker) {
     scores[i] = train_alone(*trainers[worker], plan, clients[i], initial, options, [&] { return go_on && !go_on(); });
@@ -127,8 +127,8 @@ Result<Reference> train_centrally(const Plan& plan, std::span<const FederatedCli
   std::vector<std::span<const HistoryRow>> pooled;
   for (const FederatedClient& client : clients)
     if (client::is_eligible(plan, client.rows.size())) pooled.push_back(training_part(plan, client.rows));
-  FEDSPEND_ASSIGN(const std::vector<float> initial, initial_weights(plan));
-  FEDSPEND_ASSIGN(const auto trainer, models::make_trainer(plan.model));
+  FEDSPEND_ASSIGN(const std::vector<float> initial, initial_weights(plan, options.trainers));
+  FEDSPEND_ASSIGN(const auto trainer, models::make_trainer(plan.model, options.trainers));
   std::vector<float> update(initial.size());
   Reference reference{.grid = grid_of(plan, options), .best = 0, .by_client = {}};
   std::vector<std::vector<HeldOutScore>> by_client;
@@ -138,7 +138,7 @@ Result<Reference> train_centrally(const Plan& plan, std::span<const FederatedCli
       if (go_on && !go_on()) return stopped();
       FEDSPEND_TRY(train_further(*trainer, pooled, one_epoch(plan, options, factor, epoch), weights, update));
       if (!std::binary_search(options.epochs.begin(), options.epochs.end(), epoch)) continue;
-      FEDSPEND_ASSIGN(std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, models::Counting::frozen, options.threads));
+      FEDSPEND_ASSIGN(std::vector<HeldOutScore> scores, score_clients(plan, weights, clients, models::Counting::frozen, options.threads, nullptr, options.trainers));
       reference.grid[by_client.size()].score = sum_of(scores);
       by_client.push_back(std::move(scores));
     }

@@ -25,6 +25,7 @@ namespace fedspend::simulations {
 struct ReferenceOptions {
   std::uint64_t seed = 1;
   unsigned threads = 1;
+  models::TrainerChoice trainers = {};
   std::vector<std::uint32_t> epochs = {1, 2, 5, 10};          // rising
   std::vector<double> learning_rate_factors = {1.0, 0.25};    // of the plan's
 };

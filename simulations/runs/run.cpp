@@ -9,6 +9,7 @@
 #include "common/crypto/hash.h"
 #include "common/program/program.h"
 #include "models/kernels.h"
+#include "simulations/runs/preflight.h"
 #include "simulations/runs/ranks.h"
 
 namespace fedspend::simulations {
@@ -78,13 +79,14 @@ class RunInProgress {
 };
 
 Status RunInProgress::begin(std::optional<RunCheckpoint> checkpoint) {
+  if (plan_.model.is_torchscript()) FEDSPEND_TRY(preflight(options_.plan, evaluated_));
   identity_ = run_identity(options_, clients_, evaluated_.size());
   if (RankExchange* const exchange = options_.federation.exchange) {
     FEDSPEND_TRY(agree_on_identity(*exchange, identity_));
     FEDSPEND_ASSIGN(checkpoint, share_checkpoint(*exchange, std::move(checkpoint)));
   }
   if (!checkpoint) {
-    FEDSPEND_ASSIGN(state_.weights, initial_weights(plan_));
+    FEDSPEND_ASSIGN(state_.weights, initial_weights(plan_, options_.plan.trainers));
   } else {
     FEDSPEND_TRY(check_identity(checkpoint->identity, identity_));
     FEDSPEND_TRY(result_.record.restore(checkpoint->metrics_jsonl));
@@ -100,7 +102,9 @@ Status RunInProgress::begin(std::optional<RunCheckpoint> checkpoint) {
 }
 
 Result<RunResult> RunInProgress::run() {
-  FEDSPEND_ASSIGN(const auto federation, Federation::create(clients_, options_.plan.text, options_.federation));
+  FederationOptions how = options_.federation;
+  how.trainers = options_.plan.trainers;
+  FEDSPEND_ASSIGN(const auto federation, Federation::create(clients_, options_.plan.text, std::move(how)));
   result_.eligible_clients = federation->eligible_clients();
   begun_ = Clock::now();
   FEDSPEND_TRY(federation->run(
@@ -114,7 +118,7 @@ Result<RunResult> RunInProgress::run() {
     result_.model_round = best_->model.round;
     result_.weights = std::make_shared<const std::vector<float>>(std::move(best_->model.weights));
   }
-  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, evaluated_, options_.federation.threads, options_.federation.exchange));
+  FEDSPEND_ASSIGN(result_.scores, score_model(plan_, result_.model_round, *result_.weights, evaluated_, options_.federation.threads, options_.federation.exchange, options_.plan.trainers));
   return std::move(result_);
 }
 
@@ -138,7 +142,7 @@ Result<std::optional<HeldOutScore>> RunInProgress::evaluate(const SimulatedRound
   const std::uint64_t number = round.summary.round.value;
   if (!round.summary.published || (number % options_.evaluate_every != 0 && number != last_)) return std::optional<HeldOutScore>();
   const auto begun = Clock::now();
-  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, evaluated_, models::Counting::frozen, options_.federation.threads, options_.federation.exchange));
+  FEDSPEND_ASSIGN(const HeldOutScore score, evaluate_held_out(plan_, *round.weights, evaluated_, models::Counting::frozen, options_.federation.threads, options_.federation.exchange, options_.plan.trainers));
   result_.evaluation_seconds += seconds_since(begun);
   return std::optional<HeldOutScore>(score);
 }
@@ -195,6 +199,7 @@ RunIdentity run_identity(const RunOptions& options, const ClientSource& clients,
           {"policy", short_hex(digest_of(federation.policy))},
           {"world", federation.world.name + (federation.world.hash == Hash256{} ? "" : " " + short_hex(federation.world.hash))},
           {"instruction set", models::active_isa()},
+          {"trainers", std::string(models::to_string(options.plan.trainers.family))},
           {"version", std::string(program::version())}};
 }
 

@@ -17,7 +17,7 @@ Result<WantedReferences> parse_wanted_references(std::string_view text) {
 
 std::optional<ReferenceOptions> references_for(WantedReferences wanted, const RunOptions& options, std::span<const FederatedClient> clients) {
   const Plan& plan = options.plan.plan;
-  const ReferenceOptions references{.seed = options.federation.seed, .threads = options.federation.threads};
+  const ReferenceOptions references{.seed = options.federation.seed, .threads = options.federation.threads, .trainers = options.plan.trainers};
   const auto eligible = std::count_if(clients.begin(), clients.end(), [&](const FederatedClient& client) { return client::is_eligible(plan, client.rows.size()); });
   const bool cheap = are_cheap(references, plan, static_cast<std::size_t>(eligible));
   return wanted == WantedReferences::all || (wanted == WantedReferences::automatic && cheap) ? std::optional(references) : std::nullopt;
@@ -32,7 +32,7 @@ Result<RunAnalysis> analyse_run(const RunOptions& options, const RunResult& resu
     FEDSPEND_ASSIGN(Reference central, train_centrally(plan, clients, *references, go_on));
     analysis.references = References{std::move(local_only), std::move(central)};
   }
-  FEDSPEND_ASSIGN(const std::vector<HeldOutScore> federated, score_clients(plan, *result.weights, clients, models::Counting::frozen, options.federation.threads));
+  FEDSPEND_ASSIGN(const std::vector<HeldOutScore> federated, score_clients(plan, *result.weights, clients, models::Counting::frozen, options.federation.threads, nullptr, options.plan.trainers));
   analysis.clients = client_scores(plan, clients, analysis.baselines, federated, analysis.references ? std::span<const HeldOutScore>(analysis.references->local_only.by_client) : std::span<const HeldOutScore>());
   return analysis;
 }

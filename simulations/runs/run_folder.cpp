@@ -76,6 +76,7 @@ Status write_run(const RunOptions& options, const RunResult& result, const nlohm
   const ModelFile model{plan.model.name, options.plan.hash, result.model_round, plan.is_demonstration(), *result.weights};
   const RunFacts facts{options.plan.text, plan, summary, {result.record.lines().begin(), result.record.lines().end()}};
   FEDSPEND_TRY(write_text(folder / "plan.toml", options.plan.text));
+  if (plan.model.is_torchscript()) FEDSPEND_TRY(program::write_file_atomically(folder / plan.model.file, *options.plan.trainers.model_file));  // it goes with its plan
   FEDSPEND_TRY(write_text(folder / "metrics.jsonl", result.record.jsonl()));
   FEDSPEND_TRY(write_text(folder / "metrics.csv", result.record.csv()));
   FEDSPEND_TRY(program::write_file_atomically(folder / "model.fsm", encode_model_file(model)));

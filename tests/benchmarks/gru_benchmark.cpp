@@ -12,6 +12,8 @@
 #include <chrono>
 #include <ctime>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <limits>
 #include <thread>
 
@@ -19,7 +21,7 @@
 #include "models/kernels.h"
 #include "models/next_category.h"
 #ifdef FEDSPEND_WITH_TORCH
-#include "models/torch/next_category_torch.h"
+#include "models/torch_module.h"
 #endif
 
 namespace {
@@ -168,22 +170,32 @@ void check_same_weights(benchmark::State& state, const Client& lean, const Clien
   if (worst > 1e-3 || largest < 1e-2) state.SkipWithError("the lean trainer and its torch twin do not agree");
 }
 
+const TorchModule& torch_or_abort() {
+  static const Result<const TorchModule*> module = torch_module();
+  if (!module) std::fprintf(stderr, "%s\n", module.error().message.c_str());
+  if (!module) std::abort();
+  return **module;
+}
+
+Result<std::unique_ptr<Trainer>> make_twin(const ModelSpec& model) { return torch_or_abort().make_next_category(model); }
+void torch_threads(unsigned count) { torch_or_abort().set_threads_inside(count); }
+
 // Lean and torch by turns. On two threads torch may run two clients side by side, or one on two threads (by the wall clock alone:
 // its threads are its own); the better one counts.
 void compare(benchmark::State& state, const Workload& workload, std::size_t lean_times) {
   const auto threads = static_cast<std::size_t>(state.range(0));
   std::vector<Client> lean = clients_of(workload, make_trainer, threads);
-  std::vector<Client> torch = clients_of(workload, make_next_category_torch, threads);
-  std::vector<Client> torch_alone = clients_of(workload, make_next_category_torch, 1);
+  std::vector<Client> torch = clients_of(workload, make_twin, threads);
+  std::vector<Client> torch_alone = clients_of(workload, make_twin, 1);
   Seconds lean_s, side_by_side_s, inside_s;
   for (auto _ : state) {
-    set_torch_threads(1);
+    torch_threads(1);
     side_by_side_s.take_less(seconds_of(torch, 1), static_cast<double>(threads));
     const Seconds seconds = seconds_of(lean, lean_times);
     lean_s.take_less(seconds, static_cast<double>(threads * lean_times));
     state.SetIterationTime(seconds.wall);
     if (threads == 1) continue;
-    set_torch_threads(static_cast<int>(threads));
+    torch_threads(static_cast<unsigned>(threads));
     inside_s.take_less(seconds_of(torch_alone, 1), 1);
     state.counters["torch_threads_inside_per_s"] = 1 / inside_s.wall;
   }

@@ -103,6 +103,27 @@ TEST_CASE("a plan that the release key did not sign is refused (hostile case 6)"
   }
 }
 
+TEST_CASE("a plan of a TorchScript model is refused whatever the policy allows, but for a session of the simulator") {
+  Plan plan = testing::sample_plan();
+  plan.model.name = "torchscript";
+  plan.model.file = "model.pt";
+  plan.model.file_hash.bytes.fill(7);
+  SessionOptions options = session_options();
+  SUBCASE("a device") {
+    SessionBench bench(options);
+    bench.check_in();
+    Offer offer(plan);
+    expect_refused(bench, offer, DeclineReason::policy, "TorchScript");
+  }
+  SUBCASE("the simulator") {
+    options.trains_torchscript = true;
+    SessionBench bench(options);
+    bench.check_in();
+    const Offer offer(plan);
+    CHECK(testing::all_of<StartTraining>(offer.give(bench)).size() == 1);
+  }
+}
+
 TEST_CASE("a signed plan that is weaker than the policy is refused (hostile case 27)") {
   SessionOptions options = session_options();
   Plan plan = testing::sample_plan();

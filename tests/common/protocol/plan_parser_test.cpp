@@ -78,6 +78,24 @@ TEST_CASE("an unknown key is refused in every table, with its name and its line"
   CHECK(message_of(std::string(kShortPlan) + "[extras]\n") == "plan: extras (line 10): unknown key");
 }
 
+TEST_CASE("a torchscript model names its file and the file's hash, and no other model may") {
+  const std::string hash(64, 'a');
+  const std::string keys = "file = \"model.pt\"\nfile_hash = \"" + hash + "\"\n";
+  const std::string text = changed(kShortPlan, "name = \"next_category\"", "name = \"torchscript\"");
+  const auto plan = parse_plan(text + keys);
+  REQUIRE(plan);
+  CHECK(plan->model.is_torchscript());
+  CHECK(plan->model.file == "model.pt");
+  CHECK(plan->model.file_hash.hex() == hash);
+  CHECK(message_of(text) == "plan: model.file: this key is required and missing");
+  CHECK(message_of(text + "file = \"model.pt\"\n") == "plan: model.file_hash: this key is required and missing");
+  CHECK(message_of(std::string(kShortPlan) + keys) == "plan: model.file (line 10): unknown key");
+  for (const std::string name : {"a/model.pt", "..", "."})
+    CHECK(message_of(changed(text + keys, "model.pt", name)) == "plan: model.file (line 10): the name of a file, without folders, expected");
+  for (const std::string& wrong : {std::string(63, 'a'), std::string(64, 'x'), std::string(64, '0')})
+    CHECK(message_of(changed(text + keys, hash, wrong)) == "plan: model.file_hash (line 11): a string of 64 hexadecimal digits expected");
+}
+
 TEST_CASE("a misspelt required key is reported as the unknown key that it is") {
   CHECK(message_of(changed(kShortPlan, "parameter_count", "parameters")) == "plan: model.parameters (line 8): unknown key");
 }

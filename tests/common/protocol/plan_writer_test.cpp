@@ -88,6 +88,13 @@ Plan any_plan() {
   std::set<std::string> categories;
   for (int i = *rc::gen::inRange(1, 6); i > 0; --i) categories.insert(any_text(128));
   plan.model.categories.assign(categories.begin(), categories.end());
+  if (*rc::gen::arbitrary<bool>()) {
+    plan.model.name = "torchscript";
+    plan.model.file = any_text(64);
+    std::erase_if(plan.model.file, [](char c) { return c == '/' || c == '\\'; });
+    for (auto& byte : plan.model.file_hash.bytes) byte = *rc::gen::arbitrary<std::uint8_t>();
+    plan.model.file_hash.bytes[0] |= 1;
+  }
   for (int i = *rc::gen::inRange(0, 4); i > 0; --i) plan.model.sizes["size_" + std::to_string(i)] = any_in(1, 1'000'000);
   plan.training = {any_in(1, 1000),    any_in(1, 65'536), any_number(1000),          any_number(1),
                    any_number(1000), any_number(1e6),   any_in(0, 1'000'000'000), any_schedule()};

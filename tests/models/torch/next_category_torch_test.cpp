@@ -1,4 +1,4 @@
-#include "models/torch/next_category_torch.h"
+#include "models/torch_module.h"
 
 #include <algorithm>
 #include <cmath>
@@ -20,7 +20,9 @@ struct Pair {
     model.sizes["hidden"] = 20;
     model.sizes["embedding"] = 9;
     lean = std::move(*make_trainer(model));
-    torch = std::move(*make_next_category_torch(model));
+    auto made = make_trainer(model, {.family = TrainerFamily::torch});
+    REQUIRE_MESSAGE(made.has_value(), (made ? "" : made.error().message));
+    torch = std::move(*made);
     weights.resize(lean->parameter_count());
     lean->initialize(weights, 3);
     // Initial weights leave some blocks at zero, and with them the gradients of others.
@@ -111,4 +113,63 @@ TEST_CASE("evaluate and predict agree with torch") {
   REQUIRE(pair.lean->predict(pair.weights, history, p));
   REQUIRE(pair.torch->predict(pair.weights, history, q));
   CHECK(compare(p, q).worst < 1e-5);
+}
+
+TEST_CASE("a flat vector goes into the torch modules and comes back as it was, to the bit") {
+  Pair pair;
+  const std::vector<HistoryRow> history = random_history(60, kCategories, 24);
+  TrainingOptions options;
+  options.spec = {.epochs = 1, .batch_size = 4, .learning_rate = 0.0, .momentum = 0.0, .gradient_clip_l2 = 0.0, .max_rows = 0};
+  std::vector<float> update(pair.weights.size(), 1.0f);
+  const auto result = pair.torch->train(pair.weights, history, options, update);  // steps of length 0
+  REQUIRE(result);
+  CHECK(result->examples > 40);
+  CHECK(std::all_of(update.begin(), update.end(), [](float value) { return value == 0.0f; }));
+  std::vector<float> lean(pair.weights.size()), torch(pair.weights.size());
+  pair.lean->initialize(lean, 11);
+  pair.torch->initialize(torch, 11);
+  CHECK(lean == torch);
+}
+
+TEST_CASE("what one family has trained the other trains on, in both directions") {
+  Pair pair;
+  const auto trained_on = [&](Trainer& trainer, const std::vector<float>& weights, std::uint64_t seed) {
+    TrainingOptions options;
+    options.spec = {.epochs = 1, .batch_size = 4, .learning_rate = 0.3, .momentum = 0.9, .gradient_clip_l2 = 1.0, .max_rows = 0};
+    options.seed = seed;
+    std::vector<float> update(weights.size());
+    REQUIRE(trainer.train(weights, random_history(150, kCategories, seed), options, update));
+    std::vector<float> after = weights;
+    for (std::size_t i = 0; i < after.size(); ++i) after[i] += update[i];
+    return after;
+  };
+  const std::vector<float> reference = trained_on(*pair.lean, trained_on(*pair.lean, pair.weights, 31), 32);
+  const std::vector<float> from_lean = trained_on(*pair.torch, trained_on(*pair.lean, pair.weights, 31), 32);
+  const std::vector<float> from_torch = trained_on(*pair.lean, trained_on(*pair.torch, pair.weights, 31), 32);
+  CHECK(compare(reference, pair.weights).worst > 0.1);
+  CHECK(compare(from_lean, reference).worst < 1e-3);
+  CHECK(compare(from_torch, reference).worst < 1e-3);
+}
+
+TEST_CASE("the torch twin refuses what the lean trainer refuses") {
+  ModelSpec model = small_model(kCategories);
+  model.sizes.erase("hidden");
+  CHECK(make_trainer(model, {.family = TrainerFamily::torch}).error().message == make_trainer(model).error().message);
+  model = small_model(kCategories);
+  model.name = "torchscript";
+  model.file = "model.pt";
+  CHECK(make_trainer(model).error().message == "a torchscript model is trained by the simulator alone");
+  CHECK(make_trainer(model, {.family = TrainerFamily::torch}).error().message.find("its file") != std::string::npos);
+  CHECK(parse_trainer_family("torch") == TrainerFamily::torch);
+  CHECK(parse_trainer_family("lean") == TrainerFamily::lean);
+  CHECK(!parse_trainer_family("Torch"));
+  Pair pair;
+  std::vector<float> update(pair.weights.size()), short_weights(3);
+  CHECK(pair.torch->train(short_weights, random_history(20, kCategories, 1), {}, update).error().code == ErrorCode::invalid_argument);
+  TrainingOptions diverging;
+  diverging.spec = {.epochs = 3, .batch_size = 1, .learning_rate = 1e30, .momentum = 0.0, .gradient_clip_l2 = 0.0, .max_rows = 0};
+  CHECK(pair.torch->train(pair.weights, random_history(90, kCategories, 1), diverging, update).error().code == ErrorCode::limit);
+  std::stop_source stop;
+  stop.request_stop();
+  CHECK(pair.torch->train(pair.weights, random_history(90, kCategories, 1), {.spec = {}, .stop = stop.get_token()}, update).error().code == ErrorCode::refused);
 }

@@ -88,9 +88,11 @@ TEST_CASE("a place that another writer is at work on is refused, and what a kill
     CHECK(std::filesystem::exists(working->partial()));
   }
   folder.write("out.partial-4711/left", "half");  // nobody holds its lock any more
+  folder.write("out.old-4711/left", "replaced, but not yet removed");
   folder.write("outer.partial-4711/other", "of another place");
   const auto output = OutputFolder::create(folder.path() / "out", "test");
   REQUIRE(output);
   CHECK(!std::filesystem::exists(folder.path() / "out.partial-4711"));
+  CHECK(!std::filesystem::exists(folder.path() / "out.old-4711"));
   CHECK(std::filesystem::exists(folder.path() / "outer.partial-4711"));
 }

@@ -1,0 +1,163 @@
+// fedspend-sim run by several processes: one, two and four ranks end in the same model, to the bit; a rank that dies ends the run,
+// which goes on from its checkpoint; options and torchrun's environment say the same.
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/processes/small_federation.h"
+
+namespace fedspend::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr Millis kLimit{120'000};
+
+const SmallFederation& federation() {
+  static const SmallFederation made({.clients = 24, .settings = {"federation.rounds=12", "federation.cohort=8", "federation.min_cohort=6", "federation.over_selection=1.5"}});
+  return made;
+}
+
+std::string free_store() {
+  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  REQUIRE(::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), length) == 0);
+  REQUIRE(::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0);
+  ::close(descriptor);
+  return "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+}
+
+std::vector<std::string> run_command(const fs::path& out, const std::vector<std::string>& more = {}) {
+  std::vector<std::string> command = {program_path("fedspend-sim"), "run", "--plan", federation() / "plan.toml", "--out", out, "--no-progress", "--references", "none", "--checkpoint-every", "3", "--threads", "1"};
+  for (const std::string& option : federation().data_options()) command.push_back(option);
+  command.insert(command.end(), more.begin(), more.end());
+  return command;
+}
+
+std::vector<std::string> rank_options(unsigned rank, unsigned size, const std::string& store) {
+  return {"--world-size", std::to_string(size), "--rank", std::to_string(rank), "--store", store, "--exchange-timeout", "100"};
+}
+
+std::string model_in(const fs::path& folder) { return content_of(folder / "model.fsm"); }
+
+const std::string& model_of_one_process() {
+  static const std::string model = [] {
+    const fs::path out = federation() / "alone";
+    require_done(run_command(out));
+    return model_in(out);
+  }();
+  return model;
+}
+
+}  // namespace
+
+TEST_CASE("one, two and four ranks give the model of one process, to the bit") {
+  for (const unsigned size : {1U, 2U, 4U}) {
+    CAPTURE(size);
+    const std::string name = "ranks" + std::to_string(size), store = free_store();
+    std::vector<Process> processes;
+    for (unsigned rank = 0; rank < size; ++rank)
+      processes.push_back(federation().start(name + "." + std::to_string(rank), run_command(federation() / name, rank_options(rank, size, store))));
+    for (unsigned rank = 0; rank < size; ++rank) {
+      const auto code = processes[rank].wait(kLimit);
+      CAPTURE(federation().text_of(name + "." + std::to_string(rank) + ".err"));
+      CHECK(code == 0);
+    }
+    CHECK(!model_of_one_process().empty());
+    CHECK(model_in(federation() / name) == model_of_one_process());
+    CHECK(names_in(federation() / name) == names_in(federation() / "alone"));
+    CHECK(content_of(federation() / name / "metrics.jsonl") == content_of(federation() / "alone" / "metrics.jsonl"));
+    if (size > 1) CHECK(federation().text_of(name + ".1.out").find("rank 1 of " + std::to_string(size) + ": 12 rounds") != std::string::npos);
+  }
+}
+
+TEST_CASE("a rank that is killed ends the run at once with its number, and the run goes on from the checkpoint with another number of ranks") {
+  const fs::path out = federation() / "killed";
+  const std::vector<std::string> longer = {"--rounds", "400"};
+  const auto ranks = [&](const std::string& name, unsigned size, const std::vector<std::string>& more) {
+    const std::string store = free_store();
+    std::vector<Process> processes;
+    for (unsigned rank = 0; rank < size; ++rank) {
+      std::vector<std::string> options = rank_options(rank, size, store);
+      options.insert(options.end(), more.begin(), more.end());
+      options.insert(options.end(), longer.begin(), longer.end());
+      processes.push_back(federation().start(name + "." + std::to_string(rank), run_command(out, options)));
+    }
+    return processes;
+  };
+  std::vector<Process> processes = ranks("killed", 3, {});
+  const fs::path checkpoint = out.string() + ".checkpoint";
+  REQUIRE(eventually(kLimit, [&] { return fs::exists(checkpoint); }));
+  processes[2].kill();
+  for (const unsigned rank : {0U, 1U}) {
+    CHECK(processes[rank].wait(kLimit) == 2);
+    const std::string said = federation().text_of("killed." + std::to_string(rank) + ".err");
+    CAPTURE(said);
+    CHECK(said.find("rank 2 ended, or its connection broke") != std::string::npos);
+  }
+  CHECK(fs::exists(checkpoint));
+  CHECK(!fs::exists(out / "model.fsm"));
+  std::vector<Process> again = ranks("resumed", 2, {"--resume"});
+  CHECK(again[0].wait(kLimit) == 0);
+  CHECK(again[1].wait(kLimit) == 0);
+  require_done(run_command(federation() / "undisturbed", longer));
+  CHECK(model_in(out) == model_in(federation() / "undisturbed"));
+}
+
+TEST_CASE("torchrun's environment says what the options say") {
+  const std::string store = free_store();
+  const std::string port = store.substr(store.find(':') + 1);
+  const fs::path out = federation() / "torchrun";
+  std::vector<Process> processes;
+  for (const char* rank : {"0", "1"}) {
+    processes.emplace_back(ProcessOptions{.command = run_command(out), .out = federation() / ("torchrun." + std::string(rank) + ".out"), .err = federation() / ("torchrun." + std::string(rank) + ".err"),
+                                          .folder = {}, .environment = {{"WORLD_SIZE", "2"}, {"RANK", rank}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", port}}});
+  }
+  for (Process& process : processes) CHECK(process.wait(kLimit) == 0);
+  CHECK(model_in(out) == model_of_one_process());
+}
+
+TEST_CASE("ranks that would run something else are refused on every rank") {
+  const std::string store = free_store();
+  std::vector<std::string> other = rank_options(1, 2, store);
+  other.insert(other.end(), {"--seed", "9"});
+  Process first = federation().start("differ.0", run_command(federation() / "differ", rank_options(0, 2, store)));
+  Process second = federation().start("differ.1", run_command(federation() / "differ", other));
+  CHECK(first.wait(kLimit) == 4);
+  CHECK(second.wait(kLimit) == 4);
+  CHECK(federation().text_of("differ.0.err").find("the ranks would not run the same") != std::string::npos);
+}
+
+TEST_CASE("a rank that does not come is named, with exit 3; and ranks given in part are wrong arguments, with exit 4") {
+  std::vector<std::string> lonely = rank_options(0, 2, free_store());
+  lonely.insert(lonely.end(), {"--join-timeout", "2"});
+  const Outcome outcome = run_to_end(run_command(federation() / "lonely", lonely));
+  CHECK(outcome.code == 3);
+  CHECK(outcome.err.find("rank 1 did not come within 2 s") != std::string::npos);
+  const std::pair<std::vector<std::string>, std::string> wrong[] = {
+      {{"--world-size", "2"}, "--world-size is given and --rank is not"},
+      {{"--rank", "0"}, "--rank is given and --world-size is not"},
+      {{"--world-size", "2", "--rank", "2", "--store", "127.0.0.1:9"}, "--rank 2 is not a whole number from 0 to 1"},
+      {{"--world-size", "x", "--rank", "0"}, "--world-size x is not a whole number"},
+      {{"--world-size", "2", "--rank", "0"}, "several ranks need --store HOST:PORT"},
+      {{"--world-size", "2", "--rank", "0", "--store", "nowhere"}, "--store nowhere is not HOST:PORT"},
+      {{"--world-size", "2", "--rank", "0", "--store", "127.0.0.1:0"}, "the port of --store 0 is not a whole number"},
+      {{"--store", "127.0.0.1:9"}, "--store is for several ranks"}};
+  for (const auto& [options, message] : wrong) {
+    const Outcome refused = run_to_end(run_command(federation() / "wrong", options));
+    CAPTURE(refused.err);
+    CHECK(refused.code == 4);
+    CHECK(refused.err.find(message) != std::string::npos);
+  }
+}
+
+}  // namespace fedspend::test
