@@ -1,6 +1,7 @@
 #include "models/next_category.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <string_view>
@@ -69,13 +70,19 @@ Status NextCategory::check_size(std::size_t size) const {
               "use the weights of this plan's model");
 }
 
-// Weights start uniform in +- this; biases and trusts at zero, so that an untrained model makes nothing of the counts.
+// What an untrained model goes by: equal shares in the four counts that are tables of the client's own (its frequencies, and what
+// followed). With the other weights of the output at zero its prediction is their geometric mean, a logarithmic opinion pool
+// (Genest and Zidek 1986, "Combining probability distributions: a critique and an annotated bibliography"): for every population about as good as the client's own
+// counts, and federated training goes on from there. How soon categories come again, the fast fades, is for training to find.
+constexpr std::array kInitiallyTrusted = {kPastSlow, kPastAfterCategory, kPastAfterTwo, kPastAfterMerchant};
+constexpr float kInitialTrust = 1 / (kPastScale * static_cast<float>(kInitiallyTrusted.size()));
+
+// Weights start uniform in +- this, those of the output at zero.
 double initial_half_width(std::string_view name, const NextCategorySizes& sizes) {
   if (name == "category_embedding") return 0.3;
   if (name == "merchant_embedding") return 0.1;
   if (name.starts_with("gru.input.")) return std::sqrt(3.0 / static_cast<double>(sizes.inputs()));
   if (name.starts_with("gru.recurrent.")) return 0.7 * std::sqrt(3.0 / static_cast<double>(sizes.hidden));
-  if (name == "output.state" || name == "output.direct") return 0.1;
   return 0;
 }
 
@@ -89,6 +96,9 @@ void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) cons
     std::size_t count = 1;
     for (const std::size_t n : entry.shape) count *= n;
     for (std::size_t i = 0; i < count && half_width > 0; ++i) weights[entry.offset + i] = uniform(random, half_width);
+    if (entry.name == "trust.bias") {
+      for (const PastKind kind : kInitiallyTrusted) weights[entry.offset + kind] = kInitialTrust;
+    }
   }
 }
 

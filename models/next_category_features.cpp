@@ -13,14 +13,20 @@ namespace fedspend::models {
 namespace {
 
 // How much of a row is left in a count for each row that came since; and how counts become features. Measured: models/README.md.
-constexpr float kSlowFade = 0.98f;
+// The first and the last are for a past of kFadeRows rows: a longer one is asked for to be counted, so that there they fade as many
+// times more slowly as it is longer, and the oldest row always keeps as much.
+constexpr double kSlowFade = 0.98;
 constexpr float kMiddleFade = 0.9f;
 constexpr float kRecentFade = 0.7f;
-constexpr float kTransitionFade = 0.99f;
+constexpr double kTransitionFade = 0.99;
+constexpr std::size_t kFadeRows = 128;
 constexpr float kPastSmoothing = 0.2f;
-constexpr float kPastScale = 0.1f;  // the trusts then learn at the pace of the other weights
 constexpr float kLeastCount = 1e-3f;
 constexpr std::int64_t kSecondsPerDay = 86'400;
+
+float fade_over(double fade, std::size_t past_rows) {
+  return static_cast<float>(std::pow(fade, static_cast<double>(kFadeRows) / static_cast<double>(std::max(past_rows, kFadeRows))));
+}
 
 float bounded(double value, double limit) { return static_cast<float>(std::clamp(value, -limit, limit)); }
 
@@ -49,13 +55,14 @@ FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, s
                  "sizes were checked when the trainer was made");
   std::array<float, kPastKinds> fade{};
   fade.fill(1.0f);
+  const float slow = fade_over(kSlowFade, past_rows), transition = fade_over(kTransitionFade, past_rows);
   for (std::size_t age = 0; age < past_rows; ++age) {
     fade_.push_back(fade);
     if (fade[kPastMiddle] < kLeastCount) middle_rows_ = std::min(middle_rows_, age);
-    fade[kPastSlow] *= kSlowFade;
+    fade[kPastSlow] *= slow;
     fade[kPastMiddle] *= kMiddleFade;
     fade[kPastRecent] *= kRecentFade;
-    for (const PastKind kind : {kPastAfterCategory, kPastAfterTwo, kPastAfterMerchant}) fade[kind] *= kTransitionFade;
+    for (const PastKind kind : {kPastAfterCategory, kPastAfterTwo, kPastAfterMerchant}) fade[kind] *= transition;
   }
   for (std::size_t n = 0; n <= past_rows; ++n) log_of_count_.push_back(std::log1p(static_cast<double>(n)));
 }

@@ -6,7 +6,8 @@
 // The own past (PastKind) is a handful of counts, computed here and weighed by the model: how often each category came lately,
 // after the last category, after the last two, and after the last merchant. This is what a per-client Markov table would hold,
 // as an input instead of as parameters (cf. the cache of Grave, Joulin and Usunier, "Improving neural language models with a
-// continuous cache", 2017).
+// continuous cache", 2017). A count enters as kPastScale log(1 + count / 0.2), so that a trust of 1 / kPastScale in one count alone
+// gives its frequencies, smoothed by 0.2 a category.
 
 #include <array>
 #include <cstdint>
@@ -19,10 +20,10 @@
 namespace fedspend::models {
 
 enum PastKind : std::uint16_t {
-  kPastSlow,           // each category's rows, a row fading by kSlowFade for every row since
+  kPastSlow,           // each category's rows, a row fading by kSlowFade for every row since: by less where past_rows exceeds 128
   kPastMiddle,         // the same by kMiddleFade
   kPastRecent,         // the last kRecentRows rows, fading by kRecentFade: sequence rather than a count
-  kPastAfterCategory,  // what followed earlier rows of the last category; from here on fading by kTransitionFade
+  kPastAfterCategory,  // what followed earlier rows of the last category; from here on fading by kTransitionFade, as slowly
   kPastAfterTwo,       // what followed the last two categories
   kPastAfterMerchant,  // what followed the last merchant
   kPastKinds,
@@ -30,11 +31,12 @@ enum PastKind : std::uint16_t {
 
 inline constexpr std::size_t kNumericFeatures = 16;
 inline constexpr std::size_t kRecentRows = 16;
+inline constexpr float kPastScale = 0.1f;  // the trusts then learn at the pace of the other weights
 
 struct PastEntry {
   std::uint16_t kind = 0;      // PastKind
   std::uint16_t category = 0;  // below the number of categories
-  float value = 0;             // log(1 + count / kPastSmoothing)
+  float value = 0;             // kPastScale log(1 + count / kPastSmoothing)
 };
 
 struct Step {

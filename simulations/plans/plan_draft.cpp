@@ -1,11 +1,13 @@
 #include "simulations/plans/plan_draft.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <utility>
 
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
+#include "common/protocol/server_optimizers.h"
 #include "models/next_category.h"
 #include "models/torchscript_spec.h"
 #include "models/history.h"
@@ -42,6 +44,26 @@ void choose_federation(Plan& plan, std::size_t eligible) {
   const auto devices = static_cast<std::uint32_t>(std::min<std::size_t>(eligible, 1'000'000));
   federation.cohort = devices >= kCohort ? kCohort : std::max<std::uint32_t>(1, (devices + 1) / 2);
   federation.over_selection = federation.cohort * kOverSelection <= devices ? kOverSelection : 1.0;
+}
+
+// What suits default_next_category_training(), which starts from weights that are already as good as a client's counts: models/README.md.
+void choose_pace(Plan& plan) {
+  const ServerOptimizerKeys& keys = *find_server_optimizer("fedadam");
+  plan.server = {.optimizer = std::string(keys.name), .learning_rate = 0.03, .beta1 = *keys.beta1, .beta2 = *keys.beta2, .tau = *keys.tau};
+  plan.training.schedule = {.kind = ScheduleKind::cosine, .floor = 0.01};
+}
+
+// Counts that reach back over the whole history of three clients in four, and training on as many rows. In powers of two, so that
+// one sample of a population gives the same plan as the next. Measured: models/README.md.
+void choose_lengths(Plan& plan, const Population& population, std::span<const std::size_t> clients) {
+  constexpr std::size_t kLeastPast = 128, kMostPast = 1024, kLeastTrained = 256;
+  std::vector<std::size_t> rows;
+  for (const std::size_t client : clients) rows.push_back(models::training_rows(population.history(client).size(), plan.evaluation.holdout_fraction));
+  const auto third_quartile = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() * 3 / 4);
+  std::nth_element(rows.begin(), third_quartile, rows.end());
+  const std::size_t past = std::clamp(std::bit_ceil(*third_quartile), kLeastPast, kMostPast);
+  plan.model.sizes["past_rows"] = static_cast<std::int64_t>(past);
+  plan.training.max_rows = static_cast<std::uint32_t>(std::max(past, kLeastTrained));
 }
 
 Status check_model(const PlanDraftOptions& options) {
@@ -83,12 +105,16 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
     plan.model.parameter_count = trainer->parameter_count();
   }
   plan.training = models::default_next_category_training();
-  plan.server.learning_rate = 2.0;  // with these: models/README.md
+  plan.server.learning_rate = 2.0;
   if (options.seed) plan.model.initial_seed = *options.seed;
-  draft.eligible_clients = eligible_clients(population, plan).size();
-  if (draft.eligible_clients == 0)
+  const std::vector<std::size_t> eligible = eligible_clients(population, plan);
+  if (eligible.empty())
     return fail(ErrorCode::malformed, "no client has the " + std::to_string(plan.eligibility.min_examples) + " training rows that a plan asks for", "give more data, or check columns.client");
-  choose_federation(plan, draft.eligible_clients);
+  choose_federation(plan, eligible.size());
+  if (!script) {
+    choose_pace(plan);
+    choose_lengths(plan, population, eligible);
+  }
   if (options.demonstration) {
     plan.aggregation.mode = Aggregation::open;
     plan.privacy.mode = PrivacyMode::none;

@@ -167,6 +167,34 @@ TEST_CASE("the counts are those of their definition, row by row") {
   }
 }
 
+TEST_CASE("a longer past than 128 rows fades as many times more slowly as it is longer, a shorter one as that of 128") {
+  std::vector<HistoryRow> history(600, HistoryRow{.category = 0});
+  history.front().category = 1;
+  const auto count_of_the_first = [&](std::size_t past_rows, std::size_t i, PastKind kind) {
+    FeatureScan scan(kCategories, 4, past_rows);
+    Steps steps;
+    scan.scan(std::span(history).first(i), i, i, steps);
+    const double logarithm = 10 * static_cast<double>(past_value(steps, i, kind, 1));
+    return (std::exp(logarithm) - 1) * 0.2;
+  };
+  for (const std::size_t past_rows : {16u, 128u, 512u}) {
+    const double slower = std::max(1.0, static_cast<double>(past_rows) / 128);
+    CHECK(count_of_the_first(past_rows, past_rows, kPastSlow) == doctest::Approx(std::pow(0.98, static_cast<double>(past_rows - 1) / slower)).epsilon(1e-3));
+    CHECK(count_of_the_first(past_rows, past_rows + 1, kPastSlow) == 0);
+  }
+  // What followed: 0 came after the 1 of row 0, a second 1 before the step asks for it.
+  const auto followed = [&](std::size_t past_rows, std::size_t i) {
+    std::vector<HistoryRow> rows(history.begin(), history.begin() + static_cast<std::ptrdiff_t>(i));
+    rows.back().category = 1;
+    FeatureScan scan(kCategories, 4, past_rows);
+    Steps steps;
+    scan.scan(rows, i, i, steps);
+    return (std::exp(10 * static_cast<double>(past_value(steps, i, kPastAfterCategory, 0))) - 1) * 0.2;
+  };
+  CHECK(followed(128, 100) == doctest::Approx(std::pow(0.99, 98)).epsilon(1e-3));
+  CHECK(followed(512, 100) == doctest::Approx(std::pow(0.99, 98.0 / 4)).epsilon(1e-3));
+}
+
 TEST_CASE("huge amounts and times give finite features") {
   constexpr auto kMost = std::numeric_limits<std::int64_t>::max();
   constexpr auto kLeast = std::numeric_limits<std::int64_t>::min();

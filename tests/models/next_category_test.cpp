@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "common/crypto/random.h"
 #include "models/next_category_features.h"
 #include "tests/models/next_category_reference.h"
 #include "tests/models/toy_history.h"
@@ -23,9 +24,9 @@ struct Made {
     weights.resize(trainer->parameter_count());
     update.resize(weights.size());
     trainer->initialize(weights, 5);
-    for (const LayoutEntry& entry : trainer->layout()) {  // zero at first, and then the counts would not be seen
-      if (entry.name == "trust.bias") std::fill_n(weights.data() + entry.offset, entry.shape[0], 1.5f);
-    }
+    // Initial weights leave some blocks at zero, and then what lies before them would not be seen.
+    SeededRandom random(4);
+    for (float& weight : weights) weight += (static_cast<float>(random.below(2001)) / 1000 - 1) * 0.1f;
   }
   std::unique_ptr<Trainer> trainer;
   std::vector<float> weights, update;
@@ -85,13 +86,26 @@ TEST_CASE("the same inputs give the same bits, in any order of calls and on any 
   CHECK(first.update == second.update);
 }
 
-TEST_CASE("an untrained model makes nothing of the counts") {
-  const auto trainer = std::move(*make_trainer(small_model(kCategories)));
-  std::vector<float> weights(trainer->parameter_count());
+TEST_CASE("an untrained model is the geometric mean of the client's own smoothed tables") {
+  const ModelSpec model = small_model(kCategories);
+  const NextCategorySizes sizes = *NextCategorySizes::from(model);
+  const auto trainer = std::move(*make_trainer(model));
+  std::vector<float> weights(trainer->parameter_count()), p(trainer->output_count());
   trainer->initialize(weights, 5);
-  for (const LayoutEntry& entry : trainer->layout()) {
-    if (!entry.name.starts_with("trust.")) continue;
-    for (std::size_t i = 0; i < entry.shape[0]; ++i) CHECK(weights[entry.offset + i] == 0.0f);
+  FeatureScan scan(sizes.categories, sizes.merchant_buckets, sizes.past_rows);
+  Steps steps;
+  for (const std::size_t rows : {0u, 1u, 40u, 90u}) {
+    const std::vector<HistoryRow> history = random_history(rows, kCategories, rows);
+    scan.scan(history, 0, rows, steps);
+    std::vector<double> mean(kCategories, 1.0);  // of count + 0.2, up to a factor
+    for (std::uint32_t e = steps.steps[rows].past_begin; e < steps.steps[rows].past_end; ++e) {
+      const PastEntry& entry = steps.past[e];
+      if (entry.kind == kPastMiddle || entry.kind == kPastRecent) continue;
+      mean[entry.category] *= std::pow(std::exp(10 * static_cast<double>(entry.value)), 0.25);
+    }
+    const double sum = std::accumulate(mean.begin(), mean.end(), 0.0);
+    REQUIRE(trainer->predict(weights, history, p));
+    for (std::size_t c = 0; c < kCategories; ++c) CHECK(static_cast<double>(p[c]) == doctest::Approx(mean[c] / sum).epsilon(1e-5));
   }
 }
 

@@ -1,5 +1,7 @@
 #include "simulations/plans/plan_draft.h"
 
+#include <utility>
+
 #include <doctest/doctest.h>
 
 #include "models/trainer.h"
@@ -74,6 +76,26 @@ TEST_CASE("a small population gives a cohort that it can fill") {
   const auto none = draft(population_of(5, 4));
   REQUIRE(!none);
   CHECK(none.error().code == ErrorCode::malformed);
+}
+
+TEST_CASE("counts and training reach over the whole history of three clients in four, within bounds") {
+  const auto lengths = [](const Population& population) {
+    const auto drafted = draft(population);
+    REQUIRE_MESSAGE(drafted, drafted.error().message);
+    return std::pair(drafted->plan.model.sizes.at("past_rows"), drafted->plan.training.max_rows);
+  };
+  CHECK(lengths(population_of(4, 12)) == std::pair<std::int64_t, std::uint32_t>(128, 256));
+  CHECK(lengths(population_of(4, 400)) == std::pair<std::int64_t, std::uint32_t>(512, 512));  // 320 to train on
+  CHECK(lengths(population_of(4, 9000)) == std::pair<std::int64_t, std::uint32_t>(1024, 1024));
+  const auto mixed = [](std::size_t long_ones) {  // of eight: rows of a client with 700, of one with 12
+    PopulationBuilder builder;
+    for (std::size_t client = 0; client < 8; ++client)
+      for (std::size_t row = 0; row < (client < long_ones ? 700 : 12); ++row)
+        REQUIRE(builder.add("client" + std::to_string(client), {.time_s = static_cast<std::int64_t>(row), .amount_minor = 1, .category = "a", .merchant = "", .currency = ""}));
+    return std::move(builder).build();
+  };
+  CHECK(lengths(mixed(1)).first == 128);
+  CHECK(lengths(mixed(2)).first == 1024);  // 560 to train on
 }
 
 TEST_CASE("categories beyond the cap, and those that a plan cannot hold, are left to other") {
