@@ -105,7 +105,7 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
     plan.model.parameter_count = trainer->parameter_count();
   }
   plan.training = models::default_next_category_training();
-  plan.server.learning_rate = 2.0;
+  plan.server.learning_rate = 2.0;  // for a model that says nothing of its pace
   if (options.seed) plan.model.initial_seed = *options.seed;
   const std::vector<std::size_t> eligible = eligible_clients(population, plan);
   if (eligible.empty())
