@@ -166,8 +166,8 @@ TEST_CASE("an inner node cannot be passed for a leaf") {
   const Hash256 right = merkle_node_hash(leaf_of(2), leaf_of(3));
   // The tree of two "leaves" has the same top; the number of leaves and the leaf prefix each keep it out.
   CHECK_FALSE(verify_leaves(tree.root(), 2, std::vector<PlacedLeaf>{{0, left}}, std::vector<Hash256>{right}).has_value());
-  Bytes contents(leaf_of(0).begin(), leaf_of(0).end());
-  const Hash256 second = leaf_of(1);
+  const Hash256 first = leaf_of(0), second = leaf_of(1);
+  Bytes contents(first.begin(), first.end());
   contents.insert(contents.end(), second.begin(), second.end());
   CHECK(merkle_leaf_hash(contents) != left);
 }

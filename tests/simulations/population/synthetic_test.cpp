@@ -67,7 +67,8 @@ TEST_CASE("a history is in order, within its months, of amounts above zero, with
     RC_ASSERT(!client.rows.empty());
     for (std::size_t i = 0; i < client.rows.size(); ++i) {
       const StatementRow& row = client.rows[i];
-      RC_ASSERT(i == 0 || client.rows[i - 1].time_s <= row.time_s);
+      // In brackets: rapidcheck's own operator || would evaluate both sides.
+      RC_ASSERT((i == 0 || client.rows[i - 1].time_s <= row.time_s));
       RC_ASSERT(row.time_s >= begin && row.time_s < end);
       RC_ASSERT(row.amount_minor > 0 && row.amount_minor < 1'000'000'000);
       const std::string_view merchant = client.merchant(row);
