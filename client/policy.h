@@ -15,7 +15,8 @@ namespace fedspend::client {
 
 struct DevicePolicy {
   std::set<std::string> purposes;        // consented to; empty: none
-  std::uint32_t min_cohort = 100;        // fewest updates in a sum that this device will be part of
+  // Fewest updates in a sum that this device will be part of. 90: of a plan's default cohort of 100 a tenth may be lost.
+  std::uint32_t min_cohort = 90;
   double max_clip_norm_l2 = 10.0;        // a larger clip norm would let one device weigh more, and needs more noise
   bool allow_open_aggregation = false;   // the coordinator would see this device's update in the clear
   bool allow_no_privacy = false;         // no noise would be added

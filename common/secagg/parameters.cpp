@@ -104,8 +104,6 @@ Result<GraphSize> complete_graph(const SecurityGoal& goal) {
 
 }  // namespace
 
-std::string_view to_string(Threat threat) noexcept { return threat == Threat::curious ? "curious" : "semi-malicious"; }
-
 std::uint32_t SecurityGoal::corrupt() const { return static_cast<std::uint32_t>(std::uint64_t{clients} * corrupt_ppm / kMillion); }
 std::uint32_t SecurityGoal::dropped() const { return static_cast<std::uint32_t>(std::uint64_t{clients} * dropout_ppm / kMillion); }
 

@@ -54,11 +54,11 @@ TEST_CASE("with consent alone every way in which a plan is weaker is refused wit
   }
   SUBCASE("a small cohort") {
     safe.federation.cohort = 99;
-    CHECK(holds(refusal(consented, safe), "99, below 100"));
+    CHECK(holds(refusal(consented, safe), "89, below 90"));
   }
   SUBCASE("a large cohort that may end small") {
-    safe.federation.min_cohort = 99;
-    CHECK(holds(refusal(consented, safe), "99, below 100"));
+    safe.federation.min_cohort = 89;
+    CHECK(holds(refusal(consented, safe), "89, below 90"));
   }
   SUBCASE("a large clip norm") {
     safe.aggregation.clip_norm_l2 = 10.001;
@@ -87,7 +87,7 @@ TEST_CASE("an empty policy file is the default policy") {
   const Result<DevicePolicy> policy = parse_policy("");
   REQUIRE(policy);
   CHECK(policy->purposes.empty());
-  CHECK(policy->min_cohort == 100);
+  CHECK(policy->min_cohort == 90);
   CHECK(policy->max_clip_norm_l2 == 10.0);
   CHECK_FALSE(policy->allow_open_aggregation);
   CHECK_FALSE(policy->allow_no_privacy);
