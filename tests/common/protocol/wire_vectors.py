@@ -61,5 +61,14 @@ vectors["packed/24"] = packed([1, 2, 3, 0xABCDEF], 24)
 vectors["packed/5"] = packed([1, 2, 3, 31, 16, 7], 5)
 vectors["model_file"] = contents + h(b"model-file", contents)
 
+authority = Ed25519PrivateKey.from_private_bytes(bytes(range(100, 132)))
+identity = key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+terms = [struct.pack("<Q", value) for value in (17, 1_700_000_000, 1_731_536_000)]
+vectors["certificate"] = b"".join(terms) + authority.sign(h(b"certificate", "kort-københavn".encode(), identity, *terms))
+vectors["certificate_line"] = b"fedspend-certificate-v1 %s %s" % (identity.hex().encode(), vectors["certificate"].hex().encode())
+revoked = sorted([b"\xbb" * 32, b"\x05" * 32])
+vectors["revocations"] = (b"fedspend-revocations-v1\nsequence 12\n" + b"".join(entry.hex().encode() + b"\n" for entry in revoked)
+                          + b"signature " + authority.sign(h(b"revocations", struct.pack("<Q", 12), b"".join(revoked))).hex().encode() + b"\n")
+
 for name, value in vectors.items():
     print(name, value.hex())
