@@ -36,6 +36,8 @@ Certificate issue_certificate(const IdentityKey& authority, std::string_view pop
 
 // unauthorized, with the reason: not signed so by this authority for this population, not yet valid, expired.
 Status verify_certificate(const Certificate& certificate, const IdentityPublicKey& authority, std::string_view population, std::uint64_t now_s);
+// Of a certificate whose signature was found right before: not yet valid or expired.
+Status check_certificate_time(const Certificate& certificate, std::uint64_t now_s);
 // The signature alone, whatever the time is: of certificates in a list that is only carried on.
 [[nodiscard]] bool is_signed_by(const Certificate& certificate, const IdentityPublicKey& authority, std::string_view population);
 [[nodiscard]] bool is_expired(const Certificate& certificate, std::uint64_t now_s);

@@ -268,7 +268,11 @@ Result<Aggregator::Phase> Aggregator::close(Revealing& from) const {
     std::ranges::sort(order, {}, [&](std::size_t i) { return shares.by_coordinate[i].first; });
     RevealedSecret secret{.kind = from.survivors.contains(position) ? SecretKind::self_mask : SecretKind::mask_key,
                           .dealer = {dealer.id, dealer.mask_key},
-                          .commitment = dealer.keys.commitment};
+                          .commitment = dealer.keys.commitment,
+                          .coordinates = {},
+                          .shares = ScalarRows(0),
+                          .holders = {},
+                          .surviving_neighbours = {}};
     std::vector<ByteSpan> rows;
     for (const std::size_t i : order) {
       if (!SecretScalar::parse(shares.rows[i])) continue;  // not canonical (case 9)

@@ -26,7 +26,7 @@ namespace fedspend {
 
 inline constexpr std::uint32_t kMaxSecureClients = 100'000;
 inline constexpr std::uint32_t kCompleteBelow = 65;
-inline constexpr std::uint32_t kMaxDegree = 4'096;
+inline constexpr std::uint32_t kMaxDegree = 1'024;
 
 struct SecurityGoal {
   std::uint32_t clients = 0;             // n
