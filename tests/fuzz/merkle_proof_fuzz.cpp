@@ -42,10 +42,15 @@ void change(Claim& claim, fuzz::Decisions& decisions) {
   if (what == 3 && !claim.leaves.empty()) claim.leaves[which % claim.leaves.size()].index = value;
   if (what == 4 && !claim.leaves.empty()) claim.leaves[which % claim.leaves.size()].hash[place] ^= byte;
   if (what == 5 && !claim.proof.empty()) claim.proof[which % claim.proof.size()][place] ^= byte;
-  if (what == 6 && !claim.leaves.empty()) claim.leaves.insert(claim.leaves.begin() + static_cast<std::ptrdiff_t>(which % claim.leaves.size()), claim.leaves[value % claim.leaves.size()]);
+  if (what == 6 && !claim.leaves.empty()) {
+    const PlacedLeaf again = claim.leaves[value % claim.leaves.size()];
+    claim.leaves.insert(claim.leaves.begin() + static_cast<std::ptrdiff_t>(which % claim.leaves.size()), again);
+  }
   if (what == 7 && !claim.proof.empty()) {
-    if (value % 2 == 0) claim.proof.erase(claim.proof.begin() + static_cast<std::ptrdiff_t>(which % claim.proof.size()));
-    else claim.proof.insert(claim.proof.begin() + static_cast<std::ptrdiff_t>(which % claim.proof.size()), claim.proof[value / 2 % claim.proof.size()]);
+    const auto at = claim.proof.begin() + static_cast<std::ptrdiff_t>(which % claim.proof.size());
+    const Hash256 again = claim.proof[value / 2 % claim.proof.size()];
+    if (value % 2 == 0) claim.proof.erase(at);
+    else claim.proof.insert(at, again);
   }
 }
 

@@ -2,6 +2,7 @@
 // Devices with identities and certificates, made once, for the fuzz targets of secure aggregation. Signatures are remembered: the same
 // ones come in every run.
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -38,8 +39,9 @@ inline const std::vector<CohortDevice>& cohort() {
     std::vector<CohortDevice> made;
     for (std::uint8_t number = 1; number <= 8; ++number) {
       IdentityKey key = key_of(number);
-      CohortDevice device{.key = key_of(number), .id = client_id_of(key.public_key()), .certificate = certificate_of(key, kNow_s + 1), .expired = certificate_of(key, kNow_s)};
-      made.push_back(std::move(device));
+      const auto certificate = certificate_of(key, kNow_s + 1), expired = certificate_of(key, kNow_s);
+      const ClientId id = client_id_of(key.public_key());
+      made.push_back({.key = std::move(key), .id = id, .certificate = certificate, .expired = expired});
     }
     std::ranges::sort(made, {}, &CohortDevice::id);
     return made;

@@ -4,6 +4,7 @@
 // Input: a byte for the number of clients, one for the randomness, then five bytes or more for each change.
 // Properties: nothing crashes; the sum is that of the contributors' vectors or there is none; a session without a change succeeds, and
 // so does one with a single loss; who is shown something else than the others never opens a share.
+#include <array>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -102,7 +103,7 @@ class Session {
 
   std::vector<Device> devices_;
   std::vector<Change> changes_;
-  std::vector<std::optional<std::pair<Message, Bytes>>> before_ = std::vector<std::optional<std::pair<Message, Bytes>>>(static_cast<std::size_t>(Step::number));
+  std::array<std::optional<std::pair<Message, Bytes>>, static_cast<std::size_t>(Step::number)> before_;  // the last message of each step, as it was sent
   std::size_t losses_ = 0, disturbances_ = 0;  // changes that took place
   SessionTerms terms_;
   RosterBeacon beacon_;
@@ -216,7 +217,8 @@ void Session::share() {
     FEDSPEND_CHECK(shares.has_value() == !(arrival->changed || device.deceived), "a roster is believed exactly if it is the aggregator's and has the client's own keys");
     device.ended = !shares;
     if (!shares) continue;
-    if (arrival->repeated) FEDSPEND_CHECK(!device.participant->on_roster(std::get<RosterView>(arrival->message), aggregator_.session(), fuzz::kNow_s), "one roster");
+    if (arrival->repeated)
+      FEDSPEND_CHECK(!device.participant->on_roster(std::get<RosterView>(arrival->message), aggregator_.session(), fuzz::kNow_s), "one roster");
     const auto sent = carry(Step::share, i, *shares);
     if (!sent) continue;
     const auto call = [&] { return aggregator_.on_share_keys(device.who.id, std::get<ShareKeys>(sent->message)); };
@@ -271,7 +273,10 @@ void Session::sign() {
       continue;
     }
     device.has_signed = true;
-    if (arrival->repeated) FEDSPEND_CHECK(device.participant->on_survivors(std::get<Survivors>(arrival->message))->choice == signature->choice, "the same set, the same signature");
+    if (arrival->repeated) {
+      const auto again = device.participant->on_survivors(std::get<Survivors>(arrival->message));
+      FEDSPEND_CHECK(again && again->choice == signature->choice, "the same set, the same signature");
+    }
     device.deceived = device.deceived || arrival->changed;
     const auto sent = carry(Step::sign, i, *signature);
     if (!sent) continue;
@@ -289,10 +294,12 @@ void Session::unmask() {
     const auto arrival = to_device(Step::quorum, i);
     if (!arrival) continue;
     const auto shares = device.participant->on_quorum(std::get<Quorum>(arrival->message), arrival->bulk, fuzz::kNow_s, executor_);
-    FEDSPEND_CHECK(shares.has_value() == (device.has_signed && !arrival->changed && !device.deceived), "shares are opened exactly for a quorum over the set that the client has signed");
+    const bool believes = device.has_signed && !arrival->changed && !device.deceived;
+    FEDSPEND_CHECK(shares.has_value() == believes, "shares are opened exactly for a quorum over the set that the client has signed");
     device.ended = !shares;
     if (!shares) continue;
-    FEDSPEND_CHECK(!device.participant->on_quorum(std::get<Quorum>(arrival->message), arrival->bulk, fuzz::kNow_s, executor_), "the shares leave once");
+    const auto again = device.participant->on_quorum(std::get<Quorum>(arrival->message), arrival->bulk, fuzz::kNow_s, executor_);
+    FEDSPEND_CHECK(!again, "the shares leave once");
     const auto sent = carry(Step::unmask, i, *shares);
     if (!sent) continue;
     const auto call = [&] { return aggregator_.on_unmask(device.who.id, std::get<Unmask>(sent->message)); };
