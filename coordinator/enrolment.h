@@ -15,6 +15,7 @@
 #include "common/crypto/curve_key.h"
 #include "common/crypto/identity.h"
 #include "common/ids.h"
+#include "common/protocol/certificate.h"
 #include "common/result.h"
 
 namespace fedspend::coordinator {
@@ -23,6 +24,7 @@ struct EnrolledDevice {
   ClientId id;
   IdentityPublicKey identity;
   CurvePublicKey transport;
+  Certificate certificate;
   std::string label;
 };
 
