@@ -29,6 +29,11 @@ std::vector<ClientId> sorted_ids(const auto& map) {
   return ids;
 }
 
+DropReason reason_of(std::optional<Exclusion> exclusion) {
+  if (!exclusion) return DropReason::not_enrolled;
+  return *exclusion == Exclusion::revoked ? DropReason::revoked : DropReason::expired;
+}
+
 }  // namespace
 
 std::string_view to_string(DropReason reason) noexcept {
@@ -36,6 +41,8 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::undecodable: return "undecodable";
     case DropReason::version: return "version";
     case DropReason::not_enrolled: return "not_enrolled";
+    case DropReason::revoked: return "revoked";
+    case DropReason::expired: return "expired";
     case DropReason::wrong_transport: return "wrong_transport";
     case DropReason::bad_signature: return "bad_signature";
     case DropReason::quota: return "quota";
@@ -164,7 +171,7 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
     return effects;
   }
   const EnrolledDevice* device = enrolment_.find(envelope->sender);
-  if (device == nullptr) return drop(DropReason::not_enrolled, std::nullopt, effects), effects;
+  if (device == nullptr) return drop(reason_of(enrolment_.exclusion_of(envelope->sender)), std::nullopt, effects), effects;
   if (device->transport != message.transport_key) return drop(DropReason::wrong_transport, std::nullopt, effects), effects;
   const ClientId client = device->id;
   if (!within_quota(client, now)) return drop(DropReason::quota, std::nullopt, effects), effects;

@@ -57,6 +57,8 @@ enum class DropReason : std::uint8_t {
   undecodable,      // envelope or body, or a bulk frame with a message that has none
   version,
   not_enrolled,
+  revoked,          // enrolled once: its certificate was taken back
+  expired,          // enrolled once: its certificate was over when the coordinator started
   wrong_transport,  // the identity belongs to another connection key
   bad_signature,
   quota,
