@@ -240,7 +240,7 @@ void serialize(Archive& archive, AdvertiseKeys& m) {
 template <class Archive>
 void serialize(Archive& archive, RosterView& m) {
   archive(field("clients", m.clients), field("root", m.root), field("beacon", m.beacon), field("position", m.position),
-          counted("neighbours", m.neighbours, kMaxNeighbours, kNeighbourBytes), counted("proof", m.proof, kMaxProofHashes, sizeof(Hash256)));
+          counted("neighbours", m.neighbours, kMaxNeighbours, kNeighbourBytes), counted("proof", m.proof, kMaxRosterProofHashes, sizeof(Hash256)));
 }
 template <class Archive>
 void serialize(Archive& archive, ShareKeys& m) {
@@ -257,7 +257,7 @@ void serialize(Archive& archive, MaskedInput& m) {
 template <class Archive>
 void serialize(Archive& archive, Survivors& m) {
   archive(counted("survivors", m.survivors, kMaxBitmapBytes), field("inputs_root", m.inputs_root),
-          counted("proof", m.proof, kMaxProofHashes, sizeof(Hash256)));
+          counted("proof", m.proof, kMaxLeafProofHashes, sizeof(Hash256)));
 }
 template <class Archive>
 void serialize(Archive& archive, SignSurvivors& m) {
@@ -350,11 +350,11 @@ std::size_t max_body_bytes(MessageType type) {
     case MessageType::update_reply: return 1 + 4;
     case MessageType::decline: return 1;
     case MessageType::advertise_keys: return 96;
-    case MessageType::roster_view: return 4 + 32 + 32 + 4 + (4 + kMaxNeighbours * kNeighbourBytes) + (4 + kMaxProofHashes * 32);
+    case MessageType::roster_view: return 4 + 32 + 32 + 4 + (4 + kMaxNeighbours * kNeighbourBytes) + (4 + kMaxRosterProofHashes * 32);
     case MessageType::share_keys: return 4 + kMaxNeighbours * kSealedShareBytes;
     case MessageType::deliver_shares: return (4 + kMaxBitmapBytes) + (4 + kMaxNeighbours * kSealedShareBytes);
     case MessageType::masked_input: return 32 + 4 + 1;
-    case MessageType::survivors: return (4 + kMaxBitmapBytes) + 32 + (4 + kMaxProofHashes * 32);
+    case MessageType::survivors: return (4 + kMaxBitmapBytes) + 32 + (4 + kMaxLeafProofHashes * 32);
     case MessageType::sign_survivors: return 32;
     case MessageType::quorum: return 4;
     case MessageType::unmask: return (4 + (kMaxNeighbours + 7) / 8) + (4 + kMaxNeighbours * 32);

@@ -16,8 +16,9 @@ namespace fedspend {
 inline constexpr std::uint32_t kMaxRosterClients = 100'000;
 inline constexpr std::uint32_t kMaxNeighbours = 1'024;
 inline constexpr std::size_t kMaxBitmapBytes = (kMaxRosterClients + 7) / 8;
-// A proof has at most a hash for each level of each of the leaves: log2(100,000) < 17.
-inline constexpr std::size_t kMaxProofHashes = (kMaxNeighbours + 1) * 17;
+// A proof has at most a hash for each level above each of the leaves: log2(100,000) < 17.
+inline constexpr std::size_t kMaxLeafProofHashes = 17;
+inline constexpr std::size_t kMaxRosterProofHashes = (kMaxNeighbours + 1) * kMaxLeafProofHashes;
 inline constexpr std::size_t kSealedShareBytes = 104;  // two scalars and the overhead of common/crypto/aead.h
 inline constexpr std::size_t kCertificateWireBytes = 88;
 
