@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "client/device_store.h"
 #include "client/file_cache.h"
 #include "client/session.h"
 #include "client/training_pool.h"
@@ -26,6 +27,9 @@ struct Agent::State {
   FileCache cache;
   ZmqContext context;
   std::vector<Profile> profiles;
+  Credentials credentials;  // of all clients: what one has verified, the others need not
+  ThreadExecutor executor;
+  std::vector<std::unique_ptr<DeviceRecord>> records;
   std::vector<std::unique_ptr<Session>> sessions;
   std::vector<std::unique_ptr<ZmqDeviceChannel>> channels;
   std::vector<ZmqDeviceChannel*> waiting_on;
@@ -41,7 +45,8 @@ struct Agent::State {
   TrainingPool pool;  // last: it stops before what its jobs read goes
 
   State(AgentOptions given, const Clock& given_clock)
-      : options(std::move(given)), clock(given_clock), cache(options.cache, options.release_key), pool(options.threads) {}
+      : options(std::move(given)), clock(given_clock), cache(options.cache, options.release_key),
+        credentials({.authority = options.authority_key, .population = options.population, .remembers_signatures = true}), executor(options.threads), pool(options.threads) {}
 
   void take(std::size_t client, Effects effects);
   void end(std::size_t client);
@@ -76,7 +81,15 @@ Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, Agen
     session.permanent_backoff = state->options.permanent_backoff;
     session.held_plan = state->cache.plan_on_disk();
     session.held_model = state->cache.model_on_disk();
-    state->sessions.push_back(std::make_unique<Session>(std::move(session), std::move(profile.identity), random, state->cache));
+    FEDSPEND_ASSIGN(auto record, DeviceStore::open(profile.folder / "record.db", random));
+    state->records.push_back(std::move(record));
+    state->sessions.push_back(std::make_unique<Session>(std::move(session), std::move(profile.identity),
+                                                        SessionServices{.random = random,
+                                                                        .cache = state->cache,
+                                                                        .record = *state->records.back(),
+                                                                        .credentials = state->credentials,
+                                                                        .executor = state->executor,
+                                                                        .unix_time_s = program::unix_time_s}));
     ZmqDeviceOptions connection;
     connection.address = state->options.coordinator;
     connection.server_key = state->options.coordinator_key;
