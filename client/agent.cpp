@@ -62,6 +62,7 @@ Agent::Agent(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, AgentOptions options, const Clock& clock, RandomSource& random) {
+  FEDSPEND_TRY(check_release_key(options.policy, options.release_key));
   FEDSPEND_TRY(program::require_descriptors(profiles.size() * 4 + 64));
   auto state = std::make_unique<State>(std::move(options), clock);
   state->profiles = std::move(profiles);

@@ -49,6 +49,7 @@ struct AgentSummary {
 
 class Agent {
  public:
+  // refused: the policy pins another release key.
   static Result<std::unique_ptr<Agent>> create(std::vector<Profile> profiles, AgentOptions options, const Clock& clock, RandomSource& random);
   ~Agent();
 
