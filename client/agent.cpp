@@ -63,7 +63,7 @@ Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, AgentOptions options, const Clock& clock, RandomSource& random) {
   FEDSPEND_TRY(check_release_key(options.policy, options.release_key));
-  FEDSPEND_TRY(program::require_descriptors(profiles.size() * 4 + 64));
+  FEDSPEND_TRY(program::require_descriptors(profiles.size() * 6 + 64));
   auto state = std::make_unique<State>(std::move(options), clock);
   state->profiles = std::move(profiles);
   const std::size_t count = state->profiles.size();
@@ -82,7 +82,7 @@ Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, Agen
     session.permanent_backoff = state->options.permanent_backoff;
     session.held_plan = state->cache.plan_on_disk();
     session.held_model = state->cache.model_on_disk();
-    FEDSPEND_ASSIGN(auto record, DeviceStore::open(profile.folder / "record.db", random));
+    FEDSPEND_ASSIGN(auto record, SqliteDeviceRecord::open(profile.folder / kDeviceRecordFile, random));
     state->records.push_back(std::move(record));
     state->sessions.push_back(std::make_unique<Session>(std::move(session), std::move(profile.identity),
                                                         SessionServices{.random = random,

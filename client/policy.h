@@ -17,8 +17,7 @@ namespace fedspend::client {
 
 struct DevicePolicy {
   std::set<std::string> purposes = {};   // consented to; empty: none
-  // Fewest updates in a sum that this device will be part of. 90: of a plan's default cohort of 100 a tenth may be lost.
-  std::uint32_t min_cohort = 90;
+  std::uint32_t min_cohort = 100;        // fewest updates in a sum that this device will be part of
   // A larger clip norm would let one device weigh more, and needs more noise. A tiny one makes every update a bare direction and
   // drives the scale from numbers to integers (a fraction of 2^bits / clip) to where doubles lose the update or overflow.
   double min_clip_norm_l2 = 1e-6;

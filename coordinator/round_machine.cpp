@@ -306,8 +306,10 @@ void RoundMachine::begin_round(const std::vector<ClientId>& chosen, Millis now, 
     FEDSPEND_CHECK(is_new, "a chooser that chooses nobody twice");
   }
   AssignmentTerms terms{.session = {}, .attempt = {}, .cohort = static_cast<std::uint32_t>(chosen.size()), .deadline = now + Millis(plan_.federation.round_deadline_ms)};
-  random_.fill(terms.attempt);
   const RoundId round{rounds_done_ + 1};
+  random_.fill(terms.attempt);
+  if (const auto given = chooser_.attempt(round)) terms.attempt = *given;
+  tally_.nonce = terms.attempt;
   terms.session = session_id(plan_.task, round, model_hash_, plan_hash_, terms.cohort, terms.attempt);
   for (const ClientId& client : chosen) {
     const auto waiting = pool_.find(client);

@@ -77,6 +77,7 @@ std::string_view to_string(DropReason reason) noexcept;
 struct RoundSummary {
   RoundId round;                          // 1 is the first
   std::uint32_t attempt = 0;              // at this round, from 1
+  std::array<std::uint8_t, 16> nonce{};   // of the attempt, as devices were told; zero: nobody was asked
   bool published = false;
   std::string why_aborted;                // empty if published
   std::vector<ClientId> asked;            // sorted

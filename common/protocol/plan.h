@@ -54,7 +54,7 @@ struct TrainingSpec {  // on the device
 
 struct FederationSpec {
   std::uint32_t rounds = 1;
-  std::uint32_t cohort = 100;                // goal count: updates that close a round
+  std::uint32_t cohort = 112;                // goal count: devices with an update that close a round; of 112 a tenth may be lost, and 100 stay
   std::uint32_t min_cohort = 0;              // fewest updates in a published sum; 0: most_min_cohort()
   double over_selection = 1.0;               // devices asked = ceil(cohort * over_selection), >= 1
   std::uint32_t round_deadline_ms = 60'000;

@@ -36,7 +36,7 @@ Hash256 digest_of(const client::DevicePolicy& policy) {
 Hash256 digest_of(const std::vector<RecordedRound>& recorded) {
   Hasher hasher("sim-cohorts");
   for (const RecordedRound& round : recorded) {
-    hasher.u64(round.round).u64(round.contributors.size());
+    hasher.u64(round.round).field(round.attempt).u64(round.contributors.size());
     for (const std::string& label : round.contributors) hasher.field(label);
   }
   return hasher.finish();
