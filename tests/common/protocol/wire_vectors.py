@@ -70,5 +70,19 @@ revoked = sorted([b"\xbb" * 32, b"\x05" * 32])
 vectors["revocations"] = (b"fedspend-revocations-v1\nsequence 12\n" + b"".join(entry.hex().encode() + b"\n" for entry in revoked)
                           + b"signature " + authority.sign(h(b"revocations", struct.pack("<Q", 12), b"".join(revoked))).hex().encode() + b"\n")
 
+
+def kdf(label, secret, *fields):
+    state = hashlib.blake2b(digest_size=32, key=secret)
+    for field in (b"fedspend/v1/" + label, *fields):
+        state.update(struct.pack("<Q", len(field)) + field)
+    return state.digest()
+
+
+token = Ed25519PrivateKey.from_private_bytes(kdf(b"enrolment-token", b"\x77" * 32))
+keys = identity, b"\x44" * 32, token.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+wanted = h(b"enrolment-request", "kort-københavn".encode(), *keys, b"branch 12")
+vectors["enrolment_requests"] = ("fedspend-enrolment-requests-v1\npopulation kort-københavn\n"
+                                 + " ".join(part.hex() for part in (*keys, key.sign(wanted), token.sign(wanted))) + " branch 12\n").encode()
+
 for name, value in vectors.items():
     print(name, value.hex())
