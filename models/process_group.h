@@ -3,6 +3,7 @@
 // Over torch.distributed (c10d: a TCPStore at rank 0 to find each other, Gloo to talk), in the torch module (torch_module.h).
 // No authentication and no encryption, as c10d has none: for a network that is trusted. One thread per object.
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -21,6 +22,7 @@ struct ProcessGroupOptions {
   std::string local_address = {};                 // the one that this rank offers to the others; empty: the one that leads to `host`
   std::chrono::milliseconds join_timeout{60'000};     // until all ranks are there
   std::chrono::milliseconds exchange_timeout{600'000};// of one all_gather: how long the slowest rank may take to come to it
+  const std::atomic<bool>* stop = nullptr;        // looked at all the time in joining and exchanges; outlives the group. Null: nobody stops it
 };
 
 inline constexpr unsigned kMaxRanks = 256;
@@ -34,7 +36,7 @@ class ProcessGroup {
 
   // What every rank gave, in the order of the ranks, the same at all of them; the lengths may differ. Every rank must come.
   // unavailable, at once, with the rank that ended or whose connection broke; timeout after exchange_timeout; limit, at every rank,
-  // where one gives more than kMaxExchangeBytes. After an error the group is of no more use.
+  // where one gives more than kMaxExchangeBytes; io once `stop` is set. After an error the group is of no more use.
   virtual Result<std::vector<Bytes>> all_gather(ByteSpan mine) = 0;
   // Returns once every rank has come. Errors as all_gather.
   virtual Status barrier() = 0;

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "common/program/runtime.h"
 #include "models/torch_module.h"
 
 namespace fedspend::simulations {
@@ -82,6 +83,7 @@ Result<std::optional<models::ProcessGroupOptions>> ranks_of(const program::Argum
   }
   if (!size || !rank) return fail(ErrorCode::invalid_argument, (size ? size->from + " is given and --rank is not" : rank->from + " is given and --world-size is not"), "every rank needs both (torchrun sets WORLD_SIZE and RANK)");
   models::ProcessGroupOptions options;
+  options.stop = &program::stop_requested();
   FEDSPEND_ASSIGN(const std::int64_t n, number(*size, 1, models::kMaxRanks));
   options.size = static_cast<unsigned>(n);
   FEDSPEND_ASSIGN(const std::int64_t r, number(*rank, 0, n - 1));

@@ -181,18 +181,17 @@ Result<RunResult> drive(const RunRequest& request, const ClientSource& source, s
   program::Progress progress("rounds", request.run.plan.plan.federation.rounds, request.progress && request.writes());
   const fs::path checkpoint_file = checkpoint_path(request.out);
   std::string note;  // of the last evaluation
-  FEDSPEND_ASSIGN(RunResult result, run_federation(request.run, source, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
+  Result<RunResult> ran = run_federation(request.run, source, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
     if (score) note = progress_note(score);
     if (round.summary.published) progress.update(round.summary.round.value, note);
     return !program::stop_requested().load();
-  }, [&](const RunCheckpoint& reached) { return program::write_file_atomically(checkpoint_file, encode_checkpoint(reached)); }, std::move(checkpoint)));
-  if (result.stopped) {
-    const bool can_resume = request.writes() && fs::exists(checkpoint_file);
-    return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(result.record.rounds()),
-                can_resume ? resume_hint(checkpoint_file) : "nothing was written");
-  }
-  progress.finish();
-  return result;
+  }, [&](const RunCheckpoint& reached) { return program::write_file_atomically(checkpoint_file, encode_checkpoint(reached)); }, std::move(checkpoint));
+  const bool can_resume = request.writes() && fs::exists(checkpoint_file);
+  if (!ran && program::stop_requested().load()) return fail(ran.error().code, ran.error().message, can_resume ? resume_hint(checkpoint_file) : ran.error().hint);
+  if (ran && ran->stopped)
+    return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(ran->record.rounds()), can_resume ? resume_hint(checkpoint_file) : "nothing was written");
+  if (ran) progress.finish();
+  return ran;
 }
 
 // What a rank that writes nothing has to say.
