@@ -14,11 +14,19 @@
 
 namespace fedspend::models {
 
+// Whose process the store is in, where the ranks find each other.
+enum class StoreServer {
+  rank_0,  // opens it, and ends it
+  agent,   // somebody else's (torchrun's agent), which is there before the ranks and after them: every rank is a client
+};
+
 struct ProcessGroupOptions {
   unsigned rank = 0;                              // 0 ... size - 1, each once
   unsigned size = 1;                              // the same at every rank
-  std::string host = {};                          // of rank 0
-  std::uint16_t port = 0;                         // where rank 0 listens (on every address of its machine); the others connect to it
+  std::string host = {};                          // of the store
+  std::uint16_t port = 0;                         // where it listens (rank 0's on every address of its machine); the others connect to it
+  StoreServer server = StoreServer::rank_0;
+  std::string store_prefix = {};                  // before the names of all that is laid into an agent's store; another one for another start
   std::string local_address = {};                 // the one that this rank offers to the others; empty: the one that leads to `host`
   std::chrono::milliseconds join_timeout{60'000};     // until all ranks are there
   std::chrono::milliseconds exchange_timeout{600'000};// of one all_gather: how long the slowest rank may take to come to it

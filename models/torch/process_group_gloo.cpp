@@ -217,9 +217,11 @@ class LoneGroup final : public ProcessGroup {
   Status barrier() override { return {}; }
 };
 
-// Rank 0 listens, the others connect to it.
+std::string server_name(const ProcessGroupOptions& options) { return options.server == StoreServer::agent ? "torchrun's agent" : "rank 0"; }
+
+// Rank 0 listens, the others connect to it; or all of them to the agent.
 Result<c10::intrusive_ptr<c10d::Store>> open_store(const ProcessGroupOptions& options) {
-  const bool serves = options.rank == 0;
+  const bool serves = options.rank == 0 && options.server == StoreServer::rank_0;
   c10d::TCPStoreOptions store;
   store.port = options.port;
   store.isServer = serves;
@@ -227,15 +229,18 @@ Result<c10::intrusive_ptr<c10d::Store>> open_store(const ProcessGroupOptions& op
   store.waitWorkers = false;
   store.timeout = options.join_timeout;
   try {
-    return c10::make_intrusive<c10d::TCPStore>(options.host, store);
+    const auto opened = c10::make_intrusive<c10d::TCPStore>(options.host, store);
+    if (options.store_prefix.empty()) return opened;
+    return c10::make_intrusive<c10d::PrefixStore>(options.store_prefix, opened);
   } catch (const std::exception& error) {
     if (serves) return fail(ErrorCode::unavailable, "rank 0 cannot listen at " + place_of(options) + " (" + reason_of(error) + ")", "give --store the address of rank 0 and a port that is free there");
-    return fail(ErrorCode::timeout, "rank 0 did not come: nobody listens at " + place_of(options) + " within " + seconds_text(options.join_timeout), "start rank 0, or correct --store");
+    return fail(ErrorCode::timeout, server_name(options) + " did not come: nobody listens at " + place_of(options) + " within " + seconds_text(options.join_timeout),
+                "start " + server_name(options) + ", or correct --store (MASTER_ADDR, MASTER_PORT)");
   }
 }
 
 tl::unexpected<Error> no_store(const ProcessGroupOptions& options, const std::string& what) {
-  return fail(ErrorCode::timeout, "rank 0 did not come: what listens at " + place_of(options) + " " + what, "correct --store, or look at rank 0");
+  return fail(ErrorCode::timeout, server_name(options) + " did not come: what listens at " + place_of(options) + " " + what, "look at " + server_name(options) + ", or correct --store (MASTER_ADDR, MASTER_PORT)");
 }
 
 Status check_size(const ProcessGroupOptions& options, c10d::Store& store, unsigned rank) {

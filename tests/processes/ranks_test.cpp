@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/models/torch/agent_store.h"
 #include "tests/processes/loopback_port.h"
 #include "tests/processes/small_federation.h"
 
@@ -31,6 +32,18 @@ std::vector<std::string> run_command(const fs::path& out, const std::vector<std:
 
 std::vector<std::string> rank_options(unsigned rank, unsigned size, const LoopbackPort& store) {
   return {"--world-size", std::to_string(size), "--rank", std::to_string(rank), "--store", store.address(), "--exchange-timeout", "100"};
+}
+
+// Two ranks, told by the environment alone.
+std::vector<Process> torchrun(const fs::path& out, const std::string& port, const std::vector<std::pair<std::string, std::string>>& more) {
+  std::vector<Process> processes;
+  for (const char* rank : {"0", "1"}) {
+    std::vector<std::pair<std::string, std::string>> environment = {{"WORLD_SIZE", "2"}, {"RANK", rank}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", port}};
+    environment.insert(environment.end(), more.begin(), more.end());
+    const std::string name = out.filename().string() + "." + rank;
+    processes.emplace_back(ProcessOptions{.command = run_command(out), .out = federation() / (name + ".out"), .err = federation() / (name + ".err"), .folder = {}, .environment = std::move(environment)});
+  }
+  return processes;
 }
 
 bool one_line(const std::string& text) { return std::count(text.begin(), text.end(), '\n') == 1 && text.ends_with('\n'); }
@@ -105,13 +118,43 @@ TEST_CASE("a rank that is killed ends the run at once with its number, and the r
 TEST_CASE("torchrun's environment says what the options say") {
   const LoopbackPort store;
   const fs::path out = federation() / "torchrun";
-  std::vector<Process> processes;
-  for (const char* rank : {"0", "1"}) {
-    processes.emplace_back(ProcessOptions{.command = run_command(out), .out = federation() / ("torchrun." + std::string(rank) + ".out"), .err = federation() / ("torchrun." + std::string(rank) + ".err"),
-                                          .folder = {}, .environment = {{"WORLD_SIZE", "2"}, {"RANK", rank}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", std::to_string(store.number())}}});
-  }
+  std::vector<Process> processes = torchrun(out, std::to_string(store.number()), {});
   for (Process& process : processes) CHECK(process.wait(kLimit) == 0);
   CHECK(model_in(out) == model_of_one_process());
+}
+
+TEST_CASE("where torchrun's agent has the store, all ranks are its clients, and a later start does not meet an earlier one there") {
+  const testing::AgentStore agent;
+  const fs::path out = federation() / "agent";
+  for (const char* start : {"0", "1"}) {
+    CAPTURE(start);
+    std::vector<Process> processes = torchrun(out, std::to_string(agent.port()), {{"TORCHELASTIC_USE_AGENT_STORE", "True"}, {"TORCHELASTIC_RESTART_COUNT", start}});
+    for (Process& process : processes) CHECK(process.wait(kLimit) == 0);
+    CAPTURE(content_of(federation() / "agent.0.err"));
+    CHECK(model_in(out) == model_of_one_process());
+    for (const unsigned rank : {0U, 1U}) CHECK(agent.has_seen("/worker/attempt_" + std::string(start), rank));
+  }
+  // What the option says counts more: then rank 0 opens the store itself, and cannot where the agent listens.
+  std::vector<std::string> own = run_command(federation() / "own");
+  own.insert(own.end(), {"--store", "127.0.0.1:" + std::to_string(agent.port())});
+  const Outcome refused = run_to_end(own, Millis(60'000), {}, {{"WORLD_SIZE", "2"}, {"RANK", "0"}, {"TORCHELASTIC_USE_AGENT_STORE", "True"}});
+  CAPTURE(refused.err);
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("rank 0 cannot listen at") != std::string::npos);
+  CHECK(one_line(refused.err));
+}
+
+TEST_CASE("torchrun's agent or a rank 0 that is not there: one line, without libtorch's own log") {
+  const LoopbackPort nobody;
+  for (const char* agent : {"True", "False"}) {
+    CAPTURE(agent);
+    const Outcome outcome = run_to_end(run_command(federation() / "absent", {"--join-timeout", "2"}), Millis(60'000), {},
+                                       {{"WORLD_SIZE", "2"}, {"RANK", "1"}, {"MASTER_ADDR", "127.0.0.1"}, {"MASTER_PORT", std::to_string(nobody.number())}, {"TORCHELASTIC_USE_AGENT_STORE", agent}});
+    CAPTURE(outcome.err);
+    CHECK(outcome.code == 3);
+    CHECK(outcome.err.find((std::string(agent) == "True" ? "torchrun's agent" : "rank 0") + std::string(" did not come: nobody listens at " + nobody.address() + " within 2 s")) != std::string::npos);
+    CHECK(one_line(outcome.err));
+  }
 }
 
 TEST_CASE("ranks that would run something else are refused on every rank") {
