@@ -273,6 +273,15 @@ TEST_CASE("bytes that are no TorchScript file are refused in one line") {
   check_refused(preflight(cut), ErrorCode::malformed, "it is not a TorchScript file");
 }
 
+TEST_CASE("the module says which libraries compute, in one short line") {
+  const std::string libraries = module().libraries();
+  CAPTURE(libraries);
+  CHECK(libraries.starts_with("libtorch "));
+  CHECK(libraries.find('\n') == std::string::npos);
+  CHECK(libraries.size() < 200);
+  CHECK(libraries == module().libraries());
+}
+
 TEST_CASE("a file whose directory claims more than it holds is refused before libtorch unpacks it") {
   Bytes file = script_file(tensors(), kForward);
   const std::size_t end = file.size() - 22;
