@@ -24,7 +24,7 @@ struct LayoutEntry {
 
 struct TrainingOptions {
   TrainingSpec spec;        // of the plan; learning_rate is that of the round, the schedule is not looked at
-  std::uint64_t seed = 0;   // training_seed(plan, round): the same on every device
+  std::uint64_t seed = 0;   // training_seed(): the same on every device
   std::stop_token stop = {};// asked between batches; a stopped training returns refused
 };
 
@@ -74,7 +74,9 @@ class Trainer {
 // (0 in the plan: not checked, for drafting).
 Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model);
 
-// The first 8 bytes of H("training-seed", plan hash, round): public and the same on every device, so that a run can be repeated.
-std::uint64_t training_seed(const PlanHash& plan, RoundId round);
+// The first 8 bytes of H("training-seed", plan hash, round, attempt): public and the same on every device, so that a run can be
+// repeated. `attempt`: the 16 bytes of the assignment. A round that is tried again trains in another order, so that no device hands in the
+// same update in two sums (SECAGG.md, case 29).
+std::uint64_t training_seed(const PlanHash& plan, RoundId round, ByteSpan attempt);
 
 }  // namespace fedspend::models

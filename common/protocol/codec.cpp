@@ -11,11 +11,7 @@ namespace {
 constexpr std::array<std::uint8_t, 4> kMagic{'F', 'S', 'P', '1'};
 
 bool is_known(std::uint16_t type) {
-  return type >= static_cast<std::uint16_t>(MessageType::check_in) && type <= static_cast<std::uint16_t>(MessageType::decline);
-}
-
-bool is_from_device(MessageType type) {
-  return type == MessageType::check_in || type == MessageType::update || type == MessageType::decline;
+  return type >= static_cast<std::uint16_t>(MessageType::check_in) && type <= static_cast<std::uint16_t>(MessageType::unmask);
 }
 
 tl::unexpected<Error> malformed(std::string what) { return fail(ErrorCode::malformed, "control frame: " + std::move(what)); }
@@ -76,6 +72,31 @@ Status check_origin(const Envelope& envelope) {
 }
 
 }  // namespace
+
+bool is_from_device(MessageType type) {
+  switch (type) {
+    case MessageType::check_in:
+    case MessageType::update:
+    case MessageType::decline:
+    case MessageType::advertise_keys:
+    case MessageType::share_keys:
+    case MessageType::masked_input:
+    case MessageType::sign_survivors:
+    case MessageType::unmask: return true;
+    case MessageType::assignment:
+    case MessageType::come_back:
+    case MessageType::update_reply:
+    case MessageType::roster_view:
+    case MessageType::deliver_shares:
+    case MessageType::survivors:
+    case MessageType::quorum: return false;
+  }
+  return false;
+}
+
+bool has_bulk_frame(MessageType type) {
+  return type == MessageType::assignment || type == MessageType::update || type == MessageType::masked_input || type == MessageType::quorum;
+}
 
 Hash256 signed_digest(MessageType type, const SessionId& session, const ClientId& sender, ByteSpan body) {
   Hasher hasher("msg");

@@ -43,6 +43,9 @@ struct Envelope {
 // H("msg", type (u32), session id, sender, body): what is signed.
 Hash256 signed_digest(MessageType type, const SessionId& session, const ClientId& sender, ByteSpan body);
 
+[[nodiscard]] bool is_from_device(MessageType type);  // the others are the coordinator's
+[[nodiscard]] bool has_bulk_frame(MessageType type);  // may have one
+
 // The longest body of a type; a longer one is refused before anything is hashed or decoded. WIRE.md has the figures.
 std::size_t max_body_bytes(MessageType type);
 

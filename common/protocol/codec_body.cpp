@@ -28,6 +28,7 @@ struct Field {
   const char* name;
   T& value;
   std::size_t max_count = 0;
+  std::size_t element_bytes = 1;  // the least that an element takes
 };
 
 template <class T>
@@ -35,13 +36,13 @@ Field<T> field(const char* name, T& value) {
   return {name, value};
 }
 template <class T>
-Field<T> counted(const char* name, T& value, std::size_t max_count) {
-  return {name, value, max_count};
+Field<T> counted(const char* name, T& value, std::size_t max_count, std::size_t element_bytes = 1) {
+  return {name, value, max_count, element_bytes};
 }
 
 constexpr ComeBackReason last_of(ComeBackReason) { return ComeBackReason::malformed; }
-constexpr UpdateStatus last_of(UpdateStatus) { return UpdateStatus::refused; }
-constexpr DeclineReason last_of(DeclineReason) { return DeclineReason::cancelled; }
+constexpr UpdateStatus last_of(UpdateStatus) { return UpdateStatus::aborted; }
+constexpr DeclineReason last_of(DeclineReason) { return DeclineReason::secure_aggregation; }
 
 // Thrown inside the archive, because cereal gives no other way out of it, and caught in decode_body.
 struct Refusal {
@@ -52,7 +53,7 @@ class StrictOutputArchive : public cereal::OutputArchive<StrictOutputArchive> {
  public:
   StrictOutputArchive() : OutputArchive(this) {}
 
-  void enter(const char*, std::size_t max_count) { max_count_ = max_count; }
+  void enter(const char*, std::size_t max_count, std::size_t) { max_count_ = max_count; }
   void write(const void* data, std::size_t count) {
     const auto* bytes = static_cast<const std::uint8_t*>(data);
     bytes_.insert(bytes_.end(), bytes, bytes + count);
@@ -81,9 +82,10 @@ class StrictInputArchive : public cereal::InputArchive<StrictInputArchive> {
  public:
   StrictInputArchive(MessageType type, ByteSpan body) : InputArchive(this), type_(type), rest_(body) {}
 
-  void enter(const char* field_name, std::size_t max_count) {
+  void enter(const char* field_name, std::size_t max_count, std::size_t element_bytes) {
     field_ = field_name;
     max_count_ = max_count;
+    element_bytes_ = element_bytes;
   }
   void read(void* data, std::size_t count) {
     if (count > rest_.size()) refuse(ErrorCode::malformed, std::to_string(count) + " bytes needed, " + std::to_string(rest_.size()) + " left");
@@ -98,11 +100,13 @@ class StrictInputArchive : public cereal::InputArchive<StrictInputArchive> {
     for (std::size_t i = 0; i < sizeof(T); ++i) value |= std::uint64_t{bytes[i]} << (8 * i);
     return static_cast<T>(value);
   }
-  // Every element has at least a byte, so a count above the bytes left is false whatever the element.
+  // Every element takes at least element_bytes, so a count of more than are left is false, and nothing is allocated for it.
   std::uint64_t read_count() {
     const std::uint32_t count = read_integer<std::uint32_t>();
-    if (count > max_count_) refuse(ErrorCode::limit, std::to_string(count) + " bytes, at most " + std::to_string(max_count_));
-    if (count > rest_.size()) refuse(ErrorCode::malformed, "says " + std::to_string(count) + " bytes, " + std::to_string(rest_.size()) + " left");
+    const char* const unit = element_bytes_ == 1 ? " bytes, " : " elements, ";
+    if (count > max_count_) refuse(ErrorCode::limit, std::to_string(count) + unit + "at most " + std::to_string(max_count_));
+    if (count > rest_.size() / element_bytes_)
+      refuse(ErrorCode::malformed, "says " + std::to_string(count) + unit + std::to_string(rest_.size()) + (element_bytes_ == 1 ? " left" : " bytes left"));
     return count;
   }
   void check_text(std::string_view text) const {
@@ -125,6 +129,7 @@ class StrictInputArchive : public cereal::InputArchive<StrictInputArchive> {
   ByteSpan rest_;
   const char* field_ = "";
   std::size_t max_count_ = 0;
+  std::size_t element_bytes_ = 1;
 };
 
 // What cereal needs to know about the archives: scalars, counts, raw bytes.
@@ -163,7 +168,7 @@ void load(StrictInputArchive& archive, std::array<std::uint8_t, Size>& bytes) {
 
 template <class T>
 void save(StrictOutputArchive& archive, const Field<T>& field) {
-  archive.enter(field.name, field.max_count);
+  archive.enter(field.name, field.max_count, field.element_bytes);
   if constexpr (std::is_enum_v<T>) {
     const auto value = static_cast<std::underlying_type_t<T>>(field.value);
     archive.check_enum<T>(value);
@@ -175,7 +180,7 @@ void save(StrictOutputArchive& archive, const Field<T>& field) {
 }
 template <class T>
 void load(StrictInputArchive& archive, Field<T>& field) {
-  archive.enter(field.name, field.max_count);
+  archive.enter(field.name, field.max_count, field.element_bytes);
   if constexpr (std::is_enum_v<T>) {
     std::underlying_type_t<T> value{};
     archive(value);
@@ -217,6 +222,56 @@ void serialize(Archive& archive, Decline& m) {
   archive(field("reason", m.reason));
 }
 
+constexpr std::size_t kNeighbourBytes = 4 + 32 + kCertificateWireBytes + 96 + 64;
+
+template <class Archive>
+void serialize(Archive& archive, RoundKeys& m) {
+  archive(field("agreement", m.agreement), field("mask", m.mask), field("commitment", m.commitment));
+}
+template <class Archive>
+void serialize(Archive& archive, NeighbourKeys& m) {
+  archive(field("position", m.position), field("identity", m.identity.bytes), field("certificate", m.certificate), m.keys,
+          field("signature", m.signature));
+}
+template <class Archive>
+void serialize(Archive& archive, AdvertiseKeys& m) {
+  archive(m.keys);
+}
+template <class Archive>
+void serialize(Archive& archive, RosterView& m) {
+  archive(field("clients", m.clients), field("root", m.root), field("beacon", m.beacon), field("position", m.position),
+          counted("neighbours", m.neighbours, kMaxNeighbours, kNeighbourBytes), counted("proof", m.proof, kMaxRosterProofHashes, sizeof(Hash256)));
+}
+template <class Archive>
+void serialize(Archive& archive, ShareKeys& m) {
+  archive(counted("sealed", m.sealed, kMaxNeighbours * kSealedShareBytes));
+}
+template <class Archive>
+void serialize(Archive& archive, DeliverShares& m) {
+  archive(counted("sharing", m.sharing, kMaxBitmapBytes), counted("sealed", m.sealed, kMaxNeighbours * kSealedShareBytes));
+}
+template <class Archive>
+void serialize(Archive& archive, MaskedInput& m) {
+  archive(field("bulk_hash", m.bulk_hash), field("count", m.count), field("bits", m.bits));
+}
+template <class Archive>
+void serialize(Archive& archive, Survivors& m) {
+  archive(counted("survivors", m.survivors, kMaxBitmapBytes), field("inputs_root", m.inputs_root),
+          counted("proof", m.proof, kMaxLeafProofHashes, sizeof(Hash256)));
+}
+template <class Archive>
+void serialize(Archive& archive, SignSurvivors& m) {
+  archive(field("choice", m.choice));
+}
+template <class Archive>
+void serialize(Archive& archive, Quorum& m) {
+  archive(field("signers", m.signers));
+}
+template <class Archive>
+void serialize(Archive& archive, Unmask& m) {
+  archive(counted("opened", m.opened, (kMaxNeighbours + 7) / 8), counted("shares", m.shares, kMaxNeighbours * 32));
+}
+
 // What the fields must satisfy beyond their form; the empty string: nothing is wrong.
 std::string fault_of_versions(std::uint16_t version_min, std::uint16_t version_max) {
   if (version_min >= 1 && version_min <= version_max) return {};
@@ -228,12 +283,23 @@ std::string fault_of(const Assignment& m) {
   if (m.version >= kProtocolVersionMin && m.version <= kProtocolVersionMax) return {};
   return "version " + std::to_string(m.version) + " is not spoken here";
 }
-std::string fault_of(const Update& m) {
-  if (m.bits >= 1 && m.bits <= 32) return {};
-  return "a width of " + std::to_string(m.bits) + " bits is not in 1 ... 32";
+std::string fault_of_width(std::uint8_t bits) {
+  if (bits >= 1 && bits <= 32) return {};
+  return "a width of " + std::to_string(bits) + " bits is not in 1 ... 32";
 }
-std::string fault_of(const UpdateReply&) { return {}; }
-std::string fault_of(const Decline&) { return {}; }
+std::string fault_of(const Update& m) { return fault_of_width(m.bits); }
+std::string fault_of(const MaskedInput& m) { return fault_of_width(m.bits); }
+std::string fault_of_count(const char* what, std::uint32_t count) {
+  if (count >= 1 && count <= kMaxRosterClients) return {};
+  return std::to_string(count) + " " + what + " are not in 1 ... " + std::to_string(kMaxRosterClients);
+}
+std::string fault_of(const RosterView& m) { return fault_of_count("clients", m.clients); }
+std::string fault_of(const Quorum& m) { return fault_of_count("signers", m.signers); }
+// The others: form is all that can be said without the session.
+template <class T>
+std::string fault_of(const T&) {
+  return {};
+}
 
 template <class T>
 Result<Message> decode_as(MessageType type, ByteSpan body) {
@@ -254,6 +320,15 @@ Result<Message> decode_known(MessageType type, ByteSpan body) {
     case MessageType::update: return decode_as<Update>(type, body);
     case MessageType::update_reply: return decode_as<UpdateReply>(type, body);
     case MessageType::decline: return decode_as<Decline>(type, body);
+    case MessageType::advertise_keys: return decode_as<AdvertiseKeys>(type, body);
+    case MessageType::roster_view: return decode_as<RosterView>(type, body);
+    case MessageType::share_keys: return decode_as<ShareKeys>(type, body);
+    case MessageType::deliver_shares: return decode_as<DeliverShares>(type, body);
+    case MessageType::masked_input: return decode_as<MaskedInput>(type, body);
+    case MessageType::survivors: return decode_as<Survivors>(type, body);
+    case MessageType::sign_survivors: return decode_as<SignSurvivors>(type, body);
+    case MessageType::quorum: return decode_as<Quorum>(type, body);
+    case MessageType::unmask: return decode_as<Unmask>(type, body);
   }
   return fail(ErrorCode::internal, "a message type without a body");
 }
@@ -274,6 +349,15 @@ std::size_t max_body_bytes(MessageType type) {
     case MessageType::update: return 32 + 4 + 1;
     case MessageType::update_reply: return 1 + 4;
     case MessageType::decline: return 1;
+    case MessageType::advertise_keys: return 96;
+    case MessageType::roster_view: return 4 + 32 + 32 + 4 + (4 + kMaxNeighbours * kNeighbourBytes) + (4 + kMaxRosterProofHashes * 32);
+    case MessageType::share_keys: return 4 + kMaxNeighbours * kSealedShareBytes;
+    case MessageType::deliver_shares: return (4 + kMaxBitmapBytes) + (4 + kMaxNeighbours * kSealedShareBytes);
+    case MessageType::masked_input: return 32 + 4 + 1;
+    case MessageType::survivors: return (4 + kMaxBitmapBytes) + 32 + (4 + kMaxLeafProofHashes * 32);
+    case MessageType::sign_survivors: return 32;
+    case MessageType::quorum: return 4;
+    case MessageType::unmask: return (4 + (kMaxNeighbours + 7) / 8) + (4 + kMaxNeighbours * 32);
   }
   return 0;  // no such type
 }

@@ -11,6 +11,15 @@ MessageType type_for(const ComeBack&) { return MessageType::come_back; }
 MessageType type_for(const Update&) { return MessageType::update; }
 MessageType type_for(const UpdateReply&) { return MessageType::update_reply; }
 MessageType type_for(const Decline&) { return MessageType::decline; }
+MessageType type_for(const AdvertiseKeys&) { return MessageType::advertise_keys; }
+MessageType type_for(const RosterView&) { return MessageType::roster_view; }
+MessageType type_for(const ShareKeys&) { return MessageType::share_keys; }
+MessageType type_for(const DeliverShares&) { return MessageType::deliver_shares; }
+MessageType type_for(const MaskedInput&) { return MessageType::masked_input; }
+MessageType type_for(const Survivors&) { return MessageType::survivors; }
+MessageType type_for(const SignSurvivors&) { return MessageType::sign_survivors; }
+MessageType type_for(const Quorum&) { return MessageType::quorum; }
+MessageType type_for(const Unmask&) { return MessageType::unmask; }
 
 }  // namespace
 
@@ -26,6 +35,15 @@ std::string_view to_string(MessageType type) noexcept {
     case MessageType::update: return "update";
     case MessageType::update_reply: return "update_reply";
     case MessageType::decline: return "decline";
+    case MessageType::advertise_keys: return "advertise_keys";
+    case MessageType::roster_view: return "roster_view";
+    case MessageType::share_keys: return "share_keys";
+    case MessageType::deliver_shares: return "deliver_shares";
+    case MessageType::masked_input: return "masked_input";
+    case MessageType::survivors: return "survivors";
+    case MessageType::sign_survivors: return "sign_survivors";
+    case MessageType::quorum: return "quorum";
+    case MessageType::unmask: return "unmask";
   }
   return "unknown";
 }
@@ -49,6 +67,7 @@ std::string_view to_string(UpdateStatus status) noexcept {
     case UpdateStatus::duplicate: return "duplicate";
     case UpdateStatus::late: return "late";
     case UpdateStatus::refused: return "refused";
+    case UpdateStatus::aborted: return "aborted";
   }
   return "unknown";
 }
@@ -61,6 +80,8 @@ std::string_view to_string(DeclineReason reason) noexcept {
     case DeclineReason::training_failed: return "training_failed";
     case DeclineReason::model_mismatch: return "model_mismatch";
     case DeclineReason::cancelled: return "cancelled";
+    case DeclineReason::record: return "record";
+    case DeclineReason::secure_aggregation: return "secure_aggregation";
   }
   return "unknown";
 }

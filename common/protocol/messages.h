@@ -13,6 +13,7 @@
 #include "common/crypto/hash.h"
 #include "common/crypto/identity.h"
 #include "common/ids.h"
+#include "common/protocol/secagg_messages.h"
 #include "common/result.h"
 
 namespace fedspend {
@@ -28,6 +29,16 @@ enum class MessageType : std::uint16_t {
   update = 4,
   update_reply = 5,
   decline = 6,
+  // Secure aggregation, in the order of a round (secagg_messages.h).
+  advertise_keys = 7,
+  roster_view = 8,
+  share_keys = 9,
+  deliver_shares = 10,
+  masked_input = 11,
+  survivors = 12,
+  sign_survivors = 13,
+  quorum = 14,
+  unmask = 15,
 };
 
 // device -> coordinator: "I am free". Session id zero. Signed.
@@ -70,19 +81,22 @@ struct Update {
   std::uint8_t bits = 0;     // width of each, 1 ... 32
 };
 
-enum class UpdateStatus : std::uint8_t { accepted, duplicate, late, refused };
+enum class UpdateStatus : std::uint8_t { accepted, duplicate, late, refused, aborted };
+// coordinator -> device: how its part in the session ended. In a secure round it answers Unmask, or ends the session before.
 struct UpdateReply {
   UpdateStatus status = UpdateStatus::refused;
   std::uint32_t retry_after_ms = 0;
 };
 
-enum class DeclineReason : std::uint8_t { policy, plan_signature, not_eligible, training_failed, model_mismatch, cancelled };
+enum class DeclineReason : std::uint8_t { policy, plan_signature, not_eligible, training_failed, model_mismatch, cancelled, record, secure_aggregation };
+// record: the device's own record forbids it. secure_aggregation: what the coordinator or others sent in a secure round failed a check.
 // device -> coordinator: "not this one", so that the coordinator need not wait. Signed; session id of the assignment.
 struct Decline {
   DeclineReason reason = DeclineReason::policy;
 };
 
-using Message = std::variant<CheckIn, Assignment, ComeBack, Update, UpdateReply, Decline>;
+using Message = std::variant<CheckIn, Assignment, ComeBack, Update, UpdateReply, Decline, AdvertiseKeys, RosterView, ShareKeys, DeliverShares,
+                             MaskedInput, Survivors, SignSurvivors, Quorum, Unmask>;
 
 MessageType type_of(const Message& message);
 std::string_view to_string(MessageType type) noexcept;
@@ -93,8 +107,8 @@ std::string_view to_string(DeclineReason reason) noexcept;
 // The highest version that both sides speak; refused if there is none (the coordinator then answers ComeBack{version}).
 Result<std::uint16_t> negotiate_version(std::uint16_t peer_min, std::uint16_t peer_max);
 
-// sid = H("sid", task, round, model hash, plan hash, cohort (u32), attempt). The params, roster root and beacon of SECAGG.md
-// join when secure aggregation replaces the open sum; until then the plan hash covers the params.
+// H("sid", task, round, model hash, plan hash, cohort (u32), attempt): the session of an assignment, and of an open round to its end. A
+// secure round goes on in a session of its own, which the roster is in, too (common/secagg/session_terms.h).
 SessionId session_id(const TaskId& task, RoundId round, const ModelHash& model, const PlanHash& plan, std::uint32_t cohort,
                      const std::array<std::uint8_t, 16>& attempt);
 ModelHash hash_of_weights(ByteSpan float32_little_endian);  // H("model", bytes)

@@ -32,6 +32,14 @@ std::string_view to_string(PrivacyMode mode) noexcept {
   return "unknown";
 }
 
+std::string_view to_string(BeaconSource beacon) noexcept {
+  switch (beacon) {
+    case BeaconSource::roster: return "roster";
+    case BeaconSource::external: return "external";
+  }
+  return "unknown";
+}
+
 std::uint32_t Plan::devices_asked() const {
   // 100 * 1.1 is a little above 110 in binary: without the margin the 110 that were meant would become 111.
   constexpr double margin = 1e-6;
@@ -39,7 +47,13 @@ std::uint32_t Plan::devices_asked() const {
   return std::max(federation.cohort, static_cast<std::uint32_t>(asked));
 }
 
-std::uint32_t Plan::min_reports() const { return federation.min_cohort != 0 ? federation.min_cohort : federation.cohort; }
+std::uint32_t Plan::most_min_cohort() const {
+  if (aggregation.mode == Aggregation::open) return federation.cohort;
+  constexpr std::uint64_t million = 1'000'000;
+  return static_cast<std::uint32_t>(std::uint64_t{federation.cohort} * (million - aggregation.dropout_ppm) / million);
+}
+
+std::uint32_t Plan::min_reports() const { return federation.min_cohort != 0 ? federation.min_cohort : most_min_cohort(); }
 
 bool Plan::is_demonstration() const { return aggregation.mode == Aggregation::open || privacy.mode == PrivacyMode::none; }
 

@@ -3,6 +3,7 @@
 // before they are parsed. Unknown keys are errors: a device must not overlook what it does not understand.
 // What a plan leaves out gets the safe default (secure aggregation, distributed privacy). Form: common/protocol/PROTOCOL.md.
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <set>
@@ -13,12 +14,15 @@
 #include "common/crypto/identity.h"
 #include "common/ids.h"
 #include "common/protocol/schedule.h"
+#include "common/protocol/threat.h"
 #include "common/result.h"
 
 namespace fedspend {
 
 enum class Aggregation { open, secure };
 enum class PrivacyMode { none, central, distributed };
+// What the masking graph is drawn from besides the roster: nothing, or public randomness that is fixed after it (SECAGG.md, case 33).
+enum class BeaconSource { roster, external };
 
 inline constexpr std::string_view kTorchScriptModel = "torchscript";
 
@@ -50,8 +54,8 @@ struct TrainingSpec {  // on the device
 
 struct FederationSpec {
   std::uint32_t rounds = 1;
-  std::uint32_t cohort = 100;                // goal count: updates that close a round
-  std::uint32_t min_cohort = 0;              // fewest updates in a published sum; 0: the cohort
+  std::uint32_t cohort = 112;                // goal count: devices with an update that close a round; of 112 a tenth may be lost, and 100 stay
+  std::uint32_t min_cohort = 0;              // fewest updates in a published sum; 0: most_min_cohort()
   double over_selection = 1.0;               // devices asked = ceil(cohort * over_selection), >= 1
   std::uint32_t round_deadline_ms = 60'000;
   std::uint32_t selection_window_ms = 10'000;// longest wait for more check-ins once enough have come
@@ -77,6 +81,14 @@ struct AggregationSpec {
   Aggregation mode = Aggregation::secure;
   double clip_norm_l2 = 1.0;
   unsigned bits = 24;                        // 2 ... 32
+  // Of mode secure alone; in mode open they have these values.
+  std::uint32_t corrupt_ppm = 100'000;       // gamma in parts per million, 0 ... 999,999; in the file `corrupt_fraction`
+  std::uint32_t dropout_ppm = 100'000;       // delta: lost from the roster to the unmasking; in the file `dropout_fraction`
+  Threat threat = Threat::semi_malicious;
+  std::uint32_t security_bits = 40;          // 1 ... 128
+  std::uint32_t failure_bits = 20;           // 1 ... 128
+  BeaconSource beacon = BeaconSource::roster;
+  std::uint32_t phase_deadline_ms = 10'000;  // each of the phases after the roster; 100 ... 3,600,000
 
   bool operator==(const AggregationSpec&) const = default;
 };
@@ -116,12 +128,18 @@ struct Plan {
   EvaluationSpec evaluation;
 
   std::uint32_t devices_asked() const;       // ceil(cohort * over_selection)
-  std::uint32_t min_reports() const;         // min_cohort or cohort
+  // The largest min_cohort there may be: the cohort; with secure aggregation floor((1 - delta) cohort), because the losses that the
+  // plan tolerates must not end the round.
+  std::uint32_t most_min_cohort() const;
+  std::uint32_t min_reports() const;         // min_cohort, or the largest where it is 0
   // True where the sum or the release is not protected: every output of such a run is marked as a demonstration.
   bool is_demonstration() const;
   bool operator==(const Plan&) const = default;
 };
 
+// The keys of [aggregation] that mode secure alone has. Literals: data() ends in a zero byte.
+inline constexpr std::array<std::string_view, 7> kSecureAggregationKeys = {"corrupt_fraction", "dropout_fraction", "threat",           "security_bits",
+                                                                           "failure_bits",     "beacon",           "phase_deadline_ms"};
 inline constexpr std::size_t kMaxPlanBytes = 1 << 20;
 
 PlanHash hash_of_plan(ByteSpan signed_bytes);                 // H("plan", bytes)
@@ -134,6 +152,7 @@ Result<Plan> parse_plan(std::string_view toml_text);
 std::set<std::string> plan_keys();
 std::string_view to_string(Aggregation mode) noexcept;
 std::string_view to_string(PrivacyMode mode) noexcept;
+std::string_view to_string(BeaconSource beacon) noexcept;
 // The resolved plan: every key that its optimizer and its schedules have, written out; parse_plan(write_plan(p)) == p.
 std::string write_plan(const Plan& plan);
 

@@ -3,6 +3,7 @@
 // one has a line to look at.
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <initializer_list>
 #include <optional>
@@ -29,6 +30,7 @@ constexpr std::int64_t kMaxDevices = 1'000'000;
 constexpr std::int64_t kMaxRounds = 1'000'000;
 constexpr std::int64_t kMaxDelayMs = 7LL * 24 * 3600 * 1000;
 constexpr std::int64_t kMaxParameterCount = 1LL << 24;
+constexpr double kMillion = 1e6;
 constexpr std::size_t kMaxCategories = 4096;
 constexpr std::size_t kMaxCategoryBytes = 128;
 constexpr std::size_t kMaxSizes = 64;
@@ -99,6 +101,16 @@ class Table {
       return fault(key, shown(value) + " is outside the range " + low + shown(least) + high + shown(most));
     }
     out = value;
+  }
+
+  // A fraction as whole parts per million, exactly: a double is such a decimal if it is the one nearest to it, which is what the
+  // division gives.
+  void millionths(const char* key, std::uint32_t& out) {
+    double value = out / kMillion;
+    number(key, value, 0, 0.999999);
+    const double parts = std::round(value * kMillion);
+    if (parts / kMillion != value) return fault(key, "at most six decimals expected, so that every device counts with the same number");
+    out = static_cast<std::uint32_t>(parts);
   }
 
   void text(const char* key, std::string& out, Presence presence) {
@@ -307,10 +319,42 @@ void read_server(Table table, ServerSpec& server) {
   table.refuse_unknown_keys();
 }
 
+void read_aggregation(Table table, AggregationSpec& aggregation) {
+  table.choice("mode", aggregation.mode, {Aggregation::open, Aggregation::secure});
+  table.number("clip_norm_l2", aggregation.clip_norm_l2, 0, 1e6, Bounds::without_least);
+  table.integer("bits", aggregation.bits, 2, 32);
+  if (aggregation.mode == Aggregation::secure) {
+    table.millionths("corrupt_fraction", aggregation.corrupt_ppm);
+    table.millionths("dropout_fraction", aggregation.dropout_ppm);
+    table.choice("threat", aggregation.threat, {Threat::curious, Threat::semi_malicious});
+    table.integer("security_bits", aggregation.security_bits, 1, 128);
+    table.integer("failure_bits", aggregation.failure_bits, 1, 128);
+    table.choice("beacon", aggregation.beacon, {BeaconSource::roster, BeaconSource::external});
+    table.integer("phase_deadline_ms", aggregation.phase_deadline_ms, 100, 3'600'000);
+  } else {
+    for (const std::string_view key : kSecureAggregationKeys) table.refuse_key(key.data(), "open aggregation has no such key");
+  }
+  table.refuse_unknown_keys();
+}
+
 void read_evaluation(Table table, EvaluationSpec& evaluation) {
   table.number("holdout_fraction", evaluation.holdout_fraction, 0, 1, Bounds::without_most);
   table.integer("min_rows", evaluation.min_rows, 1, kMaxDevices);
   table.refuse_unknown_keys();
+}
+
+// Only where the values by themselves are right: min_cohort at most the cohort is looked at by the caller.
+void check_secure_cohort(Table table, const Plan& plan) {
+  const FederationSpec& federation = plan.federation;
+  const std::uint32_t most = plan.most_min_cohort();
+  if (federation.cohort < kMinSecureClients)
+    return table.fault("cohort", std::to_string(federation.cohort) + " is too few for secure aggregation, which hides nobody among fewer than " + std::to_string(kMinSecureClients),
+                       "raise it");
+  if (federation.min_cohort > most)
+    return table.fault("min_cohort", std::to_string(federation.min_cohort) + " is above " + std::to_string(most) + ", which is left of the cohort after the tolerated losses",
+                       "those losses would end every round: lower min_cohort or aggregation.dropout_fraction");
+  if (plan.min_reports() < 2)
+    table.fault("min_cohort", "a round could end with a sum of " + std::to_string(plan.min_reports()), "the sum of one update is that update: raise min_cohort or cohort, or lower aggregation.dropout_fraction");
 }
 
 void check_cohort(Table table, const Plan& plan) {
@@ -318,6 +362,7 @@ void check_cohort(Table table, const Plan& plan) {
   if (federation.min_cohort > federation.cohort)
     table.fault("min_cohort", std::to_string(federation.min_cohort) + " is above the cohort, " + std::to_string(federation.cohort),
                 "a round closes at `cohort` updates: lower min_cohort or raise cohort");
+  if (plan.aggregation.mode == Aggregation::secure) check_secure_cohort(table, plan);
   if (federation.cohort * federation.over_selection > static_cast<double>(kMaxDevices))
     return table.fault("over_selection", "cohort times over_selection is above " + std::to_string(kMaxDevices), "lower one of the two");
   if (federation.selection_pool != 0 && federation.selection_pool < plan.devices_asked())
@@ -345,10 +390,7 @@ void read_plan(Table root, Plan& plan, Faults& faults) {
   read_server(root.table("server"), plan.server);
 
   Table aggregation = root.table("aggregation");
-  aggregation.choice("mode", plan.aggregation.mode, {Aggregation::open, Aggregation::secure});
-  aggregation.number("clip_norm_l2", plan.aggregation.clip_norm_l2, 0, 1e6, Bounds::without_least);
-  aggregation.integer("bits", plan.aggregation.bits, 2, 32);
-  aggregation.refuse_unknown_keys();
+  read_aggregation(aggregation, plan.aggregation);
 
   Table privacy = root.table("privacy");
   privacy.choice("mode", plan.privacy.mode, {PrivacyMode::none, PrivacyMode::central, PrivacyMode::distributed});

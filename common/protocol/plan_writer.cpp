@@ -122,6 +122,22 @@ void write_server(TomlText& out, const ServerSpec& server) {
   write_schedule(out, "server.schedule", server.schedule);
 }
 
+void write_aggregation(TomlText& out, const AggregationSpec& aggregation) {
+  constexpr double million = 1e6;
+  out.table("aggregation");
+  out.text("mode", to_string(aggregation.mode));
+  out.number("clip_norm_l2", aggregation.clip_norm_l2);
+  out.integer("bits", aggregation.bits);
+  if (aggregation.mode == Aggregation::open) return;
+  out.number("corrupt_fraction", aggregation.corrupt_ppm / million);
+  out.number("dropout_fraction", aggregation.dropout_ppm / million);
+  out.text("threat", to_string(aggregation.threat));
+  out.integer("security_bits", aggregation.security_bits);
+  out.integer("failure_bits", aggregation.failure_bits);
+  out.text("beacon", to_string(aggregation.beacon));
+  out.integer("phase_deadline_ms", aggregation.phase_deadline_ms);
+}
+
 }  // namespace
 
 std::string write_plan(const Plan& plan) {
@@ -135,10 +151,7 @@ std::string write_plan(const Plan& plan) {
   write_training(out, plan.training);
   write_federation(out, plan.federation);
   write_server(out, plan.server);
-  out.table("aggregation");
-  out.text("mode", to_string(plan.aggregation.mode));
-  out.number("clip_norm_l2", plan.aggregation.clip_norm_l2);
-  out.integer("bits", plan.aggregation.bits);
+  write_aggregation(out, plan.aggregation);
   out.table("privacy");
   out.text("mode", to_string(plan.privacy.mode));
   out.table("eligibility");

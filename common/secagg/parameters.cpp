@@ -80,7 +80,7 @@ Status check_size(const SecurityGoal& goal, GraphSize size) {
   const bool complete = size.degree == goal.clients - 1;
   if (size.degree < 2 || size.degree >= goal.clients || size.degree > kMaxDegree || (!complete && size.degree % 2 != 0))
     return fail(ErrorCode::invalid_argument, "secure aggregation: a degree of " + std::to_string(size.degree) + " among " + std::to_string(goal.clients) + " clients",
-                "an even degree below the number of clients, or all others; 4,096 at most");
+                "an even degree below the number of clients, or all others; 1,024 at most");
   if (size.threshold < kMinThreshold || size.threshold > size.degree)
     return fail(ErrorCode::invalid_argument, "secure aggregation: a threshold of " + std::to_string(size.threshold) + " of " + std::to_string(size.degree) + " shares",
                 "2 to the degree");
@@ -103,8 +103,6 @@ Result<GraphSize> complete_graph(const SecurityGoal& goal) {
 }
 
 }  // namespace
-
-std::string_view to_string(Threat threat) noexcept { return threat == Threat::curious ? "curious" : "semi-malicious"; }
 
 std::uint32_t SecurityGoal::corrupt() const { return static_cast<std::uint32_t>(std::uint64_t{clients} * corrupt_ppm / kMillion); }
 std::uint32_t SecurityGoal::dropped() const { return static_cast<std::uint32_t>(std::uint64_t{clients} * dropout_ppm / kMillion); }

@@ -18,19 +18,15 @@
 // lost anywhere between roster and unmasking. Thread-safe (no state).
 
 #include <cstdint>
-#include <string_view>
 
+#include "common/protocol/threat.h"
 #include "common/result.h"
 
 namespace fedspend {
 
-inline constexpr std::uint32_t kMinSecureClients = 3;
 inline constexpr std::uint32_t kMaxSecureClients = 100'000;
 inline constexpr std::uint32_t kCompleteBelow = 65;
-inline constexpr std::uint32_t kMaxDegree = 4'096;
-
-enum class Threat { curious, semi_malicious };
-std::string_view to_string(Threat threat) noexcept;
+inline constexpr std::uint32_t kMaxDegree = 1'024;
 
 struct SecurityGoal {
   std::uint32_t clients = 0;             // n

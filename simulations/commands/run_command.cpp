@@ -66,7 +66,7 @@ Result<PlanFile> resolved_plan(const Arguments& arguments) {
   if (arguments.has("cohort")) {
     FEDSPEND_ASSIGN(const std::int64_t cohort, arguments.integer("cohort", 1, 1'000'000));
     file.plan.federation.cohort = static_cast<std::uint32_t>(cohort);
-    file.plan.federation.min_cohort = std::min(file.plan.federation.min_cohort, file.plan.federation.cohort);
+    file.plan.federation.min_cohort = std::min(file.plan.federation.min_cohort, file.plan.most_min_cohort());
     if (file.plan.federation.selection_pool != 0) file.plan.federation.selection_pool = std::max(file.plan.federation.selection_pool, file.plan.devices_asked());
   }
   std::string text = write_plan(file.plan);

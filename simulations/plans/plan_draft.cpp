@@ -35,14 +35,15 @@ TaskId task_id(const PlanDraftOptions& options) {
   return task;
 }
 
-// A cohort of a hundred is the least that a device's own policy accepts; a small population gives half of itself.
+// Of a cohort of a hundred the least that a device's own policy accepts is left after a tenth is lost; a small population gives half of
+// itself, but the three that a secure sum needs, if it has them.
 void choose_federation(Plan& plan, std::size_t eligible) {
   constexpr std::uint32_t kCohort = 100;
   constexpr double kOverSelection = 1.2;
   FederationSpec& federation = plan.federation;
   federation.rounds = 100;
   const auto devices = static_cast<std::uint32_t>(std::min<std::size_t>(eligible, 1'000'000));
-  federation.cohort = devices >= kCohort ? kCohort : std::max<std::uint32_t>(1, (devices + 1) / 2);
+  federation.cohort = devices >= kCohort ? kCohort : std::max(std::min(devices, kMinSecureClients), (devices + 1) / 2);
   federation.over_selection = federation.cohort * kOverSelection <= devices ? kOverSelection : 1.0;
 }
 
@@ -122,9 +123,11 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
     plan.federation.retry_after_ms = 500;
   }
   std::string text = write_plan(plan);
-  FEDSPEND_ASSIGN(plan, parse_plan(text));
   FEDSPEND_ASSIGN(const PlanFile set, apply_settings(plan_file_of(std::move(text), plan, trainers), options.settings));
-  plan = set.plan;
+  if (set.plan.aggregation.mode == Aggregation::secure && set.plan.federation.cohort < kMinSecureClients)
+    return fail(ErrorCode::invalid_argument, "a secure sum needs " + std::to_string(kMinSecureClients) + " clients, and only " + std::to_string(eligible.size()) + " have the training rows that a plan asks for",
+                "give more data, or draft a --demonstration");
+  FEDSPEND_ASSIGN(plan, parse_plan(set.text));
   draft.eligible_clients = eligible_clients(population, plan).size();
   return draft;
 }

@@ -76,6 +76,10 @@ void drop_keys_of_former_choices(toml::table& document, const std::set<std::stri
       drop("server", "tau", keys->tau.has_value());
     }
   }
+  if (set.contains("aggregation.mode")) {
+    const bool secure = document["aggregation"]["mode"].value_or(std::string()) == to_string(Aggregation::secure);
+    for (const std::string_view key : kSecureAggregationKeys) drop("aggregation", key.data(), secure);
+  }
   for (const std::string table : {"training.schedule", "server.schedule"}) {
     if (!set.contains(table + ".kind")) continue;
     const std::string name = table_of(document, table)["kind"].value_or(std::string());

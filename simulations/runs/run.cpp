@@ -29,14 +29,16 @@ std::uint64_t last_round(const RunOptions& options) {
 Hash256 digest_of(const client::DevicePolicy& policy) {
   Hasher hasher("sim-policy");
   for (const std::string& purpose : policy.purposes) hasher.field(purpose);
-  const nlohmann::json rest = {policy.min_cohort, policy.max_clip_norm_l2, policy.allow_open_aggregation, policy.allow_no_privacy};
+  const nlohmann::json rest = {policy.min_cohort,           policy.min_clip_norm_l2,  policy.max_clip_norm_l2,       policy.min_bits,
+                               policy.max_bits,             policy.min_corrupt_fraction, policy.min_security_bits,   policy.require_semi_malicious,
+                               policy.allow_roster_beacon,  policy.max_participations, policy.allow_open_aggregation, policy.allow_no_privacy};
   return hasher.field(rest.dump()).finish();
 }
 
 Hash256 digest_of(const std::vector<RecordedRound>& recorded) {
   Hasher hasher("sim-cohorts");
   for (const RecordedRound& round : recorded) {
-    hasher.u64(round.round).u64(round.contributors.size());
+    hasher.u64(round.round).field(round.attempt).u64(round.contributors.size());
     for (const std::string& label : round.contributors) hasher.field(label);
   }
   return hasher.finish();
@@ -179,7 +181,12 @@ client::DevicePolicy accepting_policy(const Plan& plan) {
   client::DevicePolicy policy;
   policy.purposes = {plan.purpose};
   policy.min_cohort = 1;
-  policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
+  policy.min_clip_norm_l2 = policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
+  policy.min_bits = policy.max_bits = plan.aggregation.bits;
+  policy.min_corrupt_fraction = 0;
+  policy.min_security_bits = 1;
+  policy.require_semi_malicious = false;
+  policy.max_participations = client::kMaxParticipationCap;
   policy.allow_open_aggregation = true;
   policy.allow_no_privacy = true;
   return policy;

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include "common/protocol/codec.h"
+#include "tests/common/aborts.h"
 #include "tests/common/protocol/samples.h"
 
 namespace fedspend::testing {
@@ -27,6 +28,57 @@ Bytes frame_with(MessageType type) {
   for (const Message& message : sample_messages())
     if (type_of(message) == type) return frame_of(message);
   return {};
+}
+
+// The table of WIRE.md.
+struct TypeRow {
+  MessageType type;
+  bool from_device;
+  bool bulk_frame;
+  std::size_t least_body_bytes;
+  std::size_t most_body_bytes;
+};
+constexpr TypeRow kTypes[] = {
+    {MessageType::check_in, true, false, 76, 204},
+    {MessageType::assignment, false, true, 182, 1'048'758},
+    {MessageType::come_back, false, false, 9, 9},
+    {MessageType::update, true, true, 37, 37},
+    {MessageType::update_reply, false, false, 5, 5},
+    {MessageType::decline, true, false, 1, 1},
+    {MessageType::advertise_keys, true, false, 96, 96},
+    {MessageType::roster_view, false, false, 80, 848'496},
+    {MessageType::share_keys, true, false, 4, 106'500},
+    {MessageType::deliver_shares, false, false, 8, 119'004},
+    {MessageType::masked_input, true, true, 37, 37},
+    {MessageType::survivors, false, false, 40, 13'084},
+    {MessageType::sign_survivors, true, false, 32, 32},
+    {MessageType::quorum, false, true, 4, 4},
+    {MessageType::unmask, true, false, 8, 32'904},
+};
+
+std::vector<MessageType> types_from(bool device) {
+  std::vector<MessageType> types;
+  for (const TypeRow& row : kTypes)
+    if (row.from_device == device) types.push_back(row.type);
+  return types;
+}
+
+TEST_CASE("every type has its number, its side, its bulk frame and its sizes of the table in WIRE.md") {
+  std::uint16_t number = 1;
+  for (const TypeRow& row : kTypes) {
+    CAPTURE(to_string(row.type));
+    CHECK(static_cast<std::uint16_t>(row.type) == number++);
+    CHECK(is_from_device(row.type) == row.from_device);
+    CHECK(has_bulk_frame(row.type) == row.bulk_frame);
+    CHECK(max_body_bytes(row.type) == row.most_body_bytes);
+    CHECK(kEnvelopeHeaderBytes + row.most_body_bytes <= kMaxControlBytes);
+    // Nothing shorter than the least decodes, and the least does where its fields may all be empty.
+    CHECK(!decode_body(row.type, Bytes(row.least_body_bytes - 1)));
+  }
+  CHECK(sample_messages().size() == std::size(kTypes));
+  CHECK(!is_from_device(static_cast<MessageType>(number)));
+  CHECK(!has_bulk_frame(static_cast<MessageType>(number)));
+  CHECK(max_body_bytes(static_cast<MessageType>(number)) == 0);
 }
 
 TEST_CASE("an envelope gives back what was sealed, and its body decodes to the message") {
@@ -113,7 +165,7 @@ TEST_CASE("another version is told apart from a broken frame, and the error name
 }
 
 TEST_CASE("an unknown message type is refused") {
-  for (const std::uint16_t type : {std::uint16_t{0}, std::uint16_t{7}, std::uint16_t{0x0101}, std::uint16_t{0xffff}}) {
+  for (const std::uint16_t type : {std::uint16_t{0}, std::uint16_t{16}, std::uint16_t{0x0101}, std::uint16_t{0xffff}}) {
     Bytes frame = frame_with(MessageType::decline);
     store_u16(at(frame, kTypeAt), type);
     CHECK(code_of(frame) == ErrorCode::malformed);
@@ -121,7 +173,7 @@ TEST_CASE("an unknown message type is refused") {
 }
 
 TEST_CASE("a coordinator's message with a sender or a signature is refused") {
-  for (const MessageType type : {MessageType::assignment, MessageType::come_back, MessageType::update_reply}) {
+  for (const MessageType type : types_from(false)) {
     Bytes with_sender = frame_with(type);
     with_sender[kSenderAt + 31] = 1;
     CHECK(code_of(with_sender) == ErrorCode::malformed);
@@ -132,13 +184,23 @@ TEST_CASE("a coordinator's message with a sender or a signature is refused") {
 }
 
 TEST_CASE("a device's message without a sender or without a signature is refused") {
-  for (const MessageType type : {MessageType::check_in, MessageType::update, MessageType::decline}) {
+  for (const MessageType type : types_from(true)) {
     Bytes without_sender = frame_with(type);
     std::ranges::fill(at(without_sender, kSenderAt).first(32), std::uint8_t{0});
     CHECK(code_of(without_sender) == ErrorCode::malformed);
     Bytes without_signature = frame_with(type);
     std::ranges::fill(at(without_signature, kSignatureAt).first(64), std::uint8_t{0});
     CHECK(code_of(without_signature) == ErrorCode::malformed);
+  }
+}
+
+TEST_CASE("sealing a message of the other side is a programmer's mistake") {
+  const IdentityKey key = sample_key();
+  for (const Message& message : sample_messages()) {
+    CAPTURE(to_string(type_of(message)));
+    const SessionId session = type_of(message) == MessageType::check_in ? SessionId{} : sample_session();
+    CHECK(tests::aborts([&] { (void)seal_from_device(message, session, client_id_of(key.public_key()), key); }) != is_from_device(type_of(message)));
+    CHECK(tests::aborts([&] { (void)seal_from_coordinator(message, session); }) == is_from_device(type_of(message)));
   }
 }
 
@@ -149,7 +211,7 @@ TEST_CASE("a check-in with a session id is refused") {
 }
 
 TEST_CASE("case 6: a change of any signed byte, or of the signature, fails the verification") {
-  for (const MessageType type : {MessageType::check_in, MessageType::update, MessageType::decline}) {
+  for (const MessageType type : types_from(true)) {
     const Bytes good = frame_with(type);
     for (std::size_t i = kTypeAt; i < good.size(); ++i) {
       if (i >= kLengthAt && i < kEnvelopeHeaderBytes) continue;  // not signed: held against what follows

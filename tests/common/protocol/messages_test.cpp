@@ -55,10 +55,10 @@ TEST_CASE("every enumerator has a name of its own, and a value that is none is c
     CHECK(to_string(static_cast<Enum>(static_cast<std::underlying_type_t<Enum>>(last) + 1)) == "unknown");
     return names.size();
   };
-  CHECK(names_of(MessageType::decline, 1) == 6);
+  CHECK(names_of(MessageType::unmask, 1) == 15);
   CHECK(names_of(ComeBackReason::malformed, 0) == 7);
-  CHECK(names_of(UpdateStatus::refused, 0) == 4);
-  CHECK(names_of(DeclineReason::cancelled, 0) == 6);
+  CHECK(names_of(UpdateStatus::aborted, 0) == 5);
+  CHECK(names_of(DeclineReason::secure_aggregation, 0) == 8);
 }
 
 }  // namespace

@@ -150,13 +150,16 @@ TEST_CASE("a number outside its range is refused with the range, and the ends of
                              {"training", "batch_size", "1", "65536", "0", "65537"},
                              {"training", "max_rows", "0", "1000000000", "-1", "1000000001"},
                              {"federation", "rounds", "1", "1000000", "0", "1000001"},
-                             {"federation", "cohort", "1", "1000000", "0", "1000001"},
-                             {"federation", "min_cohort", "0", "100", "-1", "1000001"},
+                             {"federation", "cohort", "3", "1000000", "0", "1000001"},
+                             {"federation", "min_cohort", "0", "90", "-1", "1000001"},
                              {"federation", "round_deadline_ms", "1", "604800000", "0", "604800001"},
                              {"federation", "selection_window_ms", "0", "604800000", "-1", "604800001"},
                              {"federation", "selection_pool", "0", "1000000", "-1", "1000001"},
                              {"federation", "retry_after_ms", "0", "604800000", "-1", "9223372036854775807"},
                              {"aggregation", "bits", "8", "32", "1", "33"},
+                             {"aggregation", "security_bits", "1", "128", "0", "129"},
+                             {"aggregation", "failure_bits", "1", "128", "0", "129"},
+                             {"aggregation", "phase_deadline_ms", "100", "3600000", "99", "3600001"},
                              {"eligibility", "min_examples", "0", "1000000", "-1", "1000001"},
                              {"training.schedule", "warmup_rounds", "0", "1000000", "-1", "1000001"},
                              {"server.schedule", "warmup_rounds", "0", "1000000", "-1", "1000001"},
@@ -186,6 +189,8 @@ TEST_CASE("a real number outside its range, infinite or no number at all is refu
       {"training.gradient_clip_l2", "-nan"},   {"federation.over_selection", "0.99"},   {"federation.over_selection", "100.5"},
       {"federation.over_selection", "nan"},    {"server.learning_rate", "0.0"},         {"server.learning_rate", "-inf"},
       {"aggregation.clip_norm_l2", "0"},       {"aggregation.clip_norm_l2", "nan"},     {"aggregation.clip_norm_l2", "inf"},
+      {"aggregation.corrupt_fraction", "1"},   {"aggregation.corrupt_fraction", "-1e-6"},  {"aggregation.corrupt_fraction", "nan"},
+      {"aggregation.dropout_fraction", "1"},   {"aggregation.dropout_fraction", "0.9999991"}, {"aggregation.dropout_fraction", "-inf"},
       {"evaluation.holdout_fraction", "1"},    {"evaluation.holdout_fraction", "-0.1"}, {"evaluation.holdout_fraction", "nan"}};
   for (const auto& c : cases) {
     const std::string_view path = c.first;  // not a structured binding: clang 14 cannot capture one
@@ -344,13 +349,79 @@ TEST_CASE("sizes have plain names and values in 0 ... 1,000,000") {
 TEST_CASE("a cohort, a minimum and a pool that contradict each other are refused") {
   const auto with = [](const std::string& lines) { return std::string(kShortPlan) + "[federation]\n" + lines + "\n"; };
   CHECK(message_of(with("cohort = 10\nmin_cohort = 11")) == "plan: federation.min_cohort (line 12): 11 is above the cohort, 10");
-  CHECK(parse_plan(with("cohort = 10\nmin_cohort = 10")));
+  CHECK(parse_plan(with("cohort = 10\nmin_cohort = 10\n[aggregation]\nmode = \"open\"")));
   CHECK(message_of(with("cohort = 10\nover_selection = 1.5\nselection_pool = 14")) ==
         "plan: federation.selection_pool (line 13): 14 is below the devices asked, 15");
   CHECK(parse_plan(with("cohort = 10\nover_selection = 1.5\nselection_pool = 15")));
   CHECK(message_of(with("cohort = 500001\nover_selection = 2")) ==
         "plan: federation.over_selection (line 12): cohort times over_selection is above 1000000");
   CHECK(parse_plan(with("cohort = 500000\nover_selection = 2")));
+}
+
+TEST_CASE("with secure aggregation a round must be able to end after the losses that its plan tolerates, and with more than one update") {
+  const auto with = [](const std::string& federation, const std::string& aggregation = "") {
+    return std::string(kShortPlan) + "[federation]\n" + federation + "\n[aggregation]\n" + aggregation + "\n";
+  };
+  const auto reports = [&](const std::string& federation, const std::string& aggregation) {
+    const auto plan = parse_plan(with(federation, aggregation));
+    REQUIRE_MESSAGE(plan, plan.error().message);
+    return plan->min_reports();
+  };
+  CHECK(reports("cohort = 100", "") == 90);
+  CHECK(reports("cohort = 15", "") == 13);                             // 13.5
+  CHECK(reports("cohort = 1000000", "dropout_fraction = 0.000001\nbits = 32") == 999'999);
+  CHECK(reports("cohort = 1000000", "dropout_fraction = 0") == 1'000'000);
+  CHECK(reports("cohort = 10\nmin_cohort = 9", "") == 9);
+  CHECK(reports("cohort = 10\nmin_cohort = 10", "dropout_fraction = 0.0") == 10);
+  CHECK(reports("cohort = 3", "dropout_fraction = 0.3") == 2);
+  CHECK(message_of(with("cohort = 10\nmin_cohort = 10")) == "plan: federation.min_cohort (line 12): 10 is above 9, which is left of the cohort after the tolerated losses");
+  CHECK(message_of(with("cohort = 2", "dropout_fraction = 0")) ==
+        "plan: federation.cohort (line 11): 2 is too few for secure aggregation, which hides nobody among fewer than 3");
+  CHECK(reports("cohort = 2", "mode = \"open\"") == 2);
+  CHECK(message_of(with("cohort = 10\nmin_cohort = 1")) == "plan: federation.min_cohort (line 12): a round could end with a sum of 1");
+  CHECK(message_of(with("cohort = 3", "dropout_fraction = 0.9")) == "plan: federation.min_cohort: a round could end with a sum of 0");
+  CHECK(reports("cohort = 10\nmin_cohort = 1", "mode = \"open\"") == 1);
+}
+
+TEST_CASE("the parameters of secure aggregation are read into their places, and open aggregation has none of them") {
+  const std::string head = std::string(kShortPlan) + "[aggregation]\n";
+  const std::string lines[] = {"corrupt_fraction = 0.05", "dropout_fraction = 0.333333", "threat = \"curious\"", "security_bits = 80", "failure_bits = 30",
+                               "beacon = \"external\"",    "phase_deadline_ms = 2500"};
+  std::string all = head;
+  for (const std::string& line : lines) all += line + "\n";
+  const auto plan = parse_plan(all);
+  REQUIRE(plan);
+  CHECK(plan->aggregation == AggregationSpec{Aggregation::secure, 1.0, 24, 50'000, 333'333, Threat::curious, 80, 30, BeaconSource::external, 2500});
+  for (const std::string& line : lines) {
+    const std::string key = line.substr(0, line.find(' '));
+    CHECK(message_of(head + "mode = \"open\"\n" + line + "\n") == "plan: aggregation." + key + " (line 12): open aggregation has no such key");
+  }
+  CHECK(std::size(lines) == kSecureAggregationKeys.size());
+  CHECK(parse_plan(head + "mode = \"open\"\n")->aggregation == AggregationSpec{.mode = Aggregation::open});
+  CHECK(parse_plan(head + "threat = \"semi-malicious\"\nbeacon = \"roster\"\n")->aggregation == AggregationSpec{});
+  CHECK(message_of(head + "threat = \"semi_malicious\"\n") == "plan: aggregation.threat (line 11): one of \"curious\", \"semi-malicious\" expected");
+  CHECK(message_of(head + "beacon = \"none\"\n") == "plan: aggregation.beacon (line 11): one of \"roster\", \"external\" expected");
+}
+
+TEST_CASE("a fraction is a decimal of six places at most, and is counted in millionths exactly") {
+  const auto with = [](const std::string& value) { return std::string(kShortPlan) + "[aggregation]\ncorrupt_fraction = " + value + "\n"; };
+  const auto ppm = [&](const std::string& value) {
+    const auto plan = parse_plan(with(value));
+    REQUIRE_MESSAGE(plan, value);
+    return plan->aggregation.corrupt_ppm;
+  };
+  for (std::uint32_t parts = 0; parts < 1'000'000; parts += parts < 50 ? 1 : 9'973) {
+    const std::string digits = std::to_string(1'000'000 + parts).substr(1);
+    CHECK(ppm("0." + digits) == parts);
+  }
+  CHECK(ppm("0.999999") == 999'999);
+  CHECK(ppm("0") == 0);
+  CHECK(ppm("-0.0") == 0);
+  CHECK(ppm("0.10000000") == 100'000);
+  CHECK(ppm("5e-2") == 50'000);
+  for (const std::string value : {"0.1234567", "0.0000001", "1e-7", "0.10000001", "0.3333333333333333", "1e-300"})
+    CHECK(message_of(with(value)) == "plan: aggregation.corrupt_fraction (line 11): at most six decimals expected, so that every device counts with the same number");
+  CHECK(message_of(with("\"0.1\"")) == "plan: aggregation.corrupt_fraction (line 11): a number expected");
 }
 
 TEST_CASE("a width in which the sum of the devices asked would wrap is refused") {

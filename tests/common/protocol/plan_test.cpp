@@ -23,8 +23,12 @@ TEST_CASE("the devices asked are the cohort times the over-selection, rounded up
   CHECK(with_cohort(1'000'000, 1.0).devices_asked() == 1'000'000);
 }
 
-TEST_CASE("the fewest reports are the minimum cohort, or the cohort where none is given") {
+TEST_CASE("the fewest reports are the minimum cohort; where none is given the cohort, less the tolerated losses if the sum is secure") {
   Plan plan = with_cohort(100, 1.0);
+  CHECK(plan.min_reports() == 90);
+  plan.aggregation.dropout_ppm = 333'333;
+  CHECK(plan.min_reports() == 66);
+  plan.aggregation.mode = Aggregation::open;
   CHECK(plan.min_reports() == 100);
   plan.federation.min_cohort = 80;
   CHECK(plan.min_reports() == 80);

@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -21,11 +22,11 @@ TEST_CASE("what is written is read back as the same plan, and every key is writt
     CHECK(*again == *plan);
     CHECK(write_plan(*again) == written);
   }
-  // One line with " = " for every key of plan.h that FedAvg and constant schedules have: 5 + 4 + 7 + 2 + 8 + 2 + 2 + 3 + 1 + 1 + 2 and no sizes.
+  // One line with " = " for every key of plan.h that FedAvg and constant schedules have: 5 + 4 + 7 + 2 + 8 + 2 + 2 + 10 + 1 + 1 + 2 and no sizes.
   const std::string written = write_plan(parse_plan(kShortPlan).value());
   std::size_t keys = 0;
   for (std::size_t at = written.find(" = "); at != std::string::npos; at = written.find(" = ", at + 1)) ++keys;
-  CHECK(keys == 37);
+  CHECK(keys == 44);
 }
 
 TEST_CASE("a plan is written as a person would write it") {
@@ -75,6 +76,19 @@ ServerSpec any_server() {
   return server;
 }
 
+AggregationSpec any_aggregation() {
+  AggregationSpec aggregation{.mode = *rc::gen::element(Aggregation::open, Aggregation::secure), .clip_norm_l2 = 0.01 + any_number(100), .bits = any_in(24, 32)};
+  if (aggregation.mode == Aggregation::open) return aggregation;
+  aggregation.corrupt_ppm = any_in(0, 999'999);
+  aggregation.dropout_ppm = any_in(0, 500'000);  // of the smallest cohort, 4, two are left
+  aggregation.threat = *rc::gen::element(Threat::curious, Threat::semi_malicious);
+  aggregation.security_bits = any_in(1, 128);
+  aggregation.failure_bits = any_in(1, 128);
+  aggregation.beacon = *rc::gen::element(BeaconSource::roster, BeaconSource::external);
+  aggregation.phase_deadline_ms = any_in(100, 3'600'000);
+  return aggregation;
+}
+
 Plan any_plan() {
   Plan plan;
   plan.name = any_text(64);
@@ -99,19 +113,30 @@ Plan any_plan() {
   plan.training = {any_in(1, 1000),    any_in(1, 65'536), any_number(1000),          any_number(1),
                    any_number(1000), any_number(1e6),   any_in(0, 1'000'000'000), any_schedule()};
   plan.federation.rounds = any_in(1, 1'000'000);
-  plan.federation.cohort = any_in(1, 5000);
-  plan.federation.min_cohort = any_in(0, plan.federation.cohort);
+  plan.aggregation = any_aggregation();
+  plan.federation.cohort = any_in(4, 5000);
+  plan.federation.min_cohort = *rc::gen::element(0u, any_in(2, plan.most_min_cohort()));
   plan.federation.over_selection = 1 + any_number(99);
   plan.federation.round_deadline_ms = any_in(1, 604'800'000);
   plan.federation.selection_window_ms = any_in(0, 604'800'000);
   plan.federation.selection_pool = *rc::gen::element(0u, plan.devices_asked(), 1'000'000u);
   plan.federation.retry_after_ms = any_in(0, 604'800'000);
   plan.server = any_server();
-  plan.aggregation = {*rc::gen::element(Aggregation::open, Aggregation::secure), 0.01 + any_number(100), any_in(24, 32)};
   plan.privacy.mode = *rc::gen::element(PrivacyMode::none, PrivacyMode::central, PrivacyMode::distributed);
   plan.eligibility.min_examples = any_in(0, 1'000'000);
   plan.evaluation = {any_number(1), any_in(1, 1'000'000)};
   return plan;
+}
+
+TEST_CASE("every fraction of a million comes back") {
+  Plan plan = parse_plan(kShortPlan).value();
+  for (std::uint32_t parts = 0; parts < 1'000'000; parts = parts < 20 ? parts + 1 : parts + 4'999) {
+    plan.aggregation.corrupt_ppm = parts;
+    plan.aggregation.dropout_ppm = std::min(parts, 970'000u);
+    const auto again = parse_plan(write_plan(plan));
+    REQUIRE_MESSAGE(again.has_value(), (again ? "" : again.error().message));
+    CHECK(*again == plan);
+  }
 }
 
 TEST_CASE("any plan comes back from its text with every double exact to the bit") {

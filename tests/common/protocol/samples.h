@@ -1,6 +1,8 @@
 #pragma once
 // The messages of vectors.txt as values, and the bytes that wire_vectors.py, the second implementation of WIRE.md, gives for them.
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <map>
 #include <stdexcept>
@@ -25,6 +27,27 @@ Array filled(std::uint8_t byte) {
   Array array;
   array.fill(byte);
   return array;
+}
+
+// Bytes that differ from their neighbours, so that a field in another's place is seen.
+inline Bytes pattern(std::size_t first, std::size_t count) {
+  Bytes bytes(count);
+  for (std::size_t i = 0; i < count; ++i) bytes[i] = static_cast<std::uint8_t>(first + i);
+  return bytes;
+}
+template <std::size_t Size>
+std::array<std::uint8_t, Size> patterned(std::size_t first) {
+  std::array<std::uint8_t, Size> array;
+  std::ranges::copy(pattern(first, Size), array.begin());
+  return array;
+}
+template <class... Firsts>
+std::vector<Hash256> pattern_hashes(Firsts... firsts) {
+  return {patterned<32>(static_cast<std::size_t>(firsts))...};
+}
+// Keys of a round whose 96 bytes on the wire are one pattern.
+inline RoundKeys pattern_keys(std::size_t first) {
+  return {.agreement = patterned<32>(first), .mask = patterned<32>(first + 32), .commitment = patterned<32>(first + 64)};
 }
 
 inline const std::vector<float> kSampleWeights{1.0f, -0.5f, 0.25f};
@@ -58,17 +81,34 @@ inline std::vector<Message> sample_messages() {
   CheckIn check_in{.population = "kort-københavn", .software = "fedspend 0.1.0", .have_plan = {}, .have_model = {}};
   check_in.have_plan.bytes.fill(0x11);
   check_in.have_model.bytes.fill(0x22);
+  const auto neighbour = [](std::uint32_t position) {
+    return NeighbourKeys{.position = position,
+                         .identity = {patterned<32>(position)},
+                         .certificate = patterned<kCertificateWireBytes>(40 + position),
+                         .keys = pattern_keys(80 + position),
+                         .signature = patterned<64>(120 + position)};
+  };
   const ByteSpan packed_values = as_bytes(std::string_view("\x01\0\0\x02\0\0\x03\0\0\xef\xcd\xab", 12));
   return {check_in,
           sample_assignment(),
           ComeBack{.reason = ComeBackReason::not_enrolled, .retry_after_ms = 300'000},
           Update{.bulk_hash = hash_of_update(packed_values), .count = 4, .bits = 24},
           UpdateReply{.status = UpdateStatus::duplicate, .retry_after_ms = 60'000},
-          Decline{.reason = DeclineReason::not_eligible}};
-}
-
-inline bool is_from_device(MessageType type) {
-  return type == MessageType::check_in || type == MessageType::update || type == MessageType::decline;
+          Decline{.reason = DeclineReason::not_eligible},
+          AdvertiseKeys{pattern_keys(1)},
+          RosterView{.clients = 12,
+                     .root = patterned<32>(2),
+                     .beacon = patterned<32>(3),
+                     .position = 7,
+                     .neighbours = {neighbour(9), neighbour(0)},
+                     .proof = pattern_hashes(4, 5, 6)},
+          ShareKeys{.sealed = pattern(7, 2 * kSealedShareBytes)},
+          DeliverShares{.sharing = {0b1000'0011, 0b0000'1001}, .sealed = pattern(8, kSealedShareBytes)},
+          MaskedInput{.bulk_hash = hash_of_update(Bytes{0x41, 0x8c, 0x0f, 0x0f}), .count = 6, .bits = 5},
+          Survivors{.survivors = {0b1000'0001, 0b0000'1001}, .inputs_root = patterned<32>(9), .proof = pattern_hashes(10, 11)},
+          SignSurvivors{.choice = patterned<32>(12)},
+          Quorum{.signers = 9},
+          Unmask{.opened = {0b0000'0101, 0b0000'0010}, .shares = pattern(13, 3 * 32)}};
 }
 
 inline Bytes vector_of(const std::string& name) {

@@ -97,6 +97,13 @@ TEST_CASE("another optimizer takes away the keys that it does not have, keeps th
   CHECK(refused({"server.optimizer=adam"}).message.find("\"fedadam\"") != std::string::npos);
 }
 
+TEST_CASE("open aggregation takes away the keys that secure aggregation alone has") {
+  const PlanFile secure = plan_file();
+  CHECK(with(secure, {"aggregation.mode=open"}).aggregation == AggregationSpec{.mode = Aggregation::open});
+  CHECK(with(secure, {"aggregation.threat=curious", "aggregation.dropout_fraction=0.25"}).aggregation == AggregationSpec{.dropout_ppm = 250'000, .threat = Threat::curious});
+  CHECK(refused({"aggregation.mode=open", "aggregation.beacon=roster"}).message == "--set: plan: aggregation.beacon: open aggregation has no such key");
+}
+
 TEST_CASE("another kind of schedule takes away the keys that it does not have") {
   const PlanFile step = plan_file("[server.schedule]\nkind = \"step\"\ndecay = 0.5\nperiod_rounds = 4\nfloor = 0.1\nwarmup_rounds = 2");
   CHECK(with(step, {"server.schedule.kind=constant"}).server.schedule == ScheduleSpec{.warmup_rounds = 2});

@@ -1,0 +1,58 @@
+#pragma once
+// What the two ends of a secure round agree on without trusting each other: the terms that plan and assignment fix before anybody
+// has advertised keys, the parameters that follow once the roster gives n, and the session id that binds all of it (SECAGG.md,
+// "Keys"). Each end computes every value itself; a difference gives another session id, and nothing fits any more.
+//   params hash = H("params", n, k, t, q, min clients, corrupt ppm, dropout ppm, threat, security bits, failure bits (all u32),
+//                   length (u64), bits (u32), clip norm, scale (both u64: the bits of the binary64))
+//   sid         = H("secure-sid", assignment id, params hash, roster root, beacon)
+// The assignment id (session_id() of common/protocol/messages.h) covers task, round, model hash, plan hash, devices asked and the
+// attempt's nonce; advertise keys is signed under it, so that neighbours who were given another model, plan or attempt do not
+// verify (case 26). The noise of distributed privacy joins the params with it. Plain values; thread-safe.
+
+#include <cstdint>
+
+#include "common/crypto/hash.h"
+#include "common/ids.h"
+#include "common/protocol/plan.h"
+#include "common/result.h"
+#include "common/secagg/parameters.h"
+
+namespace fedspend {
+
+struct SessionTerms {
+  TaskId task;
+  RoundId round;
+  SessionId assignment;
+  std::uint32_t cohort = 0;       // devices asked: the most that may be on the roster, for whom the scale excludes a wrap (case 34)
+  std::uint64_t length = 0;       // d
+  unsigned bits = 0;              // b
+  double clip_norm_l2 = 0;        // c
+  double scale = 0;               // s
+  std::uint32_t min_clients = 0;  // n_min: fewest masked inputs in a sum
+  std::uint32_t corrupt_ppm = 0;
+  std::uint32_t dropout_ppm = 0;
+  Threat threat = Threat::semi_malicious;
+  std::uint32_t security_bits = 0;
+  std::uint32_t failure_bits = 0;
+  bool external_beacon = false;   // false: the beacon must be default_beacon(root)
+};
+
+// refused: the plan's parameters do not allow a secure sum (the quantizer's scale; case 34), or `cohort` is not one that the plan has.
+Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const SessionId& assignment, std::uint32_t cohort);
+// That a round of the plan's whole cohort is possible; what a plan is refused for before anybody is asked.
+Status check_secure_plan(const Plan& plan);
+
+struct SessionParameters {
+  std::uint32_t clients = 0;    // n
+  std::uint32_t degree = 0;     // k
+  std::uint32_t threshold = 0;  // t
+  std::uint32_t quorum = 0;     // q
+  bool operator==(const SessionParameters&) const = default;
+};
+// refused: fewer than min_clients or more than the cohort, or no parameters meet the goal for so many.
+Result<SessionParameters> derive_parameters(const SessionTerms& terms, std::uint32_t clients);
+
+Hash256 hash_of_params(const SessionTerms& terms, const SessionParameters& parameters);
+SessionId secure_session_id(const SessionTerms& terms, const SessionParameters& parameters, const Hash256& roster_root, const Hash256& beacon);
+
+}  // namespace fedspend
