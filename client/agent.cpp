@@ -4,6 +4,7 @@
 #include <set>
 #include <utility>
 
+#include "client/device_store.h"
 #include "client/file_cache.h"
 #include "client/session.h"
 #include "client/training_pool.h"
@@ -26,6 +27,9 @@ struct Agent::State {
   FileCache cache;
   ZmqContext context;
   std::vector<Profile> profiles;
+  Credentials credentials;  // of all clients: what one has verified, the others need not
+  ThreadExecutor executor;
+  std::vector<std::unique_ptr<DeviceRecord>> records;
   std::vector<std::unique_ptr<Session>> sessions;
   std::vector<std::unique_ptr<ZmqDeviceChannel>> channels;
   std::vector<ZmqDeviceChannel*> waiting_on;
@@ -41,7 +45,8 @@ struct Agent::State {
   TrainingPool pool;  // last: it stops before what its jobs read goes
 
   State(AgentOptions given, const Clock& given_clock)
-      : options(std::move(given)), clock(given_clock), cache(options.cache, options.release_key), pool(options.threads) {}
+      : options(std::move(given)), clock(given_clock), cache(options.cache, options.release_key),
+        credentials({.authority = options.authority_key, .population = options.population, .remembers_signatures = true}), executor(options.threads), pool(options.threads) {}
 
   void take(std::size_t client, Effects effects);
   void end(std::size_t client);
@@ -57,7 +62,8 @@ Agent::Agent(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, AgentOptions options, const Clock& clock, RandomSource& random) {
-  FEDSPEND_TRY(program::require_descriptors(profiles.size() * 4 + 64));
+  FEDSPEND_TRY(check_release_key(options.policy, options.release_key));
+  FEDSPEND_TRY(program::require_descriptors(profiles.size() * 6 + 64));
   auto state = std::make_unique<State>(std::move(options), clock);
   state->profiles = std::move(profiles);
   const std::size_t count = state->profiles.size();
@@ -76,7 +82,15 @@ Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, Agen
     session.permanent_backoff = state->options.permanent_backoff;
     session.held_plan = state->cache.plan_on_disk();
     session.held_model = state->cache.model_on_disk();
-    state->sessions.push_back(std::make_unique<Session>(std::move(session), std::move(profile.identity), random, state->cache));
+    FEDSPEND_ASSIGN(auto record, SqliteDeviceRecord::open(profile.folder / kDeviceRecordFile, random));
+    state->records.push_back(std::move(record));
+    state->sessions.push_back(std::make_unique<Session>(std::move(session), std::move(profile.identity),
+                                                        SessionServices{.random = random,
+                                                                        .cache = state->cache,
+                                                                        .record = *state->records.back(),
+                                                                        .credentials = state->credentials,
+                                                                        .executor = state->executor,
+                                                                        .unix_time_s = program::unix_time_s}));
     ZmqDeviceOptions connection;
     connection.address = state->options.coordinator;
     connection.server_key = state->options.coordinator_key;

@@ -24,6 +24,7 @@ struct AgentOptions {
   std::string coordinator;             // tcp://HOST:PORT
   CurvePublicKey coordinator_key;      // pinned
   IdentityPublicKey release_key;       // pinned
+  IdentityPublicKey authority_key;     // pinned: whose certificates count
   std::string population;
   std::filesystem::path cache;         // folder for the plan and the model
   DevicePolicy policy;
@@ -48,6 +49,7 @@ struct AgentSummary {
 
 class Agent {
  public:
+  // refused: the policy pins another release key.
   static Result<std::unique_ptr<Agent>> create(std::vector<Profile> profiles, AgentOptions options, const Clock& clock, RandomSource& random);
   ~Agent();
 

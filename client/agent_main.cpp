@@ -1,5 +1,6 @@
 // fedspend-device: the agent for branch hardware and demonstrations. See client/README.md.
 
+#include <algorithm>
 #include <filesystem>
 #include <utility>
 
@@ -22,20 +23,100 @@ namespace fs = std::filesystem;
 using program::Arguments;
 using program::Report;
 
+constexpr std::size_t kMaxTokenFileBytes = std::size_t{8} << 20;
+constexpr std::size_t kMaxCertificatesBytes = std::size_t{64} << 20;
+
+Result<std::string> read_population(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(std::string population, arguments.text("population"));
+  if (population.empty() || population.size() > kMaxTextBytes || !is_plain_text(population))
+    return fail(ErrorCode::invalid_argument, "--population is not the name of a population", "give the population of the plan: 1 to 64 bytes without control characters");
+  return population;
+}
+
+// The lines of a text that are not empty, without their ends.
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    while (line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
+    if (!line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
+
+// Tokens are secrets: no error quotes one.
+Result<std::vector<EnrolmentToken>> read_tokens(const Arguments& arguments) {
+  const auto path = arguments.optional_text("token-file");
+  const auto given = arguments.optional_text("token");
+  if (path.has_value() == given.has_value())
+    return fail(ErrorCode::invalid_argument, path ? "--token-file and --token together" : "neither --token-file nor --token is given",
+                "ask the enrolment authority for tokens (`fedspend-admin token`), and give --token-file FILE");
+  std::vector<EnrolmentToken> tokens;
+  if (given) {
+    Result<EnrolmentToken> token = EnrolmentToken::parse(*given);
+    if (!token) return fail(token.error().code, "--token: " + token.error().message, token.error().hint);
+    tokens.push_back(std::move(*token));
+    return tokens;
+  }
+  FEDSPEND_ASSIGN(Bytes bytes, program::read_file(*path, kMaxTokenFileBytes));
+  const std::vector<std::string_view> lines = lines_of(as_text(bytes));
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    Result<EnrolmentToken> token = EnrolmentToken::parse(lines[i]);
+    if (!token) return fail(token.error().code, *path + ", token " + std::to_string(i + 1) + ": " + token.error().message, token.error().hint);
+    tokens.push_back(std::move(*token));
+  }
+  wipe(bytes);
+  return tokens;
+}
+
 Result<Report> make_keys(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string root, arguments.text("profiles"));
   FEDSPEND_ASSIGN(const std::string list, arguments.text("list"));
   FEDSPEND_ASSIGN(const std::vector<fs::path> folders, find_profiles(root));
+  EnrolmentRequests file;
+  FEDSPEND_ASSIGN(file.population, read_population(arguments));
+  FEDSPEND_ASSIGN(const std::vector<EnrolmentToken> tokens, read_tokens(arguments));
+  if (tokens.size() < folders.size())
+    return fail(ErrorCode::invalid_argument,
+                root + " holds " + std::to_string(folders.size()) + " clients, and there are " + std::to_string(tokens.size()) + " tokens in " +
+                    arguments.optional_text("token-file").value_or("--token"),
+                "give one token a client: `fedspend-admin token --count " + std::to_string(folders.size()) + "`");
   SystemRandom random;
-  std::string lines;
-  for (const fs::path& folder : folders) {
-    FEDSPEND_ASSIGN(const std::string line, ensure_keys(folder, random));
-    lines += line + '\n';
+  for (std::size_t i = 0; i < folders.size(); ++i) {
+    FEDSPEND_ASSIGN(EnrolmentRequest request, request_enrolment(folders[i], file.population, tokens[i], random));
+    file.requests.push_back(std::move(request));
   }
-  FEDSPEND_TRY(program::write_file_atomically(list, as_bytes(lines)));
+  FEDSPEND_TRY(program::write_file_atomically(list, as_bytes(file.text())));
   Report report;
   report.data = {{"clients", folders.size()}, {"list", list}};
-  report.text = std::to_string(folders.size()) + " clients have keys; their public halves are in " + list + " (give it to `fedspend-admin enrol`)\n";
+  report.text = std::to_string(folders.size()) + " clients have keys; their requests for certificates are in " + list + " (give it to `fedspend-admin enrol`)\n";
+  return report;
+}
+
+Result<Report> install(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(const std::string root, arguments.text("profiles"));
+  FEDSPEND_ASSIGN(const std::vector<fs::path> folders, find_profiles(root));
+  FEDSPEND_ASSIGN(const std::string key, arguments.text("authority-key"));
+  PinnedEnrolment enrolment;
+  enrolment.now_s = program::unix_time_s();
+  FEDSPEND_ASSIGN(enrolment.authority, program::read_identity_public_key(key, "authority"));
+  FEDSPEND_ASSIGN(enrolment.population, read_population(arguments));
+  std::vector<Certificate> certificates;
+  for (const std::string& path : arguments.texts("from")) {
+    FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(path, kMaxCertificatesBytes));
+    const std::vector<std::string_view> lines = lines_of(as_text(bytes));
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const Result<Certificate> certificate = parse_certificate_line(lines[i]);
+      if (!certificate) return fail(certificate.error().code, path + ", certificate " + std::to_string(i + 1) + ": " + certificate.error().message, certificate.error().hint);
+      certificates.push_back(*certificate);
+    }
+  }
+  FEDSPEND_TRY(install_certificates(folders, certificates, enrolment));
+  Report report;
+  report.data = {{"clients", folders.size()}};
+  report.text = std::to_string(folders.size()) + " clients have certificates\n";
   return report;
 }
 
@@ -55,9 +136,9 @@ Result<AgentOptions> agent_options(const Arguments& arguments) {
   FEDSPEND_ASSIGN(options.coordinator_key, program::read_curve_public_key(coordinator_key));
   FEDSPEND_ASSIGN(const std::string release_key, arguments.text("release-key"));
   FEDSPEND_ASSIGN(options.release_key, program::read_identity_public_key(release_key, "release"));
-  FEDSPEND_ASSIGN(options.population, arguments.text("population"));
-  if (options.population.empty() || options.population.size() > kMaxTextBytes || !is_plain_text(options.population))
-    return fail(ErrorCode::invalid_argument, "--population is not the name of a population", "give the population of the plan: 1 to 64 bytes without control characters");
+  FEDSPEND_ASSIGN(const std::string authority_key, arguments.text("authority-key"));
+  FEDSPEND_ASSIGN(options.authority_key, program::read_identity_public_key(authority_key, "authority"));
+  FEDSPEND_ASSIGN(options.population, read_population(arguments));
   FEDSPEND_ASSIGN(options.policy, read_policy(arguments));
   FEDSPEND_ASSIGN(const std::string cache, arguments.text("cache"));
   options.cache = cache;
@@ -84,8 +165,9 @@ Result<Report> run_agent(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string root, arguments.text("profiles"));
   FEDSPEND_ASSIGN(const std::vector<fs::path> folders, find_profiles(root));
   std::vector<Profile> profiles;
+  const PinnedEnrolment enrolment{.authority = options.authority_key, .population = options.population, .now_s = program::unix_time_s()};
   for (const fs::path& folder : folders) {
-    FEDSPEND_ASSIGN(Profile profile, load_profile(folder));
+    FEDSPEND_ASSIGN(Profile profile, load_profile(folder, enrolment));
     profiles.push_back(std::move(profile));
   }
   FEDSPEND_TRY(program::ensure_writable_directory(options.cache));
@@ -115,16 +197,19 @@ Result<Report> run_agent(const Arguments& arguments) {
 }
 
 program::ProgramSpec device_program() {
+  const program::Option authority_key{.name = "authority-key", .value_name = "FILE", .help = "the enrolment authority's public key, pinned", .required = true};
+  const program::Option population{.name = "population", .value_name = "NAME", .help = "the population this device belongs to", .required = true};
   program::Command run{
       .name = "run",
       .summary = "take part in a federation with the clients of a folder",
       .example = "fedspend-device run --profiles profiles/process-0 --coordinator tcp://127.0.0.1:5570 --coordinator-key coordinator.key.pub "
-                 "--release-key release.key.pub --population synthetic --policy policy.toml --cache cache",
-      .options = {{.name = "profiles", .value_name = "DIR", .help = "the clients: one folder each, with transactions.csv, identity.key and curve.key", .required = true},
+                 "--release-key release.key.pub --authority-key authority.key.pub --population synthetic --policy policy.toml --cache cache",
+      .options = {{.name = "profiles", .value_name = "DIR", .help = "the clients: one folder each, with transactions.csv, identity.key, curve.key and certificate", .required = true},
                   {.name = "coordinator", .value_name = "ADDRESS", .help = "tcp://HOST:PORT", .required = true},
                   {.name = "coordinator-key", .value_name = "FILE", .help = "the coordinator's CURVE public key, pinned", .required = true},
                   {.name = "release-key", .value_name = "FILE", .help = "the public key that plans must be signed with, pinned", .required = true},
-                  {.name = "population", .value_name = "NAME", .help = "the population this device belongs to", .required = true},
+                  authority_key,
+                  population,
                   {.name = "policy", .value_name = "FILE", .help = "what this device accepts (TOML); without it: no purpose, and nothing that is open or without noise"},
                   {.name = "cache", .value_name = "DIR", .help = "where the plan and the model are kept", .required = true},
                   {.name = "threads", .value_name = "N", .help = "training threads", .default_text = "1"},
@@ -138,13 +223,26 @@ program::ProgramSpec device_program() {
       .run = run_agent};
   program::Command keys{
       .name = "keys",
-      .summary = "make the keys of the clients of a folder, and list their public halves",
-      .example = "fedspend-device keys --profiles profiles/process-0 --list process-0.list",
+      .summary = "make the keys of the clients of a folder, and the requests for their certificates",
+      .example = "fedspend-device keys --profiles profiles/process-0 --population synthetic --token-file process-0.tokens --list process-0.list",
       .options = {{.name = "profiles", .value_name = "DIR", .help = "the clients: one folder each, with a transactions.csv", .required = true},
-                  {.name = "list", .value_name = "FILE", .help = "where the lines for the enrolment list go", .required = true}},
+                  population,
+                  {.name = "token-file", .value_name = "FILE", .help = "one-time tokens of the enrolment authority, one a client, in the order of the folders' names"},
+                  {.name = "token", .value_name = "TOKEN", .help = "the token of a single client; others on this machine can see it: a file is better"},
+                  {.name = "list", .value_name = "FILE", .help = "where the requests go, for `fedspend-admin enrol`", .required = true}},
       .positional = "",
       .run = make_keys};
-  return {.name = "fedspend-device", .summary = "the fedspend device agent: trains on transactions that stay here, and sends only model updates", .commands = {run, keys}};
+  program::Command certificate{
+      .name = "certificate",
+      .summary = "put the certificates beside the keys of the clients of a folder",
+      .example = "fedspend-device certificate --profiles profiles/process-0 --from process-0.list.certificates --authority-key authority.key.pub --population synthetic",
+      .options = {{.name = "profiles", .value_name = "DIR", .help = "the clients: one folder each, with identity.key", .required = true},
+                  {.name = "from", .value_name = "FILE", .help = "the certificates that `fedspend-admin enrol` wrote", .required = true, .repeated = true},
+                  authority_key,
+                  population},
+      .positional = "from",
+      .run = install};
+  return {.name = "fedspend-device", .summary = "the fedspend device agent: trains on transactions that stay here, and sends only model updates", .commands = {run, keys, certificate}};
 }
 
 }  // namespace

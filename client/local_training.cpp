@@ -19,7 +19,7 @@ TrainingFinished train_locally(models::Trainer& trainer, const StartTraining& st
   std::vector<float> update(trainer.parameter_count());
   TrainingSpec spec = plan.training;
   spec.learning_rate *= learning_rate_factor(spec.schedule, start.round, plan.federation.rounds);  // the same on every device
-  const models::TrainingOptions options{.spec = std::move(spec), .seed = models::training_seed(start.plan_hash, start.round), .stop = std::move(stop)};
+  const models::TrainingOptions options{.spec = std::move(spec), .seed = models::training_seed(start.plan_hash, start.round, start.attempt), .stop = std::move(stop)};
   const Result<models::TrainingResult> trained = trainer.train(*start.weights, training, options, update);
   if (!trained) return {start.session, trained.error().code == ErrorCode::refused ? DeclineReason::cancelled : DeclineReason::training_failed};
   return {start.session, std::move(update)};

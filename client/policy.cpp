@@ -1,49 +1,132 @@
 #include "client/policy.h"
 
+#include <array>
 #include <cmath>
+#include <sstream>
 
 #include <toml++/toml.h>
+
+#include "common/bytes.h"
 
 namespace fedspend::client {
 namespace {
 
-Status read_purposes(const toml::node& node, DevicePolicy& policy) {
+std::string shown(double value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+Status wrong(std::string_view key, const std::string& what, std::string hint = {}) {
+  return fail(ErrorCode::malformed, "policy: " + std::string(key) + " " + what, std::move(hint));
+}
+
+Status read_purposes(std::string_view key, const toml::node& node, DevicePolicy& policy) {
   const auto* array = node.as_array();
-  if (array == nullptr) return fail(ErrorCode::malformed, "policy: purposes is not a list", "write purposes = [\"next_category\"]");
+  if (array == nullptr) return wrong(key, "is not a list", "write purposes = [\"next_category\"]");
   for (const auto& item : *array) {
     const auto purpose = item.value<std::string>();
-    if (!purpose || purpose->empty() || purpose->size() > 64)
-      return fail(ErrorCode::malformed, "policy: purposes holds something that is not a name of 1 to 64 bytes");
+    if (!purpose || purpose->empty() || purpose->size() > 64) return wrong(key, "holds something that is not a name of 1 to 64 bytes");
     policy.purposes.insert(*purpose);
   }
   return {};
 }
 
-Status read_flag(std::string_view key, const toml::node& node, bool& flag) {
-  const auto value = node.value_exact<bool>();
-  if (!value) return fail(ErrorCode::malformed, "policy: " + std::string(key) + " is neither true nor false");
-  flag = *value;
+Status read_release_key(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+  const auto text = node.value_exact<std::string>();
+  IdentityPublicKey release_key;
+  if (!text || !from_hex(*text, release_key.bytes)) return wrong(key, "is not a public key of 64 hexadecimal digits", "take those of release.key.pub");
+  policy.release_key = release_key;
   return {};
 }
 
-Status read_key(std::string_view key, const toml::node& node, DevicePolicy& policy) {
-  if (key == "purposes") return read_purposes(node, policy);
-  if (key == "allow_open_aggregation") return read_flag(key, node, policy.allow_open_aggregation);
-  if (key == "allow_no_privacy") return read_flag(key, node, policy.allow_no_privacy);
-  if (key == "min_cohort") {
-    const auto value = node.value_exact<std::int64_t>();
-    if (!value || *value < 1 || *value > 1'000'000) return fail(ErrorCode::malformed, "policy: min_cohort is not a whole number from 1 to 1000000");
-    policy.min_cohort = static_cast<std::uint32_t>(*value);
-    return {};
+template <auto Member>
+Status read_flag(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+  const auto value = node.value_exact<bool>();
+  if (!value) return wrong(key, "is neither true nor false");
+  policy.*Member = *value;
+  return {};
+}
+
+template <auto Member, std::int64_t Least, std::int64_t Most>
+Status read_integer(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+  const auto value = node.value_exact<std::int64_t>();
+  if (!value || *value < Least || *value > Most) return wrong(key, "is not a whole number from " + std::to_string(Least) + " to " + std::to_string(Most));
+  policy.*Member = static_cast<std::uint32_t>(*value);
+  return {};
+}
+
+Result<double> number_in(const toml::node& node) {
+  const auto value = node.is_number() ? node.value<double>() : std::nullopt;
+  if (!value || !std::isfinite(*value)) return fail(ErrorCode::malformed, "no number");
+  return *value;
+}
+
+template <auto Member>
+Status read_clip_norm(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+  const Result<double> value = number_in(node);
+  if (!value || *value <= 0) return wrong(key, "is not a number above 0");
+  policy.*Member = *value;
+  return {};
+}
+
+Status read_corrupt_fraction(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+  const Result<double> value = number_in(node);
+  if (!value || *value < 0 || *value >= 1) return wrong(key, "is not a number from 0 to below 1");
+  policy.min_corrupt_fraction = *value;
+  return {};
+}
+
+struct Key {
+  std::string_view name;
+  Status (*read)(std::string_view key, const toml::node& node, DevicePolicy& policy);
+};
+constexpr std::array kKeys = {
+    Key{"purposes", read_purposes},
+    Key{"min_cohort", read_integer<&DevicePolicy::min_cohort, 1, 1'000'000>},
+    Key{"min_clip_norm_l2", read_clip_norm<&DevicePolicy::min_clip_norm_l2>},
+    Key{"max_clip_norm_l2", read_clip_norm<&DevicePolicy::max_clip_norm_l2>},
+    Key{"min_bits", read_integer<&DevicePolicy::min_bits, 2, 32>},
+    Key{"max_bits", read_integer<&DevicePolicy::max_bits, 2, 32>},
+    Key{"min_corrupt_fraction", read_corrupt_fraction},
+    Key{"min_security_bits", read_integer<&DevicePolicy::min_security_bits, 1, 128>},
+    Key{"require_semi_malicious", read_flag<&DevicePolicy::require_semi_malicious>},
+    Key{"allow_roster_beacon", read_flag<&DevicePolicy::allow_roster_beacon>},
+    Key{"max_participations", read_integer<&DevicePolicy::max_participations, 0, kMaxParticipationCap>},
+    Key{"allow_open_aggregation", read_flag<&DevicePolicy::allow_open_aggregation>},
+    Key{"allow_no_privacy", read_flag<&DevicePolicy::allow_no_privacy>},
+    Key{"release_key", read_release_key},
+};
+
+Status read_key(std::string_view name, const toml::node& node, DevicePolicy& policy) {
+  std::string names;
+  for (const Key& key : kKeys) {
+    if (key.name == name) return key.read(name, node, policy);
+    names += (names.empty() ? "" : ", ") + std::string(key.name);
   }
-  if (key == "max_clip_norm_l2") {
-    const auto value = node.value<double>();
-    if (!value || !std::isfinite(*value) || *value <= 0) return fail(ErrorCode::malformed, "policy: max_clip_norm_l2 is not a number above 0");
-    policy.max_clip_norm_l2 = *value;
-    return {};
-  }
-  return fail(ErrorCode::malformed, "policy: unknown key " + std::string(key),
-              "the keys are purposes, min_cohort, max_clip_norm_l2, allow_open_aggregation, allow_no_privacy");
+  return fail(ErrorCode::malformed, "policy: unknown key " + std::string(name), "the keys are " + names);
+}
+
+// A range that holds nothing would refuse every plan with a reason that points at the plan.
+Status check_ranges(const DevicePolicy& policy) {
+  if (policy.min_clip_norm_l2 > policy.max_clip_norm_l2)
+    return wrong("min_clip_norm_l2", "(" + shown(policy.min_clip_norm_l2) + ") is above max_clip_norm_l2 (" + shown(policy.max_clip_norm_l2) + ")");
+  if (policy.min_bits > policy.max_bits) return wrong("min_bits", "(" + std::to_string(policy.min_bits) + ") is above max_bits (" + std::to_string(policy.max_bits) + ")");
+  return {};
+}
+
+Status check_secure_aggregation(const DevicePolicy& policy, const AggregationSpec& plan) {
+  constexpr double million = 1e6;
+  const double corrupt = plan.corrupt_ppm / million;
+  if (corrupt < policy.min_corrupt_fraction)
+    return fail(ErrorCode::refused, "the plan's sum is secure against " + shown(corrupt) + " of the devices being corrupt, below " + shown(policy.min_corrupt_fraction));
+  if (plan.security_bits < policy.min_security_bits)
+    return fail(ErrorCode::refused, "the plan's security is " + std::to_string(plan.security_bits) + " bits, below " + std::to_string(policy.min_security_bits));
+  if (plan.threat != Threat::semi_malicious && policy.require_semi_malicious)
+    return fail(ErrorCode::refused, "the plan trusts the coordinator to say truly who dropped out (its threat is not \"semi-malicious\")");
+  if (plan.beacon == BeaconSource::roster && !policy.allow_roster_beacon)
+    return fail(ErrorCode::refused, "the plan's masking graph comes from the roster alone, without an external beacon");
+  return {};
 }
 
 }  // namespace
@@ -57,20 +140,37 @@ Result<DevicePolicy> parse_policy(std::string_view toml_text) {
     return fail(ErrorCode::malformed, "policy: line " + std::to_string(error.source().begin.line) + ": " + std::string(error.description()),
                 "a policy is a TOML file (toml.io)");
   }
+  FEDSPEND_TRY(check_ranges(policy));
   return policy;
 }
 
 Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view population) {
   if (plan.population != population) return fail(ErrorCode::refused, "the plan is for another population");
   if (!policy.purposes.contains(plan.purpose)) return fail(ErrorCode::refused, "no consent for the purpose " + plan.purpose);
-  if (plan.aggregation.mode == Aggregation::open && !policy.allow_open_aggregation)
+  if (policy.max_participations == 0) return fail(ErrorCode::refused, "the policy allows no participation at all (max_participations is 0)");
+  const AggregationSpec& aggregation = plan.aggregation;
+  if (aggregation.mode == Aggregation::open && !policy.allow_open_aggregation)
     return fail(ErrorCode::refused, "the plan's aggregation is open: the coordinator would see single updates");
+  if (aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_aggregation(policy, aggregation));
   if (plan.privacy.mode != PrivacyMode::distributed && !policy.allow_no_privacy)
     return fail(ErrorCode::refused, "the plan's devices add no noise (privacy is not distributed)");
   if (plan.min_reports() < policy.min_cohort)
     return fail(ErrorCode::refused, "the plan's smallest cohort is " + std::to_string(plan.min_reports()) + ", below " + std::to_string(policy.min_cohort));
-  if (plan.aggregation.clip_norm_l2 > policy.max_clip_norm_l2) return fail(ErrorCode::refused, "the plan's clip norm is above the policy's");
+  const auto outside = [](const std::string& what, const std::string& value, const std::string& least, const std::string& most) {
+    return fail(ErrorCode::refused, "the plan's " + what + ", " + value + ", is outside the policy's " + least + " to " + most);
+  };
+  // Written so that a clip norm that is no number is outside.
+  if (!(aggregation.clip_norm_l2 >= policy.min_clip_norm_l2 && aggregation.clip_norm_l2 <= policy.max_clip_norm_l2))
+    return outside("clip norm", shown(aggregation.clip_norm_l2), shown(policy.min_clip_norm_l2), shown(policy.max_clip_norm_l2));
+  if (aggregation.bits < policy.min_bits || aggregation.bits > policy.max_bits)
+    return outside("bits", std::to_string(aggregation.bits), std::to_string(policy.min_bits), std::to_string(policy.max_bits));
   return {};
+}
+
+Status check_release_key(const DevicePolicy& policy, const IdentityPublicKey& configured) {
+  if (!policy.release_key || *policy.release_key == configured) return {};
+  return fail(ErrorCode::refused, "the policy pins another release key than this device is configured with (" + to_hex(configured.bytes) + ")",
+              "give the key that the policy names, or have the policy renewed by whoever is responsible for it");
 }
 
 }  // namespace fedspend::client

@@ -4,28 +4,54 @@
 // Plain values; thread-safe.
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
 
+#include "common/crypto/identity.h"
 #include "common/protocol/plan.h"
 #include "common/result.h"
 
 namespace fedspend::client {
 
 struct DevicePolicy {
-  std::set<std::string> purposes;        // consented to; empty: none
-  // Fewest updates in a sum that this device will be part of. 90: of a plan's default cohort of 100 a tenth may be lost.
-  std::uint32_t min_cohort = 90;
-  double max_clip_norm_l2 = 10.0;        // a larger clip norm would let one device weigh more, and needs more noise
+  std::set<std::string> purposes = {};   // consented to; empty: none
+  std::uint32_t min_cohort = 100;        // fewest updates in a sum that this device will be part of
+  // A larger clip norm would let one device weigh more, and needs more noise. A tiny one makes every update a bare direction and
+  // drives the scale from numbers to integers (a fraction of 2^bits / clip) to where doubles lose the update or overflow.
+  double min_clip_norm_l2 = 1e-6;
+  double max_clip_norm_l2 = 10.0;
+  // Fewer bits mean coarser steps, and the rounding of many coordinates then adds to what one device can change in the sum
+  // (PRIVACY.md: at 10 steps to the clip norm and 100 coordinates it doubles it). More are no weaker, only longer messages.
+  unsigned min_bits = 16;
+  unsigned max_bits = 32;
+  // What secure aggregation must hold against. A plan that assumes fewer corrupt devices, or an honest coordinator, or accepts a
+  // likelier failure, asks for a sparser graph and lower thresholds.
+  double min_corrupt_fraction = 0.1;
+  std::uint32_t min_security_bits = 40;
+  bool require_semi_malicious = true;
+  // A graph drawn from the roster alone can be ground by a coordinator that colludes with devices (SECAGG.md, case 33: not claimed).
+  // It is allowed because an external beacon is something that the bank must operate and a device cannot judge: where there is none,
+  // refusing would only mean no federation. False where there is one; or min_security_bits = 80, which leaves grinding room.
+  bool allow_roster_beacon = true;
+  // Participations in one task after which this device is silent for good; 0: it never takes part. Nothing means "no cap".
+  std::uint32_t max_participations = 1'000;
   bool allow_open_aggregation = false;   // the coordinator would see this device's update in the clear
   bool allow_no_privacy = false;         // no noise would be added
+  std::optional<IdentityPublicKey> release_key = {};  // if set, the only one that this device may be configured with
 };
+
+inline constexpr std::uint32_t kMaxParticipationCap = 1'000'000;  // as many as a plan can have rounds
 
 // TOML with exactly the keys of DevicePolicy; a missing key has the default, an unknown one is an error.
 Result<DevicePolicy> parse_policy(std::string_view toml_text);
 
-// refused, with the first reason in words, or nothing.
+// refused, with the first reason in words, or nothing. The parameters of secure aggregation are looked at where the plan has them:
+// an open sum, if it is allowed at all, has none.
 Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view population);
+
+// refused where the policy pins another release key than the device's configuration: the device must not start.
+Status check_release_key(const DevicePolicy& policy, const IdentityPublicKey& configured);
 
 }  // namespace fedspend::client

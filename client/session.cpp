@@ -15,13 +15,14 @@ Effects ignored(std::string why) { return {Ignored{std::move(why)}}; }
 
 }  // namespace
 
-Session::Session(SessionOptions options, IdentityKey identity, RandomSource& random, ContentCache& cache)
-    : options_(std::move(options)), identity_(std::move(identity)), id_(client_id_of(identity_.public_key())), random_(random), cache_(cache),
+Session::Session(SessionOptions options, IdentityKey identity, SessionServices services)
+    : options_(std::move(options)), identity_(std::move(identity)), id_(client_id_of(identity_.public_key())), services_(std::move(services)),
       held_plan_(options_.held_plan), held_model_(options_.held_model), phase_(Idle{}) {}
 
 std::string_view Session::phase() const {
   return std::visit(Overloaded{[](const Idle&) { return std::string_view("idle"); }, [](const CheckedIn&) { return std::string_view("checked-in"); },
-                               [](const Training&) { return std::string_view("training"); }, [](const Reporting&) { return std::string_view("reporting"); }},
+                               [](const Training&) { return std::string_view("training"); }, [](const Aggregating&) { return std::string_view("aggregating"); },
+                               [](const Reporting&) { return std::string_view("reporting"); }},
                     phase_);
 }
 
@@ -46,6 +47,12 @@ Effects Session::on_wake(Millis now) {
     if (now < training->deadline) return {WakeAt{training->deadline}};
     return idle_until(now + jittered(options_.transient_backoff), {StopTraining{}});
   }
+  if (auto* aggregating = std::get_if<Aggregating>(&phase_)) {
+    if (now < aggregating->retry_at) return {WakeAt{aggregating->retry_at}};
+    if (now >= aggregating->deadline) return idle_until(now + jittered(options_.transient_backoff), {});
+    aggregating->retry_at = std::min(now + options_.reply_timeout, std::max(aggregating->deadline, now + Millis(1)));
+    return {Send{aggregating->last}, WakeAt{aggregating->retry_at}};
+  }
   auto& reporting = std::get<Reporting>(phase_);
   if (now < reporting.retry_at) return {WakeAt{reporting.retry_at}};
   if (now >= reporting.deadline) return idle_until(now + jittered(options_.transient_backoff), {});
@@ -54,12 +61,13 @@ Effects Session::on_wake(Millis now) {
 }
 
 Effects Session::check_in(Millis now) {
+  if (const auto plan = services_.cache.find_plan(held_plan_); plan && is_silent(plan->plan->task)) return idle_until(now + jittered(options_.permanent_backoff), {});
   CheckIn message;
   message.population = options_.population;
   message.software = options_.software;
   // Only what is still held is claimed: a cache forgets.
-  if (cache_.find_plan(held_plan_)) message.have_plan = held_plan_;
-  if (cache_.find_model(held_model_)) message.have_model = held_model_;
+  if (services_.cache.find_plan(held_plan_)) message.have_plan = held_plan_;
+  if (services_.cache.find_model(held_model_)) message.have_model = held_model_;
   phase_ = CheckedIn{now + options_.hold_timeout};
   return {Send{Frames{seal_from_device(message, SessionId{}, id_, identity_), nullptr}}, WakeAt{now + options_.hold_timeout}};
 }
@@ -73,6 +81,7 @@ Effects Session::on_connection_lost(Millis now) {
 
 Effects Session::on_connection_restored(Millis now) {
   if (std::holds_alternative<CheckedIn>(phase_)) return idle_until(now + random_within(options_.reconnect_spread), {});
+  if (const auto* aggregating = std::get_if<Aggregating>(&phase_)) return {Send{aggregating->last}};
   if (const auto* reporting = std::get_if<Reporting>(&phase_)) return {Send{reporting->update}};
   return {};
 }
@@ -80,14 +89,14 @@ Effects Session::on_connection_restored(Millis now) {
 Effects Session::on_frames(const Frames& frames, Millis now) {
   const Result<Envelope> envelope = open_envelope(frames.control);
   if (!envelope) return ignored("an envelope that does not decode: " + envelope.error().message);
-  if (envelope->type != MessageType::assignment && envelope->type != MessageType::come_back && envelope->type != MessageType::update_reply)
-    return ignored("a message that a coordinator does not send");
-  if (envelope->type != MessageType::assignment && !frames.bulk_bytes().empty()) return ignored("a bulk frame with a message that has none");
+  if (is_from_device(envelope->type)) return ignored("a message that a coordinator does not send");
+  if (!has_bulk_frame(envelope->type) && !frames.bulk_bytes().empty()) return ignored("a bulk frame with a message that has none");
   const Result<Message> message = decode_body(envelope->type, envelope->body);
   if (!message) return ignored("a message that does not decode: " + message.error().message);
   if (const auto* assignment = std::get_if<Assignment>(&*message)) return on_assignment(*envelope, *assignment, frames, now);
   if (const auto* come_back = std::get_if<ComeBack>(&*message)) return on_come_back(*come_back, now);
-  return on_update_reply(*envelope, std::get<UpdateReply>(*message), now);
+  if (const auto* reply = std::get_if<UpdateReply>(&*message)) return on_update_reply(*envelope, *reply, now);
+  return on_aggregation(*envelope, *message, frames, now);
 }
 
 Effects Session::on_assignment(const Envelope& envelope, const Assignment& assignment, const Frames& frames, Millis now) {
@@ -98,17 +107,24 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
 
   auto plan = accept_plan(assignment);
   if (!plan) return decline(session, plan.error().reason, plan.error().why, now);
+  std::optional<SessionTerms> secure;
+  if (plan->plan->aggregation.mode == Aggregation::secure) {
+    Result<SessionTerms> terms = make_session_terms(*plan->plan, assignment.round, session, assignment.cohort);
+    if (!terms) return decline(session, DeclineReason::policy, terms.error().message, now);
+    secure = std::move(*terms);
+  }
   auto model = accept_model(assignment, *plan->plan, frames);
   if (!model) return decline(session, model.error().reason, model.error().why, now);
 
-  cache_.keep(*plan);
-  cache_.keep(*model);
+  services_.cache.keep(*plan);
+  services_.cache.keep(*model);
   held_plan_ = plan->hash;
   held_model_ = model->hash;
   // Never longer than the plan says: the assignment itself is not signed.
   const Millis deadline = now + Millis(std::min(assignment.deadline_ms, plan->plan->federation.round_deadline_ms));
-  phase_ = Training{session, assignment.round, plan->plan, deadline};
-  return {StartTraining{session, assignment.round, plan->plan, plan->hash, model->weights}, WakeAt{deadline}};
+  if (is_silent(plan->plan->task)) return idle_until(now + jittered(options_.permanent_backoff), {});
+  phase_ = Training{session, assignment.round, plan->plan, deadline, std::move(secure)};
+  return {StartTraining{session, assignment.round, plan->plan, plan->hash, model->weights, assignment.attempt}, WakeAt{deadline}};
 }
 
 tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment& assignment) const {
@@ -117,7 +133,7 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   if (assignment.plan.empty()) {
     // Only the plan that this device said it holds: one that another session put into a shared cache was checked against that
     // session's release key, not against this one's.
-    auto found = assignment.plan_hash == held_plan_ ? cache_.find_plan(held_plan_) : std::nullopt;
+    auto found = assignment.plan_hash == held_plan_ ? services_.cache.find_plan(held_plan_) : std::nullopt;
     if (!found) return reject(DeclineReason::plan_signature, "the coordinator left out a plan that this device does not hold");
     held = std::move(*found);
   } else {
@@ -131,7 +147,6 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   const Plan& plan = *held.plan;
   if (Status allowed = check_plan(options_.policy, plan, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
   // Fail closed: what this build cannot do is never replaced by something weaker.
-  if (plan.aggregation.mode != Aggregation::open) return reject(DeclineReason::policy, "the plan asks for secure aggregation, which this version does not have");
   if (plan.privacy.mode != PrivacyMode::none) return reject(DeclineReason::policy, "the plan asks for differential privacy, which this version does not have");
   if (plan.model.is_torchscript() && !options_.trains_torchscript)
     return reject(DeclineReason::policy, "the plan's model is a TorchScript file, which only the simulator trains");
@@ -146,7 +161,7 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
 tl::expected<HeldModel, Session::Rejection> Session::accept_model(const Assignment& assignment, const Plan& plan, const Frames& frames) const {
   const auto reject = [](std::string why) { return tl::unexpected<Rejection>(Rejection{DeclineReason::model_mismatch, std::move(why)}); };
   const ByteSpan bytes = frames.bulk_bytes();
-  if (auto found = cache_.find_model(assignment.model_hash)) {
+  if (auto found = services_.cache.find_model(assignment.model_hash)) {
     if (found->weights->size() != plan.model.parameter_count) return reject("the model does not have the plan's number of parameters");
     return *found;
   }
@@ -158,7 +173,8 @@ tl::expected<HeldModel, Session::Rejection> Session::accept_model(const Assignme
 }
 
 Effects Session::decline(const SessionId& session, DeclineReason reason, std::string why, Millis now) {
-  const bool passing = reason == DeclineReason::training_failed || reason == DeclineReason::cancelled || reason == DeclineReason::model_mismatch;
+  const bool passing = reason == DeclineReason::training_failed || reason == DeclineReason::cancelled || reason == DeclineReason::model_mismatch ||
+                       reason == DeclineReason::record || reason == DeclineReason::secure_aggregation;
   Effects effects;
   effects.emplace_back(Send{Frames{seal_from_device(Decline{reason}, session, id_, identity_), nullptr}});
   effects.emplace_back(Refused{reason, std::move(why)});
@@ -171,7 +187,8 @@ Effects Session::on_training(const TrainingFinished& finished, Millis now) {
   if (const auto* reason = std::get_if<DeclineReason>(&finished.outcome)) return decline(finished.session, *reason, "no update was trained", now);
 
   std::vector<float> update = std::get<std::vector<float>>(finished.outcome);
-  Result<Bytes> packed = encode_update(*training->plan, update);
+  if (training->secure) return advertise(*training, update, now);
+  Result<Bytes> packed = pack_update(*training->plan, update);
   if (!packed) return decline(finished.session, DeclineReason::training_failed, packed.error().message, now);
 
   Update message;
@@ -202,10 +219,19 @@ Effects Session::on_come_back(const ComeBack& come_back, Millis now) {
 }
 
 Effects Session::on_update_reply(const Envelope& envelope, const UpdateReply& reply, Millis now) {
-  const auto* reporting = std::get_if<Reporting>(&phase_);
-  if (reporting == nullptr || reporting->session != envelope.session) return ignored("a reply to an update of another session");
+  RoundId round;
+  std::uint64_t bytes_sent = 0;
+  if (const auto* reporting = std::get_if<Reporting>(&phase_); reporting != nullptr && reporting->session == envelope.session) {
+    round = reporting->round;
+    bytes_sent = reporting->update.size();
+  } else if (const auto* at = std::get_if<Aggregating>(&phase_); at != nullptr && (at->assignment == envelope.session || at->participant->session() == envelope.session)) {
+    round = at->round;
+    bytes_sent = at->bytes_sent;
+  } else {
+    return ignored("a reply to an update of another session");
+  }
   Effects effects;
-  effects.emplace_back(Reported{reporting->round, reply.status, reporting->update.size()});
+  effects.emplace_back(Reported{round, reply.status, bytes_sent});
   return idle_until(now + jittered(Millis(reply.retry_after_ms)), std::move(effects));
 }
 
@@ -221,7 +247,7 @@ Millis Session::jittered(Millis duration) {
 }
 
 Millis Session::random_within(Millis longest) {
-  return Millis(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(std::max<std::int64_t>(longest.count(), 0)) + 1)));
+  return Millis(static_cast<std::int64_t>(services_.random.below(static_cast<std::uint64_t>(std::max<std::int64_t>(longest.count(), 0)) + 1)));
 }
 
 }  // namespace fedspend::client

@@ -8,21 +8,33 @@
 //   CheckedIn  Assignment that does not            Idle       Send(Decline), Refused, WakeAt
 //   CheckedIn  ComeBack                            Idle       WakeAt; Ended if the federation is finished
 //   CheckedIn  Wake, no reply in time              Idle       WakeAt (transient back-off)
-//   Training   TrainingFinished(update)            Reporting  Send(Update), WakeAt
+//   Training   TrainingFinished(update)            Reporting  Send(Update), WakeAt; with secure aggregation
+//                                                  Aggregating  Send(AdvertiseKeys), WakeAt
 //   Training   TrainingFinished(reason)            Idle       Send(Decline), WakeAt
 //   Training   Wake, deadline passed               Idle       StopTraining, WakeAt
+//   Aggregating  RosterView ... Quorum, checked    Aggregating  Send(ShareKeys ... Unmask), WakeAt
+//   Aggregating  one that fails a check            Idle       Send(Decline), Refused, WakeAt
+//   Aggregating  the record forbids it             Idle       Send(Decline record), Refused, WakeAt
+//   Aggregating  UpdateReply                       Idle       Reported, WakeAt
 //   Reporting  UpdateReply                         Idle       Reported, WakeAt
-//   Reporting  Wake, no reply in time              Reporting  Send(Update) again, the same bytes, while the deadline lasts
+//   Reporting  Wake, no reply in time              Reporting  Send(Update) again, the same bytes, while the deadline lasts;
+//                                                             Aggregating likewise, with what it sent last
 //   CheckedIn  ConnectionRestored                  Idle       WakeAt (at random within reconnect_spread: not all at once)
-//   Reporting  ConnectionRestored                  Reporting  Send(Update) again, the same bytes
+//   Reporting, Aggregating  ConnectionRestored     the same   Send what was sent last again, the same bytes
 //   not Idle   ConnectionLost                      Idle       StopTraining?, WakeAt (transient back-off)
 //   any        message of another session or kind  same       Ignored(reason)
 //
 // A message that does not decode changes nothing. Order of checks on an assignment (PROTOCOL.md, Assignment): the sid is computed
 // here, never taken from the server, and one that differs is ignored; then plan bytes against the release key's signature before
 // they are parsed, plan hash, policy, task, round, cohort, and the model's length and hash. The first that fails is the refusal.
+//
+// What must be durable before a message of secure aggregation leaves is in the record (device_record.h) before it is an effect:
+// ShareKeys: the session is answered; MaskedInput: the participation is charged; SignSurvivors: the choice; Unmask: the update. A
+// device whose cap for the task is reached is silent: it neither checks in nor declines (case 28).
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,6 +43,7 @@
 #include <vector>
 
 #include "client/content_cache.h"
+#include "client/device_record.h"
 #include "client/policy.h"
 #include "common/clock.h"
 #include "common/crypto/identity.h"
@@ -38,9 +51,21 @@
 #include "common/protocol/messages.h"
 #include "common/protocol/plan.h"
 #include "common/random_source.h"
+#include "common/executor.h"
 #include "common/result.h"
+#include "common/secagg/participant.h"
 
 namespace fedspend::client {
+
+// What a session is given from outside; all of it outlives the session.
+struct SessionServices {
+  RandomSource& random;      // libsodium's generator, but in tests and simulations
+  ContentCache& cache;
+  DeviceRecord& record;      // this device's own
+  Credentials& credentials;  // with the enrolment authority that is pinned
+  Executor& executor;        // checks a quorum's signatures
+  std::function<std::uint64_t()> unix_time_s;  // what certificates' times are held against
+};
 
 struct SessionOptions {
   std::string population;
@@ -84,6 +109,7 @@ struct StartTraining {
   SharedPlan plan;
   PlanHash plan_hash;
   SharedWeights weights;
+  std::array<std::uint8_t, 16> attempt{};  // of the assignment; in the seed of the training
 };
 struct StopTraining {};
 struct WakeAt {
@@ -108,8 +134,7 @@ using Effects = std::vector<Effect>;
 
 class Session {
  public:
-  // `random` and `cache` outlive the session.
-  Session(SessionOptions options, IdentityKey identity, RandomSource& random, ContentCache& cache);
+  Session(SessionOptions options, IdentityKey identity, SessionServices services);
 
   // The first effects: when to wake first.
   Effects start(Millis now);
@@ -131,6 +156,20 @@ class Session {
     RoundId round;
     SharedPlan plan;
     Millis deadline{};
+    std::optional<SessionTerms> secure;  // of secure aggregation; nothing: the plan's sum is open
+  };
+  struct Aggregating {
+    SessionId assignment;
+    RoundId round;
+    SharedPlan plan;
+    std::unique_ptr<Participant> participant;
+    std::unique_ptr<RingVector> update;  // until it is masked
+    Hash256 digest{};                    // of the update, for the record
+    bool is_zero = false;                // nothing that could be handed in twice
+    Frames last;                         // what was sent last
+    std::uint64_t bytes_sent = 0;
+    Millis deadline{};                   // of the whole session
+    Millis retry_at{};
   };
   struct Reporting {
     SessionId session;
@@ -139,12 +178,8 @@ class Session {
     Millis deadline{};
     Millis retry_at{};
   };
-  using Phase = std::variant<Idle, CheckedIn, Training, Reporting>;
+  using Phase = std::variant<Idle, CheckedIn, Training, Aggregating, Reporting>;
 
-  struct Accepted {  // an assignment that passed every check
-    HeldPlan plan;
-    HeldModel model;
-  };
   struct Rejection {
     DeclineReason reason{};
     std::string why;
@@ -159,6 +194,18 @@ class Session {
   Effects on_come_back(const ComeBack& come_back, Millis now);
   Effects on_update_reply(const Envelope& envelope, const UpdateReply& reply, Millis now);
 
+  // Secure aggregation (session_aggregation.cpp).
+  Effects advertise(const Training& training, std::vector<float>& update, Millis now);
+  Effects on_aggregation(const Envelope& envelope, const Message& message, const Frames& frames, Millis now);
+  Effects on_roster(Aggregating& at, const Envelope& envelope, const RosterView& roster, Millis now);
+  Effects on_shares(Aggregating& at, const DeliverShares& shares, Millis now);
+  Effects on_survivors(Aggregating& at, const Survivors& survivors, Millis now);
+  Effects on_quorum(Aggregating& at, const Quorum& quorum, ByteSpan bulk, Millis now);
+  Effects answer(Aggregating& at, const Message& message, std::shared_ptr<const Bytes> bulk, Millis now);
+  Effects give_up(const SessionId& session, const Error& error, Millis now);
+  Effects forbidden(const SessionId& session, const Error& error, Millis now);
+  bool is_silent(const TaskId& task);
+
   Effects check_in(Millis now);
   Effects idle_until(Millis time, Effects effects);
   Effects decline(const SessionId& session, DeclineReason reason, std::string why, Millis now);
@@ -170,8 +217,7 @@ class Session {
   SessionOptions options_;
   IdentityKey identity_;
   ClientId id_;
-  RandomSource& random_;
-  ContentCache& cache_;
+  SessionServices services_;
   PlanHash held_plan_;    // of the last assignment; zero: none
   ModelHash held_model_;
   Phase phase_;

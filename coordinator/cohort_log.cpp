@@ -10,10 +10,11 @@
 namespace fedspend::coordinator {
 namespace {
 
-std::string line_of(std::uint64_t round, const ModelHash& hash, const std::vector<ClientId>& contributors, const Plan& plan, const EnrolmentList& enrolment) {
+std::string line_of(std::uint64_t round, const ModelHash& hash, ByteSpan nonce, const std::vector<ClientId>& contributors, const Plan& plan, const EnrolmentList& enrolment) {
   nlohmann::ordered_json line;
   line["round"] = round;
   line["model_hash"] = hash.hex();
+  line["attempt"] = to_hex(nonce);
   line["contributors"] = nlohmann::json::array();
   for (const ClientId& client : contributors) {
     const EnrolledDevice* device = enrolment.find(client);
@@ -29,7 +30,7 @@ std::string line_of(std::uint64_t round, const ModelHash& hash, const std::vecto
 Status rewrite_cohort_log(const std::filesystem::path& out, Store& store, const Plan& plan, const EnrolmentList& enrolment) {
   FEDSPEND_ASSIGN(const std::vector<PublishedRound> rounds, store.published_rounds());
   std::string text;
-  for (const PublishedRound& round : rounds) text += line_of(round.round, round.hash, round.contributors, plan, enrolment);
+  for (const PublishedRound& round : rounds) text += line_of(round.round, round.hash, round.nonce, round.contributors, plan, enrolment);
   return program::write_file_atomically(out / "cohorts.jsonl", as_bytes(text));
 }
 
@@ -37,7 +38,7 @@ Status append_cohort_log(const std::filesystem::path& out, const RoundSummary& s
                          const EnrolmentList& enrolment) {
   const std::filesystem::path path = out / "cohorts.jsonl";
   std::ofstream file(path, std::ios::app | std::ios::binary);
-  file << line_of(summary.round.value, hash, summary.contributors, plan, enrolment) << std::flush;
+  file << line_of(summary.round.value, hash, summary.nonce, summary.contributors, plan, enrolment) << std::flush;
   if (!file) return fail(ErrorCode::io, path.string() + " cannot be written", "free some space; the model is stored, start again");
   return {};
 }

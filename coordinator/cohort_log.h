@@ -1,7 +1,7 @@
 #pragma once
 // cohorts.jsonl: which devices are in each published sum, by label where the enrolment list has one, else by id. What an auditor
 // reads, and what `fedspend-sim run --cohorts` repeats. One JSON object a line:
-//   {"round": 1, "model_hash": "...", "contributors": ["...", ...], "demonstration": true}
+//   {"round": 1, "model_hash": "...", "attempt": "...", "contributors": ["...", ...], "demonstration": true}
 // The store is the truth; the file is written anew from it at every start, and a line is added after each round.
 
 #include <filesystem>

@@ -4,6 +4,7 @@
 #include <deque>
 #include <utility>
 
+#include "common/executor.h"
 #include "common/program/files.h"
 #include "common/program/runtime.h"
 #include "common/protocol/model_file.h"
@@ -59,6 +60,10 @@ Status Daemon::carry_out(Effects effects) {
     } else if (const auto* publish = std::get_if<Publish>(&effect)) {
       Effects more;
       FEDSPEND_TRY(carry_out(*publish, more));
+      pending.insert(pending.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    } else if (const auto* compute = std::get_if<ComputeSum>(&effect)) {
+      ThreadExecutor executor(options_.threads);
+      Effects more = machine_.step(SumComputed{compute->session, compute->unmasking->run(executor)}, clock_.now());
       pending.insert(pending.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
     } else if (const auto* aborted = std::get_if<RoundAborted>(&effect)) {
       FEDSPEND_TRY(note_aborted(aborted->summary));

@@ -20,6 +20,7 @@ namespace fedspend::coordinator {
 struct DaemonOptions {
   std::filesystem::path out;            // model.fsm (newest, whole), cohorts.jsonl
   std::uint32_t max_failed_rounds = 10; // aborted in a row before the daemon gives up; 0: never
+  unsigned threads = 1;                 // that unmask; the loop waits for them
   bool exit_when_finished = false;
   Millis linger{2'000};                 // how long devices are still told that it is finished, before an exit
 };

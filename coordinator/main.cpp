@@ -14,6 +14,7 @@
 #include "common/protocol/model_file.h"
 #include "common/transport/zmq_channel.h"
 #include "coordinator/daemon.h"
+#include "coordinator/revocation_file.h"
 #include "coordinator/signed_plan_file.h"
 
 namespace fedspend::coordinator {
@@ -24,7 +25,7 @@ using program::Arguments;
 using program::Report;
 
 constexpr std::size_t kMaxModelFileBytes = (std::size_t{4} << 24) + 4096;
-constexpr std::size_t kMaxListBytes = std::size_t{64} << 20;
+constexpr std::size_t kMaxListBytes = std::size_t{1} << 28;
 
 Error at(const std::string& path, Error error) {
   error.message = path + ": " + error.message;
@@ -33,6 +34,7 @@ Error at(const std::string& path, Error error) {
 
 struct Federation {
   Plan plan;
+  std::uint64_t revocation_list = 0;  // its sequence; 0: none given
   std::unique_ptr<Store> store;
   std::unique_ptr<CohortChooser> chooser;
   std::unique_ptr<RoundMachine> machine;
@@ -46,6 +48,41 @@ Result<std::vector<float>> initial_weights(const Arguments& arguments, const Pla
   if (file->plan_hash != hash || file->weights.size() != plan.model.parameter_count)
     return fail(ErrorCode::invalid_argument, path + " was made for another plan", "make it with `fedspend-sim init --plan PLAN --out FILE`");
   return std::move(file->weights);
+}
+
+struct Devices {
+  IdentityPublicKey authority;
+  std::optional<RevocationList> revocations;  // none given
+  EnrolmentList admitted;
+};
+
+Result<Devices> read_devices(const Arguments& arguments, const std::string& population) {
+  Devices devices;
+  FEDSPEND_ASSIGN(const std::string authority_path, arguments.text("authority-key"));
+  FEDSPEND_ASSIGN(devices.authority, program::read_identity_public_key(authority_path, "authority"));
+  FEDSPEND_ASSIGN(const std::string path, arguments.text("devices"));
+  FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(path, kMaxListBytes));
+  const Result<EnrolmentList> list = EnrolmentList::parse(as_text(bytes));
+  if (!list) return fail(at(path, list.error()));
+  if (const auto revocations = arguments.optional_text("revocations")) {
+    FEDSPEND_ASSIGN(devices.revocations, read_revocation_file(*revocations, devices.authority));
+  }
+  Result<EnrolmentList> admitted = list->admitted({.authority = devices.authority,
+                                                   .population = population,
+                                                   .now_s = program::unix_time_s(),
+                                                   .revocations = devices.revocations ? &*devices.revocations : nullptr});
+  if (!admitted) return fail(at(path, admitted.error()));
+  devices.admitted = std::move(*admitted);
+  return devices;
+}
+
+void log_admission(const EnrolmentList& admitted, std::uint64_t revocation_list) {
+  const std::size_t revoked = admitted.excluded(Exclusion::revoked), expired = admitted.excluded(Exclusion::expired);
+  program::log(revoked + expired != 0 ? program::LogLevel::warning : program::LogLevel::info, "enrolment",
+               {{"devices", std::to_string(admitted.devices().size())},
+                {"revoked", std::to_string(revoked)},
+                {"expired", std::to_string(expired)},
+                {"revocations", revocation_list != 0 ? "list " + std::to_string(revocation_list) : "none given"}});
 }
 
 // Everything that is given is read and checked before the first folder is made.
@@ -62,11 +99,7 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   if (Status supported = check_supported(*plan); !supported) return fail(at(plan_path, supported.error()));
   const PlanHash hash = hash_of_plan(signed_plan.bytes);
 
-  FEDSPEND_ASSIGN(const std::string list_path, arguments.text("devices"));
-  FEDSPEND_ASSIGN(const Bytes list_bytes, program::read_file(list_path, kMaxListBytes));
-  Result<EnrolmentList> list = EnrolmentList::parse(as_text(list_bytes));
-  if (!list) return fail(at(list_path, list.error()));
-
+  FEDSPEND_ASSIGN(Devices devices, read_devices(arguments, plan->population));
   FEDSPEND_ASSIGN(std::vector<float> weights, initial_weights(arguments, *plan, hash));
   FEDSPEND_ASSIGN(const std::int64_t selection_timeout, arguments.integer("selection-timeout-s", 1, 86'400));
   FEDSPEND_TRY(program::ensure_writable_directory(state));
@@ -74,12 +107,14 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   Federation federation;
   federation.plan = *plan;
   FEDSPEND_ASSIGN(federation.store, Store::open(state / "coordinator.sqlite", hash));
+  FEDSPEND_TRY(accept_revocations(state, devices.authority, devices.revocations ? &*devices.revocations : nullptr));
+  federation.revocation_list = devices.revocations ? devices.revocations->sequence() : 0;
   FEDSPEND_ASSIGN(std::optional<StoredModel> stored, federation.store->latest_model());
   federation.chooser = std::make_unique<UniformChooser>(random);
   Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}};
   if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state)};
   FEDSPEND_ASSIGN(federation.machine,
-                  RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(*list),
+                  RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(devices.admitted),
                                        {.selection_timeout = std::chrono::seconds(selection_timeout)}, *federation.chooser, random));
   return federation;
 }
@@ -125,6 +160,7 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   if (ready && fs::is_regular_file(*ready, ignored)) fs::remove(*ready, ignored);  // of an earlier run: its endpoint may be another
   FEDSPEND_ASSIGN(const auto channel, ZmqServerChannel::bind(std::move(server), curve));
   program::log(program::LogLevel::info, "listening", {{"endpoint", channel->last_endpoint()}, {"devices", std::to_string(enrolment.devices().size())}});
+  log_admission(enrolment, federation.revocation_list);
   if (ready)
     FEDSPEND_TRY(program::write_file_atomically(*ready, as_bytes(channel->last_endpoint() + "\n")));
 
@@ -145,12 +181,14 @@ program::ProgramSpec coordinator_program() {
   program::Command run{
       .name = "",
       .summary = "run a federation: select cohorts, aggregate their updates, publish models",
-      .example = "fedspend-coordinator --plan plan.toml --release-key release.key.pub --initial-model initial.fsm --devices devices.list --curve-key coordinator.key "
-                 "--listen tcp://127.0.0.1:5570 --state state",
+      .example = "fedspend-coordinator --plan plan.toml --release-key release.key.pub --initial-model initial.fsm --devices devices.list --authority-key authority.key.pub "
+                 "--curve-key coordinator.key --listen tcp://127.0.0.1:5570 --state state",
       .options = {{.name = "plan", .value_name = "FILE", .help = "the plan, with its signature beside it as FILE.sig", .required = true},
                   {.name = "release-key", .value_name = "FILE", .help = "the public key that the plan is signed with", .required = true},
                   {.name = "initial-model", .value_name = "FILE", .help = "where the first round begins (`fedspend-sim init`)", .required = true},
                   {.name = "devices", .value_name = "FILE", .help = "the enrolment list (`fedspend-admin enrol`)", .required = true},
+                  {.name = "authority-key", .value_name = "FILE", .help = "the public key that the devices' certificates are signed with", .required = true},
+                  {.name = "revocations", .value_name = "FILE", .help = "the authority's list of revoked devices (`fedspend-admin revoke`); without it: none"},
                   {.name = "curve-key", .value_name = "FILE", .help = "this coordinator's CURVE key, mode 0600 (`fedspend-admin keygen`)", .required = true},
                   {.name = "listen", .value_name = "ADDRESS", .help = "tcp://ADDRESS:PORT; * is any", .default_text = "tcp://127.0.0.1:5570"},
                   {.name = "state", .value_name = "DIR", .help = "the database; a restart goes on from the last published model", .required = true},

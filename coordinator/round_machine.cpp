@@ -29,6 +29,11 @@ std::vector<ClientId> sorted_ids(const auto& map) {
   return ids;
 }
 
+DropReason reason_of(std::optional<Exclusion> exclusion) {
+  if (!exclusion) return DropReason::not_enrolled;
+  return *exclusion == Exclusion::revoked ? DropReason::revoked : DropReason::expired;
+}
+
 }  // namespace
 
 std::string_view to_string(DropReason reason) noexcept {
@@ -36,6 +41,8 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::undecodable: return "undecodable";
     case DropReason::version: return "version";
     case DropReason::not_enrolled: return "not_enrolled";
+    case DropReason::revoked: return "revoked";
+    case DropReason::expired: return "expired";
     case DropReason::wrong_transport: return "wrong_transport";
     case DropReason::bad_signature: return "bad_signature";
     case DropReason::quota: return "quota";
@@ -46,13 +53,14 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::bad_update: return "bad_update";
     case DropReason::equivocation: return "equivocation";
     case DropReason::wrong_population: return "wrong_population";
+    case DropReason::excluded: return "excluded";
+    case DropReason::bad_share: return "bad_share";
   }
   return "undecodable";
 }
 
 Status check_supported(const Plan& plan) {
-  if (plan.aggregation.mode != Aggregation::open)
-    return fail(ErrorCode::refused, "the plan asks for secure aggregation, which this version does not have", "a demonstration sets aggregation.mode = \"open\"");
+  if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
   if (plan.privacy.mode != PrivacyMode::none)
     return fail(ErrorCode::refused, "the plan asks for differential privacy, which this version does not have", "a demonstration sets privacy.mode = \"none\"");
   return {};
@@ -62,6 +70,8 @@ Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_pla
                                                            EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser, RandomSource& random) {
   FEDSPEND_ASSIGN(Plan plan, open_plan(signed_plan, release_key));
   FEDSPEND_TRY(check_supported(plan));
+  if (plan.aggregation.mode == Aggregation::secure && plan.aggregation.beacon == BeaconSource::external && options.external_beacon == nullptr)
+    return fail(ErrorCode::refused, "the plan asks for an external beacon, and there is none", "give the coordinator one, or sign a plan with aggregation.beacon = \"roster\"");
   const std::vector<float>& weights = checkpoint.weights;
   if (weights.size() != plan.model.parameter_count)
     return fail(ErrorCode::invalid_argument, "the model has " + std::to_string(weights.size()) + " parameters, the plan " + std::to_string(plan.model.parameter_count),
@@ -96,6 +106,7 @@ void RoundMachine::set_weights(std::shared_ptr<const std::vector<float>> weights
 
 std::string_view RoundMachine::phase() const {
   return std::visit(Overloaded{[](const Selecting&) { return std::string_view("selecting"); }, [](const Collecting&) { return std::string_view("collecting"); },
+                               [](const Aggregating& at) { return at.aggregator->phase(); }, [](const AwaitingSum&) { return std::string_view("unmasking"); },
                                [](const Publishing&) { return std::string_view("publishing"); }, [](const Done&) { return std::string_view("finished"); }},
                     phase_);
 }
@@ -113,7 +124,7 @@ Effects RoundMachine::start(Millis now) {
 
 Effects RoundMachine::step(const Event& event, Millis now) {
   return std::visit(Overloaded{[&](const MessageReceived& e) { return on_message(e, now); }, [&](const Wake&) { return on_wake(now); },
-                               [&](const ModelStored& e) { return on_model_stored(e, now); }},
+                               [&](const ModelStored& e) { return on_model_stored(e, now); }, [&](const SumComputed& e) { return on_sum_computed(e, now); }},
                     event);
 }
 
@@ -125,9 +136,9 @@ Effects RoundMachine::on_wake(Millis now) {
     if (now < ends) effects.emplace_back(WakeAt{ends});
     try_select(now, effects);
     if (std::holds_alternative<Selecting>(phase_) && now >= ends) {
-      const bool enough = pool_.size() >= plan_.min_reports();
+      const bool enough = pool_.size() >= plan_.least_asked();
       abort_round(enough ? "none of the devices that checked in were chosen"
-                         : "not enough devices checked in: " + std::to_string(pool_.size()) + " of at least " + std::to_string(plan_.min_reports()),
+                         : "not enough devices checked in: " + std::to_string(pool_.size()) + " of at least " + std::to_string(plan_.least_asked()),
                   now, effects);
     }
   } else if (auto* collecting = std::get_if<Collecting>(&phase_)) {
@@ -135,6 +146,12 @@ Effects RoundMachine::on_wake(Millis now) {
       close(now, effects);
     } else {
       effects.emplace_back(WakeAt{collecting->deadline});
+    }
+  } else if (auto* aggregating = std::get_if<Aggregating>(&phase_)) {
+    if (now >= aggregating->deadline) {
+      advance_aggregation(now, effects);
+    } else {
+      effects.emplace_back(WakeAt{aggregating->deadline});
     }
   }
   return effects;
@@ -154,14 +171,14 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
     return effects;
   }
   const EnrolledDevice* device = enrolment_.find(envelope->sender);
-  if (device == nullptr) return drop(DropReason::not_enrolled, std::nullopt, effects), effects;
+  if (device == nullptr) return drop(reason_of(enrolment_.exclusion_of(envelope->sender)), std::nullopt, effects), effects;
   if (device->transport != message.transport_key) return drop(DropReason::wrong_transport, std::nullopt, effects), effects;
   const ClientId client = device->id;
   if (!within_quota(client, now)) return drop(DropReason::quota, std::nullopt, effects), effects;
   if (!verify_envelope(*envelope, device->identity)) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
   const Result<Message> decoded = decode_body(envelope->type, envelope->body);
   if (!decoded) return drop(DropReason::undecodable, client, effects), effects;
-  if (envelope->type != MessageType::update && !message.frames.bulk_bytes().empty()) return drop(DropReason::undecodable, client, effects), effects;
+  if (!has_bulk_frame(envelope->type) && !message.frames.bulk_bytes().empty()) return drop(DropReason::undecodable, client, effects), effects;
 
   if (const auto* check_in = std::get_if<CheckIn>(&*decoded)) {
     on_check_in(message.peer, client, *check_in, now, effects);
@@ -169,6 +186,8 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
     on_update(message.peer, client, *envelope, *update, message.frames, now, effects);
   } else if (std::holds_alternative<Decline>(*decoded)) {
     on_decline(client, *envelope, now, effects);
+  } else if (is_from_device(envelope->type)) {
+    on_secure_message(message.peer, *device, *envelope, *decoded, message.frames, now, effects);
   } else {
     drop(DropReason::wrong_type, client, effects);
   }
@@ -200,8 +219,17 @@ void RoundMachine::on_check_in(const PeerId& peer, const ClientId& client, const
     // Asked, and has not answered: the assignment was lost, or the device began anew. It is the same session.
     if (const auto asked = collecting->asked.find(client); asked != collecting->asked.end() && !asked->second.answered) {
       asked->second.peer = peer;
-      return send_assignment(waiting, *collecting, now, effects);
+      return send_assignment(waiting, {collecting->session, collecting->attempt, static_cast<std::uint32_t>(collecting->asked.size()), collecting->deadline}, now, effects);
     }
+  } else if (auto* aggregating = std::get_if<Aggregating>(&phase_); aggregating != nullptr && aggregating->aggregator->session().is_zero()) {
+    if (const auto asked = aggregating->asked.find(client); asked != aggregating->asked.end() && !asked->second.answered) {
+      asked->second.peer = peer;
+      return send_assignment(waiting, {aggregating->assignment, aggregating->attempt, static_cast<std::uint32_t>(aggregating->asked.size()), aggregating->deadline}, now, effects);
+    }
+  }
+  if (excluded_.contains(client)) {
+    send(peer, ComeBack{.reason = ComeBackReason::not_selected, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
+    return drop(DropReason::excluded, client, effects);
   }
   if (pool_.size() >= options_.max_pool && !pool_.contains(client)) {
     return send(peer, ComeBack{.reason = ComeBackReason::busy, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
@@ -246,7 +274,7 @@ void RoundMachine::try_select(Millis now, Effects& effects) {
   auto& selecting = std::get<Selecting>(phase_);
   const FederationSpec& federation = plan_.federation;
   if (now >= release_at_) release_long_held(now, effects);
-  if (pool_.size() < plan_.min_reports()) {
+  if (pool_.size() < plan_.least_asked()) {
     selecting.enough_since.reset();
     return;
   }
@@ -270,47 +298,53 @@ void RoundMachine::try_select(Millis now, Effects& effects) {
 void RoundMachine::begin_round(const std::vector<ClientId>& chosen, Millis now, Effects& effects) {
   FEDSPEND_CHECK(!chosen.empty(), "a chooser that chooses somebody");
   const Millis selection_began = std::get<Selecting>(phase_).since;
-  Collecting collecting{.session = {},
-                        .attempt = {},
-                        .since = now,
-                        .deadline = now + Millis(plan_.federation.round_deadline_ms),
-                        .asked = {},
-                        .sum = RingVector(plan_.model.parameter_count, plan_.aggregation.bits)};
-  random_.fill(collecting.attempt);
-  const RoundId round{rounds_done_ + 1};
-  // The cohort of the session is what was asked for, not fewer: the scale of the sum depends on it.
-  collecting.session = session_id(plan_.task, round, model_hash_, plan_hash_, static_cast<std::uint32_t>(chosen.size()), collecting.attempt);
+  std::unordered_map<ClientId, Asked> asked;
   for (const ClientId& client : chosen) {
     const auto waiting = pool_.find(client);
     FEDSPEND_CHECK(waiting != pool_.end(), "a chooser that chooses from the pool");
-    const bool is_new = collecting.asked.emplace(client, Asked{waiting->second.peer, false, std::nullopt}).second;
+    const bool is_new = asked.emplace(client, Asked{waiting->second.peer, false, std::nullopt}).second;
     FEDSPEND_CHECK(is_new, "a chooser that chooses nobody twice");
   }
+  AssignmentTerms terms{.session = {}, .attempt = {}, .cohort = static_cast<std::uint32_t>(chosen.size()), .deadline = now + Millis(plan_.federation.round_deadline_ms)};
+  const RoundId round{rounds_done_ + 1};
+  random_.fill(terms.attempt);
+  if (const auto given = chooser_.attempt(round)) terms.attempt = *given;
+  tally_.nonce = terms.attempt;
+  terms.session = session_id(plan_.task, round, model_hash_, plan_hash_, terms.cohort, terms.attempt);
   for (const ClientId& client : chosen) {
     const auto waiting = pool_.find(client);
-    send_assignment(waiting->second, collecting, now, effects);
+    send_assignment(waiting->second, terms, now, effects);
     pool_.erase(waiting);
   }
-  tally_.asked = sorted_ids(collecting.asked);
+  tally_.asked = sorted_ids(asked);
   tally_.selection_time = now - selection_began;
-  effects.emplace_back(WakeAt{collecting.deadline});
-  phase_ = std::move(collecting);
+  effects.emplace_back(WakeAt{terms.deadline});
+  if (plan_.aggregation.mode == Aggregation::secure) {
+    begin_aggregating(std::move(asked), terms, now);
+  } else {
+    phase_ = Collecting{.session = terms.session,
+                        .attempt = terms.attempt,
+                        .since = now,
+                        .deadline = terms.deadline,
+                        .asked = std::move(asked),
+                        .sum = RingVector(plan_.model.parameter_count, plan_.aggregation.bits)};
+  }
 }
 
-void RoundMachine::send_assignment(const Waiting& device, const Collecting& collecting, Millis now, Effects& effects) {
+void RoundMachine::send_assignment(const Waiting& device, const AssignmentTerms& terms, Millis now, Effects& effects) {
   Assignment assignment;
   assignment.task = plan_.task;
   assignment.round = RoundId{rounds_done_ + 1};
-  assignment.attempt = collecting.attempt;
-  assignment.cohort = static_cast<std::uint32_t>(collecting.asked.size());
-  assignment.deadline_ms = static_cast<std::uint32_t>(std::max<std::int64_t>((collecting.deadline - now).count(), 1));
+  assignment.attempt = terms.attempt;
+  assignment.cohort = terms.cohort;
+  assignment.deadline_ms = static_cast<std::uint32_t>(std::max<std::int64_t>((terms.deadline - now).count(), 1));
   assignment.plan_hash = plan_hash_;
   assignment.model_hash = model_hash_;
   if (device.have_plan != plan_hash_) {
     assignment.plan = signed_plan_.bytes;
     assignment.plan_signature = signed_plan_.signature;
   }
-  send(device.peer, assignment, collecting.session, device.have_model == model_hash_ ? nullptr : weights_bytes_, effects);
+  send(device.peer, assignment, terms.session, device.have_model == model_hash_ ? nullptr : weights_bytes_, effects);
 }
 
 void RoundMachine::on_update(const PeerId& peer, const ClientId& client, const Envelope& envelope, const Update& update, const Frames& frames, Millis now,
@@ -358,6 +392,11 @@ void RoundMachine::on_late_update(const PeerId& peer, const ClientId& client, co
 }
 
 void RoundMachine::on_decline(const ClientId& client, const Envelope& envelope, Millis now, Effects& effects) {
+  if (auto* aggregating = std::get_if<Aggregating>(&phase_)) {
+    const bool is_of_session = envelope.session == aggregating->assignment || (!envelope.session.is_zero() && envelope.session == aggregating->aggregator->session());
+    if (!is_of_session) return drop(DropReason::wrong_session, client, effects);
+    return note_gone(client, now, effects);
+  }
   auto* collecting = std::get_if<Collecting>(&phase_);
   if (collecting == nullptr || envelope.session != collecting->session) return drop(DropReason::wrong_session, client, effects);
   const auto asked = collecting->asked.find(client);
@@ -380,7 +419,11 @@ void RoundMachine::close(Millis now, Effects& effects) {
   if (collecting.accepted < plan_.min_reports()) {
     return abort_round("too few updates: " + std::to_string(collecting.accepted) + " of at least " + std::to_string(plan_.min_reports()), now, effects);
   }
-  const std::vector<float> mean = quantizer_.decode_mean(collecting.sum, collecting.accepted);
+  publish_mean(collecting.sum, collecting.accepted, now, effects);
+}
+
+void RoundMachine::publish_mean(const RingVector& sum, std::uint64_t divisor, Millis now, Effects& effects) {
+  const std::vector<float> mean = quantizer_.decode_mean(sum, divisor);
   auto next = std::make_shared<std::vector<float>>(*weights_);
   auto state = std::make_shared<std::vector<float>>(*optimizer_state_);  // a copy: what is not published has not moved
   const RoundId round{rounds_done_ + 1};

@@ -5,20 +5,24 @@
 //   phase       event                                        next        effects
 //   Selecting   CheckIn                                      Selecting   (held in the pool), WakeAt
 //   not Fin.    Wake, a device held for the longest hold     same        Send(ComeBack not_selected)
-//   Selecting   enough check-ins, and the window over or     Collecting  Send(Assignment) to each chosen, WakeAt(deadline)
-//               the pool full
+//   Selecting   enough check-ins, and the window over or     Collecting  Send(Assignment) to each chosen, WakeAt(deadline); with
+//               the pool full                                            secure aggregation Aggregating
 //   Selecting   Wake, selection timeout, enough check-ins    Collecting  the same, however long the window
 //   Selecting   Wake, selection timeout, fewer               Selecting   RoundAborted, WakeAt
 //   Collecting  Update, valid, first of its device           Collecting  Send(UpdateReply accepted)
 //   Collecting  goal count reached, or everyone answered     Publishing  Publish
 //   Collecting  Wake, deadline, min_reports reached          Publishing  Publish
 //   Collecting  Wake, deadline, fewer                        Selecting   RoundAborted
+//   Aggregating AdvertiseKeys ... Unmask                     Aggregating Send(what the aggregator's next phase asks for), WakeAt
+//   Aggregating the aggregator closed                        AwaitingSum ComputeSum
+//   Aggregating it has no next phase                         Selecting   Send(UpdateReply aborted), RoundAborted
+//   AwaitingSum SumComputed                                  Publishing  Publish; or Selecting, RoundAborted
 //   Publishing  ModelStored                                  Selecting   (the next round) or, after the last, Finished
 //   Finished    CheckIn                                      Finished    Send(ComeBack finished)
 //
 // Check-ins are held in every phase but Finished. A model counts only when the driver says ModelStored: until then the old one is
-// what devices get, so that after a crash nobody holds a model that was never published. A misbehaving device is a Dropped effect,
-// never an error. Checks on a message, in this order: caps, envelope, enrolment, CURVE key of the connection, quota, signature,
+// what devices get, so that after a crash nobody holds a model that was never published. A session of secure aggregation that was
+// open at a crash is gone with its machine (case 32). A misbehaving device is a Dropped effect, never an error. Checks on a message, in this order: caps, envelope, enrolment, CURVE key of the connection, quota, signature,
 // body, phase, session. The quota comes before the signature, which is dear to check: only the device itself, over its own
 // connection, can spend it.
 
@@ -41,6 +45,7 @@
 #include "common/protocol/plan.h"
 #include "common/random_source.h"
 #include "common/result.h"
+#include "common/secagg/aggregator.h"
 #include "common/transport/channel.h"
 #include "coordinator/cohort_selection.h"
 #include "coordinator/enrolment.h"
@@ -52,6 +57,8 @@ enum class DropReason : std::uint8_t {
   undecodable,      // envelope or body, or a bulk frame with a message that has none
   version,
   not_enrolled,
+  revoked,          // enrolled once: its certificate was taken back
+  expired,          // enrolled once: its certificate was over when the coordinator started
   wrong_transport,  // the identity belongs to another connection key
   bad_signature,
   quota,
@@ -62,17 +69,21 @@ enum class DropReason : std::uint8_t {
   bad_update,       // length, width, hash or packing
   equivocation,     // a second, different update of the same device: the first one stays
   wrong_population,
+  excluded,         // its shares could not be reconstructed in an earlier session
+  bad_share,        // a share that it handed in was not its dealer's, and was corrected
 };
 std::string_view to_string(DropReason reason) noexcept;
 
 struct RoundSummary {
   RoundId round;                          // 1 is the first
   std::uint32_t attempt = 0;              // at this round, from 1
+  std::array<std::uint8_t, 16> nonce{};   // of the attempt, as devices were told; zero: nobody was asked
   bool published = false;
   std::string why_aborted;                // empty if published
   std::vector<ClientId> asked;            // sorted
   std::vector<ClientId> contributors;     // sorted; whose updates are in the sum
   std::uint32_t declined = 0;
+  std::uint32_t advertised = 0;           // on the roster of secure aggregation
   std::map<DropReason, std::uint64_t> dropped;  // since the last summary
   std::uint64_t bytes_up = 0;             // all frames received and sent since the last summary
   std::uint64_t bytes_down = 0;
@@ -91,7 +102,11 @@ struct Wake {};
 struct ModelStored {  // the answer to Publish: it is durable
   RoundId round;
 };
-using Event = std::variant<MessageReceived, Wake, ModelStored>;
+struct SumComputed {  // the answer to ComputeSum
+  SessionId session;
+  tl::expected<UnmaskedSum, UnmaskingFailure> outcome;
+};
+using Event = std::variant<MessageReceived, Wake, ModelStored, SumComputed>;
 
 // Effects
 struct Send {
@@ -110,12 +125,17 @@ struct Publish {
 struct RoundAborted {
   RoundSummary summary;
 };
+// Reconstruction and unmasking take seconds of arithmetic: the driver runs it, on the threads that it has, and says SumComputed.
+struct ComputeSum {
+  SessionId session;
+  std::shared_ptr<Unmasking> unmasking;  // effects are copied; it is run once
+};
 struct Dropped {
   DropReason reason{};
   std::optional<ClientId> client;  // only when its signature was right
 };
 struct Finished {};
-using Effect = std::variant<Send, WakeAt, Publish, RoundAborted, Dropped, Finished>;
+using Effect = std::variant<Send, WakeAt, Publish, RoundAborted, ComputeSum, Dropped, Finished>;
 using Effects = std::vector<Effect>;
 
 // Fail closed: what this version cannot do is refused, never replaced by something weaker. create() asks it, too.
@@ -135,6 +155,7 @@ struct MachineOptions {
   Millis longest_hold{570'000};
   std::uint32_t max_messages_per_device_and_round = 64;  // once finished: in a selection timeout
   std::size_t max_pool = 100'000;     // beyond: ComeBack busy
+  Beacon* external_beacon = nullptr;  // what a plan with beacon = "external" needs; outlives the machine
 };
 
 class RoundMachine {
@@ -177,6 +198,21 @@ class RoundMachine {
     std::uint32_t accepted = 0;
     std::uint32_t answered = 0;
   };
+  // Secure aggregation: the aggregator has the protocol, this machine the deadlines, connections and signatures.
+  struct Aggregating {
+    SessionId assignment;
+    std::array<std::uint8_t, 16> attempt{};
+    Millis since{};
+    Millis deadline{};  // of the aggregator's phase
+    std::unordered_map<ClientId, Asked> asked;  // answered: advertised, declined or gave up; nobody waits for those who declined
+    std::unordered_set<ClientId> gone;
+    std::unique_ptr<Aggregator> aggregator;
+  };
+  struct AwaitingSum {
+    SessionId session;
+    Millis since{};
+    std::vector<ClientId> contributors;
+  };
   struct Publishing {
     std::shared_ptr<const std::vector<float>> weights;
     std::shared_ptr<const std::vector<float>> optimizer_state;
@@ -186,7 +222,7 @@ class RoundMachine {
   struct Done {
     Millis quota_since{};  // there are no rounds any more to begin the quotas anew
   };
-  using Phase = std::variant<Selecting, Collecting, Publishing, Done>;
+  using Phase = std::variant<Selecting, Collecting, Aggregating, AwaitingSum, Publishing, Done>;
 
   struct Closed {  // the last session that ended, so that a repeated update is acknowledged and a late one is told so
     SessionId session;
@@ -199,15 +235,35 @@ class RoundMachine {
     Millis since{};
   };
 
+  struct AssignmentTerms {  // the same for all who are asked
+    SessionId session;
+    std::array<std::uint8_t, 16> attempt{};
+    std::uint32_t cohort = 0;  // what was asked for, not fewer: the scale of the sum depends on it
+    Millis deadline{};
+  };
+
   RoundMachine(SignedPlan signed_plan, Plan plan, Checkpoint checkpoint, EnrolmentList enrolment, MachineOptions options,
                CohortChooser& chooser, RandomSource& random, Quantizer quantizer, std::unique_ptr<ServerOptimizer> optimizer);
 
   Effects on_message(const MessageReceived& message, Millis now);
   Effects on_wake(Millis now);
   Effects on_model_stored(const ModelStored& stored, Millis now);
+  Effects on_sum_computed(const SumComputed& computed, Millis now);
   void on_check_in(const PeerId& peer, const ClientId& client, const CheckIn& check_in, Millis now, Effects& effects);
   void on_update(const PeerId& peer, const ClientId& client, const Envelope& envelope, const Update& update, const Frames& frames, Millis now, Effects& effects);
   void on_decline(const ClientId& client, const Envelope& envelope, Millis now, Effects& effects);
+
+  // Secure aggregation (round_machine_secure.cpp).
+  void begin_aggregating(std::unordered_map<ClientId, Asked> asked, const AssignmentTerms& terms, Millis now);
+  void on_secure_message(const PeerId& peer, const EnrolledDevice& device, const Envelope& envelope, const Message& message, const Frames& frames, Millis now,
+                         Effects& effects);
+  Verdict give_to_aggregator(Aggregating& aggregating, const EnrolledDevice& device, const Envelope& envelope, const Message& message, const Frames& frames);
+  void answer_out_of_turn(const PeerId& peer, const ClientId& client, const SessionId& session, Verdict verdict, Effects& effects);
+  bool is_phase_complete(const Aggregating& aggregating) const;
+  void advance_aggregation(Millis now, Effects& effects);
+  void send_phase_messages(const Aggregating& aggregating, Effects& effects);
+  void abort_aggregation(std::string why, Millis now, Effects& effects);
+  void note_gone(const ClientId& client, Millis now, Effects& effects);
 
   bool within_quota(const ClientId& client, Millis now);
   void release_long_held(Millis now, Effects& effects);
@@ -215,10 +271,11 @@ class RoundMachine {
   void begin_round(const std::vector<ClientId>& chosen, Millis now, Effects& effects);
   void close_if_complete(Millis now, Effects& effects);
   void close(Millis now, Effects& effects);
+  void publish_mean(const RingVector& sum, std::uint64_t divisor, Millis now, Effects& effects);
   void abort_round(std::string why, Millis now, Effects& effects);
   void begin_selecting(Millis now, Effects& effects);
   void send(const PeerId& peer, const Message& message, const SessionId& session, std::shared_ptr<const Bytes> bulk, Effects& effects);
-  void send_assignment(const Waiting& device, const Collecting& collecting, Millis now, Effects& effects);
+  void send_assignment(const Waiting& device, const AssignmentTerms& terms, Millis now, Effects& effects);
   void reply_to_update(const PeerId& peer, const SessionId& session, UpdateStatus status, Effects& effects);
   void on_late_update(const PeerId& peer, const ClientId& client, const Envelope& envelope, const Update& update, Effects& effects);
   void drop(DropReason reason, std::optional<ClientId> client, Effects& effects);
@@ -234,6 +291,8 @@ class RoundMachine {
   RandomSource& random_;
   Quantizer quantizer_;
   std::unique_ptr<ServerOptimizer> optimizer_;
+  RosterBeacon roster_beacon_;
+  std::unordered_set<ClientId> excluded_;  // dealers whose secrets could not be reconstructed (case 24); until the coordinator begins anew
 
   std::shared_ptr<const std::vector<float>> weights_;
   std::shared_ptr<const Bytes> weights_bytes_;

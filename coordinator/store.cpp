@@ -12,13 +12,13 @@
 namespace fedspend::coordinator {
 namespace {
 
-constexpr int kSchemaVersion = 2;
-constexpr const char* kSetSchemaVersion = "PRAGMA user_version=2";
+constexpr int kSchemaVersion = 3;
+constexpr const char* kSetSchemaVersion = "PRAGMA user_version=3";
 constexpr std::uint64_t kModelsKept = 10;  // weights and optimizer states of these; the hashes of all
 constexpr const char* kSchema = R"(
 CREATE TABLE federation(plan_hash BLOB NOT NULL);
 CREATE TABLE model(round INTEGER PRIMARY KEY, hash BLOB NOT NULL, weights BLOB NOT NULL,
-                   state BLOB NOT NULL, state_hash BLOB NOT NULL);
+                   state BLOB NOT NULL, state_hash BLOB NOT NULL, nonce BLOB NOT NULL);
 CREATE TABLE round(id INTEGER PRIMARY KEY, round INTEGER NOT NULL, attempt INTEGER NOT NULL, published INTEGER NOT NULL, why_aborted TEXT NOT NULL,
                    asked INTEGER NOT NULL, declined INTEGER NOT NULL, bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL);
 CREATE TABLE contributor(round INTEGER NOT NULL, client BLOB NOT NULL, PRIMARY KEY(round, client)) WITHOUT ROWID;
@@ -99,6 +99,7 @@ struct Store::Database {
   Status prepare(const PlanHash& plan);
   Status create(const PlanHash& plan);
   Status take_over_version_1();
+  Status take_over_version_2();
 };
 
 Status Store::Database::create(const PlanHash& plan) {
@@ -119,6 +120,12 @@ Status Store::Database::take_over_version_1() {
                        "adding the optimizer's state"));
   Statement fill(handle, "UPDATE model SET state_hash = ?");
   if (fill.bind(1, ByteSpan(hash_of_state({}))).step() != SQLITE_DONE) return failure("adding the optimizer's state");
+  return {};
+}
+
+// Version 2 did not keep the attempts' nonces.
+Status Store::Database::take_over_version_2() {
+  FEDSPEND_TRY(execute("ALTER TABLE model ADD COLUMN nonce BLOB NOT NULL DEFAULT x''", "adding the attempts' nonces"));
   return execute(kSetSchemaVersion, "writing its version");
 }
 
@@ -144,6 +151,7 @@ Status Store::Database::prepare(const PlanHash& plan) {
         return fail(ErrorCode::conflict, path + " belongs to another plan", "give another --state folder, or the plan that it was begun with");
     }
     if (version == 1) FEDSPEND_TRY(take_over_version_1());
+    if (version < 3) FEDSPEND_TRY(take_over_version_2());
   }
   return execute("COMMIT", "opening");
 }
@@ -191,10 +199,10 @@ Status Store::Database::save_round(const RoundSummary& summary) {
 Status Store::save_published(const Publish& publish) {
   FEDSPEND_TRY(database_->execute("BEGIN IMMEDIATE", "beginning to write a model"));
   const auto write = [&]() -> Status {
-    Statement insert(database_->handle, "INSERT INTO model(round, hash, weights, state, state_hash) VALUES(?, ?, ?, ?, ?)");
+    Statement insert(database_->handle, "INSERT INTO model(round, hash, weights, state, state_hash, nonce) VALUES(?, ?, ?, ?, ?, ?)");
     const Bytes state = weights_to_bytes(*publish.optimizer_state);
     insert.bind(1, publish.summary.round.value).bind(2, ByteSpan(publish.hash.bytes)).bind(3, ByteSpan(weights_to_bytes(*publish.weights)));
-    insert.bind(4, ByteSpan(state)).bind(5, ByteSpan(hash_of_state(state)));
+    insert.bind(4, ByteSpan(state)).bind(5, ByteSpan(hash_of_state(state))).bind(6, ByteSpan(publish.summary.nonce));
     if (insert.step() != SQLITE_DONE) return database_->failure("writing a model");
     FEDSPEND_TRY(database_->save_round(publish.summary));
     Statement contributor(database_->handle, "INSERT INTO contributor VALUES(?, ?)");
@@ -222,13 +230,14 @@ Result<std::uint64_t> Store::count_rounds(bool published) {
 
 Result<std::vector<PublishedRound>> Store::published_rounds() {
   std::vector<PublishedRound> rounds;
-  Statement models(database_->handle, "SELECT round, hash FROM model ORDER BY round");
+  Statement models(database_->handle, "SELECT round, hash, nonce FROM model ORDER BY round");
   Statement contributors(database_->handle, "SELECT client FROM contributor WHERE round = ? ORDER BY client");
   int code = SQLITE_DONE;
   while ((code = models.step()) == SQLITE_ROW) {
     PublishedRound& round = rounds.emplace_back();
     round.round = models.integer(0);
     FEDSPEND_ASSIGN(round.hash, id_of<ModelHash>(models.blob(1)));
+    round.nonce.assign(models.blob(2).begin(), models.blob(2).end());
     contributors.bind(1, round.round);
     while ((code = contributors.step()) == SQLITE_ROW) {
       FEDSPEND_ASSIGN(const ClientId client, id_of<ClientId>(contributors.blob(0)));

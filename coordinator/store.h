@@ -1,9 +1,9 @@
 #pragma once
 // What a coordinator must not forget: the published models, each with the state that the server optimizer left it with, and what
 // happened in every round, in one SQLite file (WAL, synchronous = FULL). One file serves one plan. save_published is one
-// transaction, durable when it returns: a crash leaves the old model and state or the new ones, never half of either. Schema 2; a
+// transaction, durable when it returns: a crash leaves the old model and state or the new ones, never half of either. Schema 3; a
 // file of schema 1, which had no state, is taken over when it is opened: the programs that wrote those ran plans of FedAvg alone,
-// which has none. One thread per object; a second process on the same file is refused.
+// which has none. Nor had files of schema 2 the nonces of their attempts. One thread per object; a second process on the same file is refused.
 
 #include <cstdint>
 #include <filesystem>
@@ -27,6 +27,7 @@ struct StoredModel {
 struct PublishedRound {
   std::uint64_t round = 0;
   ModelHash hash;
+  Bytes nonce;                         // of the attempt; empty: stored by a program that did not keep it
   std::vector<ClientId> contributors;  // sorted
 };
 

@@ -22,8 +22,8 @@ Result<TrainingResult> Trainer::train_pooled(std::span<const float> weights, std
   return fail(ErrorCode::invalid_argument, "this model cannot be trained on several histories at once", "train it on one after the other");
 }
 
-std::uint64_t training_seed(const PlanHash& plan, RoundId round) {
-  return load_u64(ByteSpan(Hasher("training-seed").field(plan.bytes).u64(round.value).finish()).first(8));
+std::uint64_t training_seed(const PlanHash& plan, RoundId round, ByteSpan attempt) {
+  return load_u64(ByteSpan(Hasher("training-seed").field(plan.bytes).u64(round.value).field(attempt).finish()).first(8));
 }
 
 }  // namespace fedspend::models

@@ -24,7 +24,7 @@ struct LayoutEntry {
 
 struct TrainingOptions {
   TrainingSpec spec;        // of the plan; learning_rate is that of the round, the schedule is not looked at
-  std::uint64_t seed = 0;   // training_seed(plan, round): the same on every device
+  std::uint64_t seed = 0;   // training_seed(): the same on every device
   std::stop_token stop = {};// asked between batches; a stopped training returns refused
 };
 
@@ -61,7 +61,8 @@ class Trainer {
   // invalid_argument.
   virtual Result<TrainingResult> train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories,
                                               const TrainingOptions& options, std::span<float> update);
-  // Scores the rows [first_scored, size): each is predicted from true earlier rows only.
+  // Scores the rows [first_scored, size): each is predicted from true earlier rows only. limit: these weights give values that are
+  // not finite.
   virtual Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
                                             std::size_t first_scored, Counting counting = Counting::frozen) = 0;
   // Prequential by nature. Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed.
@@ -73,7 +74,9 @@ class Trainer {
 // (0 in the plan: not checked, for drafting).
 Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model);
 
-// The first 8 bytes of H("training-seed", plan hash, round): public and the same on every device, so that a run can be repeated.
-std::uint64_t training_seed(const PlanHash& plan, RoundId round);
+// The first 8 bytes of H("training-seed", plan hash, round, attempt): public and the same on every device, so that a run can be
+// repeated. `attempt`: the 16 bytes of the assignment. A round that is tried again trains in another order, so that no device hands in the
+// same update in two sums (SECAGG.md, case 29).
+std::uint64_t training_seed(const PlanHash& plan, RoundId round, ByteSpan attempt);
 
 }  // namespace fedspend::models

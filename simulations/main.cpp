@@ -10,7 +10,8 @@ int main(int argc, char** argv) {
       .commands = {fedspend::simulations::baselines_command(), fedspend::simulations::synth_command(), fedspend::simulations::plan_command(), fedspend::simulations::preflight_command(),
                    fedspend::simulations::profiles_command(), fedspend::simulations::init_command(),
                    fedspend::simulations::run_command(), fedspend::simulations::evaluate_command(), fedspend::simulations::references_command(),
-                   fedspend::simulations::sweep_command(), fedspend::simulations::compare_command()},
+                   fedspend::simulations::sweep_command(), fedspend::simulations::compare_command(),
+                   fedspend::simulations::secagg_params_command(), fedspend::simulations::secagg_command()},
   };
   return fedspend::program::run_program(program, argc, argv);
 }

@@ -104,13 +104,18 @@ population=$(sed -n 's/^population *= *"\(.*\)" *$/\1/p' "$out/plan.toml" | head
 "$admin" sign-plan --plan "$out/plan.toml" --release-key "$out/keys/release.key"
 "$sim" init --plan "$out/plan.toml" --out "$out/initial.fsm"
 "$sim" profiles "${data_options[@]}" --plan "$out/plan.toml" --out "$out/profiles" --processes "$processes"
+"$admin" authority --out "$out/authority"
 lists=()
 for folder in "$out"/profiles/process-*; do
   name=$(basename "$folder")
-  "$device" keys --profiles "$folder" --list "$out/$name.list" >/dev/null
+  "$admin" token --authority "$out/authority" --population "$population" --count "$(find "$folder" -name transactions.csv | wc -l)" --out "$out/$name.tokens" >/dev/null
+  "$device" keys --profiles "$folder" --population "$population" --token-file "$out/$name.tokens" --list "$out/$name.list" >/dev/null
   lists+=("$out/$name.list")
 done
-"$admin" enrol --devices "$out/devices.list" "${lists[@]}"
+"$admin" enrol --authority "$out/authority" --devices "$out/devices.list" "${lists[@]}"
+for folder in "$out"/profiles/process-*; do
+  "$device" certificate --profiles "$folder" --from "$out/$(basename "$folder").list.certificates" --authority-key "$out/authority/authority.key.pub" --population "$population" >/dev/null
+done
 # What these devices accept. The defaults refuse an open sum, a plan without noise and a cohort under 100.
 cat > "$out/policy.toml" <<'TOML'
 purposes = ["next_category"]
@@ -130,7 +135,7 @@ stop_all() {
 trap stop_all EXIT
 trap 'exit 130' INT TERM
 "$coordinator" --plan "$out/plan.toml" --release-key "$out/keys/release.key.pub" --initial-model "$out/initial.fsm" \
-  --devices "$out/devices.list" --curve-key "$out/keys/coordinator.key" --listen 'tcp://127.0.0.1:*' --state "$out/coordinator" \
+  --devices "$out/devices.list" --authority-key "$out/authority/authority.key.pub" --curve-key "$out/keys/coordinator.key" --listen 'tcp://127.0.0.1:*' --state "$out/coordinator" \
   --ready-file "$out/endpoint" --selection-timeout-s 60 --max-failed-rounds 3 --exit-when-finished --format json > "$out/coordinator.json" &
 coordinator_pid=$!
 pids+=("$coordinator_pid")
@@ -143,7 +148,7 @@ done
 for folder in "$out"/profiles/process-*; do
   name=$(basename "$folder")
   "$device" run --profiles "$folder" --coordinator "$(cat "$out/endpoint")" --coordinator-key "$out/keys/coordinator.key.pub" \
-    --release-key "$out/keys/release.key.pub" --population "$population" --policy "$out/policy.toml" --cache "$out/$name.cache" \
+    --release-key "$out/keys/release.key.pub" --authority-key "$out/authority/authority.key.pub" --population "$population" --policy "$out/policy.toml" --cache "$out/$name.cache" \
     --transient-backoff-s 2 --format json > "$out/$name.json" 2> "$out/$name.log" &
   pids+=("$!")
 done

@@ -11,6 +11,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace fedspend::program {
 namespace {
@@ -100,6 +101,58 @@ int write_whole(const std::filesystem::path& path, ByteSpan bytes, unsigned mode
   return descriptor.close() == 0 ? 0 : errno;
 }
 
+// A file that is written whole, beside the one that it will replace; gone again unless it is put in place.
+class StagedFile {
+ public:
+  static Result<StagedFile> write(const FileToWrite& file);
+  ~StagedFile() {
+    if (!partial_.empty()) ::unlink(partial_.c_str());
+  }
+  StagedFile(StagedFile&& other) noexcept : path_(std::move(other.path_)), target_(std::move(other.target_)), partial_(std::exchange(other.partial_, {})) {}
+  StagedFile& operator=(StagedFile&&) = delete;
+  Status put_in_place();
+
+ private:
+  StagedFile() = default;
+  std::filesystem::path path_;     // as it was given
+  std::filesystem::path target_;   // through links
+  std::filesystem::path partial_;  // empty: nothing to take away
+};
+
+Result<StagedFile> StagedFile::write(const FileToWrite& file) {
+  StagedFile staged;
+  staged.path_ = staged.target_ = file.path;
+  std::error_code ignored;
+  // Through a link to the file it names; a rename would replace the link.
+  if (std::filesystem::is_symlink(file.path, ignored)) {
+    staged.target_ = std::filesystem::weakly_canonical(file.path, ignored);
+    if (ignored) return failed("cannot write", file.path, ignored.value());
+  }
+  const std::filesystem::file_status status = std::filesystem::status(staged.target_, ignored);
+  if (std::filesystem::is_directory(status)) return fail(ErrorCode::invalid_argument, file.path.string() + " is a folder", "name a file");
+  // A rename over /dev/null would replace the device.
+  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
+    return fail(ErrorCode::invalid_argument, file.path.string() + " is not a regular file", "name a file");
+  // A name that is taken: a process that was killed left it, with the same process id (in a container they repeat).
+  std::filesystem::path partial = temporary_beside(staged.target_);
+  int error = write_whole(partial, file.bytes, file.mode);
+  for (int i = 0; error == EEXIST && i < kMaxLeftOver; ++i) {
+    partial = temporary_beside(staged.target_);
+    error = write_whole(partial, file.bytes, file.mode);
+  }
+  if (error != EEXIST) staged.partial_ = partial;
+  if (error != 0) return failed("cannot write", file.path, error);
+  return staged;
+}
+
+Status StagedFile::put_in_place() {
+  if (::rename(partial_.c_str(), target_.c_str()) != 0) return failed("cannot write", path_, errno);
+  partial_.clear();
+  const std::filesystem::path folder = target_.has_parent_path() ? target_.parent_path() : std::filesystem::path(".");
+  if (const int error = sync_folder(folder)) return failed("cannot write", path_, error);
+  return {};
+}
+
 }  // namespace
 
 Result<Bytes> read_file(const std::filesystem::path& path, std::size_t max_bytes) {
@@ -127,32 +180,18 @@ Result<Bytes> read_file(const std::filesystem::path& path, std::size_t max_bytes
 }
 
 Status write_file_atomically(const std::filesystem::path& path, ByteSpan bytes, unsigned mode) {
-  std::error_code ignored;
-  // Through a link to the file it names; a rename would replace the link.
-  std::filesystem::path target = path;
-  if (std::filesystem::is_symlink(path, ignored)) {
-    target = std::filesystem::weakly_canonical(path, ignored);
-    if (ignored) return failed("cannot write", path, ignored.value());
+  const FileToWrite file{path, bytes, mode};
+  return write_files_together({&file, 1});
+}
+
+Status write_files_together(std::span<const FileToWrite> files) {
+  std::vector<StagedFile> staged;
+  staged.reserve(files.size());
+  for (const FileToWrite& file : files) {
+    FEDSPEND_ASSIGN(StagedFile one, StagedFile::write(file));
+    staged.push_back(std::move(one));
   }
-  const std::filesystem::file_status status = std::filesystem::status(target, ignored);
-  if (std::filesystem::is_directory(status)) return fail(ErrorCode::invalid_argument, path.string() + " is a folder", "name a file");
-  // A rename over /dev/null would replace the device.
-  if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-    return fail(ErrorCode::invalid_argument, path.string() + " is not a regular file", "name a file");
-  // A name that is taken: a process that was killed left it, with the same process id (in a container they repeat).
-  std::filesystem::path partial = temporary_beside(target);
-  int error = write_whole(partial, bytes, mode);
-  for (int i = 0; error == EEXIST && i < kMaxLeftOver; ++i) {
-    partial = temporary_beside(target);
-    error = write_whole(partial, bytes, mode);
-  }
-  if (error == 0 && ::rename(partial.c_str(), target.c_str()) != 0) error = errno;
-  if (error != 0) {
-    if (error != EEXIST) ::unlink(partial.c_str());
-    return failed("cannot write", path, error);
-  }
-  const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
-  if (const int sync_error = sync_folder(folder)) return failed("cannot write", path, sync_error);
+  for (StagedFile& file : staged) FEDSPEND_TRY(file.put_in_place());
   return {};
 }
 

@@ -94,6 +94,11 @@ Millis SteadyClock::now() const {
   return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
 }
 
+std::uint64_t unix_time_s() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(now).count()));
+}
+
 const std::atomic<bool>& stop_requested() { return stop_flag; }
 
 void install_stop_signals() {

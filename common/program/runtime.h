@@ -1,5 +1,5 @@
 #pragma once
-// The process around the machines: steady clock, signals, descriptor limit, log, progress.
+// The process around the machines: clocks, signals, descriptor limit, log, progress.
 
 #include <atomic>
 #include <cstdint>
@@ -17,6 +17,9 @@ class SteadyClock final : public Clock {
  public:
   Millis now() const override;
 };
+
+// The wall clock: seconds since 1970-01-01 00:00 UTC. For certificates and tokens alone; everything else runs on the steady clock.
+std::uint64_t unix_time_s();
 
 // SIGINT and SIGTERM ask for a clean end: the flag is set, the loop looks. A second signal ends the process at once.
 const std::atomic<bool>& stop_requested();

@@ -54,7 +54,7 @@ struct TrainingSpec {  // on the device
 
 struct FederationSpec {
   std::uint32_t rounds = 1;
-  std::uint32_t cohort = 100;                // goal count: updates that close a round
+  std::uint32_t cohort = 112;                // goal count: devices with an update that close a round; of 112 a tenth may be lost, and 100 stay
   std::uint32_t min_cohort = 0;              // fewest updates in a published sum; 0: most_min_cohort()
   double over_selection = 1.0;               // devices asked = ceil(cohort * over_selection), >= 1
   std::uint32_t round_deadline_ms = 60'000;
@@ -131,6 +131,8 @@ struct Plan {
   // The largest min_cohort there may be: the cohort; with secure aggregation floor((1 - delta) cohort), because the losses that the
   // plan tolerates must not end the round.
   std::uint32_t most_min_cohort() const;
+  // Fewest devices with which an attempt can end well: min_reports(), with secure aggregation and the tolerated losses on top.
+  std::uint32_t least_asked() const;
   std::uint32_t min_reports() const;         // min_cohort, or the largest where it is 0
   // True where the sum or the release is not protected: every output of such a run is marked as a demonstration.
   bool is_demonstration() const;

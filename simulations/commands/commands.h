@@ -16,5 +16,7 @@ program::Command run_command();
 program::Command sweep_command();
 program::Command compare_command();
 program::Command references_command();
+program::Command secagg_params_command();
+program::Command secagg_command();
 
 }  // namespace fedspend::simulations

@@ -65,11 +65,15 @@ Result<std::unique_ptr<Federation>> Federation::create(const ClientSource& clien
     const std::optional<std::size_t> rows = clients.known_rows(i);
     if (!rows || client::is_eligible(setup->plan, *rows)) setup->client_of_device.push_back(i);
   }
+  SeededRandom authority_random(Hasher("sim-authority").u64(options.seed).finish());
+  const IdentityKey authority = IdentityKey::generate(authority_random);
+  setup->authority_key = authority.public_key();
   std::vector<coordinator::EnrolledDevice> enrolled(setup->client_of_device.size());
   for_each_index(enrolled.size(), options.threads, [&](std::size_t device, unsigned) {
     const std::string label = clients.label(setup->client_of_device[device]);
     const IdentityPublicKey identity = simulated_identity(options.seed, label).public_key();
-    enrolled[device] = {client_id_of(identity), identity, simulated_transport_key(options.seed, label), label};
+    const Certificate certificate = issue_certificate(authority, setup->plan.population, identity, device + 1, kSimulatedWallClock_s, kSimulatedExpiry_s);
+    enrolled[device] = {client_id_of(identity), identity, simulated_transport_key(options.seed, label), certificate, label};
   });
   FEDSPEND_ASSIGN(setup->enrolment, coordinator::EnrolmentList::create(std::move(enrolled)));
   setup->characters.resize(setup->client_of_device.size());

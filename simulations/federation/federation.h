@@ -10,6 +10,7 @@
 // bit; and the length of a segment is a part of a run, as the seed is.
 // One thread per object (it starts its own workers).
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -34,6 +35,7 @@ namespace fedspend::simulations {
 struct RecordedRound {
   std::uint64_t round = 0;
   std::string model_hash;  // hex, of the model that the round made
+  std::array<std::uint8_t, 16> attempt{}; // its nonce, which the devices' training depends on
   std::vector<std::string> contributors;  // labels
 };
 Result<std::vector<RecordedRound>> parse_cohort_log(std::string_view jsonl);

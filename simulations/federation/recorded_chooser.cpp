@@ -13,17 +13,26 @@ namespace {
 
 class RecordedChooser final : public coordinator::CohortChooser {
  public:
-  explicit RecordedChooser(std::map<std::uint64_t, std::vector<ClientId>> rounds) : rounds_(std::move(rounds)) {}
+  struct Round {
+    std::array<std::uint8_t, 16> attempt{};
+    std::vector<ClientId> contributors;  // sorted
+  };
+  explicit RecordedChooser(std::map<std::uint64_t, Round> rounds) : rounds_(std::move(rounds)) {}
 
   std::optional<std::vector<ClientId>> choose(std::span<const ClientId> pool, std::uint32_t, RoundId round) override {
     const auto recorded = rounds_.find(round.value);
     if (recorded == rounds_.end()) return std::nullopt;
-    if (!std::includes(pool.begin(), pool.end(), recorded->second.begin(), recorded->second.end())) return std::nullopt;
-    return recorded->second;
+    const std::vector<ClientId>& contributors = recorded->second.contributors;
+    if (!std::includes(pool.begin(), pool.end(), contributors.begin(), contributors.end())) return std::nullopt;
+    return contributors;
+  }
+  std::optional<std::array<std::uint8_t, 16>> attempt(RoundId round) override {
+    const auto recorded = rounds_.find(round.value);
+    return recorded == rounds_.end() ? std::nullopt : std::optional(recorded->second.attempt);
   }
 
  private:
-  std::map<std::uint64_t, std::vector<ClientId>> rounds_;  // sorted ids
+  std::map<std::uint64_t, Round> rounds_;
 };
 
 }  // namespace
@@ -39,7 +48,10 @@ Result<std::vector<RecordedRound>> parse_cohort_log(std::string_view jsonl) {
     if (line.empty()) continue;
     try {
       const auto json = nlohmann::json::parse(line);
-      rounds.push_back({json.at("round").get<std::uint64_t>(), json.at("model_hash").get<std::string>(), json.at("contributors").get<std::vector<std::string>>()});
+      RecordedRound& round = rounds.emplace_back(RecordedRound{json.at("round").get<std::uint64_t>(), json.at("model_hash").get<std::string>(), {},
+                                                               json.at("contributors").get<std::vector<std::string>>()});
+      if (!from_hex(json.at("attempt").get<std::string>(), round.attempt))
+        return fail(ErrorCode::malformed, "cohort log, line " + std::to_string(number) + ": no attempt of 32 hexadecimal digits", "rounds of older coordinators cannot be repeated");
     } catch (const nlohmann::json::exception&) {
       return fail(ErrorCode::malformed, "cohort log, line " + std::to_string(number) + " is not a round", "give the cohorts.jsonl that a coordinator wrote");
     }
@@ -51,7 +63,7 @@ Result<std::vector<RecordedRound>> parse_cohort_log(std::string_view jsonl) {
 Result<std::unique_ptr<coordinator::CohortChooser>> make_recorded_chooser(const std::vector<RecordedRound>& rounds, const coordinator::EnrolmentList& devices) {
   std::unordered_map<std::string, ClientId> id_of_label;
   for (const coordinator::EnrolledDevice& device : devices.devices()) id_of_label.emplace(device.label, device.id);
-  std::map<std::uint64_t, std::vector<ClientId>> cohorts;
+  std::map<std::uint64_t, RecordedChooser::Round> cohorts;
   for (const RecordedRound& round : rounds) {
     std::vector<ClientId> ids;
     for (const std::string& label : round.contributors) {
@@ -64,7 +76,7 @@ Result<std::unique_ptr<coordinator::CohortChooser>> make_recorded_chooser(const 
     std::sort(ids.begin(), ids.end());
     if (std::adjacent_find(ids.begin(), ids.end()) != ids.end() || ids.empty())
       return fail(ErrorCode::invalid_argument, "cohort log: round " + std::to_string(round.round) + " names nobody, or a client twice");
-    if (!cohorts.emplace(round.round, std::move(ids)).second) return fail(ErrorCode::invalid_argument, "cohort log: round " + std::to_string(round.round) + " stands twice");
+    if (!cohorts.emplace(round.round, RecordedChooser::Round{round.attempt, std::move(ids)}).second) return fail(ErrorCode::invalid_argument, "cohort log: round " + std::to_string(round.round) + " stands twice");
   }
   // Round 1 to the last: the chooser would wait for ever for one that is not there.
   if (!cohorts.empty() && (cohorts.begin()->first != 1 || cohorts.rbegin()->first != cohorts.size()))

@@ -66,7 +66,7 @@ Status Segment::handle(Event event) {
       const auto& enrolled = setup_.enrolment.devices()[event.device];
       return take(machine_->step(coordinator::MessageReceived{PeerId{std::to_string(event.device)}, enrolled.transport, std::move(event.frames)}, now_));
     }
-    case EventKind::to_device: receive(event.device, std::move(event.frames)); return {};
+    case EventKind::to_device: receive(std::move(event)); return {};
     case EventKind::trained: return finish_training(event.device);
     case EventKind::connection_lost:
       if (devices_[event.device].connection_event == event.sequence) lose_connection(event.device, now_);
@@ -99,6 +99,8 @@ Status Segment::take(coordinator::Effects effects) {
       push({.time = time, .kind = EventKind::machine_alarm});
     } else if (auto* publish = std::get_if<coordinator::Publish>(&effect)) {
       FEDSPEND_TRY(on_published(*publish));
+    } else if (const auto* compute = std::get_if<coordinator::ComputeSum>(&effect)) {
+      FEDSPEND_TRY(take(machine_->step(coordinator::SumComputed{compute->session, compute->unmasking->run(executor_)}, now_)));
     } else if (const auto* aborted = std::get_if<coordinator::RoundAborted>(&effect)) {
       FEDSPEND_TRY(on_aborted(*aborted));
     } else if (std::holds_alternative<coordinator::Finished>(effect)) {

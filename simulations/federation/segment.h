@@ -21,6 +21,7 @@ struct FederationSetup {
   SignedPlan signed_plan;
   PlanHash plan_hash;
   IdentityPublicKey release_key;
+  IdentityPublicKey authority_key;            // of the devices' certificates
   std::vector<std::size_t> client_of_device;  // devices are the eligible clients, in order
   coordinator::EnrolmentList enrolment;       // in the order of the devices
   std::vector<DeviceCharacter> characters;    // of the devices
@@ -35,6 +36,10 @@ Hash256 simulated_key(std::string_view label, std::uint64_t seed, std::string_vi
 IdentityKey simulated_identity(std::uint64_t seed, std::string_view client);
 // No connection is encrypted here; a key that nobody else has stands for the client's.
 CurvePublicKey simulated_transport_key(std::uint64_t seed, std::string_view client);
+
+// The wall clock of a simulated federation stands still, so that a run can be repeated: certificates are issued at this second, and
+// held against it.
+inline constexpr std::uint64_t kSimulatedWallClock_s = 1'800'000'000, kSimulatedExpiry_s = kSimulatedWallClock_s + 365 * 86'400;
 
 enum class SegmentEnd { boundary, finished, stopped };
 // Until the next multiple of segment_rounds, the plan's last round, or on_round's false; `state` is then that of the last round

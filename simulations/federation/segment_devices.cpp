@@ -1,5 +1,6 @@
 // The devices' side of a segment: when they are within reach, what takes them time, and where they drop out.
 
+#include <unordered_set>
 #include <utility>
 
 #include "client/local_training.h"
@@ -14,9 +15,9 @@ namespace {
 // Trainings that are computed together; more would only keep more updates in memory.
 constexpr std::size_t kTrainingsAtOnce = 256;
 
-bool is_assignment(const Frames& frames) {
+bool is_of(const Frames& frames, MessageType type) {
   const Result<Envelope> envelope = open_envelope(frames.control);
-  return envelope && envelope->type == MessageType::assignment;
+  return envelope && envelope->type == type;
 }
 
 std::int64_t uniform(std::uint64_t random, std::int64_t below) { return below <= 0 ? 0 : static_cast<std::int64_t>((random >> 20) % static_cast<std::uint64_t>(below)); }
@@ -99,24 +100,51 @@ void Segment::make_session(std::size_t device) {
   options.policy = setup_.options.policy;
   options.trains_torchscript = true;
   if (state_.devices[device].holds_plan) options.held_plan = setup_.plan_hash;
-  devices_[device].session = std::make_unique<client::Session>(std::move(options), simulated_identity(setup_.options.seed, label), devices_[device].random, cache_);
+  Device& it = devices_[device];
+  it.record = std::make_unique<client::MemoryDeviceRecord>(it.random);
+  it.session = std::make_unique<client::Session>(std::move(options), simulated_identity(setup_.options.seed, label),
+                                                 client::SessionServices{.random = it.random,
+                                                                         .cache = cache_,
+                                                                         .record = *it.record,
+                                                                         .credentials = credentials_,
+                                                                         .executor = serial_,
+                                                                         .unix_time_s = [] { return kSimulatedWallClock_s; }});
   static_cast<void>(devices_[device].session->start(now_));  // it wakes at once: this is its alarm
 }
 
-void Segment::receive(std::size_t device, Frames frames) {
-  Device& it = devices_[device];
-  if (it.training || it.trained) return;  // it would ignore whatever comes now
+// All that is delivered at this instant, to as many devices as there are before one comes again: what they do with it (keys, shares,
+// masks) is done in parallel, and taken in the order of the messages.
+void Segment::receive(Event first) {
+  std::vector<Event> batch;
+  std::unordered_set<std::size_t> receivers;
+  const auto add = [&](Event event) {
+    receivers.insert(event.device);
+    if (is_delivered(event)) batch.push_back(std::move(event));
+  };
+  add(std::move(first));
+  while (next_is(EventKind::to_device) && !receivers.contains(events_.front().device)) add(pop());
+  std::vector<client::Effects> effects(batch.size());
+  for_each_index(batch.size(), setup_.options.threads, [&](std::size_t i, unsigned) {
+    effects[i] = devices_[batch[i].device].session->step(client::FramesReceived{std::move(batch[i].frames)}, now_);
+  });
+  for (std::size_t i = 0; i < batch.size(); ++i) take(batch[i].device, std::move(effects[i]));
+}
+
+bool Segment::is_delivered(const Event& event) {
+  Device& it = devices_[event.device];
+  if (it.training || it.trained) return false;  // it would ignore whatever comes now
   if (now_ >= it.online_until || it.is_gone) {
     const Millis time = std::min(now_, it.online_until);
-    if (is_assignment(frames)) ++(it.is_gone ? tally_.dropped_waiting : tally_.left);
+    if (is_of(event.frames, MessageType::assignment)) ++(it.is_gone ? tally_.dropped_waiting : tally_.left);
     it.is_gone = false;
-    return lose_connection(device, time);
+    lose_connection(event.device, time);
+    return false;
   }
-  if (phase_of(device) == "reporting" && happens(device, Purpose::reply_lost, class_of(device).reply_lost)) {
+  if (is_of(event.frames, MessageType::update_reply) && happens(event.device, Purpose::reply_lost, class_of(event.device).reply_lost)) {
     ++tally_.replies_lost;
-    return;
+    return false;
   }
-  take(device, it.session->step(client::FramesReceived{std::move(frames)}, now_));
+  return true;
 }
 
 void Segment::lose_connection(std::size_t device, Millis time) {
@@ -136,7 +164,7 @@ void Segment::send(std::size_t device, Frames frames) {
   Device& it = devices_[device];
   const DeviceClass& kind = class_of(device);
   const Millis sent = now_ + transfer_time(frames.size(), setup_.characters[device].up_bits_per_second);
-  if (phase_of(device) == "reporting") {
+  if (is_of(frames, MessageType::update) || is_of(frames, MessageType::masked_input)) {
     const bool breaks = happens(device, Purpose::drops_sending, kind.drop_sending);
     if (breaks && happens(device, Purpose::reconnects, kind.reconnects)) {
       it.connection_event = push({.time = sent + std::max(kind.reconnect_after, Millis(1)), .kind = EventKind::connection_restored, .device = device});

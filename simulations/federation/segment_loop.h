@@ -46,6 +46,7 @@ struct Event {
 };
 
 struct Device {
+  std::unique_ptr<client::MemoryDeviceRecord> record = {};
   std::unique_ptr<client::Session> session = {};  // made when it first wakes
   DeviceRandom random;
   Millis alarm = Millis::max();           // the newest replaces: a session has one thing to wait for
@@ -61,6 +62,7 @@ class Segment {
  public:
   Segment(const FederationSetup& setup, FederationState& state, const Federation::OnRound& on_round)
       : setup_(setup), state_(state), on_round_(on_round), now_(state.clock), published_at_(state.clock),
+        executor_(setup.options.threads), credentials_({.authority = setup.authority_key, .population = setup.plan.population, .remembers_signatures = true}),
         random_(Hasher("sim-coordinator").u64(setup.options.seed).u64(state.rounds_done).finish()), first_round_(state.rounds_done),
         last_round_((state.rounds_done / setup.options.segment_rounds + 1) * setup.options.segment_rounds) {}
 
@@ -94,7 +96,8 @@ class Segment {
   void wake_devices(std::size_t first);
   bool is_ready_to_wake(std::size_t device);
   void make_session(std::size_t device);
-  void receive(std::size_t device, Frames frames);
+  void receive(Event first);
+  bool is_delivered(const Event& event);
   void lose_connection(std::size_t device, Millis time);
   void restore_connection(std::size_t device);
   void send(std::size_t device, Frames frames);
@@ -115,6 +118,9 @@ class Segment {
   const Federation::OnRound& on_round_;
   Millis now_;
   Millis published_at_;
+  ThreadExecutor executor_;
+  SerialExecutor serial_;    // devices are at work in parallel already
+  Credentials credentials_;  // of all devices: they all see the same signers
   SeededRandom random_;
   std::uint64_t first_round_;
   std::uint64_t last_round_;

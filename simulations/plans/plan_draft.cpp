@@ -123,9 +123,11 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
     plan.federation.retry_after_ms = 500;
   }
   std::string text = write_plan(plan);
-  FEDSPEND_ASSIGN(plan, parse_plan(text));
   FEDSPEND_ASSIGN(const PlanFile set, apply_settings(plan_file_of(std::move(text), plan, trainers), options.settings));
-  plan = set.plan;
+  if (set.plan.aggregation.mode == Aggregation::secure && set.plan.federation.cohort < kMinSecureClients)
+    return fail(ErrorCode::invalid_argument, "a secure sum needs " + std::to_string(kMinSecureClients) + " clients, and only " + std::to_string(eligible.size()) + " have the training rows that a plan asks for",
+                "give more data, or draft a --demonstration");
+  FEDSPEND_ASSIGN(plan, parse_plan(set.text));
   draft.eligible_clients = eligible_clients(population, plan).size();
   return draft;
 }

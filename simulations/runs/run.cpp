@@ -9,6 +9,8 @@
 #include "common/crypto/hash.h"
 #include "common/program/program.h"
 #include "models/kernels.h"
+#include "models/torch_module.h"
+#include "simulations/federation/cohort_size.h"
 #include "simulations/runs/preflight.h"
 #include "simulations/runs/ranks.h"
 
@@ -27,14 +29,16 @@ std::uint64_t last_round(const RunOptions& options) {
 Hash256 digest_of(const client::DevicePolicy& policy) {
   Hasher hasher("sim-policy");
   for (const std::string& purpose : policy.purposes) hasher.field(purpose);
-  const nlohmann::json rest = {policy.min_cohort, policy.max_clip_norm_l2, policy.allow_open_aggregation, policy.allow_no_privacy};
+  const nlohmann::json rest = {policy.min_cohort,           policy.min_clip_norm_l2,  policy.max_clip_norm_l2,       policy.min_bits,
+                               policy.max_bits,             policy.min_corrupt_fraction, policy.min_security_bits,   policy.require_semi_malicious,
+                               policy.allow_roster_beacon,  policy.max_participations, policy.allow_open_aggregation, policy.allow_no_privacy};
   return hasher.field(rest.dump()).finish();
 }
 
 Hash256 digest_of(const std::vector<RecordedRound>& recorded) {
   Hasher hasher("sim-cohorts");
   for (const RecordedRound& round : recorded) {
-    hasher.u64(round.round).u64(round.contributors.size());
+    hasher.u64(round.round).field(round.attempt).u64(round.contributors.size());
     for (const std::string& label : round.contributors) hasher.field(label);
   }
   return hasher.finish();
@@ -106,6 +110,7 @@ Result<RunResult> RunInProgress::run() {
   how.trainers = options_.plan.trainers;
   FEDSPEND_ASSIGN(const auto federation, Federation::create(clients_, options_.plan.text, std::move(how)));
   result_.eligible_clients = federation->eligible_clients();
+  if (options_.federation.recorded.empty()) FEDSPEND_TRY(check_cohort(plan_, result_.eligible_clients));
   begun_ = Clock::now();
   FEDSPEND_TRY(federation->run(
       state_, [&](const SimulatedRound& round) { return after_round(round); }, [&](const FederationState& state) { return after_segment(state); }));
@@ -176,7 +181,12 @@ client::DevicePolicy accepting_policy(const Plan& plan) {
   client::DevicePolicy policy;
   policy.purposes = {plan.purpose};
   policy.min_cohort = 1;
-  policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
+  policy.min_clip_norm_l2 = policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
+  policy.min_bits = policy.max_bits = plan.aggregation.bits;
+  policy.min_corrupt_fraction = 0;
+  policy.min_security_bits = 1;
+  policy.require_semi_malicious = false;
+  policy.max_participations = client::kMaxParticipationCap;
   policy.allow_open_aggregation = true;
   policy.allow_no_privacy = true;
   return policy;
@@ -186,8 +196,13 @@ std::uint32_t default_evaluate_every(const Plan& plan) { return std::max(1U, pla
 
 RunIdentity run_identity(const RunOptions& options, const ClientSource& clients, std::size_t evaluated) {
   const FederationOptions& federation = options.federation;
+  RunIdentity libraries;
+  if (options.plan.plan.model.is_torchscript() || options.plan.trainers.family == models::TrainerFamily::torch) {
+    const Result<const models::TorchModule*> module = models::torch_module();
+    libraries.emplace_back("torch", module ? (*module)->libraries() : "not there");
+  }
   const nlohmann::json gain = options.early_stopping.min_gain;
-  return {{"plan", short_hex(options.plan.hash.bytes)},
+  RunIdentity identity = {{"plan", short_hex(options.plan.hash.bytes)},
           {"seed", std::to_string(federation.seed)},
           {"data", short_hex(clients.digest())},
           {"evaluated clients", std::to_string(evaluated)},
@@ -201,6 +216,8 @@ RunIdentity run_identity(const RunOptions& options, const ClientSource& clients,
           {"instruction set", models::active_isa()},
           {"trainers", std::string(models::to_string(options.plan.trainers.family))},
           {"version", std::string(program::version())}};
+  identity.insert(identity.end(), libraries.begin(), libraries.end());
+  return identity;
 }
 
 RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients) { return run_identity(options, MemoryClients(clients), clients.size()); }

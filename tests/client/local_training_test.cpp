@@ -110,7 +110,7 @@ TEST_CASE("the training seed is that of plan and round, so that training again g
   NotingTrainer trainer;
   const StartTraining start = start_of(testing::sample_plan());
   train_locally(trainer, start, rows_of(20));
-  CHECK(trainer.options.seed == models::training_seed(start.plan_hash, start.round));
+  CHECK(trainer.options.seed == models::training_seed(start.plan_hash, start.round, start.attempt));
   CHECK(trainer.options.spec == start.plan->training);
 }
 

@@ -1,6 +1,10 @@
 #include "client/policy.h"
 
+#include <limits>
+
 #include <doctest/doctest.h>
+
+#include "common/bytes.h"
 
 #include "tests/rounds/sample.h"
 
@@ -31,7 +35,7 @@ TEST_CASE("the default policy accepts no plan, not even the safest") {
   CHECK(refusal({.purposes = {"next_category"}}, plan).empty());
 }
 
-TEST_CASE("with consent alone every way in which a plan is weaker is refused with its reason") {
+TEST_CASE("with consent alone every way in which a plan is weaker is refused with its reason (hostile case 27)") {
   const DevicePolicy consented{.purposes = {"next_category"}};
   Plan safe = testing::sample_plan();
   safe.aggregation.mode = Aggregation::secure;
@@ -62,13 +66,141 @@ TEST_CASE("with consent alone every way in which a plan is weaker is refused wit
   }
   SUBCASE("a large clip norm") {
     safe.aggregation.clip_norm_l2 = 10.001;
+    CHECK(holds(refusal(consented, safe), "clip norm, 10.001, is outside the policy's 1e-06 to 10"));
+  }
+  SUBCASE("a tiny clip norm") {
+    safe.aggregation.clip_norm_l2 = 1e-6;
+    CHECK(refusal(consented, safe).empty());
+    safe.aggregation.clip_norm_l2 = 0.99e-6;
+    CHECK(holds(refusal(consented, safe), "clip norm, 9.9e-07, is outside"));
+  }
+  SUBCASE("a clip norm that is no number") {
+    safe.aggregation.clip_norm_l2 = std::numeric_limits<double>::quiet_NaN();
     CHECK(holds(refusal(consented, safe), "clip norm"));
+  }
+  SUBCASE("few bits") {
+    safe.aggregation.bits = 16;
+    CHECK(refusal(consented, safe).empty());
+    safe.aggregation.bits = 15;
+    CHECK(holds(refusal(consented, safe), "bits, 15, is outside the policy's 16 to 32"));
+  }
+  SUBCASE("fewer corrupt devices assumed") {
+    safe.aggregation.corrupt_ppm = 99'999;
+    CHECK(holds(refusal(consented, safe), "0.099999 of the devices being corrupt, below 0.1"));
+  }
+  SUBCASE("a likelier failure") {
+    safe.aggregation.security_bits = 39;
+    CHECK(holds(refusal(consented, safe), "39 bits, below 40"));
+  }
+  SUBCASE("a coordinator that is trusted to say who dropped out") {
+    safe.aggregation.threat = Threat::curious;
+    CHECK(holds(refusal(consented, safe), "semi-malicious"));
+  }
+  SUBCASE("more losses tolerated, until the cohort could end too small") {
+    safe.aggregation.dropout_ppm = 100'001;
+    CHECK(holds(refusal(consented, safe), "89, below 90"));
   }
   SUBCASE("another purpose") {
     safe.purpose = "advertising";
     CHECK(holds(refusal(consented, safe), "no consent for the purpose advertising"));
   }
   SUBCASE("another population") { CHECK(holds(refusal(consented, safe, "households"), "another population")); }
+}
+
+TEST_CASE("a plan with every default is accepted by a policy that gives consent and has every other default") {
+  Plan plan;
+  plan.population = "cards";
+  plan.purpose = "next_category";
+  CHECK(refusal({.purposes = {"next_category"}}, plan).empty());
+}
+
+TEST_CASE("a policy that is stricter than the defaults refuses what they accept (hostile case 27)") {
+  Plan plan;
+  plan.population = "cards";
+  plan.purpose = "next_category";
+  DevicePolicy policy{.purposes = {"next_category"}};
+  REQUIRE(refusal(policy, plan).empty());
+  std::string part;
+  SUBCASE("min_cohort") {
+    policy.min_cohort = 91;
+    part = "90, below 91";
+  }
+  SUBCASE("min_clip_norm_l2") {
+    policy.min_clip_norm_l2 = 1.5;
+    part = "clip norm, 1, is outside the policy's 1.5 to 10";
+  }
+  SUBCASE("max_clip_norm_l2") {
+    policy.max_clip_norm_l2 = 0.5;
+    part = "clip norm, 1, is outside";
+  }
+  SUBCASE("min_bits") {
+    policy.min_bits = 25;
+    part = "bits, 24, is outside the policy's 25 to 32";
+  }
+  SUBCASE("max_bits") {
+    policy.max_bits = 23;
+    part = "bits, 24, is outside the policy's 16 to 23";
+  }
+  SUBCASE("min_corrupt_fraction") {
+    policy.min_corrupt_fraction = 0.2;
+    part = "0.1 of the devices being corrupt, below 0.2";
+  }
+  SUBCASE("min_security_bits") {
+    policy.min_security_bits = 80;
+    part = "40 bits, below 80";
+  }
+  SUBCASE("allow_roster_beacon") {
+    policy.allow_roster_beacon = false;
+    part = "external beacon";
+  }
+  SUBCASE("max_participations (hostile case 28)") {
+    policy.max_participations = 0;
+    part = "no participation at all";
+  }
+  CHECK(holds(refusal(policy, plan), part));
+  CHECK_FALSE(part.empty());
+}
+
+TEST_CASE("what a policy refuses, a plan of more than it asks for is accepted by") {
+  Plan plan;
+  plan.population = "cards";
+  plan.purpose = "next_category";
+  plan.aggregation.corrupt_ppm = 200'000;
+  plan.aggregation.security_bits = 80;
+  plan.aggregation.beacon = BeaconSource::external;
+  plan.aggregation.bits = 32;
+  DevicePolicy policy{.purposes = {"next_category"}, .min_corrupt_fraction = 0.2, .min_security_bits = 80, .allow_roster_beacon = false};
+  CHECK(refusal(policy, plan).empty());
+  plan.aggregation.threat = Threat::curious;
+  policy.require_semi_malicious = false;
+  CHECK(refusal(policy, plan).empty());
+}
+
+TEST_CASE("an open sum that is allowed is not held to the parameters that it does not have") {
+  Plan plan = testing::sample_plan();
+  plan.aggregation.threat = Threat::curious;
+  plan.aggregation.corrupt_ppm = 0;
+  plan.aggregation.security_bits = 1;
+  DevicePolicy policy = demonstration();
+  policy.allow_roster_beacon = false;
+  CHECK(refusal(policy, plan).empty());
+  plan.aggregation.bits = 15;
+  CHECK(holds(refusal(policy, plan), "bits, 15"));
+}
+
+TEST_CASE("a pinned release key must be the one that the device is configured with") {
+  SeededRandom random(1);
+  const IdentityPublicKey pinned = IdentityKey::generate(random).public_key();
+  const IdentityPublicKey other = IdentityKey::generate(random).public_key();
+  CHECK(check_release_key({}, other));
+  CHECK(check_release_key({.release_key = pinned}, pinned));
+  const Status refused = check_release_key({.release_key = pinned}, other);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::refused);
+  CHECK(holds(refused.error().message, to_hex(other.bytes)));
+  const Result<DevicePolicy> policy = parse_policy("release_key = \"" + to_hex(pinned.bytes) + "\"");
+  REQUIRE(policy);
+  CHECK(policy->release_key == pinned);
 }
 
 TEST_CASE("a demonstration's policy allows a demonstration's plan, and each of its parts is needed") {
@@ -78,6 +210,7 @@ TEST_CASE("a demonstration's policy allows a demonstration's plan, and each of i
   SUBCASE("purposes") { policy.purposes = {"other"}; }
   SUBCASE("min_cohort") { policy.min_cohort = 3; }
   SUBCASE("max_clip_norm_l2") { policy.max_clip_norm_l2 = 0.999; }
+  SUBCASE("min_bits") { policy.min_bits = 22; }
   SUBCASE("allow_open_aggregation") { policy.allow_open_aggregation = false; }
   SUBCASE("allow_no_privacy") { policy.allow_no_privacy = false; }
   CHECK_FALSE(refusal(policy, plan).empty());
@@ -88,15 +221,34 @@ TEST_CASE("an empty policy file is the default policy") {
   REQUIRE(policy);
   CHECK(policy->purposes.empty());
   CHECK(policy->min_cohort == 90);
+  CHECK(policy->min_clip_norm_l2 == 1e-6);
   CHECK(policy->max_clip_norm_l2 == 10.0);
+  CHECK(policy->min_bits == 16);
+  CHECK(policy->max_bits == 32);
+  CHECK(policy->min_corrupt_fraction == 0.1);
+  CHECK(policy->min_security_bits == 40);
+  CHECK(policy->require_semi_malicious);
+  CHECK(policy->allow_roster_beacon);
+  CHECK(policy->max_participations == 1'000);
+  CHECK_FALSE(policy->release_key);
   CHECK_FALSE(policy->allow_open_aggregation);
   CHECK_FALSE(policy->allow_no_privacy);
 }
 
 TEST_CASE("every key of a policy file arrives") {
   const Result<DevicePolicy> policy = parse_policy(
-      "purposes = [\"next_category\", \"budget\"]\nmin_cohort = 4\nmax_clip_norm_l2 = 2\nallow_open_aggregation = true\nallow_no_privacy = true\n");
+      "purposes = [\"next_category\", \"budget\"]\nmin_cohort = 4\nmax_clip_norm_l2 = 2\nallow_open_aggregation = true\nallow_no_privacy = true\n"
+      "min_clip_norm_l2 = 0.5\nmin_bits = 20\nmax_bits = 28\nmin_corrupt_fraction = 0.25\nmin_security_bits = 64\nrequire_semi_malicious = false\n"
+      "allow_roster_beacon = false\nmax_participations = 12\n");
   REQUIRE(policy);
+  CHECK(policy->min_clip_norm_l2 == 0.5);
+  CHECK(policy->min_bits == 20);
+  CHECK(policy->max_bits == 28);
+  CHECK(policy->min_corrupt_fraction == 0.25);
+  CHECK(policy->min_security_bits == 64);
+  CHECK_FALSE(policy->require_semi_malicious);
+  CHECK_FALSE(policy->allow_roster_beacon);
+  CHECK(policy->max_participations == 12);
   CHECK(policy->purposes == std::set<std::string>{"budget", "next_category"});
   CHECK(policy->min_cohort == 4);
   CHECK(policy->max_clip_norm_l2 == 2.0);
@@ -122,6 +274,31 @@ TEST_CASE("a broken policy file is an error that names the key or the line, neve
       {"max_clip_norm_l2 = inf", "max_clip_norm_l2"},
       {"max_clip_norm_l2 = \"1\"", "max_clip_norm_l2"},
       {"max_clip_norm_l2 = true", "max_clip_norm_l2"},
+      {"min_clip_norm_l2 = 0.0", "min_clip_norm_l2"},
+      {"min_clip_norm_l2 = false", "min_clip_norm_l2"},
+      {"min_clip_norm_l2 = 11", "min_clip_norm_l2 (11) is above max_clip_norm_l2 (10)"},
+      {"max_clip_norm_l2 = 1e-7", "min_clip_norm_l2 (1e-06) is above max_clip_norm_l2 (1e-07)"},
+      {"min_bits = 1", "min_bits"},
+      {"min_bits = 33", "min_bits"},
+      {"max_bits = 1", "max_bits"},
+      {"max_bits = 33", "max_bits"},
+      {"min_bits = 20\nmax_bits = 19", "min_bits (20) is above max_bits (19)"},
+      {"max_bits = 15", "min_bits (16) is above max_bits (15)"},
+      {"min_corrupt_fraction = -0.1", "min_corrupt_fraction"},
+      {"min_corrupt_fraction = 1", "min_corrupt_fraction"},
+      {"min_corrupt_fraction = nan", "min_corrupt_fraction"},
+      {"min_corrupt_fraction = \"0.1\"", "min_corrupt_fraction"},
+      {"min_security_bits = 0", "min_security_bits"},
+      {"min_security_bits = 129", "min_security_bits"},
+      {"require_semi_malicious = 0", "require_semi_malicious"},
+      {"allow_roster_beacon = \"no\"", "allow_roster_beacon"},
+      {"max_participations = -1", "max_participations"},
+      {"max_participations = 1000001", "max_participations"},
+      {"max_participations = 1.0", "max_participations"},
+      {"release_key = 5", "release_key"},
+      {"release_key = \"" + std::string(62, 'a') + "\"", "release_key"},
+      {"release_key = \"" + std::string(66, 'a') + "\"", "release_key"},
+      {"release_key = \"" + std::string(64, 'g') + "\"", "release_key"},
       {"allow_open_aggregation = 1", "allow_open_aggregation"},
       {"allow_no_privacy = \"true\"", "allow_no_privacy"},
       {"allow_open_agregation = true", "allow_open_agregation"},

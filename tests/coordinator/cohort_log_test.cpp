@@ -12,7 +12,7 @@ EnrolmentList list_of(const std::vector<std::string>& labels) {
   std::vector<EnrolledDevice> devices;
   for (std::size_t i = 0; i < labels.size(); ++i) {
     const testing::DeviceKeys keys = testing::device_keys(i);
-    devices.push_back({keys.id, keys.identity.public_key(), keys.transport, labels[i]});
+    devices.push_back({keys.id, keys.identity.public_key(), keys.transport, testing::certificate_of(keys.identity.public_key()), labels[i]});
   }
   return *EnrolmentList::create(std::move(devices));
 }

@@ -14,15 +14,25 @@
 
 namespace fedspend::coordinator {
 
+// Two more devices that the list names and the coordinator leaves out.
+inline constexpr std::uint64_t kRevokedDevice = 500, kExpiredDevice = 501;
+
 inline EnrolmentList enrolment_of(std::size_t devices) {
   std::vector<EnrolledDevice> list;
+  const testing::DeviceKeys revoked = testing::device_keys(kRevokedDevice), expired = testing::device_keys(kExpiredDevice);
+  list.push_back({revoked.id, revoked.identity.public_key(), revoked.transport, testing::certificate_of(revoked.identity.public_key(), kRevokedDevice), ""});
+  list.push_back({expired.id, expired.identity.public_key(), expired.transport,
+                  issue_certificate(testing::authority_key(), "cards", expired.identity.public_key(), kExpiredDevice, 1, testing::kCertifiedAt_s), ""});
   for (std::size_t i = 0; i < devices; ++i) {
     const testing::DeviceKeys keys = testing::device_keys(i);
-    list.push_back({keys.id, keys.identity.public_key(), keys.transport, "device " + std::to_string(i)});
+    list.push_back({keys.id, keys.identity.public_key(), keys.transport, testing::certificate_of(keys.identity.public_key(), i + 1), "device " + std::to_string(i)});
   }
-  auto made = EnrolmentList::create(std::move(list));
+  const auto made = EnrolmentList::create(std::move(list));
   REQUIRE(made);
-  return std::move(*made);
+  const auto revocations = RevocationList::create({revoked.id}, 1, testing::authority_key());
+  auto admitted = made->admitted({.authority = testing::authority_key().public_key(), .population = "cards", .now_s = testing::kCertifiedAt_s, .revocations = &*revocations});
+  REQUIRE(admitted);
+  return std::move(*admitted);
 }
 
 // Chooses the first of the sorted pool, so that a test knows who is asked.

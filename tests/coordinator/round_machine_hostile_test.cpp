@@ -125,6 +125,16 @@ TEST_CASE("an identity over another connection, an unknown one and a bad signatu
     REQUIRE(effects.size() == 1);
     CHECK(the_one<Dropped>(effects).reason == DropReason::not_enrolled);
   }
+  SUBCASE("a revoked identity, and one whose certificate has expired") {
+    for (const auto& [reason, number] : {std::pair{DropReason::revoked, kRevokedDevice}, std::pair{DropReason::expired, kExpiredDevice}}) {
+      const testing::DeviceKeys gone = testing::device_keys(number);
+      const Bytes frame = seal_from_device(bench.update_message(packed), bench.session(), gone.id, gone.identity);
+      const Effects effects = bench.machine->step(MessageReceived{MachineBench::peer_of(7), gone.transport, Frames{frame, bulk}}, bench.now);
+      REQUIRE(effects.size() == 1);
+      CHECK(the_one<Dropped>(effects).reason == reason);
+      CHECK_FALSE(the_one<Dropped>(effects).client);
+    }
+  }
   SUBCASE("another's signature") {
     const Bytes forged = seal_from_device(bench.update_message(packed), bench.session(), device.id, bench.devices[7].identity);
     const Effects effects = bench.give(bench.asked[0], Frames{forged, bulk});

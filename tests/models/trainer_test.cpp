@@ -51,11 +51,13 @@ TEST_CASE("a parameter count that is not the model's is refused, and none is not
   CHECK(refusal(model).message.find(std::to_string(count)) != std::string::npos);
 }
 
-TEST_CASE("the training seed is the first bytes of its hash, and differs by plan and round") {
+TEST_CASE("the training seed is the first bytes of its hash, and differs by plan, round and attempt") {
   PlanHash plan;
   plan.bytes[0] = 1;
-  const Hash256 hash = Hasher("training-seed").field(plan.bytes).u64(3).finish();
-  CHECK(training_seed(plan, RoundId{3}) == load_u64(hash));
-  CHECK(training_seed(plan, RoundId{3}) != training_seed(plan, RoundId{4}));
-  CHECK(training_seed(PlanHash{}, RoundId{3}) != training_seed(plan, RoundId{3}));
+  const Bytes attempt(16, 7);
+  const Hash256 hash = Hasher("training-seed").field(plan.bytes).u64(3).field(attempt).finish();
+  CHECK(training_seed(plan, RoundId{3}, attempt) == load_u64(hash));
+  CHECK(training_seed(plan, RoundId{3}, attempt) != training_seed(plan, RoundId{4}, attempt));
+  CHECK(training_seed(PlanHash{}, RoundId{3}, attempt) != training_seed(plan, RoundId{3}, attempt));
+  CHECK(training_seed(plan, RoundId{3}, Bytes(16, 8)) != training_seed(plan, RoundId{3}, attempt));
 }

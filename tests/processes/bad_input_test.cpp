@@ -44,20 +44,35 @@ std::vector<Command> commands() {
   return {
       {"coordinator",
        with_option(federation().coordinator("bad-input"), "--out", "OUT/results"),
-       {{"--plan", Takes::text_file}, {"--release-key", Takes::text_file}, {"--initial-model", Takes::binary_file}, {"--devices", Takes::text_file}, {"--curve-key", Takes::text_file},
+       {{"--plan", Takes::text_file}, {"--release-key", Takes::text_file}, {"--initial-model", Takes::binary_file}, {"--devices", Takes::text_file}, {"--authority-key", Takes::text_file}, {"--curve-key", Takes::text_file},
         {"--listen", Takes::address}, {"--state", Takes::out_folder}, {"--out", Takes::out_folder}, {"--max-failed-rounds", Takes::number}, {"--selection-timeout-s", Takes::number}}},
       {"device run",
        federation().device("process-1", "tcp://127.0.0.1:1"),
-       {{"--profiles", Takes::profiles}, {"--coordinator", Takes::address}, {"--coordinator-key", Takes::text_file}, {"--release-key", Takes::text_file}, {"--policy", Takes::text_file},
+       {{"--profiles", Takes::profiles}, {"--coordinator", Takes::address}, {"--coordinator-key", Takes::text_file}, {"--release-key", Takes::text_file}, {"--authority-key", Takes::text_file}, {"--policy", Takes::text_file},
         {"--cache", Takes::out_folder}, {"--threads", Takes::number}, {"--isa", Takes::number}, {"--connect-timeout-s", Takes::number}, {"--transient-backoff-s", Takes::number},
         {"--permanent-backoff-s", Takes::number}}},
-      {"device keys", {device, "keys", "--profiles", in("profiles/process-1"), "--list", "OUT/list"}, {{"--profiles", Takes::profiles}, {"--list", Takes::out_file}}},
+      {"device keys",
+       {device, "keys", "--profiles", in("profiles/process-1"), "--population", "synthetic", "--token-file", in("process-1.tokens"), "--list", "OUT/list"},
+       {{"--profiles", Takes::profiles}, {"--token-file", Takes::text_file}, {"--list", Takes::out_file}}},
+      {"device certificate",
+       {device, "certificate", "--profiles", in("profiles/process-1"), "--authority-key", in("authority/authority.key.pub"), "--population", "synthetic"},
+       {{"--profiles", Takes::profiles}, {"--authority-key", Takes::text_file}},
+       {in("process-1.list.certificates")}},
       {"admin keygen", {admin, "keygen", "--out", "OUT/keys"}, {{"--out", Takes::out_folder}}},
       {"admin sign-plan",
        {admin, "sign-plan", "--plan", in("plan.toml"), "--release-key", in("keys/release.key")},
        {{"--plan", Takes::text_file}, {"--release-key", Takes::text_file}}},
-      {"admin enrol", {admin, "enrol", "--devices", "OUT/devices.list"}, {{"--devices", Takes::out_file}}, {in("process-1.list")}},
-      {"admin revoke", {admin, "revoke", "--devices", in("devices.list"), "--id", std::string(64, '0')}, {{"--devices", Takes::text_file}, {"--id", Takes::number}}},
+      {"admin authority", {admin, "authority", "--out", "OUT/authority"}, {{"--out", Takes::out_folder}}},
+      {"admin token",
+       {admin, "token", "--authority", in("authority"), "--population", "synthetic", "--valid-for", "1h", "--count", "2", "--out", "OUT/tokens"},
+       {{"--authority", Takes::profiles}, {"--valid-for", Takes::number}, {"--count", Takes::number}, {"--out", Takes::out_file}}},
+      {"admin enrol",
+       {admin, "enrol", "--authority", in("authority"), "--devices", "OUT/devices.list", "--certificate-days", "30"},
+       {{"--authority", Takes::profiles}, {"--devices", Takes::out_file}, {"--certificate-days", Takes::number}},
+       {in("process-1.list")}},
+      {"admin revoke",
+       {admin, "revoke", "--authority", in("authority"), "--id", std::string(64, '0'), "--revocations", "OUT/revocations.list"},
+       {{"--authority", Takes::profiles}, {"--id", Takes::number}}},
       {"admin devices", {admin, "devices", "--devices", in("devices.list")}, {{"--devices", Takes::text_file}}},
       {"sim baselines", {sim, "baselines", "--data", data}, {{"--data", Takes::data}, {"--threads", Takes::number}}},
       {"sim synth",
@@ -73,13 +88,16 @@ std::vector<Command> commands() {
       {"sim run",
        {sim, "run", "--data", data, "--plan", in("plan.toml"), "--out", "OUT/run", "--no-progress"},
        {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--out", Takes::out_folder}, {"--rounds", Takes::number}, {"--cohort", Takes::number}, {"--seed", Takes::number},
-        {"--threads", Takes::number}, {"--cohorts", Takes::text_file}, {"--policy", Takes::text_file}, {"--references", Takes::number}, {"--per-client", Takes::number}, {"--evaluate-every", Takes::number}}},
+        {"--threads", Takes::number}, {"--cohorts", Takes::text_file}, {"--policy", Takes::text_file}, {"--references", Takes::number}, {"--per-client", Takes::number}, {"--evaluate-every", Takes::number}, {"--world", Takes::text_file},
+        {"--checkpoint-every", Takes::number}, {"--stop-after-no-gain", Takes::number}, {"--keep-models", Takes::number}, {"--isa", Takes::number}, {"--trainers", Takes::number}}},
       {"sim references",
        {sim, "references", "--data", data, "--plan", in("plan.toml"), "--seeds", "1", "--epochs", "1", "--no-progress"},
        {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--seeds", Takes::number}, {"--epochs", Takes::number}, {"--set", Takes::number}, {"--threads", Takes::number}}},
       {"sim sweep",
        {sim, "sweep", "--data", data, "--plan", in("plan.toml"), "--grid", "server.learning_rate=1,2", "--seeds", "1", "--out", "OUT/sweep", "--no-progress"},
-       {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--out", Takes::out_folder}, {"--grid", Takes::number}, {"--seeds", Takes::number}, {"--set", Takes::number}, {"--threads", Takes::number}}},
+       {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--out", Takes::out_folder}, {"--grid", Takes::number}, {"--seeds", Takes::number}, {"--set", Takes::number}, {"--threads", Takes::number},
+        {"--policy", Takes::text_file}, {"--evaluate-every", Takes::number}, {"--world", Takes::text_file}, {"--checkpoint-every", Takes::number}, {"--stop-after-no-gain", Takes::number}, {"--keep-models", Takes::number},
+        {"--isa", Takes::number}, {"--trainers", Takes::number}}},
       {"sim evaluate",
        {sim, "evaluate", "--data", data, "--plan", in("plan.toml"), "--model", in("initial.fsm")},
        {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--model", Takes::binary_file}, {"--threads", Takes::number}}},
@@ -247,6 +265,22 @@ TEST_CASE("options that are unknown, missing or given twice are refused by every
   }
   check_refused({"", {}, {}}, {program_path("fedspend-sim"), "trane"}, "trane");
   check_refused({"", {}, {}}, {program_path("fedspend-admin"), "sign"}, "sign");
+}
+
+TEST_CASE("what a run cannot do with these clients is refused before it begins, and a cohort that is never full is said in one line") {
+  const Rubbish rubbish;
+  const std::vector<std::string> before = rubbish.everything();
+  const std::vector<std::string> run = {program_path("fedspend-sim"), "run", "--data", in("population/synthetic.toml"), "--plan", in("plan.toml"), "--out", rubbish / "OUT/run", "--no-progress", "--references", "none"};
+  const Command command{"sim run", {}, {}};
+  check_refused(command, joined(run, {"--cohort", "5000"}), "a round needs 5000 updates, and 6 clients are eligible");
+  check_refused(command, joined(run, {"--evaluate-clients", "3"}), "--evaluate-clients is for clients that are made on demand");
+  check_refused(command, joined(run, {"--min-gain", "0.1"}), "--min-gain says what a gain is, and nothing looks for one");
+  CHECK(rubbish.everything() == before);
+  const std::string note = "the plan asks for cohorts of 5000, and 6 clients are eligible: every round has fewer";
+  const Outcome small = run_to_end(joined(run, {"--set", "federation.cohort=5000", "--set", "federation.min_cohort=4"}));
+  CHECK(small.code == 0);
+  CHECK(small.out.find(note + "\n") != std::string::npos);
+  CHECK(small.err.find(note) != std::string::npos);
 }
 
 TEST_CASE("a grid that is empty, too large, or holds a value out of range is refused before any job starts") {

@@ -26,7 +26,8 @@ fs::path stranger() {
   if (fs::exists(folder)) return folder.parent_path();
   fs::create_directories(folder);
   fs::copy_file(*fs::directory_iterator(federation() / "profiles/process-1") / fs::path("transactions.csv"), folder / "transactions.csv");
-  require_done({program_path("fedspend-device"), "keys", "--profiles", folder.parent_path(), "--list", (federation() / "stranger.list").string()});
+  federation().request("stranger");
+  federation().enrol({"stranger"}, "strangers.list");
   return folder.parent_path();
 }
 

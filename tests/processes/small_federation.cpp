@@ -28,14 +28,31 @@ SmallFederation::SmallFederation(const SmallFederationOptions& options) {
   std::vector<std::string> profiles = {sim, "profiles", "--plan", in("plan.toml"), "--processes", std::to_string(options.processes), "--out", in("profiles")};
   for (const std::string& option : data_options()) profiles.push_back(option);
   require_done(profiles);
-  std::vector<std::string> enrol = {admin, "enrol", "--devices", in("devices.list")};
+  require_done({admin, "authority", "--out", in("authority")});
+  std::vector<std::string> names;
   for (unsigned process = 1; process <= options.processes; ++process) {
-    const std::string name = "process-" + std::to_string(process);
-    require_done({program_path("fedspend-device"), "keys", "--profiles", in("profiles/" + name), "--list", in(name + ".list")});
-    enrol.push_back(in(name + ".list"));
+    names.push_back("process-" + std::to_string(process));
+    request(names.back());
   }
-  require_done(enrol);
+  enrol(names);
   write_text(folder_ / "policy.toml", kPolicy);
+}
+
+void SmallFederation::request(const std::string& name) const {
+  const auto in = [&](const std::string& file) { return (folder_ / file).string(); };
+  const std::size_t clients = names_in(folder_ / ("profiles/" + name)).size();
+  require_done({program_path("fedspend-admin"), "token", "--authority", in("authority"), "--population", "synthetic", "--count", std::to_string(clients), "--out", in(name + ".tokens")});
+  require_done({program_path("fedspend-device"), "keys", "--profiles", in("profiles/" + name), "--population", "synthetic", "--token-file", in(name + ".tokens"), "--list", in(name + ".list")});
+}
+
+void SmallFederation::enrol(const std::vector<std::string>& names, const std::string& list) const {
+  const auto in = [&](const std::string& file) { return (folder_ / file).string(); };
+  std::vector<std::string> enrol = {program_path("fedspend-admin"), "enrol", "--authority", in("authority"), "--devices", in(list)};
+  for (const std::string& name : names) enrol.push_back(in(name + ".list"));
+  require_done(enrol);
+  for (const std::string& name : names)
+    require_done({program_path("fedspend-device"), "certificate", "--profiles", in("profiles/" + name), "--from", in(name + ".list.certificates"), "--authority-key",
+                  in("authority/authority.key.pub"), "--population", "synthetic"});
 }
 
 std::vector<std::string> SmallFederation::data_options() const { return {"--data", (folder_ / "population/synthetic.toml").string()}; }
@@ -43,14 +60,14 @@ std::vector<std::string> SmallFederation::data_options() const { return {"--data
 std::vector<std::string> SmallFederation::coordinator(const std::string& state, const std::string& listen) const {
   const auto in = [&](const std::string& name) { return (folder_ / name).string(); };
   return {program_path("fedspend-coordinator"), "--plan", in("plan.toml"), "--release-key", in("keys/release.key.pub"), "--initial-model", in("initial.fsm"),
-          "--devices", in("devices.list"), "--curve-key", in("keys/coordinator.key"), "--listen", listen, "--state", in(state), "--ready-file", in(state + ".endpoint"),
+          "--devices", in("devices.list"), "--authority-key", in("authority/authority.key.pub"), "--curve-key", in("keys/coordinator.key"), "--listen", listen, "--state", in(state), "--ready-file", in(state + ".endpoint"),
           "--selection-timeout-s", "60", "--no-progress"};
 }
 
 std::vector<std::string> SmallFederation::device(const std::string& profiles, const std::string& endpoint) const {
   const auto in = [&](const std::string& name) { return (folder_ / name).string(); };
   return {program_path("fedspend-device"), "run", "--profiles", in("profiles/" + profiles), "--coordinator", endpoint, "--coordinator-key", in("keys/coordinator.key.pub"),
-          "--release-key", in("keys/release.key.pub"), "--population", "synthetic", "--policy", in("policy.toml"), "--cache", in(std::filesystem::path(profiles).filename().string() + ".cache"),
+          "--release-key", in("keys/release.key.pub"), "--authority-key", in("authority/authority.key.pub"), "--population", "synthetic", "--policy", in("policy.toml"), "--cache", in(std::filesystem::path(profiles).filename().string() + ".cache"),
           "--transient-backoff-s", "1"};
 }
 

@@ -25,6 +25,11 @@ class SmallFederation {
   const std::filesystem::path& path() const { return folder_.path(); }
   std::vector<std::string> data_options() const;
 
+  // Tokens, keys and requests of the clients of profiles/NAME: NAME.tokens, NAME.list.
+  void request(const std::string& name) const;
+  // Their certificates, in NAME.list.certificates and beside their keys; they go into the list of devices.
+  void enrol(const std::vector<std::string>& names, const std::string& list = "devices.list") const;
+
   // Of a fresh coordinator on a port of the system's choice. `state` is a name in the folder.
   std::vector<std::string> coordinator(const std::string& state, const std::string& listen = "tcp://127.0.0.1:*") const;
   std::vector<std::string> device(const std::string& profiles, const std::string& endpoint) const;

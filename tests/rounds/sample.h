@@ -10,6 +10,7 @@
 #include "common/crypto/hash.h"
 #include "common/crypto/identity.h"
 #include "common/crypto/random.h"
+#include "common/protocol/certificate.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/messages.h"
 #include "common/protocol/model_file.h"
@@ -67,6 +68,18 @@ inline DeviceKeys device_keys(std::uint64_t number) {
   const CurvePublicKey transport = CurveKeyPair::generate(random).public_key;
   const ClientId id = client_id_of(identity.public_key());
   return {std::move(identity), transport, id};
+}
+
+inline IdentityKey authority_key() {
+  SeededRandom random(Hasher("test-authority").u64(1).finish());
+  return IdentityKey::generate(random);
+}
+
+// The certificates of all tests were issued at this second of the wall clock, and are valid for a year.
+inline constexpr std::uint64_t kCertifiedAt_s = 1'800'000'000, kCertifiedUntil_s = kCertifiedAt_s + 365 * 86'400;
+
+inline Certificate certificate_of(const IdentityPublicKey& identity, std::uint64_t serial = 1) {
+  return issue_certificate(authority_key(), "cards", identity, serial, kCertifiedAt_s, kCertifiedUntil_s);
 }
 
 inline std::vector<float> sample_weights(float first = 0.25F) {

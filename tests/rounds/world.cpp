@@ -191,7 +191,7 @@ void World::schedule_faults() {
 
 void World::boot_coordinator() {
   std::vector<coordinator::EnrolledDevice> enrolled;
-  for (const Device& device : devices_) enrolled.push_back({device.keys.id, device.keys.identity.public_key(), device.keys.transport, ""});
+  for (const Device& device : devices_) enrolled.push_back({device.keys.id, device.keys.identity.public_key(), device.keys.transport, certificate_of(device.keys.identity.public_key()), ""});
   ++machine_generation_;
   machine_random_ = std::make_unique<SeededRandom>(Hasher("test-machine").u64(options_.seed).u64(machine_generation_).finish());
   chooser_ = std::make_unique<coordinator::UniformChooser>(*machine_random_);

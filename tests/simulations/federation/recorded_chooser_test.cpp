@@ -17,7 +17,7 @@ coordinator::EnrolmentList devices() {
     SeededRandom random(i);
     const IdentityKey identity = IdentityKey::generate(random);
     const CurveKeyPair curve = CurveKeyPair::generate(random);
-    list.push_back({client_id_of(identity.public_key()), identity.public_key(), curve.public_key, "card " + std::to_string(i)});
+    list.push_back({client_id_of(identity.public_key()), identity.public_key(), curve.public_key, issue_certificate(identity, "cards", identity.public_key(), 1, 1, 2), "card " + std::to_string(i)});
   }
   auto made = coordinator::EnrolmentList::create(std::move(list));
   REQUIRE(made);

@@ -1,5 +1,6 @@
 #include "simulations/plans/plan_draft.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <doctest/doctest.h>
@@ -57,6 +58,20 @@ TEST_CASE("a draft is protected unless it is a demonstration") {
   CHECK(guarded->plan.privacy.mode == PrivacyMode::distributed);
   CHECK(!guarded->plan.is_demonstration());
   CHECK(draft(population)->plan.is_demonstration());
+}
+
+TEST_CASE("a protected draft takes the three clients that a secure sum needs, or is refused") {
+  for (const std::size_t clients : {1UL, 2UL}) {
+    const auto few = draft_plan(population_of(clients), {.population = "cards"});
+    REQUIRE(!few);
+    CHECK(few.error().message == "a secure sum needs 3 clients, and only " + std::to_string(clients) + " have the training rows that a plan asks for");
+  }
+  for (const std::size_t clients : {3UL, 4UL, 5UL, 200UL}) {
+    const auto drafted = draft_plan(population_of(clients), {.population = "cards"});
+    REQUIRE_MESSAGE(drafted, drafted.error().message);
+    CHECK(drafted->plan.federation.cohort == std::max<std::size_t>(3, std::min<std::size_t>(100, (clients + 1) / 2)));
+  }
+  CHECK(draft(population_of(2))->plan.federation.cohort == 2);
 }
 
 TEST_CASE("the task id is random without a seed, and the same with one") {

@@ -1,0 +1,118 @@
+// The session's part in secure aggregation: what is recorded before what leaves. The protocol is common/secagg's.
+
+#include <algorithm>
+#include <utility>
+
+#include "client/session.h"
+#include "client/update_pipeline.h"
+#include "common/crypto/secret.h"
+
+namespace fedspend::client {
+namespace {
+
+Effects ignored(std::string why) { return {Ignored{std::move(why)}}; }
+
+template <class T>
+void wipe_values(std::span<T> values) {
+  wipe(MutableByteSpan(reinterpret_cast<std::uint8_t*>(values.data()), values.size_bytes()));
+}
+
+}  // namespace
+
+bool Session::is_silent(const TaskId& task) {
+  const Result<std::uint32_t> participations = services_.record.participations(task);
+  return !participations || *participations >= options_.policy.max_participations;
+}
+
+Effects Session::advertise(const Training& training, std::vector<float>& update, Millis now) {
+  Result<RingVector> encoded = encode_update(*training.plan, update);
+  wipe_values(std::span(update));
+  if (!encoded) return decline(training.session, DeclineReason::training_failed, encoded.error().message, now);
+  Aggregating at;
+  at.digest = hash_of_update(encoded->pack());
+  at.is_zero = std::ranges::all_of(encoded->values(), [](std::uint32_t value) { return value == 0; });
+  // The same update again would tell more than what was charged for it (case 29). Zero is no update.
+  if (!at.is_zero) {
+    const Result<bool> known = services_.record.has_contributed(at.digest);
+    if (!known) return forbidden(training.session, known.error(), now);
+    if (*known) return forbidden(training.session, {ErrorCode::conflict, "this update is in a sum already"}, now);
+  }
+  at.assignment = training.session;
+  at.round = training.round;
+  at.plan = training.plan;
+  at.participant = std::make_unique<Participant>(*training.secure, identity_.public_key(), services_.random, services_.credentials);
+  at.update = std::make_unique<RingVector>(std::move(*encoded));
+  // The coordinator may wait for others until its own deadline, and then has five phases.
+  at.deadline = training.deadline + 5 * Millis(training.plan->aggregation.phase_deadline_ms);
+  const AdvertiseKeys message = at.participant->advertise_keys();
+  phase_ = std::move(at);
+  return answer(std::get<Aggregating>(phase_), message, nullptr, now);
+}
+
+Effects Session::on_aggregation(const Envelope& envelope, const Message& message, const Frames& frames, Millis now) {
+  auto* at = std::get_if<Aggregating>(&phase_);
+  if (at == nullptr) return ignored("a message of secure aggregation that was not waited for");
+  if (const auto* roster = std::get_if<RosterView>(&message)) return on_roster(*at, envelope, *roster, now);
+  if (envelope.session != at->participant->session()) return ignored("a message of another session of secure aggregation");
+  if (const auto* shares = std::get_if<DeliverShares>(&message)) return on_shares(*at, *shares, now);
+  if (const auto* survivors = std::get_if<Survivors>(&message)) return on_survivors(*at, *survivors, now);
+  if (const auto* quorum = std::get_if<Quorum>(&message)) return on_quorum(*at, *quorum, frames.bulk_bytes(), now);
+  return ignored("a message that a coordinator does not send");
+}
+
+Effects Session::on_roster(Aggregating& at, const Envelope& envelope, const RosterView& roster, Millis now) {
+  const Result<ShareKeys> shares = at.participant->on_roster(roster, envelope.session, services_.unix_time_s());
+  if (!shares) return give_up(at.assignment, shares.error(), now);
+  if (const Status recorded = services_.record.record_answered(at.plan->task, at.round, envelope.session); !recorded)
+    return forbidden(envelope.session, recorded.error(), now);
+  return answer(at, *shares, nullptr, now);
+}
+
+Effects Session::on_shares(Aggregating& at, const DeliverShares& shares, Millis now) {
+  if (const Status taken = at.participant->on_shares(shares); !taken) return give_up(at.participant->session(), taken.error(), now);
+  const SessionId session = at.participant->session();
+  const std::unique_ptr<RingVector> update = std::move(at.update);
+  Result<MaskedVector> masked = at.participant->mask(std::move(*update));
+  if (!masked) return give_up(session, masked.error(), now);
+  if (const Status charged = services_.record.charge_participation(at.plan->task, at.round, session, options_.policy.max_participations); !charged)
+    return forbidden(session, charged.error(), now);
+  return answer(at, masked->message, std::move(masked->packed), now);
+}
+
+Effects Session::on_survivors(Aggregating& at, const Survivors& survivors, Millis now) {
+  const Result<SignSurvivors> choice = at.participant->on_survivors(survivors);
+  if (!choice) return give_up(at.participant->session(), choice.error(), now);
+  if (const Status recorded = services_.record.record_survivor_choice(at.participant->session(), choice->choice); !recorded)
+    return forbidden(at.participant->session(), recorded.error(), now);
+  return answer(at, *choice, nullptr, now);
+}
+
+Effects Session::on_quorum(Aggregating& at, const Quorum& quorum, ByteSpan bulk, Millis now) {
+  const Result<Unmask> unmask = at.participant->on_quorum(quorum, bulk, services_.unix_time_s(), services_.executor);
+  if (!unmask) return give_up(at.participant->session(), unmask.error(), now);
+  if (!at.is_zero) {
+    if (const Status recorded = services_.record.record_update(at.participant->session(), at.digest); !recorded)
+      return forbidden(at.participant->session(), recorded.error(), now);
+  }
+  return answer(at, *unmask, nullptr, now);
+}
+
+Effects Session::answer(Aggregating& at, const Message& message, std::shared_ptr<const Bytes> bulk, Millis now) {
+  const bool has_roster = !at.participant->session().is_zero();
+  at.last = Frames{seal_from_device(message, has_roster ? at.participant->session() : at.assignment, id_, identity_), std::move(bulk)};
+  at.bytes_sent += at.last.size();
+  at.retry_at = std::min(now + options_.reply_timeout, std::max(at.deadline, now + Millis(1)));
+  return {Send{at.last}, WakeAt{at.retry_at}};
+}
+
+// A message out of turn changes nothing: the network may have repeated it. Anything else that fails a check ends the session.
+Effects Session::give_up(const SessionId& session, const Error& error, Millis now) {
+  if (error.code == ErrorCode::conflict) return ignored(error.message);
+  return decline(session, DeclineReason::secure_aggregation, error.message, now);
+}
+
+Effects Session::forbidden(const SessionId& session, const Error& error, Millis now) {
+  return decline(session, DeclineReason::record, "the device's record: " + error.message, now);
+}
+
+}  // namespace fedspend::client

@@ -1,0 +1,166 @@
+// The round machine's part in secure aggregation: deadlines, connections, who is waited for. The protocol is common/secagg's.
+
+#include <algorithm>
+#include <utility>
+
+#include "common/check.h"
+#include "common/protocol/certificate.h"
+#include "coordinator/round_machine.h"
+
+namespace fedspend::coordinator {
+
+void RoundMachine::begin_aggregating(std::unordered_map<ClientId, Asked> asked, const AssignmentTerms& terms, Millis now) {
+  Result<SessionTerms> session_terms = make_session_terms(plan_, RoundId{rounds_done_ + 1}, terms.session, terms.cohort);
+  FEDSPEND_CHECK(session_terms.has_value(), "a cohort between the plan's least and all that it asks");
+  Beacon& beacon = plan_.aggregation.beacon == BeaconSource::external ? *options_.external_beacon : roster_beacon_;
+  phase_ = Aggregating{.assignment = terms.session,
+                       .attempt = terms.attempt,
+                       .since = now,
+                       .deadline = terms.deadline,
+                       .asked = std::move(asked),
+                       .gone = {},
+                       .aggregator = std::make_unique<Aggregator>(std::move(*session_terms), beacon)};
+}
+
+void RoundMachine::on_secure_message(const PeerId& peer, const EnrolledDevice& device, const Envelope& envelope, const Message& message, const Frames& frames, Millis now,
+                                     Effects& effects) {
+  const ClientId& client = device.id;
+  auto* aggregating = std::get_if<Aggregating>(&phase_);
+  const bool advertises = envelope.type == MessageType::advertise_keys;
+  const bool is_of_session = aggregating != nullptr && (advertises ? envelope.session == aggregating->assignment
+                                                                   : !envelope.session.is_zero() && envelope.session == aggregating->aggregator->session());
+  if (!is_of_session) {
+    // Of a session that is over, or never was: the device need not go on. What was accepted then is not told any more.
+    const bool was_asked = closed_ && closed_->session == envelope.session && closed_->asked.contains(client);
+    drop(was_asked ? DropReason::late : DropReason::wrong_session, client, effects);
+    return reply_to_update(peer, envelope.session, was_asked ? UpdateStatus::late : UpdateStatus::refused, effects);
+  }
+  const auto asked = aggregating->asked.find(client);
+  if (asked == aggregating->asked.end() || aggregating->gone.contains(client)) return drop(DropReason::not_assigned, client, effects);
+  asked->second.peer = peer;
+  const Verdict verdict = give_to_aggregator(*aggregating, device, envelope, message, frames);
+  if (verdict != Verdict::accepted) return answer_out_of_turn(peer, client, envelope.session, verdict, effects);
+  asked->second.answered = true;
+  if (envelope.type == MessageType::unmask) reply_to_update(peer, envelope.session, UpdateStatus::accepted, effects);
+  if (is_phase_complete(*aggregating)) advance_aggregation(now, effects);
+}
+
+Verdict RoundMachine::give_to_aggregator(Aggregating& aggregating, const EnrolledDevice& device, const Envelope& envelope, const Message& message, const Frames& frames) {
+  Aggregator& aggregator = *aggregating.aggregator;
+  if (const auto* keys = std::get_if<AdvertiseKeys>(&message))
+    return aggregator.on_advertise_keys(device.identity, encode_certificate(device.certificate), *keys, envelope.signature);
+  if (const auto* shares = std::get_if<ShareKeys>(&message)) return aggregator.on_share_keys(device.id, *shares);
+  if (const auto* masked = std::get_if<MaskedInput>(&message)) return aggregator.on_masked_input(device.id, *masked, frames.bulk_bytes());
+  if (const auto* choice = std::get_if<SignSurvivors>(&message)) return aggregator.on_sign_survivors(device.id, *choice, envelope.signature);
+  const auto* unmask = std::get_if<Unmask>(&message);
+  FEDSPEND_CHECK(unmask != nullptr, "a device's message of secure aggregation");
+  return aggregator.on_unmask(device.id, *unmask);
+}
+
+void RoundMachine::answer_out_of_turn(const PeerId& peer, const ClientId& client, const SessionId& session, Verdict verdict, Effects& effects) {
+  const auto& aggregating = std::get<Aggregating>(phase_);
+  switch (verdict) {
+    case Verdict::accepted: return;
+    case Verdict::equivocation: return drop(DropReason::equivocation, client, effects);
+    case Verdict::bad_contents: return drop(DropReason::bad_update, client, effects);
+    case Verdict::not_awaited: drop(DropReason::not_assigned, client, effects); break;
+    case Verdict::duplicate:
+    case Verdict::wrong_phase: break;
+  }
+  // A device that has not heard what came next says again what it said last: it is told.
+  if (const std::optional<Outgoing> next = aggregating.aggregator->message_for(client))
+    return send(peer, next->message, aggregating.aggregator->session(), next->bulk, effects);
+  if (verdict == Verdict::duplicate) {
+    if (aggregating.aggregator->phase() == "revealing" && aggregating.aggregator->has_answered(client)) reply_to_update(peer, session, UpdateStatus::duplicate, effects);
+    return;  // it waits for the others
+  }
+  if (verdict == Verdict::wrong_phase) {
+    if (aggregating.aggregator->has_answered(client)) return;  // an old message, held up on the way
+    drop(DropReason::late, client, effects);
+  }
+  reply_to_update(peer, session, UpdateStatus::late, effects);
+}
+
+void RoundMachine::note_gone(const ClientId& client, Millis now, Effects& effects) {
+  auto& aggregating = std::get<Aggregating>(phase_);
+  const auto asked = aggregating.asked.find(client);
+  if (asked == aggregating.asked.end() || !aggregating.gone.insert(client).second) return drop(DropReason::not_assigned, client, effects);
+  asked->second.answered = true;
+  ++tally_.declined;
+  if (is_phase_complete(aggregating)) advance_aggregation(now, effects);
+}
+
+bool RoundMachine::is_phase_complete(const Aggregating& aggregating) const {
+  const Aggregator& aggregator = *aggregating.aggregator;
+  if (aggregator.session().is_zero()) {  // advertising
+    if (aggregator.advertised() >= plan_.federation.cohort) return true;
+    return std::all_of(aggregating.asked.begin(), aggregating.asked.end(), [](const auto& entry) { return entry.second.answered; });
+  }
+  if (aggregator.is_complete()) return true;
+  if (aggregating.gone.empty()) return false;
+  const std::vector<ClientId> awaited = aggregator.awaited();
+  return std::all_of(awaited.begin(), awaited.end(), [&](const ClientId& client) { return aggregating.gone.contains(client); });
+}
+
+void RoundMachine::advance_aggregation(Millis now, Effects& effects) {
+  auto& aggregating = std::get<Aggregating>(phase_);
+  Aggregator& aggregator = *aggregating.aggregator;
+  tally_.advertised = aggregator.advertised();
+  if (const Status advanced = aggregator.advance(); !advanced) return abort_aggregation(advanced.error().message, now, effects);
+  if (std::unique_ptr<Unmasking> unmasking = aggregator.phase() == "closed" ? aggregator.take_unmasking() : nullptr) {
+    const SessionId session = aggregator.session();
+    closed_ = Closed{session, std::move(aggregating.asked)};
+    phase_ = AwaitingSum{session, aggregating.since, aggregator.contributors()};
+    effects.emplace_back(ComputeSum{session, std::move(unmasking)});
+    return;
+  }
+  aggregating.deadline = now + Millis(plan_.aggregation.phase_deadline_ms);
+  effects.emplace_back(WakeAt{aggregating.deadline});
+  send_phase_messages(aggregating, effects);
+}
+
+void RoundMachine::send_phase_messages(const Aggregating& aggregating, Effects& effects) {
+  const Aggregator& aggregator = *aggregating.aggregator;
+  for (const ClientId& client : aggregator.awaited()) {
+    if (aggregating.gone.contains(client)) continue;
+    const std::optional<Outgoing> message = aggregator.message_for(client);
+    FEDSPEND_CHECK(message.has_value(), "whoever is waited for is sent something");
+    send(aggregating.asked.at(client).peer, message->message, aggregator.session(), message->bulk, effects);
+  }
+}
+
+void RoundMachine::abort_aggregation(std::string why, Millis now, Effects& effects) {
+  auto aggregating = std::move(std::get<Aggregating>(phase_));
+  tally_.collection_time = now - aggregating.since;
+  const SessionId session = aggregating.aggregator->session().is_zero() ? aggregating.assignment : aggregating.aggregator->session();
+  std::vector<ClientId> told;
+  for (const auto& [client, asked] : aggregating.asked) {
+    if (asked.answered && !aggregating.gone.contains(client)) told.push_back(client);
+  }
+  std::sort(told.begin(), told.end());
+  for (const ClientId& client : told) reply_to_update(aggregating.asked.at(client).peer, session, UpdateStatus::aborted, effects);
+  closed_ = Closed{session, std::move(aggregating.asked)};
+  abort_round(std::move(why), now, effects);
+}
+
+Effects RoundMachine::on_sum_computed(const SumComputed& computed, Millis now) {
+  Effects effects;
+  auto* awaiting = std::get_if<AwaitingSum>(&phase_);
+  FEDSPEND_CHECK(awaiting != nullptr && awaiting->session == computed.session, "SumComputed answers ComputeSum");
+  tally_.collection_time = now - awaiting->since;
+  if (!computed.outcome) {
+    for (const ClientId& dealer : computed.outcome.error().dealers) {
+      excluded_.insert(dealer);
+      pool_.erase(dealer);
+      drop(DropReason::excluded, dealer, effects);
+    }
+    abort_round(computed.outcome.error().why, now, effects);
+    return effects;
+  }
+  for (const ClientId& holder : computed.outcome->wrong_holders) drop(DropReason::bad_share, holder, effects);
+  tally_.contributors = std::move(awaiting->contributors);
+  publish_mean(computed.outcome->sum, tally_.contributors.size(), now, effects);
+  return effects;
+}
+
+}  // namespace fedspend::coordinator
