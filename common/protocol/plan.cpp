@@ -61,6 +61,14 @@ std::uint32_t Plan::least_asked() const {
   return static_cast<std::uint32_t>((std::uint64_t{min_reports()} * 1'000'000 + stay - 1) / stay);
 }
 
+std::string_view Plan::demonstration_note() const {
+  const bool open = aggregation.mode == Aggregation::open;
+  if (open && privacy.mode == PrivacyMode::none) return "DEMONSTRATION: the coordinator saw single updates in the clear, and no noise was added. Not for real customers.";
+  if (open) return "DEMONSTRATION: the coordinator saw single updates in the clear. Not for real customers.";
+  if (privacy.mode == PrivacyMode::none) return "DEMONSTRATION: no noise was added to the sums of updates. Not for real customers.";
+  return {};
+}
+
 bool Plan::is_demonstration() const { return aggregation.mode == Aggregation::open || privacy.mode == PrivacyMode::none; }
 
 PlanHash hash_of_plan(ByteSpan signed_bytes) {

@@ -136,6 +136,8 @@ struct Plan {
   std::uint32_t min_reports() const;         // min_cohort, or the largest where it is 0
   // True where the sum or the release is not protected: every output of such a run is marked as a demonstration.
   bool is_demonstration() const;
+  // What every output of a demonstration begins with: what is not protected. Empty where the plan is none.
+  std::string_view demonstration_note() const;
   bool operator==(const Plan&) const = default;
 };
 

@@ -108,7 +108,7 @@ std::string text_of(const RunRequest& request, const nlohmann::json& summary, co
   std::snprintf(line, sizeof line, "%llu rounds, %.0f updates, %.1f s (%.0f clients per second), %.0f bytes up and %.0f down per update\n",
                 summary["rounds"].get<unsigned long long>(), summary["updates"].get<double>(), summary["seconds"].get<double>(), summary["clients_per_second"].get<double>(),
                 summary["bytes_up_per_client"].get<double>(), summary["bytes_down_per_client"].get<double>());
-  return (request.run.plan.plan.is_demonstration() ? std::string(kDemonstrationNote) : std::string()) +
+  return demonstration_line(request.run.plan.plan) +
          evaluation_table(scores, analysis.baselines, analysis.references) + line + "results: " + request.out.string() + "\n";
 }
 

@@ -58,12 +58,12 @@ Result<Report> run(const Arguments& arguments) {
 
   std::vector<std::string> keys;
   for (const GridAxis& axis : sweep.axes) keys.push_back(axis.key);
-  const SweepTable table = sweep_table(sweep.base.plan.name, sweep.base.plan.is_demonstration(), std::move(keys), std::move(jobs));
+  const SweepTable table = sweep_table(sweep.base.plan.name, std::string(sweep.base.plan.demonstration_note()), std::move(keys), std::move(jobs));
   FEDSPEND_TRY(write_table(table, out));
   Report report;
   report.data = to_json(table);
   report.data["out"] = out;
-  report.text = (table.demonstration ? std::string(kDemonstrationNote) : std::string()) + to_text(table) + "results: " + out + "\n";
+  report.text = demonstration_line(sweep.base.plan) + to_text(table) + "results: " + out + "\n";
   return report;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "client/remembered_credentials.h"
 #include "common/protocol/certificate.h"
 #include "common/secagg/credentials.h"
 
@@ -50,7 +51,7 @@ inline const std::vector<CohortDevice>& cohort() {
 }
 
 inline Credentials& credentials() {
-  static Credentials shared({.authority = key_of(0).public_key(), .population = "cards", .remembers_signatures = true});
+  static client::RememberedCredentials shared({.authority = key_of(0).public_key(), .population = "cards", .remembers_signatures = true});
   return shared;
 }
 

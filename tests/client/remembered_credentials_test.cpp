@@ -1,4 +1,4 @@
-#include "common/secagg/credentials.h"
+#include "client/remembered_credentials.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include "common/executor.h"
 #include "common/protocol/certificate.h"
 
-namespace fedspend {
+namespace fedspend::client {
 namespace {
 
 constexpr std::uint64_t kIssued = 1'700'000'000, kExpires = 1'731'536'000;
@@ -23,24 +23,24 @@ IdentityPublicKey device(std::uint8_t number = 1) { return key_of(number).public
 Bytes certificate(std::uint8_t number = 1, std::uint64_t expires_at_s = kExpires, const char* population = "cards") {
   return encode_certificate(issue_certificate(key_of(0), population, device(number), number, kIssued, expires_at_s));
 }
-Credentials credentials(bool remembers_signatures = false) {
-  return Credentials({.authority = key_of(0).public_key(), .population = "cards", .remembers_signatures = remembers_signatures});
+RememberedCredentials credentials(bool remembers_signatures = false) {
+  return RememberedCredentials({.authority = key_of(0).public_key(), .population = "cards", .remembers_signatures = remembers_signatures});
 }
 ErrorCode code_of(const Status& status) { return status ? ErrorCode::internal : status.error().code; }
 
 TEST_CASE("a certificate of the pinned authority for this population and key is believed, and no other is") {
-  Credentials known = credentials();
+  RememberedCredentials known = credentials();
   CHECK(known.check_certificate(device(), certificate(), kIssued).has_value());
   CHECK(code_of(known.check_certificate(device(2), certificate(1), kIssued)) == ErrorCode::unauthorized);
   CHECK(code_of(known.check_certificate(device(), certificate(1, kExpires, "loans"), kIssued)) == ErrorCode::unauthorized);
-  Credentials of_another({.authority = device(9), .population = "cards"});
+  RememberedCredentials of_another({.authority = device(9), .population = "cards"});
   CHECK(code_of(of_another.check_certificate(device(), certificate(), kIssued)) == ErrorCode::unauthorized);
   CHECK(code_of(known.check_certificate(device(), Bytes(87), kIssued)) == ErrorCode::malformed);
   CHECK(code_of(known.check_certificate(device(), Bytes(88), kIssued)) == ErrorCode::malformed);
 }
 
 TEST_CASE("a certificate that is remembered still expires, and still is not valid before its time") {
-  Credentials known = credentials();
+  RememberedCredentials known = credentials();
   REQUIRE(known.check_certificate(device(), certificate(), kIssued).has_value());
   CHECK(known.check_certificate(device(), certificate(), kExpires - 1).has_value());
   for (const std::uint64_t now_s : {kExpires, kExpires + 1, kIssued - kCertificateClockTolerance_s - 1, std::uint64_t{0}}) {
@@ -52,7 +52,7 @@ TEST_CASE("a certificate that is remembered still expires, and still is not vali
 }
 
 TEST_CASE("what failed is not remembered as good, however often it comes, and does not spoil what is good") {
-  Credentials known = credentials();
+  RememberedCredentials known = credentials();
   Bytes bent = certificate();
   bent[30] ^= 1;  // of the signature
   for (int i = 0; i < 3; ++i) CHECK(code_of(known.check_certificate(device(), bent, kIssued)) == ErrorCode::unauthorized);
@@ -66,7 +66,7 @@ TEST_CASE("what failed is not remembered as good, however often it comes, and do
 }
 
 TEST_CASE("what is remembered of one key or of one set of times is not taken for another's") {
-  Credentials known = credentials();
+  RememberedCredentials known = credentials();
   REQUIRE(known.check_certificate(device(), certificate(), kIssued).has_value());
   CHECK(code_of(known.check_certificate(device(2), certificate(1), kIssued)) == ErrorCode::unauthorized);
   Bytes longer = certificate();
@@ -76,7 +76,7 @@ TEST_CASE("what is remembered of one key or of one set of times is not taken for
 
 TEST_CASE("signatures are checked, whether they are remembered or not") {
   for (const bool remembers : {false, true}) {
-    Credentials known = credentials(remembers);
+    RememberedCredentials known = credentials(remembers);
     const Hash256 digest{1}, other{2};
     const Signature good = key_of(1).sign(digest);
     Signature bent = good;
@@ -93,7 +93,7 @@ TEST_CASE("signatures are checked, whether they are remembered or not") {
 }
 
 TEST_CASE("several threads may ask at the same time, for the same and for different things") {
-  Credentials known = credentials(true);
+  RememberedCredentials known = credentials(true);
   ThreadExecutor executor(4);
   const Hash256 digest{1};
   std::vector<Bytes> certificates;
@@ -116,4 +116,4 @@ TEST_CASE("several threads may ask at the same time, for the same and for differ
 }
 
 }  // namespace
-}  // namespace fedspend
+}  // namespace fedspend::client
