@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netdb.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -64,6 +65,28 @@ Result<std::string> address_towards(const std::string& host, std::uint16_t port)
     if (known && getnameinfo(reinterpret_cast<const sockaddr*>(&local), length, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) == 0) return std::string(text.data());
   }
   return fail(ErrorCode::unavailable, "no network of this machine leads to " + host, "give --store a host that every rank reaches");
+}
+
+// A store never speaks first. Who does so (SSH, SMTP) must not get near c10d: a thread of its own would take the greeting for a length,
+// and end the process. Nobody there, or nobody who speaks within a moment: false.
+bool speaks_first(const std::string& host, std::uint16_t port) {
+  constexpr int kMomentMs = 250;
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return false;
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> list(found, freeaddrinfo);
+  for (const addrinfo* one = list.get(); one != nullptr; one = one->ai_next) {
+    const int descriptor = ::socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) continue;
+    static_cast<void>(::connect(descriptor, one->ai_addr, one->ai_addrlen));
+    pollfd wait{descriptor, POLLIN, 0};
+    char byte = 0;
+    const bool spoke = ::poll(&wait, 1, kMomentMs) == 1 && ::recv(descriptor, &byte, 1, 0) == 1;
+    ::close(descriptor);
+    if (spoke) return true;
+  }
+  return false;
 }
 
 // One rank's part of an exchange with all others, and the first thing that went wrong in it.
@@ -285,6 +308,8 @@ Status meet(const ProcessGroupOptions& options, c10d::Store& store, Clock::time_
 
 // The store, once every rank has been seen in it.
 Result<c10::intrusive_ptr<c10d::Store>> meet_in_store(const ProcessGroupOptions& options, Clock::time_point end) {
+  const bool is_client = options.rank != 0 || options.server == StoreServer::agent;
+  if (is_client && speaks_first(options.host, options.port)) return no_store(options, "is no store of c10d");
   FEDSPEND_ASSIGN(c10::intrusive_ptr<c10d::Store> store, open_store(options));
   FEDSPEND_TRY(meet(options, *store, end));
   return store;

@@ -29,15 +29,17 @@ Result<client::TrainingFinished> decode(const SessionId& session, ByteSpan bytes
   return client::TrainingFinished{session, std::move(update)};
 }
 
-// What these trainings begin from, and whose they are.
+// What these trainings begin from, and whose they are. Of equal models a rank may hold one object or several.
 Hash256 point_of(std::span<const TrainingTask> tasks) {
   Hasher hasher("sim-trainings");
   const std::vector<float>* hashed = nullptr;
+  Hash256 model{};
   for (const TrainingTask& task : tasks) {
-    hasher.u64(task.client).field(task.start.session.bytes).u64(task.start.round.value);
-    if (task.start.weights.get() == hashed) continue;  // as a rule one model for all of them
-    hashed = task.start.weights.get();
-    hasher.field(weights_to_bytes(*hashed));
+    if (task.start.weights.get() != hashed) {  // as a rule one for all of them
+      hashed = task.start.weights.get();
+      model = hash_of_weights(weights_to_bytes(*hashed)).bytes;
+    }
+    hasher.u64(task.client).field(task.start.session.bytes).u64(task.start.round.value).field(task.start.attempt).field(model);
   }
   return hasher.finish();
 }
