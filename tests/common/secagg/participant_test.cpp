@@ -1,5 +1,5 @@
 // The client against a server that sends what it should not: hostile cases of SECAGG.md, each named. What needs a server that lies
-// consistently over several messages is in malicious_coordinator_test.cpp.
+// consistently over several messages, or in a whole roster, is in malicious_coordinator_test.cpp and malicious_roster_test.cpp.
 #include "common/secagg/participant.h"
 
 #include <algorithm>
@@ -108,27 +108,6 @@ TEST_CASE("case 5: an identity or a key twice among a client, its neighbours or 
   refused([](RosterView& view, Delivery&, SecureSession& session) { view.neighbours[0].keys.commitment = session.client(kVictim).participant->advertise_keys().keys.commitment; },
           "key is there twice");
   refused([](RosterView& view, Delivery&, SecureSession&) { std::swap(view.neighbours[0].identity, view.neighbours[1].identity); }, "not sorted");
-}
-
-// The roster itself is consistent, so that proof, session id and graph are right and nothing but the repetition is wrong.
-TEST_CASE("case 5: a roster with an identity or a key twice is refused though everything else in it is right") {
-  SecureSession session({.clients = 8});
-  std::vector<ForgedMember> members = advertised_by(session);
-  SUBCASE("an identity at two positions") {
-    members[5] = members[4];
-    const ForgedRoster roster(session.terms(), members);
-    // Who is there twice finds itself among its own neighbours.
-    for (const std::size_t i : {0U, 1U, 2U, 3U, 4U, 6U, 7U})
-      CHECK(session.deliver_to_client(roster.view_for(i, static_cast<std::uint32_t>(i))).error().message == "roster: an identity is there twice");
-  }
-  SUBCASE("a mask key that two have signed") {
-    members[5].keys.mask = members[4].keys.mask;
-    sign_keys(members[5], session.client(5).identity, session.terms().assignment);
-    const ForgedRoster roster(session.terms(), members);
-    for (const std::size_t i : {0U, 1U, 2U, 3U, 4U, 6U, 7U})
-      CHECK(session.deliver_to_client(roster.view_for(i, static_cast<std::uint32_t>(i))).error().message == "roster: a key is there twice");
-  }
-  CHECK(session.run().is_right);
 }
 
 TEST_CASE("case 6: a neighbour's keys with a bad signature or certificate: the client aborts") {
@@ -426,45 +405,6 @@ TEST_CASE("case 20: counts of 2^32 - 1 are refused before anything is made of th
   check_client_refuses<Quorum>([](Quorum& quorum, Delivery&, SecureSession&) { quorum.signers = 0xffffffff; }, ErrorCode::refused, "signers, not 4");
 }
 
-// The neighbour is hostile and has signed it, and the server passes it on in a roster that is right in all else.
-TEST_CASE("cases 21, 22 and 23: a client that is sent a key that is none aborts, though its owner has signed it") {
-  using Key = std::array<std::uint8_t, 32>;
-  const Key zero{};
-  Key not_canonical;  // RFC 9496, A.2: 2^255 - 1 and the like are no field elements
-  not_canonical.fill(0xff);
-  const Key negative = {1};
-  Key high_bit = {9};
-  high_bit[31] = 0x80;
-  Key prime;  // 2^255 - 19
-  prime.fill(0xff);
-  prime[0] = 0xed;
-  prime[31] = 0x7f;
-  const Key one = {1};
-  struct Bad {
-    std::string_view name;
-    bool is_mask;
-    Key key;
-  };
-  for (const Bad& bad : {Bad{"21: ristretto, not canonical", true, not_canonical}, Bad{"21: ristretto, negative", true, negative}, Bad{"22: the identity", true, zero},
-                         Bad{"22: X25519, all zero", false, zero}, Bad{"23: X25519, low order", false, one}, Bad{"23: X25519, u = p", false, prime},
-                         Bad{"23: X25519, bit 255", false, high_bit}}) {
-    CAPTURE(bad.name);
-    SecureSession session;
-    std::vector<ForgedMember> members = advertised_by(session);
-    (bad.is_mask ? members[5].keys.mask : members[5].keys.agreement) = bad.key;
-    sign_keys(members[5], session.client(5).identity, session.terms().assignment);
-    const ForgedRoster roster(session.terms(), members);
-    for (const std::size_t i : {0U, 1U, 2U, 3U, 4U, 6U}) {
-      const auto answer = session.deliver_to_client(roster.view_for(i, static_cast<std::uint32_t>(i)));
-      REQUIRE_FALSE(answer.has_value());
-      CHECK(answer.error().code == ErrorCode::malformed);
-      CHECK(holds(answer.error().message, bad.is_mask ? "ristretto" : "X25519"));
-    }
-    // They are as they were: the round with what was really advertised ends right.
-    CHECK(session.run().is_right);
-  }
-}
-
 TEST_CASE("case 25: a share of the wrong length is an error of the list, never a crash") {
   for (std::size_t bytes = 0; bytes < 2 * kSealedShareBytes; bytes += 13)
     check_client_refuses<DeliverShares>([&](DeliverShares& shares, Delivery&, SecureSession&) { shares.sealed.resize(5 * kSealedShareBytes + bytes + (bytes == kSealedShareBytes ? 1 : 0)); },
@@ -495,29 +435,6 @@ TEST_CASE("case 32: a new attempt has a new session and no key of the one before
   CHECK(second.run().aborted == "0 valid shares of a client's secret, of at least 4");
   for (std::size_t i = 0; i < 7; ++i) CHECK(second.client(i).participant->unopened() == 0);  // it has unmasked, and holds nothing any more
   CHECK(second.leak() == "");
-}
-
-TEST_CASE("case 33: without an external beacon no other beacon than the roster's is taken; with one, what it says decides the graph") {
-  SecureSession session({.clients = 70, .dropout_ppm = 100'000});
-  Hash256 ground{};
-  ground[0] = 7;
-  const ForgedRoster chosen(session.terms(), advertised_by(session), ground);
-  CHECK(session.deliver_to_client(chosen.view_for(kVictim, kVictim)).error().message == "roster: the beacon is not that of its root");
-  CHECK(session.run().is_right);
-
-  SecureSession external({.clients = 70, .dropout_ppm = 100'000, .external_beacon = true});
-  const ForgedRoster drawn(external.terms(), advertised_by(external), ground);
-  const ForgedRoster other(external.terms(), advertised_by(external));
-  CHECK(drawn.graph().neighbours(kVictim) != other.graph().neighbours(kVictim));
-  // Shown with the session id of another beacon, or with the neighbours of another graph.
-  Delivery mixed = drawn.view_for(kVictim, kVictim);
-  mixed.session = other.session();
-  CHECK(external.deliver_to_client(mixed).error().message == "roster: the session id is not that of its contents");
-  mixed = other.view_for(kVictim, kVictim);
-  std::get<RosterView>(mixed.message).beacon = ground;
-  mixed.session = drawn.session();
-  CHECK(external.deliver_to_client(mixed).error().message == "roster: a client that is not a neighbour");
-  CHECK(external.deliver_to_client(drawn.view_for(kVictim, kVictim)).has_value());
 }
 
 }  // namespace
