@@ -105,16 +105,20 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   if (session != envelope.session) return ignored("an assignment whose session id is not that of its contents");
   if (assignment.version < kProtocolVersionMin || assignment.version > kProtocolVersionMax) return ignored("an assignment of another protocol version");
 
+  const bool is_at_cap = is_silent(assignment.task);
+  const auto refuse = [&](DeclineReason reason, std::string why) {
+    return is_at_cap ? idle_until(now + jittered(options_.permanent_backoff), {}) : decline(session, reason, std::move(why), now);
+  };
   auto plan = accept_plan(assignment);
-  if (!plan) return decline(session, plan.error().reason, plan.error().why, now);
+  if (!plan) return refuse(plan.error().reason, plan.error().why);
   std::optional<SessionTerms> secure;
   if (plan->plan->aggregation.mode == Aggregation::secure) {
     Result<SessionTerms> terms = make_session_terms(*plan->plan, assignment.round, session, assignment.cohort);
-    if (!terms) return decline(session, DeclineReason::policy, terms.error().message, now);
+    if (!terms) return refuse(DeclineReason::policy, terms.error().message);
     secure = std::move(*terms);
   }
   auto model = accept_model(assignment, *plan->plan, frames);
-  if (!model) return decline(session, model.error().reason, model.error().why, now);
+  if (!model) return refuse(model.error().reason, model.error().why);
 
   services_.cache.keep(*plan);
   services_.cache.keep(*model);
@@ -122,7 +126,7 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   held_model_ = model->hash;
   // Never longer than the plan says: the assignment itself is not signed.
   const Millis deadline = now + Millis(std::min(assignment.deadline_ms, plan->plan->federation.round_deadline_ms));
-  if (is_silent(plan->plan->task)) return idle_until(now + jittered(options_.permanent_backoff), {});
+  if (is_at_cap) return idle_until(now + jittered(options_.permanent_backoff), {});
   phase_ = Training{session, assignment.round, plan->plan, deadline, std::move(secure)};
   return {StartTraining{session, assignment.round, plan->plan, plan->hash, model->weights, assignment.attempt}, WakeAt{deadline}};
 }
@@ -224,7 +228,7 @@ Effects Session::on_update_reply(const Envelope& envelope, const UpdateReply& re
   if (const auto* reporting = std::get_if<Reporting>(&phase_); reporting != nullptr && reporting->session == envelope.session) {
     round = reporting->round;
     bytes_sent = reporting->update.size();
-  } else if (const auto* at = std::get_if<Aggregating>(&phase_); at != nullptr && (at->assignment == envelope.session || at->participant->session() == envelope.session)) {
+  } else if (const auto* at = std::get_if<Aggregating>(&phase_); at != nullptr && !envelope.session.is_zero() && (at->assignment == envelope.session || at->participant->session() == envelope.session)) {
     round = at->round;
     bytes_sent = at->bytes_sent;
   } else {

@@ -206,6 +206,7 @@ class RoundMachine {
     Millis deadline{};  // of the aggregator's phase
     std::unordered_map<ClientId, Asked> asked;  // answered: advertised, declined or gave up; nobody waits for those who declined
     std::unordered_set<ClientId> gone;
+    std::unordered_set<ClientId> signers;  // who has signed survivors, also when the quorum was there without it
     std::unique_ptr<Aggregator> aggregator;
   };
   struct AwaitingSum {

@@ -19,6 +19,7 @@ void RoundMachine::begin_aggregating(std::unordered_map<ClientId, Asked> asked, 
                        .deadline = terms.deadline,
                        .asked = std::move(asked),
                        .gone = {},
+                       .signers = {},
                        .aggregator = std::make_unique<Aggregator>(std::move(*session_terms), beacon)};
 }
 
@@ -39,6 +40,9 @@ void RoundMachine::on_secure_message(const PeerId& peer, const EnrolledDevice& d
   if (asked == aggregating->asked.end() || aggregating->gone.contains(client)) return drop(DropReason::not_assigned, client, effects);
   asked->second.peer = peer;
   const Verdict verdict = give_to_aggregator(*aggregating, device, envelope, message, frames);
+  // The quorum went to all when it was there: it is sent again only to who says again that it has signed.
+  const bool signs_late = envelope.type == MessageType::sign_survivors && aggregating->signers.insert(client).second && verdict == Verdict::duplicate;
+  if (signs_late) return;
   if (verdict != Verdict::accepted) return answer_out_of_turn(peer, client, envelope.session, verdict, effects);
   asked->second.answered = true;
   if (envelope.type == MessageType::unmask) reply_to_update(peer, envelope.session, UpdateStatus::accepted, effects);
@@ -135,7 +139,8 @@ void RoundMachine::abort_aggregation(std::string why, Millis now, Effects& effec
   const SessionId session = aggregating.aggregator->session().is_zero() ? aggregating.assignment : aggregating.aggregator->session();
   std::vector<ClientId> told;
   for (const auto& [client, asked] : aggregating.asked) {
-    if (asked.answered && !aggregating.gone.contains(client)) told.push_back(client);
+    const bool is_done = aggregating.aggregator->phase() == "revealing" && aggregating.aggregator->has_answered(client);  // and was told so
+    if (asked.answered && !is_done && !aggregating.gone.contains(client)) told.push_back(client);
   }
   std::sort(told.begin(), told.end());
   for (const ClientId& client : told) reply_to_update(aggregating.asked.at(client).peer, session, UpdateStatus::aborted, effects);

@@ -40,7 +40,7 @@ TEST_CASE("with consent alone every way in which a plan is weaker is refused wit
   Plan safe = testing::sample_plan();
   safe.aggregation.mode = Aggregation::secure;
   safe.privacy.mode = PrivacyMode::distributed;
-  safe.federation.cohort = 100;
+  safe.federation.cohort = 112;  // of whom a tenth may be lost
   safe.federation.min_cohort = 0;
   REQUIRE(refusal(consented, safe).empty());
 
@@ -57,12 +57,12 @@ TEST_CASE("with consent alone every way in which a plan is weaker is refused wit
     CHECK(holds(refusal(consented, safe), "no noise"));
   }
   SUBCASE("a small cohort") {
-    safe.federation.cohort = 99;
-    CHECK(holds(refusal(consented, safe), "89, below 90"));
+    safe.federation.cohort = 111;
+    CHECK(holds(refusal(consented, safe), "99, below 100"));
   }
   SUBCASE("a large cohort that may end small") {
-    safe.federation.min_cohort = 89;
-    CHECK(holds(refusal(consented, safe), "89, below 90"));
+    safe.federation.min_cohort = 99;
+    CHECK(holds(refusal(consented, safe), "99, below 100"));
   }
   SUBCASE("a large clip norm") {
     safe.aggregation.clip_norm_l2 = 10.001;
@@ -97,8 +97,8 @@ TEST_CASE("with consent alone every way in which a plan is weaker is refused wit
     CHECK(holds(refusal(consented, safe), "semi-malicious"));
   }
   SUBCASE("more losses tolerated, until the cohort could end too small") {
-    safe.aggregation.dropout_ppm = 100'001;
-    CHECK(holds(refusal(consented, safe), "89, below 90"));
+    safe.aggregation.dropout_ppm = 108'000;
+    CHECK(holds(refusal(consented, safe), "99, below 100"));
   }
   SUBCASE("another purpose") {
     safe.purpose = "advertising";
@@ -122,8 +122,8 @@ TEST_CASE("a policy that is stricter than the defaults refuses what they accept 
   REQUIRE(refusal(policy, plan).empty());
   std::string part;
   SUBCASE("min_cohort") {
-    policy.min_cohort = 91;
-    part = "90, below 91";
+    policy.min_cohort = 101;
+    part = "100, below 101";
   }
   SUBCASE("min_clip_norm_l2") {
     policy.min_clip_norm_l2 = 1.5;
@@ -220,7 +220,7 @@ TEST_CASE("an empty policy file is the default policy") {
   const Result<DevicePolicy> policy = parse_policy("");
   REQUIRE(policy);
   CHECK(policy->purposes.empty());
-  CHECK(policy->min_cohort == 90);
+  CHECK(policy->min_cohort == 100);
   CHECK(policy->min_clip_norm_l2 == 1e-6);
   CHECK(policy->max_clip_norm_l2 == 10.0);
   CHECK(policy->min_bits == 16);

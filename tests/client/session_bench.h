@@ -1,5 +1,6 @@
 #pragma once
-// One device session with its cache, and a coordinator that a test can bend: what is in the assignment and what is in the frames.
+// One device session with its cache and its record, and a coordinator that a test can bend: what is in the assignment and what is in
+// the frames. sample_plan() is open; the tests of secure aggregation bring a plan of their own (secure_bench.h).
 
 #include <functional>
 #include <optional>
@@ -22,12 +23,24 @@ inline SessionOptions session_options() {
 struct SessionBench {
   testing::DeviceKeys keys = testing::device_keys(1);
   MemoryCache cache;
-  SeededRandom random{7};
+  SeededRandom random;
+  SeededRandom record_random{8};
+  MemoryDeviceRecord own_record{record_random};
+  Credentials credentials{{.authority = testing::authority_key().public_key(), .population = "cards"}};
+  SerialExecutor executor;
   Session session;
   Millis now{1'000};
 
-  explicit SessionBench(SessionOptions options = session_options(), std::uint64_t device = 1)
-      : keys(testing::device_keys(device)), session(std::move(options), testing::device_keys(device).identity, random, cache) {}
+  // `record`: one that outlives this device, or one that fails.
+  explicit SessionBench(SessionOptions options = session_options(), std::uint64_t device = 1, DeviceRecord* record = nullptr)
+      : keys(testing::device_keys(device)), random(6 + device), session(std::move(options), testing::device_keys(device).identity,
+                                                    {.random = random,
+                                                     .cache = cache,
+                                                     .record = record != nullptr ? *record : own_record,
+                                                     .credentials = credentials,
+                                                     .executor = executor,
+                                                     .unix_time_s = [] { return testing::kCertifiedAt_s; }}) {}
+  SessionBench(const SessionBench&) = delete;
 
   Effects wake() { return session.step(Wake{}, now); }
   Effects receive(const Message& message, const SessionId& sid, std::shared_ptr<const Bytes> bulk = nullptr) {
@@ -81,7 +94,7 @@ struct Offer {
     assignment.task = plan.task;
     assignment.round = RoundId{1};
     assignment.attempt.fill(5);
-    assignment.cohort = 4;
+    assignment.cohort = plan.devices_asked();
     assignment.deadline_ms = 60'000;
     assignment.plan = signed_plan.bytes;
     assignment.plan_signature = signed_plan.signature;

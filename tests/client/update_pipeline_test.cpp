@@ -26,7 +26,7 @@ TEST_CASE("an update inside the clip norm arrives as it is, up to half a step") 
   std::vector<float> update(testing::kParameters, 0.1F);
   update[3] = -0.2F;
   const std::vector<float> before = update;
-  const Result<Bytes> packed = encode_update(plan, update);
+  const Result<Bytes> packed = pack_update(plan, update);
   REQUIRE(packed);
   CHECK(update == before);
   const std::vector<float> after = decoded(plan, *packed);
@@ -38,7 +38,7 @@ TEST_CASE("a huge update is clipped to the norm of the plan (hostile case 30)") 
   const Plan plan = testing::sample_plan();
   for (const float value : {1.0F, -1e6F, 1e30F, std::numeric_limits<float>::max()}) {
     std::vector<float> update(testing::kParameters, value);
-    const Result<Bytes> packed = encode_update(plan, update);
+    const Result<Bytes> packed = pack_update(plan, update);
     REQUIRE(packed);
     CHECK(norm_l2(update) <= 1.0);
     CHECK(norm_l2(update) >= 0.9999);
@@ -52,7 +52,7 @@ TEST_CASE("NaN or infinity anywhere is a zero update of the full length (hostile
     for (const std::size_t place : {std::size_t{0}, testing::kParameters - 1}) {
       std::vector<float> update(testing::kParameters, 0.1F);
       update[place] = bad;
-      const Result<Bytes> packed = encode_update(plan, update);
+      const Result<Bytes> packed = pack_update(plan, update);
       REQUIRE(packed);
       CHECK(*packed == Bytes(packed_size(testing::kParameters, 21), 0));
     }
@@ -64,7 +64,7 @@ TEST_CASE("the packed update has the length of its plan, whatever is in it") {
   for (const unsigned bits : {8U, 21U, 24U, 32U}) {
     plan.aggregation.bits = bits;
     std::vector<float> update(testing::kParameters, -0.1F);
-    const Result<Bytes> packed = encode_update(plan, update);
+    const Result<Bytes> packed = pack_update(plan, update);
     REQUIRE(packed);
     CHECK(packed->size() == (testing::kParameters * bits + 7) / 8);
     CHECK(RingVector::unpack(*packed, testing::kParameters, bits));
@@ -74,7 +74,7 @@ TEST_CASE("the packed update has the length of its plan, whatever is in it") {
 TEST_CASE("an update that is not of the plan's length does not leave the device") {
   for (const std::size_t count : {std::size_t{0}, testing::kParameters - 1, testing::kParameters + 1}) {
     std::vector<float> update(count, 0.1F);
-    const Result<Bytes> packed = encode_update(testing::sample_plan(), update);
+    const Result<Bytes> packed = pack_update(testing::sample_plan(), update);
     REQUIRE_FALSE(packed);
     CHECK(packed.error().code == ErrorCode::internal);
   }
@@ -84,7 +84,7 @@ TEST_CASE("a plan whose sum could wrap encodes nothing") {
   Plan plan = testing::sample_plan();
   plan.aggregation.bits = 3;  // 4 devices of one step each: 4 > 2^2 - 1
   std::vector<float> update(testing::kParameters, 0.1F);
-  CHECK_FALSE(encode_update(plan, update));
+  CHECK_FALSE(pack_update(plan, update));
 }
 
 }  // namespace

@@ -38,7 +38,7 @@ TEST_CASE("a line is added after each round, and the file written anew from the 
   }
   const std::string appended = read_text(folder.path() / "cohorts.jsonl");
   CHECK(std::count(appended.begin(), appended.end(), '\n') == 3);
-  CHECK(appended.rfind("{\"round\":1,\"model_hash\":\"" + publish_of(1).hash.hex() + "\",\"contributors\":[", 0) == 0);
+  CHECK(appended.rfind("{\"round\":1,\"model_hash\":\"" + publish_of(1).hash.hex() + "\",\"attempt\":\"" + to_hex(publish_of(1).summary.nonce) + "\",\"contributors\":[", 0) == 0);
   CHECK(appended.find("\"alice\"") != std::string::npos);
   CHECK(appended.find("\"bob\"") != std::string::npos);
   // A line torn by a crash does not outlive the next start.

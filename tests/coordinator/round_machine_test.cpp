@@ -370,9 +370,17 @@ TEST_CASE("create refuses what this version cannot do, and models that are not o
     return made.error();
   };
   Plan plan = testing::sample_plan();
-  SUBCASE("secure aggregation") {
+  SUBCASE("secure aggregation against so many corrupt devices that two quorums need not share an honest one") {
     plan.aggregation.mode = Aggregation::secure;
+    plan.aggregation.corrupt_ppm = 600'000;
     CHECK(error_of(plan, testing::sample_weights(), testing::signed_plan(plan)).code == ErrorCode::refused);
+  }
+  SUBCASE("secure aggregation with an external beacon, and there is none") {
+    plan.aggregation.mode = Aggregation::secure;
+    plan.aggregation.beacon = BeaconSource::external;
+    const Error error = error_of(plan, testing::sample_weights(), testing::signed_plan(plan));
+    CHECK(error.code == ErrorCode::refused);
+    CHECK(error.message.find("external beacon") != std::string::npos);
   }
   SUBCASE("distributed privacy") {
     plan.privacy.mode = PrivacyMode::distributed;

@@ -57,8 +57,11 @@ void execute(const std::filesystem::path& file, const std::string& sql) {
   sqlite3_close(database);
 }
 
-// As version 1 wrote it: no state, because its programs knew no optimizer that has one.
+// As version 2 wrote it: without the attempts' nonces.
+void make_version_2(const std::filesystem::path& file) { execute(file, "ALTER TABLE model DROP COLUMN nonce; PRAGMA user_version=2"); }
+// As version 1 wrote it: no state either, because its programs knew no optimizer that has one.
 void make_version_1(const std::filesystem::path& file) {
+  make_version_2(file);
   execute(file, "ALTER TABLE model DROP COLUMN state; ALTER TABLE model DROP COLUMN state_hash; PRAGMA user_version=1");
 }
 
@@ -78,6 +81,25 @@ TEST_CASE("a store from before the optimizers had state is taken over with its m
   }
   REQUIRE(folder.open().value()->save_published(publish_of(13)));
   CHECK(folder.open().value()->latest_model().value()->optimizer_state == state_of(13));
+}
+
+TEST_CASE("a store from before the nonces were kept is taken over with its models, its states and empty nonces") {
+  const StoreFolder folder;
+  for (std::uint64_t round = 1; round <= 2; ++round) REQUIRE(folder.open().value()->save_published(publish_of(round)));
+  make_version_2(folder.file());
+  for (int opening = 0; opening < 2; ++opening) {
+    const auto store = folder.open();
+    REQUIRE(store);
+    CHECK((*store)->latest_model().value()->weights == weights_of(2));
+    CHECK((*store)->latest_model().value()->optimizer_state == state_of(2));
+    const auto rounds = (*store)->published_rounds();
+    REQUIRE(rounds);
+    REQUIRE(rounds->size() == 2);
+    for (const PublishedRound& round : *rounds) CHECK(round.nonce.empty());
+  }
+  REQUIRE(folder.open().value()->save_published(publish_of(3)));
+  const auto nonce = folder.open().value()->published_rounds().value().at(2).nonce;
+  CHECK(nonce == Bytes(16, 0xa3));
 }
 
 TEST_CASE("weights and states of the last ten rounds are kept, and the hashes of all") {
@@ -117,12 +139,12 @@ TEST_CASE("a store from before, of another plan, is refused and stays as it was"
 TEST_CASE("a store of a later version is refused with what this program reads") {
   const StoreFolder folder;
   REQUIRE(folder.open().value()->save_published(publish_of(1)));
-  execute(folder.file(), "PRAGMA user_version=3");
+  execute(folder.file(), "PRAGMA user_version=4");
   const auto refused = folder.open();
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::invalid_argument);
-  CHECK(refused.error().message.find("schema version 3") != std::string::npos);
-  CHECK(refused.error().hint.find("1 to 2") != std::string::npos);
+  CHECK(refused.error().message.find("schema version 4") != std::string::npos);
+  CHECK(refused.error().hint.find("1 to 3") != std::string::npos);
 }
 
 TEST_CASE("published and aborted rounds are counted, and the contributors of each sum are kept") {
@@ -149,6 +171,7 @@ TEST_CASE("published and aborted rounds are counted, and the contributors of eac
   for (std::uint64_t round = 1; round <= 15; ++round) {
     CHECK((*rounds)[round - 1].round == round);
     CHECK((*rounds)[round - 1].hash == publish_of(round).hash);
+    CHECK((*rounds)[round - 1].nonce == Bytes(16, static_cast<std::uint8_t>(0xa0 + round)));
     CHECK((*rounds)[round - 1].contributors == publish_of(round).summary.contributors);
   }
   CHECK((*store)->latest_model().value()->weights == weights_of(15));

@@ -44,6 +44,16 @@ inline Plan sample_plan() {
   return plan;
 }
 
+// The same with secure aggregation: eight devices, of whom two may be lost. A complete graph: k = 7, t = 4, q = 5.
+inline Plan secure_plan() {
+  Plan plan = sample_plan();
+  plan.federation.cohort = 8;
+  plan.federation.min_cohort = 5;
+  plan.federation.over_selection = 1;
+  plan.aggregation = {.mode = Aggregation::secure, .clip_norm_l2 = 1.0, .bits = 21, .dropout_ppm = 250'000, .phase_deadline_ms = 10'000};
+  return plan;
+}
+
 inline Bytes bytes_of(std::string_view text) {
   const ByteSpan span = as_bytes(text);
   return {span.begin(), span.end()};

@@ -54,6 +54,7 @@ struct Device {
   DeviceKeys keys;
   Temper temper = Temper::honest;
   std::unique_ptr<client::MemoryCache> cache;
+  std::unique_ptr<client::MemoryDeviceRecord> record;  // outlives the device's processes
   std::unique_ptr<SeededRandom> random;
   std::unique_ptr<client::Session> session;  // null: it is off
   unsigned generation = 0;
@@ -121,6 +122,8 @@ class World {
   std::optional<coordinator::Publish> being_written_;
   std::uint64_t lost_model_ = 0;
   bool finished_ = false;
+  Credentials credentials_{{.authority = authority_key().public_key(), .population = "cards", .remembers_signatures = true}};  // of all devices
+  SerialExecutor executor_;
   std::deque<std::string> operations_;
   WorldOutcome outcome_;
 };
@@ -350,6 +353,10 @@ void World::boot_device(std::size_t index) {
   ++device.generation;
   const bool keeps_cache = device.cache != nullptr && network_.chance(500);
   if (!keeps_cache) device.cache = std::make_unique<client::MemoryCache>();
+  if (!device.record) {
+    SeededRandom key(Hasher("test-record").u64(options_.seed).u64(index).finish());
+    device.record = std::make_unique<client::MemoryDeviceRecord>(key);
+  }
   device.random = std::make_unique<SeededRandom>(Hasher("test-session").u64(options_.seed).u64(index).u64(device.generation).finish());
   client::SessionOptions session;
   session.population = plan_.population;
@@ -362,7 +369,13 @@ void World::boot_device(std::size_t index) {
   session.first_check_in_spread = Millis(10'000);
   session.held_plan = hash_of_plan(signed_plan_.bytes);
   session.held_model = model_hash_of(oracle_.durable_weights());
-  device.session = std::make_unique<client::Session>(std::move(session), device_keys(index).identity, *device.random, *device.cache);
+  device.session = std::make_unique<client::Session>(std::move(session), device_keys(index).identity,
+                                                     client::SessionServices{.random = *device.random,
+                                                                             .cache = *device.cache,
+                                                                             .record = *device.record,
+                                                                             .credentials = credentials_,
+                                                                             .executor = executor_,
+                                                                             .unix_time_s = [] { return kCertifiedAt_s; }});
   note("device " + std::to_string(index) + " begins");
   carry_out(index, device.session->start(now_));
 }

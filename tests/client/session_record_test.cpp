@@ -1,0 +1,323 @@
+// What a device writes down before a message of secure aggregation leaves, and what it refuses because it is written down.
+
+#include "tests/client/secure_bench.h"
+
+namespace fedspend::client {
+namespace {
+
+// Drives a federation's round for device 0 as long as it answers. What left it, in order.
+struct Left {
+  std::vector<MessageType> types;
+  std::vector<std::size_t> calls;  // of the record, when each left
+  DeclineReason reason{};          // if it declined
+};
+
+Left drive(SecureBench& bench, const FailingRecord& record) {
+  Left left;
+  const auto note = [&](const Effects& effects) {
+    for (const Send& send : testing::all_of<Send>(effects)) {
+      const Result<Envelope> envelope = open_envelope(send.frames.control);
+      REQUIRE(envelope);
+      left.types.push_back(envelope->type);
+      left.calls.push_back(record.calls);
+      if (envelope->type == MessageType::decline) left.reason = std::get<Decline>(decode_body(envelope->type, envelope->body).value()).reason;
+    }
+    return bench.session().phase() == "aggregating";
+  };
+  bench.train_others();
+  bench.first().check_in();
+  const Effects offered = bench.offer.give(bench.first());
+  if (bench.session().phase() != "training") return note(offered), left;
+  if (!note(bench.note(0, bench.session().step(TrainingFinished{bench.offer.sid(), SecureBench::update_of(0)}, bench.first().now)))) return left;
+  for ([[maybe_unused]] const std::string_view phase : SecureBench::kPhases) {
+    bench.advance();
+    bench.tell_others();
+    if (!note(bench.tell(0))) return left;
+  }
+  return left;
+}
+
+// The kinds of entries, as FailingRecord names them.
+constexpr int kAnswered = 1, kChoice = 2, kCharge = 3, kUpdate = 4, kSessionUpdate = 5;
+
+TEST_CASE("the record is written before each message, and in this order") {
+  FailingRecord record;
+  SecureBench bench(testing::secure_plan(), &record);
+  bench.train_all();
+  CHECK(record.kept.empty());
+  const std::vector<std::vector<int>> kept{{kAnswered}, {kAnswered, kCharge}, {kAnswered, kCharge, kChoice}, {kAnswered, kCharge, kChoice, kUpdate, kSessionUpdate}};
+  for (const std::vector<int>& expected : kept) {
+    bench.advance();
+    bench.tell_others();
+    REQUIRE(testing::all_of<Send>(bench.tell(0)).size() == 1);
+    CHECK(record.kept == expected);
+  }
+  CHECK(record.counts.at(bench.offer.plan.task) == 1);
+}
+
+TEST_CASE("where a call of the record fails, nothing that it stands for leaves, only the word that this device declines") {
+  FailingRecord whole;
+  SecureBench untroubled(testing::secure_plan(), &whole);
+  const Left all = drive(untroubled, whole);
+  REQUIRE(all.types == std::vector{MessageType::advertise_keys, MessageType::share_keys, MessageType::masked_input, MessageType::sign_survivors, MessageType::unmask});
+  REQUIRE(whole.calls >= 10);
+  std::set<std::size_t> lengths;
+  for (std::size_t call = 0; call < whole.calls; ++call) {
+    CAPTURE(call);
+    FailingRecord record;
+    record.fails_at = call;
+    SecureBench bench(testing::secure_plan(), &record);
+    const Left left = drive(bench, record);
+    CHECK(bench.session().phase() == "idle");
+    // Exactly what had left before that call.
+    const auto before = static_cast<std::size_t>(std::count_if(all.calls.begin(), all.calls.end(), [&](std::size_t calls) { return calls <= call; }));
+    std::vector<MessageType> expected(all.types.begin(), all.types.begin() + static_cast<std::ptrdiff_t>(before));
+    // A device that cannot say whether its cap is reached is silent (case 28).
+    if (call > 0) {
+      expected.push_back(MessageType::decline);
+      CHECK(left.reason == DeclineReason::record);
+    }
+    CHECK(left.types == expected);
+    lengths.insert(left.types.size());
+  }
+  CHECK(lengths.size() == 6);  // failures before each of the five messages, and one before anything at all
+}
+
+TEST_CASE("a device that was restarted with its record answers no session twice, should its keys come again (hostile cases 13 and 32)") {
+  SeededRandom random(3);
+  MemoryDeviceRecord record(random);
+  SecureBench before(testing::secure_plan(), &record);
+  before.train_all();
+  before.reach("sharing");
+  before.first().sent<ShareKeys>(before.tell(0));
+  // The same randomness: the keys, and with them the session, are the same. A device's are not; the record refuses even so.
+  SecureBench after(testing::secure_plan(), &record);
+  after.train_all();
+  after.reach("sharing");
+  REQUIRE(after.aggregator->session() == before.aggregator->session());
+  const Effects effects = after.tell(0);
+  CHECK(after.first().sent<Decline>(effects).reason == DeclineReason::record);
+  CHECK(after.session().phase() == "idle");
+}
+
+TEST_CASE("a device that signed another survivor set before a restart signs no second one (hostile case 13)") {
+  SeededRandom random(3);
+  MemoryDeviceRecord record(random);
+  SecureBench bench(testing::secure_plan(), &record);
+  bench.train_all();
+  bench.reach("signing");
+  Hash256 other{};
+  other.fill(1);
+  REQUIRE(record.record_survivor_choice(bench.aggregator->session(), other));
+  const Effects effects = bench.tell(0);
+  CHECK(bench.first().sent<Decline>(effects).reason == DeclineReason::record);
+  CHECK(bench.session().phase() == "idle");
+}
+
+TEST_CASE("a session is charged once, also after a restart") {
+  SeededRandom random(3);
+  MemoryDeviceRecord record(random);
+  SecureBench bench(testing::secure_plan(), &record);
+  bench.train_all();
+  bench.reach("masking");
+  REQUIRE(record.charge_participation(bench.offer.plan.task, RoundId{1}, bench.aggregator->session(), 100));
+  CHECK(bench.first().sent<Decline>(bench.tell(0)).reason == DeclineReason::record);
+  CHECK(record.participations(bench.offer.plan.task).value() == 1);
+}
+
+// A cap of `cap` participations, of which `spent` are spent.
+struct CappedBench {
+  SeededRandom random{3};
+  MemoryDeviceRecord record{random};
+  SecureBench bench;
+
+  CappedBench(std::uint32_t cap, std::uint32_t spent, SessionOptions options = session_options(), Plan plan = testing::secure_plan())
+      : bench(std::move(plan), &record, [&] {
+          options.policy.max_participations = cap;
+          return options;
+        }()) {
+    for (std::uint32_t i = 0; i < spent; ++i) {
+      SessionId session;
+      session.bytes.fill(static_cast<std::uint8_t>(i + 1));
+      REQUIRE(record.charge_participation(bench.offer.plan.task, RoundId{1}, session, cap));
+    }
+  }
+};
+
+TEST_CASE("below its cap a device takes part, at its cap it is silent for good (hostile case 28)") {
+  CappedBench last(3, 2);
+  CHECK(testing::all_of<Send>(last.bench.train(0)).size() == 1);
+
+  CappedBench capped(3, 3);
+  SessionBench& device = capped.bench.first();
+  device.check_in();  // it holds no plan: it cannot know yet for which task
+  Effects effects = capped.bench.offer.give(device);
+  CHECK(testing::all_of<Send>(effects).empty());
+  CHECK(testing::all_of<StartTraining>(effects).empty());
+  CHECK(device.session.phase() == "idle");
+  // From now on it knows the plan, and does not even check in.
+  for (int day = 0; day < 50; ++day) {
+    effects = device.wake_at(effects);
+    CHECK(testing::all_of<Send>(effects).empty());
+    CHECK(device.session.phase() == "idle");
+  }
+}
+
+TEST_CASE("a device at its cap that is offered what it would refuse says nothing either (hostile case 28)") {
+  CappedBench capped(1, 1);
+  SessionBench& device = capped.bench.first();
+  device.check_in();
+  Offer& offer = capped.bench.offer;
+  SUBCASE("a plan that its policy refuses") {
+    offer.plan.purpose = "advertising";
+    offer.rebuild();
+  }
+  SUBCASE("a plan that is not signed") { offer.assignment.plan_signature[0] ^= 1; }
+  SUBCASE("a cohort that the plan does not have") { offer.assignment.cohort = 9; }
+  SUBCASE("another model") { offer.assignment.model_hash.bytes[0] ^= 1; }
+  const Effects effects = offer.give(device);
+  CHECK(testing::all_of<Send>(effects).empty());
+  CHECK(testing::all_of<StartTraining>(effects).empty());
+  CHECK(device.session.phase() == "idle");
+}
+
+TEST_CASE("a restarted device at its cap, with the plan in its cache, is silent from the start (hostile case 28)") {
+  SessionOptions options = session_options();
+  const Offer offer{testing::secure_plan()};
+  options.held_plan = offer.assignment.plan_hash;
+  CappedBench capped(2, 2, options);
+  SessionBench& device = capped.bench.first();
+  device.cache.keep(HeldPlan{std::make_shared<const Plan>(offer.plan), SignedPlan{offer.assignment.plan, offer.assignment.plan_signature}, offer.assignment.plan_hash});
+  Effects effects = device.session.start(device.now);
+  effects = device.wake_at(effects);
+  CHECK(testing::all_of<Send>(effects).empty());
+  CHECK(device.session.phase() == "idle");
+}
+
+TEST_CASE("a cap of another task silences nobody") {
+  SeededRandom random(3);
+  MemoryDeviceRecord record(random);
+  SessionOptions options = session_options();
+  options.policy.max_participations = 1;
+  TaskId other;
+  other.bytes.fill(99);
+  REQUIRE(record.charge_participation(other, RoundId{1}, SessionId{}, 1));
+  SecureBench bench(testing::secure_plan(), &record, options);
+  CHECK(testing::all_of<Send>(bench.train(0)).size() == 1);
+}
+
+// A whole round of all eight, with these updates of device 0 and fresh ones of the others.
+void whole_round(SecureBench& bench, int attempt, const std::vector<float>& update) {
+  bench.offer.assignment.attempt.fill(static_cast<std::uint8_t>(attempt));
+  bench.aggregator = std::make_unique<Aggregator>(bench.terms(), bench.beacon);
+  bench.train(0, update);
+  for (std::size_t i = 1; i < SecureBench::kDevices; ++i) {
+    std::vector<float> fresh = SecureBench::update_of(i);
+    fresh[0] += 0.01F * static_cast<float>(attempt);
+    bench.train(i, fresh);
+  }
+  for ([[maybe_unused]] const std::string_view phase : SecureBench::kPhases) {
+    bench.advance();
+    bench.tell_others();
+    bench.tell(0);
+  }
+  bench.first().sent<Unmask>({Send{bench.said[0]}});
+  bench.unmasked();
+  for (const auto& device : bench.devices) device->receive(UpdateReply{UpdateStatus::accepted, 1'000}, bench.aggregator->session());
+}
+
+TEST_CASE("the update of a sum is not handed in again, in another session or after a restart (hostile case 29)") {
+  SeededRandom random(3);
+  MemoryDeviceRecord record(random);
+  SecureBench bench(testing::secure_plan(), &record);
+  const std::vector<float> update = SecureBench::update_of(0);
+  whole_round(bench, 1, update);
+  SUBCASE("by the same process") {
+    bench.offer.assignment.attempt.fill(2);
+    CHECK(bench.first().sent<Decline>(bench.train(0, update)).reason == DeclineReason::record);
+    CHECK(bench.session().phase() == "idle");
+    // Another one is.
+    std::vector<float> other = update;
+    other[7] = 0.25F;
+    bench.offer.assignment.attempt.fill(3);
+    bench.first().now += Millis(100'000'000);
+    bench.first().sent<AdvertiseKeys>(bench.train(0, other));
+  }
+  SUBCASE("by the next process") {
+    SecureBench restarted(testing::secure_plan(), &record);
+    restarted.offer.assignment.attempt.fill(2);
+    CHECK(restarted.first().sent<Decline>(restarted.train(0, update)).reason == DeclineReason::record);
+  }
+  CHECK(record.participations(bench.offer.plan.task).value() == 1);
+}
+
+TEST_CASE("an update of zeros is no update: it may be handed in as often as it comes (hostile cases 29 and 30)") {
+  SeededRandom random(3);
+  MemoryDeviceRecord record(random);
+  SecureBench bench(testing::secure_plan(), &record);
+  for (int attempt = 1; attempt <= 3; ++attempt) whole_round(bench, attempt, std::vector<float>(testing::kParameters, 0.0F));
+  CHECK(record.participations(bench.offer.plan.task).value() == 3);
+}
+
+TEST_CASE("secure plans that are weaker than the policy are declined (hostile case 27)") {
+  Plan plan = testing::secure_plan();
+  SessionOptions options = session_options();
+  std::string part;
+  SUBCASE("fewer corrupt devices") {
+    plan.aggregation.corrupt_ppm = 99'999;
+    part = "corrupt";
+  }
+  SUBCASE("an honest coordinator") {
+    plan.aggregation.threat = Threat::curious;
+    part = "semi-malicious";
+  }
+  SUBCASE("fewer bits of security") {
+    plan.aggregation.security_bits = 39;
+    part = "bits";
+  }
+  SUBCASE("fewer bits of precision") {
+    plan.aggregation.bits = 15;
+    part = "bits";
+  }
+  SUBCASE("a larger clip norm") {
+    plan.aggregation.clip_norm_l2 = 1.01;
+    part = "clip norm";
+  }
+  SUBCASE("a graph from the roster alone") {
+    options.policy.allow_roster_beacon = false;
+    part = "beacon";
+  }
+  SUBCASE("a smaller cohort") {
+    options.policy.min_cohort = 6;
+    part = "smallest cohort";
+  }
+  SUBCASE("no noise") {
+    options.policy.allow_no_privacy = false;
+    part = "no noise";
+  }
+  SecureBench bench(plan, nullptr, options);
+  bench.first().check_in();
+  const Effects effects = bench.offer.give(bench.first());
+  CHECK(bench.first().sent<Decline>(effects).reason == DeclineReason::policy);
+  REQUIRE(testing::all_of<Refused>(effects).size() == 1);
+  INFO(testing::all_of<Refused>(effects).front().why);
+  CHECK(testing::all_of<Refused>(effects).front().why.find(part) != std::string::npos);
+  CHECK(testing::all_of<StartTraining>(effects).empty());
+}
+
+TEST_CASE("a secure plan whose parameters protect nobody is declined, not run with weaker ones") {
+  Plan plan = testing::secure_plan();
+  plan.aggregation.corrupt_ppm = 500'000;  // of eight: a quorum of all, and none of them may be lost
+  SecureBench bench(plan);
+  bench.train(0);
+  SessionId session;
+  session.bytes.fill(1);
+  RosterView roster;
+  roster.clients = 8;
+  const Effects effects = bench.first().receive(roster, session);
+  CHECK(bench.first().sent<Decline>(effects).reason == DeclineReason::secure_aggregation);
+  CHECK(testing::all_of<Refused>(effects).front().why.find("secure aggregation") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace fedspend::client
