@@ -264,6 +264,7 @@ class RoundMachine {
   void send_phase_messages(const Aggregating& aggregating, Effects& effects);
   void abort_aggregation(std::string why, Millis now, Effects& effects);
   void note_gone(const ClientId& client, Millis now, Effects& effects);
+  void exclude(const ClientId& dealer, Effects& effects);
 
   bool within_quota(const ClientId& client, Millis now);
   void release_long_held(Millis now, Effects& effects);

@@ -106,7 +106,10 @@ void RoundMachine::advance_aggregation(Millis now, Effects& effects) {
   auto& aggregating = std::get<Aggregating>(phase_);
   Aggregator& aggregator = *aggregating.aggregator;
   tally_.advertised = aggregator.advertised();
-  if (const Status advanced = aggregator.advance(); !advanced) return abort_aggregation(advanced.error().message, now, effects);
+  if (const Status advanced = aggregator.advance(); !advanced) {
+    for (const ClientId& dealer : aggregator.dealers_at_fault()) exclude(dealer, effects);
+    return abort_aggregation(advanced.error().message, now, effects);
+  }
   if (std::unique_ptr<Unmasking> unmasking = aggregator.phase() == "closed" ? aggregator.take_unmasking() : nullptr) {
     const SessionId session = aggregator.session();
     closed_ = Closed{session, std::move(aggregating.asked)};
@@ -143,17 +146,19 @@ void RoundMachine::abort_aggregation(std::string why, Millis now, Effects& effec
   abort_round(std::move(why), now, effects);
 }
 
+void RoundMachine::exclude(const ClientId& dealer, Effects& effects) {
+  excluded_.insert(dealer);
+  pool_.erase(dealer);
+  drop(DropReason::excluded, dealer, effects);
+}
+
 Effects RoundMachine::on_sum_computed(const SumComputed& computed, Millis now) {
   Effects effects;
   auto* awaiting = std::get_if<AwaitingSum>(&phase_);
   FEDSPEND_CHECK(awaiting != nullptr && awaiting->session == computed.session, "SumComputed answers ComputeSum");
   tally_.collection_time = now - awaiting->since;
   if (!computed.outcome) {
-    for (const ClientId& dealer : computed.outcome.error().dealers) {
-      excluded_.insert(dealer);
-      pool_.erase(dealer);
-      drop(DropReason::excluded, dealer, effects);
-    }
+    for (const ClientId& dealer : computed.outcome.error().dealers) exclude(dealer, effects);
     abort_round(computed.outcome.error().why, now, effects);
     return effects;
   }
