@@ -115,7 +115,7 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state)};
   FEDSPEND_ASSIGN(federation.machine,
                   RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(devices.admitted),
-                                       {.selection_timeout = std::chrono::seconds(selection_timeout)}, *federation.chooser, random));
+                                       {.selection_timeout = std::chrono::seconds(selection_timeout), .unix_time_s = program::unix_time_s}, *federation.chooser, random));
   return federation;
 }
 
