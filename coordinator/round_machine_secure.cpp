@@ -97,9 +97,9 @@ bool RoundMachine::is_phase_complete(const Aggregating& aggregating) const {
     return std::all_of(aggregating.asked.begin(), aggregating.asked.end(), [](const auto& entry) { return entry.second.answered; });
   }
   if (aggregator.is_complete()) return true;
-  if (aggregating.gone.empty()) return false;
-  const std::vector<ClientId> awaited = aggregator.awaited();
-  return std::all_of(awaited.begin(), awaited.end(), [&](const ClientId& client) { return aggregating.gone.contains(client); });
+  // Asked after each message: the work is that of those who are gone, not of the whole roster.
+  const auto gone = std::count_if(aggregating.gone.begin(), aggregating.gone.end(), [&](const ClientId& client) { return aggregator.is_awaited(client); });
+  return aggregator.awaited_count() == static_cast<std::uint32_t>(gone);
 }
 
 void RoundMachine::advance_aggregation(Millis now, Effects& effects) {

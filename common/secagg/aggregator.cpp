@@ -315,6 +315,19 @@ std::vector<ClientId> Aggregator::awaited() const {
   return clients;
 }
 
+std::uint32_t Aggregator::awaited_count() const {
+  return std::visit(Overloaded{[](const Sharing& at) { return at.session->parameters.clients - at.answered; },
+                               [](const Masking& at) { return at.sharing.count() - at.answered; },
+                               [](const Signing& at) { return at.survivors.count() - static_cast<std::uint32_t>(at.signatures.size()); },
+                               [](const Revealing& at) { return at.survivors.count() - at.answered; }, [](const auto&) { return 0U; }},
+                    phase_);
+}
+
+bool Aggregator::is_awaited(const ClientId& client) const {
+  const std::optional<std::uint32_t> position = position_of(client);
+  return position && is_awaited(*position);
+}
+
 bool Aggregator::is_awaited(std::uint32_t position) const {
   return std::visit(Overloaded{[&](const Sharing& at) { return at.sealed[position].empty(); },
                                [&](const Masking& at) { return at.sharing.contains(position) && !at.inputs[position]; },

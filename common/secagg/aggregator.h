@@ -80,6 +80,8 @@ class Aggregator {
 
   // Whose message the phase waits for, in the order of the roster; nobody in Advertising and Closed.
   std::vector<ClientId> awaited() const;
+  std::uint32_t awaited_count() const;  // awaited().size(), without going through all clients
+  bool is_awaited(const ClientId& client) const;
   // Nothing: the client is not waited for in this phase (it has answered or does not belong to it).
   std::optional<Outgoing> message_for(const ClientId& client) const;
   // Its message of this phase has been accepted.

@@ -72,20 +72,30 @@ struct Cohort {
     REQUIRE(outgoing.has_value());
     return std::get<Kind>(outgoing->message);
   }
+  // What phases wait for by count and by client is what they wait for by list.
+  void check_awaited() const {
+    const std::vector<ClientId> awaited = aggregator.awaited();
+    CHECK(aggregator.awaited_count() == awaited.size());
+    for (const ClientId& id : ids) CHECK(aggregator.is_awaited(id) == (std::ranges::find(awaited, id) != awaited.end()));
+  }
   void to_masking() {
     for (std::size_t i = 0; i < kClients; ++i) {
       const AdvertiseKeys message = clients[i]->advertise_keys();
       const Bytes certificate = encode_certificate(issue_certificate(key_of(0), "cards", keys[i].public_key(), i + 1, kIssued, kIssued + 1000));
       REQUIRE(aggregator.on_advertise_keys(keys[i].public_key(), certificate, message, sign(i, MessageType::advertise_keys, terms.assignment, message)) == Verdict::accepted);
+      check_awaited();
     }
     REQUIRE(aggregator.advance().has_value());
+    check_awaited();
     for (std::size_t i = 0; i < kClients; ++i) {
       auto shares = clients[i]->on_roster(sent<RosterView>(i), aggregator.session(), kIssued);
       REQUIRE(shares.has_value());
       if (undealing.contains(i)) std::ranges::fill(shares->sealed, std::uint8_t{1});
       REQUIRE(aggregator.on_share_keys(ids[i], *shares) == Verdict::accepted);
+      check_awaited();
     }
     REQUIRE(aggregator.advance().has_value());
+    check_awaited();
   }
   Status unmasked() {
     to_masking();
@@ -94,20 +104,25 @@ struct Cohort {
       const auto masked = clients[i]->mask(RingVector(13, 21));
       REQUIRE(masked.has_value());
       REQUIRE(aggregator.on_masked_input(ids[i], masked->message, *masked->packed) == Verdict::accepted);
+      check_awaited();
     }
     REQUIRE(aggregator.advance().has_value());
+    check_awaited();
     for (std::size_t i = 0; i < kClients; ++i) {
       const auto choice = clients[i]->on_survivors(sent<Survivors>(i));
       REQUIRE(choice.has_value());
       REQUIRE(aggregator.on_sign_survivors(ids[i], *choice, sign(i, MessageType::sign_survivors, aggregator.session(), *choice)) == Verdict::accepted);
+      check_awaited();
     }
     REQUIRE(aggregator.advance().has_value());
+    check_awaited();
     for (std::size_t i = 0; i < kClients; ++i) {
       const auto outgoing = aggregator.message_for(ids[i]);
       REQUIRE(outgoing.has_value());
       const auto unmask = clients[i]->on_quorum(std::get<Quorum>(outgoing->message), *outgoing->bulk, kIssued, executor);
       REQUIRE(unmask.has_value());
       if (!mute.contains(i)) REQUIRE(aggregator.on_unmask(ids[i], *unmask) == Verdict::accepted);
+      check_awaited();
     }
     return aggregator.advance();
   }
