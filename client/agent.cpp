@@ -6,6 +6,7 @@
 
 #include "client/device_store.h"
 #include "client/file_cache.h"
+#include "client/remembered_credentials.h"
 #include "client/session.h"
 #include "client/training_pool.h"
 #include "common/program/program.h"
@@ -27,7 +28,7 @@ struct Agent::State {
   FileCache cache;
   ZmqContext context;
   std::vector<Profile> profiles;
-  Credentials credentials;  // of all clients: what one has verified, the others need not
+  RememberedCredentials credentials;  // of all clients: what one has verified, the others need not
   ThreadExecutor executor;
   std::vector<std::unique_ptr<DeviceRecord>> records;
   std::vector<std::unique_ptr<Session>> sessions;

@@ -1,9 +1,11 @@
 // fedspend-coordinator: the daemon. See coordinator/README.md.
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "common/crypto/random.h"
@@ -13,6 +15,7 @@
 #include "common/program/runtime.h"
 #include "common/protocol/model_file.h"
 #include "common/transport/zmq_channel.h"
+#include "coordinator/beacon_command.h"
 #include "coordinator/daemon.h"
 #include "coordinator/revocation_file.h"
 #include "coordinator/signed_plan_file.h"
@@ -34,8 +37,10 @@ Error at(const std::string& path, Error error) {
 
 struct Federation {
   Plan plan;
+  std::uint64_t revocation_list = 0;  // its sequence; 0: none given
   std::unique_ptr<Store> store;
   std::unique_ptr<CohortChooser> chooser;
+  std::unique_ptr<Beacon> beacon;     // external; null: the roster's own
   std::unique_ptr<RoundMachine> machine;
 };
 
@@ -75,13 +80,13 @@ Result<Devices> read_devices(const Arguments& arguments, const std::string& popu
   return devices;
 }
 
-void log_admission(const Devices& devices) {
-  const std::size_t revoked = devices.admitted.excluded(Exclusion::revoked), expired = devices.admitted.excluded(Exclusion::expired);
+void log_admission(const EnrolmentList& admitted, std::uint64_t revocation_list) {
+  const std::size_t revoked = admitted.excluded(Exclusion::revoked), expired = admitted.excluded(Exclusion::expired);
   program::log(revoked + expired != 0 ? program::LogLevel::warning : program::LogLevel::info, "enrolment",
-               {{"devices", std::to_string(devices.admitted.devices().size())},
+               {{"devices", std::to_string(admitted.devices().size())},
                 {"revoked", std::to_string(revoked)},
                 {"expired", std::to_string(expired)},
-                {"revocations", devices.revocations ? "list " + std::to_string(devices.revocations->sequence()) : "none given"}});
+                {"revocations", revocation_list != 0 ? "list " + std::to_string(revocation_list) : "none given"}});
 }
 
 // Everything that is given is read and checked before the first folder is made.
@@ -107,14 +112,15 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   federation.plan = *plan;
   FEDSPEND_ASSIGN(federation.store, Store::open(state / "coordinator.sqlite", hash));
   FEDSPEND_TRY(accept_revocations(state, devices.authority, devices.revocations ? &*devices.revocations : nullptr));
-  log_admission(devices);
+  federation.revocation_list = devices.revocations ? devices.revocations->sequence() : 0;
   FEDSPEND_ASSIGN(std::optional<StoredModel> stored, federation.store->latest_model());
   federation.chooser = std::make_unique<UniformChooser>(random);
+  if (const auto program = arguments.optional_text("beacon-command")) federation.beacon = std::make_unique<BeaconCommand>(*program);
   Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}};
   if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state)};
   FEDSPEND_ASSIGN(federation.machine,
                   RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(devices.admitted),
-                                       {.selection_timeout = std::chrono::seconds(selection_timeout)}, *federation.chooser, random));
+                                       {.selection_timeout = std::chrono::seconds(selection_timeout), .external_beacon = federation.beacon.get()}, *federation.chooser, random));
   return federation;
 }
 
@@ -129,7 +135,7 @@ Report report_of(const DaemonSummary& summary, const Federation& federation, con
                  {"finished", summary.finished},
                  {"demonstration", federation.plan.is_demonstration()},
                  {"model", (out / "model.fsm").string()}};
-  report.text = std::string(federation.plan.is_demonstration() ? "DEMONSTRATION: single updates were open to this coordinator, or without noise\n" : "") + "round " +
+  report.text = (federation.plan.is_demonstration() ? std::string(federation.plan.demonstration_note()) + "\n" : std::string()) + "round " +
                 std::to_string(federation.machine->rounds_done()) + " of " + std::to_string(federation.plan.federation.rounds) + " done, " +
                 std::to_string(summary.rounds_aborted) + " rounds aborted, " + std::to_string(summary.bytes_up) + " bytes up, " + std::to_string(summary.bytes_down) +
                 " bytes down; the model is " + (out / "model.fsm").string() + "\n";
@@ -145,6 +151,10 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string curve_path, arguments.text("curve-key"));
   FEDSPEND_ASSIGN(const CurveKeyPair curve, program::read_curve_key(curve_path));
   FEDSPEND_ASSIGN(const std::int64_t max_failed, arguments.integer("max-failed-rounds", 0, 1'000'000));
+  std::int64_t threads = std::max<std::int64_t>(std::thread::hardware_concurrency(), 1);
+  if (arguments.has("threads")) {
+    FEDSPEND_ASSIGN(threads, arguments.integer("threads", 1, 256));
+  }
 
   SystemRandom random;
   FEDSPEND_ASSIGN(Federation federation, open_federation(arguments, state, out, random));
@@ -159,6 +169,7 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   if (ready && fs::is_regular_file(*ready, ignored)) fs::remove(*ready, ignored);  // of an earlier run: its endpoint may be another
   FEDSPEND_ASSIGN(const auto channel, ZmqServerChannel::bind(std::move(server), curve));
   program::log(program::LogLevel::info, "listening", {{"endpoint", channel->last_endpoint()}, {"devices", std::to_string(enrolment.devices().size())}});
+  log_admission(enrolment, federation.revocation_list);
   if (ready)
     FEDSPEND_TRY(program::write_file_atomically(*ready, as_bytes(channel->last_endpoint() + "\n")));
 
@@ -166,7 +177,7 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   program::Progress progress("rounds", federation.plan.federation.rounds, !arguments.flag("no-progress"));
   progress.update(federation.machine->rounds_done());
   Daemon daemon(*federation.machine, *federation.store, *channel, clock,
-                {.out = out, .max_failed_rounds = static_cast<std::uint32_t>(max_failed), .exit_when_finished = arguments.flag("exit-when-finished")},
+                {.out = out, .max_failed_rounds = static_cast<std::uint32_t>(max_failed), .threads = static_cast<unsigned>(threads), .exit_when_finished = arguments.flag("exit-when-finished")},
                 [&](const RoundSummary& round) {
                   if (round.published) progress.update(round.round.value, std::to_string(round.contributors.size()) + " updates");
                 });
@@ -191,6 +202,8 @@ program::ProgramSpec coordinator_program() {
                   {.name = "listen", .value_name = "ADDRESS", .help = "tcp://ADDRESS:PORT; * is any", .default_text = "tcp://127.0.0.1:5570"},
                   {.name = "state", .value_name = "DIR", .help = "the database; a restart goes on from the last published model", .required = true},
                   {.name = "out", .value_name = "DIR", .help = "where model.fsm and cohorts.jsonl go; without it: --state"},
+                  {.name = "threads", .value_name = "N", .help = "threads that unmask a secure sum; by default all cores"},
+                  {.name = "beacon-command", .value_name = "PROGRAM", .help = "for plans with beacon = \"external\": run with the roster's root, prints 64 hexadecimal digits"},
                   {.name = "max-failed-rounds", .value_name = "N", .help = "give up after so many aborted rounds in a row; 0: never", .default_text = "10"},
                   {.name = "selection-timeout-s", .value_name = "S", .help = "abort a round for which too few devices come in this time", .default_text = "600"},
                   {.name = "exit-when-finished", .value_name = "", .help = "end after the plan's last round"},

@@ -1,11 +1,9 @@
 #pragma once
-// Who is believed: the enrolment authority that a device (or the coordinator) pins, its certificates, and the signatures of those who hold
-// one (SECAGG.md, "Keys"). What was found valid once is remembered, so that a neighbour's certificate is not checked again among the
-// signers, nor in the next round; its times are held against the clock whenever it is asked for. Nothing that failed is remembered.
-// Several sessions of one process may share one object. Thread-safe.
+// Who is believed: the enrolment authority that a device pins, its certificates, and the signatures of those who hold one
+// (SECAGG.md, "Keys"). An interface, because what was found valid once may be remembered (client/remembered_credentials.h), which
+// is not for a pure folder. Implementations are thread-safe: a quorum's signers are checked on the executor's threads.
 
 #include <cstdint>
-#include <memory>
 #include <string>
 
 #include "common/crypto/hash.h"
@@ -14,27 +12,24 @@
 
 namespace fedspend {
 
-struct CredentialsOptions {
-  IdentityPublicKey authority;  // pinned
-  std::string population;       // that certificates must be for
-  // Remember signatures, too. They come once to a device; a process that simulates a whole cohort sees each of them as often as
-  // there are devices.
-  bool remembers_signatures = false;
-};
-
 class Credentials {
  public:
-  explicit Credentials(CredentialsOptions options);
-  ~Credentials();
+  virtual ~Credentials() = default;
+  // unauthorized, with the reason, or malformed. `certificate` has kCertificateBytes. Times are held against `now_s` at every call.
+  virtual Status check_certificate(const IdentityPublicKey& identity, ByteSpan certificate, std::uint64_t now_s) = 0;
+  [[nodiscard]] virtual bool check_signature(const IdentityPublicKey& identity, const Hash256& digest, const Signature& signature) = 0;
+};
 
-  // unauthorized, with the reason, or malformed. `certificate` has kCertificateBytes.
-  Status check_certificate(const IdentityPublicKey& identity, ByteSpan certificate, std::uint64_t now_s);
-  [[nodiscard]] bool check_signature(const IdentityPublicKey& identity, const Hash256& digest, const Signature& signature);
+// Checks everything every time.
+class PinnedCredentials final : public Credentials {
+ public:
+  PinnedCredentials(const IdentityPublicKey& authority, std::string population) : authority_(authority), population_(std::move(population)) {}
+  Status check_certificate(const IdentityPublicKey& identity, ByteSpan certificate, std::uint64_t now_s) override;
+  [[nodiscard]] bool check_signature(const IdentityPublicKey& identity, const Hash256& digest, const Signature& signature) override;
 
  private:
-  struct Memory;
-  CredentialsOptions options_;
-  std::unique_ptr<Memory> memory_;
+  IdentityPublicKey authority_;
+  std::string population_;  // that certificates must be for
 };
 
 }  // namespace fedspend

@@ -57,7 +57,7 @@ Result<Report> evaluate(const Arguments& arguments) {
   report.data["round"] = model->round;
   report.data["model_hash"] = hash_of_weights(weights_to_bytes(model->weights)).hex();
   report.data["demonstration"] = model->demonstration;
-  report.text = (model->demonstration ? std::string(kDemonstrationNote) : std::string()) +
+  report.text = demonstration_line(file.plan) +
                 evaluation_table(scores, baselines);
   return report;
 }

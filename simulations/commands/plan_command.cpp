@@ -96,7 +96,7 @@ program::Command plan_command() {
       {.name = "max-categories", .value_name = "N", .help = "name the N most frequent categories only, the rest is \"other\"; 0: all", .default_text = "0"},
       {.name = "seed", .value_name = "S", .help = "makes the task id and the initial weights from it; otherwise the task id is random"},
       {.name = "set", .value_name = "KEY=VALUE", .help = "sets a key of the plan, e.g. federation.rounds=20", .repeated = true},
-      {.name = "demonstration", .value_name = "", .help = "open aggregation and no privacy: to try things out only"},
+      {.name = "demonstration", .value_name = "", .help = "no noise (privacy none): to try things out only"},
   };
   command.options.insert(command.options.end(), own.begin(), own.end());
   return command;

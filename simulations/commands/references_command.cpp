@@ -67,7 +67,7 @@ Result<Report> run(const Arguments& arguments) {
   progress.finish();
   Report report;
   report.data = to_json(table);
-  report.text = (plan.plan.is_demonstration() ? std::string(kDemonstrationNote) : std::string()) + to_text(table);
+  report.text = demonstration_line(plan.plan) + to_text(table);
   return report;
 }
 

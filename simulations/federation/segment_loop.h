@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "client/remembered_credentials.h"
 #include "client/session.h"
 #include "common/crypto/random.h"
 #include "simulations/federation/segment.h"
@@ -120,7 +121,7 @@ class Segment {
   Millis published_at_;
   ThreadExecutor executor_;
   SerialExecutor serial_;    // devices are at work in parallel already
-  Credentials credentials_;  // of all devices: they all see the same signers
+  client::RememberedCredentials credentials_;  // of all devices: they all see the same signers
   SeededRandom random_;
   std::uint64_t first_round_;
   std::uint64_t last_round_;

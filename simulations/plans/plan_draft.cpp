@@ -35,10 +35,10 @@ TaskId task_id(const PlanDraftOptions& options) {
   return task;
 }
 
-// Of a cohort of a hundred the least that a device's own policy accepts is left after a tenth is lost; a small population gives half of
-// itself, but the three that a secure sum needs, if it has them.
+// Of a cohort of 112 a device's own policy finds its least of 100 after a tenth is lost; a small population gives half of itself, but
+// the three that a secure sum needs, if it has them.
 void choose_federation(Plan& plan, std::size_t eligible) {
-  constexpr std::uint32_t kCohort = 100;
+  constexpr std::uint32_t kCohort = 112;
   constexpr double kOverSelection = 1.2;
   FederationSpec& federation = plan.federation;
   federation.rounds = 100;
@@ -117,7 +117,6 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
     choose_lengths(plan, population, eligible);
   }
   if (options.demonstration) {
-    plan.aggregation.mode = Aggregation::open;
     plan.privacy.mode = PrivacyMode::none;
     plan.federation.selection_window_ms = 1'000;
     plan.federation.retry_after_ms = 500;
@@ -126,7 +125,7 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   FEDSPEND_ASSIGN(const PlanFile set, apply_settings(plan_file_of(std::move(text), plan, trainers), options.settings));
   if (set.plan.aggregation.mode == Aggregation::secure && set.plan.federation.cohort < kMinSecureClients)
     return fail(ErrorCode::invalid_argument, "a secure sum needs " + std::to_string(kMinSecureClients) + " clients, and only " + std::to_string(eligible.size()) + " have the training rows that a plan asks for",
-                "give more data, or draft a --demonstration");
+                "give more data, or set aggregation.mode=open for a demonstration");
   FEDSPEND_ASSIGN(plan, parse_plan(set.text));
   draft.eligible_clients = eligible_clients(population, plan).size();
   return draft;

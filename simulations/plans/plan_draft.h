@@ -22,7 +22,7 @@ struct PlanDraftOptions {
   std::string population;              // its name
   std::size_t max_categories = 0;      // the most frequent ones; what is left is "other"; 0: as many as a plan can hold
   std::optional<std::uint64_t> seed = {};  // of the task id and the initial weights; without: a random task id
-  bool demonstration = false;          // aggregation open, privacy none
+  bool demonstration = false;          // privacy none
   std::vector<std::string> settings = {};  // plan_settings.h
 };
 

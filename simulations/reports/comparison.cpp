@@ -155,7 +155,7 @@ Comparison compare_runs(const ComparedRun& a, const ComparedRun& b) {
   Comparison comparison;
   comparison.name_a = a.name;
   comparison.name_b = b.name;
-  comparison.demonstration = a.facts.plan.is_demonstration() || b.facts.plan.is_demonstration();
+  comparison.demonstration = (a.facts.plan.is_demonstration() ? a.facts.plan : b.facts.plan).demonstration_note();
   comparison.plan = plan_differences(a.facts.plan, b.facts.plan);
   comparison.run = run_differences(a.facts, b.facts);
   comparison.not_comparable = reasons_against(a.facts, b.facts);

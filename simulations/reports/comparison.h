@@ -39,7 +39,7 @@ struct RoundRow {
 
 struct Comparison {
   std::string name_a, name_b;
-  bool demonstration = false;  // either
+  std::string demonstration;  // of either: what is not protected; empty: nothing
   std::vector<PlanDifference> plan;
   std::vector<PlanDifference> run;          // what differs beside the plan: the seed, the world of devices, the length of a segment
   std::vector<std::string> not_comparable;  // reasons; empty: comparable

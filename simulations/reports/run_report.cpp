@@ -121,8 +121,7 @@ std::string run_report(const RunFacts& run) {
   body += participation_section(run);
   body += cost_section(run);
   body += facts_section(run);
-  const bool demonstration = run.plan.is_demonstration();
-  return page(title, demonstration ? "Demonstration: the coordinator saw single updates in the clear, and no noise was added. Not for real customers." : "", body);
+  return page(title, std::string(run.plan.demonstration_note()), body);
 }
 
 }  // namespace fedspend::simulations

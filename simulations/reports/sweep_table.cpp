@@ -73,8 +73,8 @@ std::string best_text(const SweepTable& table) {
 
 }  // namespace
 
-SweepTable sweep_table(std::string plan_name, bool demonstration, std::vector<std::string> keys, std::vector<SweepJobFacts> jobs) {
-  SweepTable table{.plan_name = std::move(plan_name), .demonstration = demonstration, .keys = std::move(keys), .rows = {}, .jobs = std::move(jobs)};
+SweepTable sweep_table(std::string plan_name, std::string demonstration, std::vector<std::string> keys, std::vector<SweepJobFacts> jobs) {
+  SweepTable table{.plan_name = std::move(plan_name), .demonstration = std::move(demonstration), .keys = std::move(keys), .rows = {}, .jobs = std::move(jobs)};
   for (const SweepJobFacts& job : table.jobs) {
     const double accuracy = accuracy_of(job);
     if (table.rows.empty() || table.rows.back().values != job.values) table.rows.push_back({.values = job.values, .jobs = {}, .lowest = accuracy, .highest = accuracy});
@@ -117,7 +117,7 @@ nlohmann::json to_json(const SweepTable& table) {
   for (const SweepJobFacts& job : table.jobs)
     jobs.push_back({{"job", job.name}, {"settings", settings(job.values)}, {"seed", job.seed}, {"eval_accuracy", accuracy_of(job)}, {"eval_loss", number_at(job.summary, "/eval_loss").value_or(0)},
                     {"model_hash", text_at(job.summary, "/model_hash")}});
-  return {{"demonstration", table.demonstration}, {"points", rows}, {"best", rows[table.best]}, {"jobs", jobs}};
+  return {{"demonstration", !table.demonstration.empty()}, {"points", rows}, {"best", rows[table.best]}, {"jobs", jobs}};
 }
 
 std::string to_csv(const SweepTable& table) {
@@ -153,7 +153,7 @@ std::string sweep_page(const SweepTable& table) {
   if (const auto baseline = best_baseline(lines)) body += element("p", "The best comparable baseline: " + baseline->name + ", " + percent_text(baseline->accuracy, 2) + ".", "soft");
   body += element("p", "The best of many is chosen on the rows that it is scored on: a little kind to it.", "soft");
   body += chart_of(table) + section("Every point", table_of(shown));
-  return page(table.plan_name + ": a sweep", table.demonstration ? "Demonstration: the coordinator saw single updates in the clear, and no noise was added. Not for real customers." : "", body);
+  return page(table.plan_name + ": a sweep", table.demonstration, body);
 }
 
 }  // namespace fedspend::simulations

@@ -27,7 +27,7 @@ struct SweepRow {
 
 struct SweepTable {
   std::string plan_name;
-  bool demonstration = false;
+  std::string demonstration;  // what is not protected; empty: nothing
   std::vector<std::string> keys;
   std::vector<SweepRow> rows;     // in the order of the grid
   std::size_t best = 0;           // the highest mean; of equals, the first
@@ -35,7 +35,7 @@ struct SweepTable {
 };
 
 // `jobs` is not empty; those of one point stand together.
-SweepTable sweep_table(std::string plan_name, bool demonstration, std::vector<std::string> keys, std::vector<SweepJobFacts> jobs);
+SweepTable sweep_table(std::string plan_name, std::string demonstration, std::vector<std::string> keys, std::vector<SweepJobFacts> jobs);
 
 std::string to_text(const SweepTable& table);
 nlohmann::json to_json(const SweepTable& table);

@@ -16,8 +16,8 @@
 
 namespace fedspend::simulations {
 
-inline constexpr std::string_view kDemonstrationNote =
-    "DEMONSTRATION: the coordinator saw single updates in the clear, and no noise was added. Not for real customers.\n";
+// The note of a demonstration as a line of its own; nothing where the plan is none.
+inline std::string demonstration_line(const Plan& plan) { return plan.is_demonstration() ? std::string(plan.demonstration_note()) + "\n" : std::string(); }
 
 struct ModelScores {
   std::uint64_t round = 0;

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "client/remembered_credentials.h"
 #include "common/crypto/random.h"
 #include "common/protocol/certificate.h"
 #include "common/protocol/codec.h"
@@ -53,7 +54,7 @@ struct Client {
   ClientId id;
   Bytes certificate;
   SeededRandom random;
-  std::unique_ptr<Credentials> credentials;  // its own; null: the shared ones
+  std::unique_ptr<client::RememberedCredentials> credentials;  // its own; null: the shared ones
   std::unique_ptr<Participant> participant = {};
   bool drops_out = false;
   double work_ms = 0;
@@ -67,7 +68,7 @@ struct Round {
   Executor& executor;
   SessionTerms terms;
   IdentityPublicKey authority;
-  Credentials shared;
+  client::RememberedCredentials shared;
   std::vector<Client> clients;
   RosterBeacon beacon;
   Aggregator aggregator;
@@ -113,7 +114,7 @@ void make_clients(Round& round, const IdentityKey& authority) {
   for (std::size_t i = 0; i < round.costs.dropped; ++i) round.clients[order[i]].drops_out = true;
   const std::size_t last = std::min<std::size_t>(order.size(), round.costs.dropped + std::max(options.full_quorum_checks, 1U));
   for (std::size_t i = round.costs.dropped; i < last; ++i)
-    round.clients[order[i]].credentials = std::make_unique<Credentials>(CredentialsOptions{.authority = round.authority, .population = std::string(kPopulation)});
+    round.clients[order[i]].credentials = std::make_unique<client::RememberedCredentials>(client::CredentialsOptions{.authority = round.authority, .population = std::string(kPopulation)});
 }
 
 // What the coordinator does with a frame before the aggregator sees it; nothing here is expected to fail.
@@ -188,7 +189,7 @@ Status share_keys(Round& round) {
       round, everybody,
       [&](Client& client, std::size_t) -> Result<Frames> {
         const Stopwatch watch(client.work_ms);
-        client.participant = std::make_unique<Participant>(round.terms, client.identity.public_key(), client.random, client.credentials ? *client.credentials : round.shared);
+        client.participant = std::make_unique<Participant>(round.terms, client.identity.public_key(), client.random, client.credentials ? static_cast<Credentials&>(*client.credentials) : round.shared);
         return sent(client, client.participant->advertise_keys(), round.terms.assignment);
       },
       [&](const Client& client, const Envelope& envelope, const Message& message, const Frames&) {

@@ -157,7 +157,7 @@ TEST_CASE("a quorum has the records and the proof that the second implementation
   }
   CHECK(to_hex(encode_quorum(signers, roster().proof(kSigners))) == to_hex(vector_of("quorum_bulk")));
 
-  Credentials credentials({.authority = sample_key(100).public_key(), .population = "cards"});
+  PinnedCredentials credentials(sample_key(100).public_key(), "cards");
   SerialExecutor executor;
   const PositionSet survivors = set_of({1, 2, 3, 4});
   const QuorumExpectation expected{.session = session, .roster_root = hash_of("roster_root"), .clients = kClients, .quorum = 3, .choice = choice, .survivors = survivors};

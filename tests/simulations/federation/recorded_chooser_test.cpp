@@ -35,7 +35,7 @@ std::string refusal(const std::vector<RecordedRound>& rounds) {
 
 TEST_CASE("a recorded round is repeated as soon as all who contributed are there, and not before") {
   const coordinator::EnrolmentList list = devices();
-  auto chooser = make_recorded_chooser({{1, "", {"card 2", "card 0"}}}, list);
+  auto chooser = make_recorded_chooser({{1, "", {}, {"card 2", "card 0"}}}, list);
   REQUIRE(chooser);
   std::vector<ClientId> pool = {list.devices()[0].id, list.devices()[1].id};
   std::sort(pool.begin(), pool.end());
@@ -50,12 +50,12 @@ TEST_CASE("a recorded round is repeated as soon as all who contributed are there
 }
 
 TEST_CASE("a cohort log with a round missing, twice, or with strangers is refused before anything runs") {
-  CHECK(refusal({{1, "", {"card 0"}}, {2, "", {"card 1"}}}) == "");
-  CHECK(refusal({{1, "", {"card 0"}}, {3, "", {"card 1"}}}).find("is missing") != std::string::npos);
-  CHECK(refusal({{2, "", {"card 0"}}, {3, "", {"card 1"}}}).find("is missing") != std::string::npos);
-  CHECK(refusal({{0, "", {"card 0"}}, {1, "", {"card 1"}}}).find("is missing") != std::string::npos);
-  CHECK(refusal({{1, "", {"card 0"}}, {1, "", {"card 1"}}}).find("stands twice") != std::string::npos);
-  CHECK(refusal({{1, "", {"card 0", "card 0"}}}).find("twice") != std::string::npos);
-  CHECK(refusal({{1, "", {}}}).find("names nobody") != std::string::npos);
-  CHECK(refusal({{1, "", {"card 9"}}}).find("a client that the data do not have") != std::string::npos);
+  CHECK(refusal({{1, "", {}, {"card 0"}}, {2, "", {}, {"card 1"}}}) == "");
+  CHECK(refusal({{1, "", {}, {"card 0"}}, {3, "", {}, {"card 1"}}}).find("is missing") != std::string::npos);
+  CHECK(refusal({{2, "", {}, {"card 0"}}, {3, "", {}, {"card 1"}}}).find("is missing") != std::string::npos);
+  CHECK(refusal({{0, "", {}, {"card 0"}}, {1, "", {}, {"card 1"}}}).find("is missing") != std::string::npos);
+  CHECK(refusal({{1, "", {}, {"card 0"}}, {1, "", {}, {"card 1"}}}).find("stands twice") != std::string::npos);
+  CHECK(refusal({{1, "", {}, {"card 0", "card 0"}}}).find("twice") != std::string::npos);
+  CHECK(refusal({{1, "", {}, {}}}).find("names nobody") != std::string::npos);
+  CHECK(refusal({{1, "", {}, {"card 9"}}}).find("a client that the data do not have") != std::string::npos);
 }
