@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include "client/remembered_credentials.h"
 #include "client/session.h"
 #include "tests/rounds/sample.h"
 
@@ -26,7 +27,7 @@ struct SessionBench {
   SeededRandom random;
   SeededRandom record_random{8};
   MemoryDeviceRecord own_record{record_random};
-  Credentials credentials{{.authority = testing::authority_key().public_key(), .population = "cards"}};
+  RememberedCredentials credentials{{.authority = testing::authority_key().public_key(), .population = "cards"}};
   SerialExecutor executor;
   Session session;
   Millis now{1'000};

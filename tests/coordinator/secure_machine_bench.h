@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "client/remembered_credentials.h"
 #include "client/session.h"
 #include "common/secagg/unmasking.h"
 #include "tests/coordinator/machine_bench.h"
@@ -21,7 +22,7 @@ struct TableDevice {
   SeededRandom random;
   SeededRandom record_random;
   client::MemoryDeviceRecord record;
-  Credentials credentials{{.authority = testing::authority_key().public_key(), .population = "cards"}};
+  client::RememberedCredentials credentials{{.authority = testing::authority_key().public_key(), .population = "cards"}};
   SerialExecutor executor;
   std::unique_ptr<client::Session> session;
   unsigned starts = 0;

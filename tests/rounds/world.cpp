@@ -10,6 +10,7 @@
 #include <utility>
 #include <variant>
 
+#include "client/remembered_credentials.h"
 #include "client/update_pipeline.h"
 #include "common/check.h"
 #include "common/numeric/quantizer.h"
@@ -141,7 +142,7 @@ class World {
   std::optional<coordinator::Publish> being_written_;
   std::uint64_t lost_model_ = 0;
   bool finished_ = false;
-  Credentials credentials_{{.authority = authority_key().public_key(), .population = "cards", .remembers_signatures = true}};  // of all devices
+  client::RememberedCredentials credentials_{{.authority = authority_key().public_key(), .population = "cards", .remembers_signatures = true}};  // of all devices
   SerialExecutor executor_;
   std::deque<std::string> operations_;
   WorldOutcome outcome_;
