@@ -14,7 +14,6 @@
 #include "common/program/program.h"
 #include "common/program/runtime.h"
 #include "common/protocol/model_file.h"
-#include "common/secagg/quorum.h"
 #include "common/transport/zmq_channel.h"
 #include "coordinator/beacon_command.h"
 #include "coordinator/daemon.h"
@@ -163,10 +162,7 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   FEDSPEND_TRY(program::require_descriptors(enrolment.devices().size() * 2 + 128));
   FEDSPEND_ASSIGN(const std::string listen, arguments.text("listen"));
   ZmqServerOptions server{.address = listen, .allow = [&](const CurvePublicKey& key) { return enrolment.knows_transport_key(key); }};
-  // Weights go down (32 bits each), packed updates come up (at most 32 bits each), and a quorum goes down: nothing larger has a reason.
-  const std::uint32_t asked = federation.plan.devices_asked();
-  const bool is_secure = federation.plan.aggregation.mode == Aggregation::secure;
-  server.limits.max_bulk_bytes = std::max<std::size_t>(4 * federation.plan.model.parameter_count, is_secure ? max_quorum_bytes(asked, asked) : 0);
+  server.limits.max_bulk_bytes = largest_bulk_bytes(federation.plan);
   const auto ready = arguments.optional_text("ready-file");
   std::error_code ignored;
   if (ready && fs::is_regular_file(*ready, ignored)) fs::remove(*ready, ignored);  // of an earlier run: its endpoint may be another
