@@ -29,7 +29,9 @@ Effects Session::advertise(const Training& training, std::vector<float>& update,
   wipe_values(std::span(update));
   if (!encoded) return decline(training.session, DeclineReason::training_failed, encoded.error().message, now);
   Aggregating at;
-  at.digest = hash_of_update(encoded->pack());
+  Bytes packed = encoded->pack();
+  at.digest = hash_of_update(packed);
+  wipe(packed);
   at.is_zero = std::ranges::all_of(encoded->values(), [](std::uint32_t value) { return value == 0; });
   // The same update again would tell more than what was charged for it (case 29). Zero is no update.
   if (!at.is_zero) {

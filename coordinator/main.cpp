@@ -120,7 +120,8 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state)};
   FEDSPEND_ASSIGN(federation.machine,
                   RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(devices.admitted),
-                                       {.selection_timeout = std::chrono::seconds(selection_timeout), .external_beacon = federation.beacon.get()}, *federation.chooser, random));
+                                       {.selection_timeout = std::chrono::seconds(selection_timeout), .external_beacon = federation.beacon.get(), .unix_time_s = program::unix_time_s},
+                                       *federation.chooser, random));
   return federation;
 }
 

@@ -6,6 +6,7 @@
 
 #include "common/check.h"
 #include "common/overloaded.h"
+#include "common/protocol/certificate.h"
 #include "common/protocol/model_file.h"
 
 namespace fedspend::coordinator {
@@ -207,6 +208,13 @@ bool RoundMachine::within_quota(const ClientId& client, Millis now) {
   return ++messages_[client] <= options_.max_messages_per_device_and_round;
 }
 
+// Clocks differ: a certificate that ends here within a day may have ended there.
+bool RoundMachine::is_certified_for_a_round(const ClientId& client) const {
+  if (!options_.unix_time_s) return true;
+  const EnrolledDevice* device = enrolment_.find(client);
+  return device != nullptr && !is_expired(device->certificate, options_.unix_time_s() + kCertificateClockTolerance_s);
+}
+
 void RoundMachine::on_check_in(const PeerId& peer, const ClientId& client, const CheckIn& check_in, Millis now, Effects& effects) {
   if (check_in.population != plan_.population) {
     send(peer, ComeBack{.reason = ComeBackReason::wrong_population, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
@@ -218,6 +226,10 @@ void RoundMachine::on_check_in(const PeerId& peer, const ClientId& client, const
   }
   if (std::holds_alternative<Done>(phase_)) {
     return send(peer, ComeBack{.reason = ComeBackReason::finished, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
+  }
+  if (!is_certified_for_a_round(client)) {
+    send(peer, ComeBack{.reason = ComeBackReason::not_enrolled, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
+    return drop(DropReason::expired, client, effects);
   }
   const Waiting waiting{peer, check_in.have_plan, check_in.have_model, now};
   if (auto* collecting = std::get_if<Collecting>(&phase_)) {

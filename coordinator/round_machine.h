@@ -27,6 +27,7 @@
 // connection, can spend it.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,7 +59,7 @@ enum class DropReason : std::uint8_t {
   version,
   not_enrolled,
   revoked,          // enrolled once: its certificate was taken back
-  expired,          // enrolled once: its certificate was over when the coordinator started
+  expired,          // enrolled once: its certificate is over, or ends within a day
   wrong_transport,  // the identity belongs to another connection key
   bad_signature,
   quota,
@@ -160,6 +161,9 @@ struct MachineOptions {
   std::uint32_t max_messages_per_device_and_round = 64;  // once finished: in a selection timeout
   std::size_t max_pool = 100'000;     // beyond: ComeBack busy
   Beacon* external_beacon = nullptr;  // what a plan with beacon = "external" needs; outlives the machine
+  // The wall clock, for the ends of certificates: every neighbour of a device leaves the round when that device's certificate has ended, so
+  // that who checks in with less than a day left is sent away. None: a simulation, whose time is not the world's.
+  std::function<std::uint64_t()> unix_time_s = {};
 };
 
 class RoundMachine {
@@ -254,6 +258,7 @@ class RoundMachine {
   Effects on_wake(Millis now);
   Effects on_model_stored(const ModelStored& stored, Millis now);
   Effects on_sum_computed(const SumComputed& computed, Millis now);
+  bool is_certified_for_a_round(const ClientId& client) const;
   void on_check_in(const PeerId& peer, const ClientId& client, const CheckIn& check_in, Millis now, Effects& effects);
   void on_update(const PeerId& peer, const ClientId& client, const Envelope& envelope, const Update& update, const Frames& frames, Millis now, Effects& effects);
   void on_decline(const ClientId& client, const Envelope& envelope, Millis now, Effects& effects);
@@ -269,6 +274,7 @@ class RoundMachine {
   void send_phase_messages(const Aggregating& aggregating, Effects& effects);
   void abort_aggregation(std::string why, Millis now, Effects& effects);
   void note_gone(const ClientId& client, Millis now, Effects& effects);
+  void exclude(const ClientId& dealer, Effects& effects);
 
   bool within_quota(const ClientId& client, Millis now);
   void release_long_held(Millis now, Effects& effects);

@@ -101,16 +101,19 @@ bool RoundMachine::is_phase_complete(const Aggregating& aggregating) const {
     return std::all_of(aggregating.asked.begin(), aggregating.asked.end(), [](const auto& entry) { return entry.second.answered; });
   }
   if (aggregator.is_complete()) return true;
-  if (aggregating.gone.empty()) return false;
-  const std::vector<ClientId> awaited = aggregator.awaited();
-  return std::all_of(awaited.begin(), awaited.end(), [&](const ClientId& client) { return aggregating.gone.contains(client); });
+  // Asked after each message: the work is that of those who are gone, not of the whole roster.
+  const auto gone = std::count_if(aggregating.gone.begin(), aggregating.gone.end(), [&](const ClientId& client) { return aggregator.is_awaited(client); });
+  return aggregator.awaited_count() == static_cast<std::uint32_t>(gone);
 }
 
 void RoundMachine::advance_aggregation(Millis now, Effects& effects) {
   auto& aggregating = std::get<Aggregating>(phase_);
   Aggregator& aggregator = *aggregating.aggregator;
   tally_.advertised = aggregator.advertised();
-  if (const Status advanced = aggregator.advance(); !advanced) return abort_aggregation(advanced.error().message, now, effects);
+  if (const Status advanced = aggregator.advance(); !advanced) {
+    for (const ClientId& dealer : aggregator.dealers_at_fault()) exclude(dealer, effects);
+    return abort_aggregation(advanced.error().message, now, effects);
+  }
   if (std::unique_ptr<Unmasking> unmasking = aggregator.phase() == "closed" ? aggregator.take_unmasking() : nullptr) {
     const SessionId session = aggregator.session();
     closed_ = Closed{session, std::move(aggregating.asked)};
@@ -148,17 +151,19 @@ void RoundMachine::abort_aggregation(std::string why, Millis now, Effects& effec
   abort_round(std::move(why), now, effects);
 }
 
+void RoundMachine::exclude(const ClientId& dealer, Effects& effects) {
+  excluded_.insert(dealer);
+  pool_.erase(dealer);
+  drop(DropReason::excluded, dealer, effects);
+}
+
 Effects RoundMachine::on_sum_computed(const SumComputed& computed, Millis now) {
   Effects effects;
   auto* awaiting = std::get_if<AwaitingSum>(&phase_);
   FEDSPEND_CHECK(awaiting != nullptr && awaiting->session == computed.session, "SumComputed answers ComputeSum");
   tally_.collection_time = now - awaiting->since;
   if (!computed.outcome) {
-    for (const ClientId& dealer : computed.outcome.error().dealers) {
-      excluded_.insert(dealer);
-      pool_.erase(dealer);
-      drop(DropReason::excluded, dealer, effects);
-    }
+    for (const ClientId& dealer : computed.outcome.error().dealers) exclude(dealer, effects);
     abort_round(computed.outcome.error().why, now, effects);
     return effects;
   }

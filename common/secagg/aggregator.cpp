@@ -236,13 +236,14 @@ Result<Aggregator::Phase> Aggregator::begin_unmasking(Signing& from) const {
                          std::vector<std::optional<Unmask>>(clients), 0});
 }
 
-Result<Aggregator::Phase> Aggregator::close(Revealing& from) const {
+Result<Aggregator::Phase> Aggregator::close(Revealing& from) {
   const Session& session = *from.session;
   const SessionParameters& parameters = session.parameters;
   // Shares by dealer: what each survivor has revealed, read once.
   struct Collected {
     std::vector<std::pair<std::uint32_t, std::uint32_t>> by_coordinate;  // around the dealer; the holder's position
     std::vector<ByteSpan> rows;
+    std::uint32_t answered = 0;  // neighbours who have revealed anything
   };
   std::vector<Collected> collected(parameters.clients);
   for (std::uint32_t holder = 0; holder < parameters.clients; ++holder) {
@@ -252,14 +253,16 @@ Result<Aggregator::Phase> Aggregator::close(Revealing& from) const {
     const std::vector<Neighbour> neighbours = session.graph.neighbours(holder);
     ByteSpan rest(unmask.shares);
     for (std::uint32_t i = 0; i < neighbours.size(); ++i) {
-      if (!opened.contains(i)) continue;
       Collected& of_dealer = collected[neighbours[i].position];
+      ++of_dealer.answered;
+      if (!opened.contains(i)) continue;
       of_dealer.by_coordinate.emplace_back(*session.graph.coordinate(neighbours[i].position, holder), holder);
       of_dealer.rows.push_back(rest.first(32));
       rest = rest.subspan(32);
     }
   }
   std::vector<RevealedSecret> secrets;
+  std::optional<std::size_t> fewest;  // of the secrets that cannot be opened
   for (const std::uint32_t position : from.sharing.positions()) {
     const Member& dealer = session.members[position];
     const Collected& shares = collected[position];
@@ -280,8 +283,11 @@ Result<Aggregator::Phase> Aggregator::close(Revealing& from) const {
       secret.holders.push_back(session.members[shares.by_coordinate[i].second].id);
       rows.push_back(shares.rows[i]);
     }
-    if (rows.size() < parameters.threshold)
-      return too_few(std::to_string(rows.size()) + " valid shares of a client's secret, of at least " + std::to_string(parameters.threshold));
+    if (rows.size() < parameters.threshold) {
+      fewest = std::min(fewest.value_or(rows.size()), rows.size());
+      if (shares.answered >= parameters.threshold) dealers_at_fault_.push_back(dealer.id);  // members are in the order of their ids
+      continue;
+    }
     secret.shares = ScalarRows(rows.size());
     for (std::size_t i = 0; i < rows.size(); ++i) FEDSPEND_TRY(secret.shares.parse(i, rows[i]));
     if (secret.kind == SecretKind::mask_key) {
@@ -293,6 +299,7 @@ Result<Aggregator::Phase> Aggregator::close(Revealing& from) const {
     }
     secrets.push_back(std::move(secret));
   }
+  if (fewest) return too_few(std::to_string(*fewest) + " valid shares of a client's secret, of at least " + std::to_string(parameters.threshold));
   const UnmaskingContext context{terms_.task, terms_.round, session.id, parameters.degree, parameters.threshold};
   auto unmasking = std::make_unique<Unmasking>(context, std::move(secrets), std::move(from.sum));
   return Phase(Closed{std::move(from.session), std::move(from.survivors), std::move(unmasking)});
@@ -306,6 +313,19 @@ std::vector<ClientId> Aggregator::awaited() const {
     if (is_awaited(*session->roster.position(member.id))) clients.push_back(member.id);
   }
   return clients;
+}
+
+std::uint32_t Aggregator::awaited_count() const {
+  return std::visit(Overloaded{[](const Sharing& at) { return at.session->parameters.clients - at.answered; },
+                               [](const Masking& at) { return at.sharing.count() - at.answered; },
+                               [](const Signing& at) { return at.survivors.count() - static_cast<std::uint32_t>(at.signatures.size()); },
+                               [](const Revealing& at) { return at.survivors.count() - at.answered; }, [](const auto&) { return 0U; }},
+                    phase_);
+}
+
+bool Aggregator::is_awaited(const ClientId& client) const {
+  const std::optional<std::uint32_t> position = position_of(client);
+  return position && is_awaited(*position);
 }
 
 bool Aggregator::is_awaited(std::uint32_t position) const {

@@ -80,6 +80,8 @@ class Aggregator {
 
   // Whose message the phase waits for, in the order of the roster; nobody in Advertising and Closed.
   std::vector<ClientId> awaited() const;
+  std::uint32_t awaited_count() const;  // awaited().size(), without going through all clients
+  bool is_awaited(const ClientId& client) const;
   // Nothing: the client is not waited for in this phase (it has answered or does not belong to it).
   std::optional<Outgoing> message_for(const ClientId& client) const;
   // Its message of this phase has been accepted.
@@ -89,6 +91,9 @@ class Aggregator {
   const SessionId& session() const;            // from Sharing on; zero before
   const SessionParameters& parameters() const;
   std::vector<ClientId> contributors() const;  // U3, sorted; from Signing on
+  // After advance() has failed: dealers, sorted, of whose secret t holders answered and yet fewer than t had a share that opened. It is
+  // the dealer who sealed them so, or more holders than are taken to be corrupt; those who are lost are nobody's fault (case 24).
+  const std::vector<ClientId>& dealers_at_fault() const { return dealers_at_fault_; }
   // In Closed, once: what remains to be computed. It has everything it needs.
   std::unique_ptr<Unmasking> take_unmasking();
 
@@ -159,7 +164,7 @@ class Aggregator {
   Result<Phase> begin_masking(Sharing& from) const;
   Result<Phase> begin_signing(Masking& from) const;
   Result<Phase> begin_unmasking(Signing& from) const;
-  Result<Phase> close(Revealing& from) const;
+  Result<Phase> close(Revealing& from);
   Status check_alive(const Session& session, const PositionSet& alive, std::string_view what) const;
   Outgoing roster_view(const Session& session, std::uint32_t position) const;
   Outgoing shares_for(const Masking& at, std::uint32_t position) const;
@@ -167,6 +172,7 @@ class Aggregator {
   SessionTerms terms_;
   Beacon& beacon_;
   Phase phase_;
+  std::vector<ClientId> dealers_at_fault_;
 };
 
 }  // namespace fedspend
