@@ -67,6 +67,11 @@ Status check_supported(const Plan& plan) {
   return {};
 }
 
+std::size_t largest_bulk_bytes(const Plan& plan) {
+  const std::size_t weights = 4 * plan.model.parameter_count;
+  return plan.aggregation.mode == Aggregation::secure ? std::max(weights, max_quorum_bytes(plan.devices_asked(), plan.devices_asked())) : weights;
+}
+
 Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_plan, const IdentityPublicKey& release_key, Checkpoint checkpoint,
                                                            EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser, RandomSource& random) {
   FEDSPEND_ASSIGN(Plan plan, open_plan(signed_plan, release_key));

@@ -142,6 +142,10 @@ using Effects = std::vector<Effect>;
 // Fail closed: what this version cannot do is refused, never replaced by something weaker. create() asks it, too.
 Status check_supported(const Plan& plan);
 
+// Weights go down (32 bits each), packed updates come up (at most 32 bits each), and a secure round's quorum goes down: no bulk frame
+// larger than this has a reason.
+std::size_t largest_bulk_bytes(const Plan& plan);
+
 // What a federation goes on from.
 struct Checkpoint {
   std::uint64_t rounds_done = 0;       // of the model that `weights` are; 0: the initial model
