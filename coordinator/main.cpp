@@ -34,6 +34,7 @@ Error at(const std::string& path, Error error) {
 
 struct Federation {
   Plan plan;
+  std::uint64_t revocation_list = 0;  // its sequence; 0: none given
   std::unique_ptr<Store> store;
   std::unique_ptr<CohortChooser> chooser;
   std::unique_ptr<RoundMachine> machine;
@@ -75,13 +76,13 @@ Result<Devices> read_devices(const Arguments& arguments, const std::string& popu
   return devices;
 }
 
-void log_admission(const Devices& devices) {
-  const std::size_t revoked = devices.admitted.excluded(Exclusion::revoked), expired = devices.admitted.excluded(Exclusion::expired);
+void log_admission(const EnrolmentList& admitted, std::uint64_t revocation_list) {
+  const std::size_t revoked = admitted.excluded(Exclusion::revoked), expired = admitted.excluded(Exclusion::expired);
   program::log(revoked + expired != 0 ? program::LogLevel::warning : program::LogLevel::info, "enrolment",
-               {{"devices", std::to_string(devices.admitted.devices().size())},
+               {{"devices", std::to_string(admitted.devices().size())},
                 {"revoked", std::to_string(revoked)},
                 {"expired", std::to_string(expired)},
-                {"revocations", devices.revocations ? "list " + std::to_string(devices.revocations->sequence()) : "none given"}});
+                {"revocations", revocation_list != 0 ? "list " + std::to_string(revocation_list) : "none given"}});
 }
 
 // Everything that is given is read and checked before the first folder is made.
@@ -107,7 +108,7 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   federation.plan = *plan;
   FEDSPEND_ASSIGN(federation.store, Store::open(state / "coordinator.sqlite", hash));
   FEDSPEND_TRY(accept_revocations(state, devices.authority, devices.revocations ? &*devices.revocations : nullptr));
-  log_admission(devices);
+  federation.revocation_list = devices.revocations ? devices.revocations->sequence() : 0;
   FEDSPEND_ASSIGN(std::optional<StoredModel> stored, federation.store->latest_model());
   federation.chooser = std::make_unique<UniformChooser>(random);
   Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}};
@@ -159,6 +160,7 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   if (ready && fs::is_regular_file(*ready, ignored)) fs::remove(*ready, ignored);  // of an earlier run: its endpoint may be another
   FEDSPEND_ASSIGN(const auto channel, ZmqServerChannel::bind(std::move(server), curve));
   program::log(program::LogLevel::info, "listening", {{"endpoint", channel->last_endpoint()}, {"devices", std::to_string(enrolment.devices().size())}});
+  log_admission(enrolment, federation.revocation_list);
   if (ready)
     FEDSPEND_TRY(program::write_file_atomically(*ready, as_bytes(channel->last_endpoint() + "\n")));
 

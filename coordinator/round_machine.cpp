@@ -136,9 +136,9 @@ Effects RoundMachine::on_wake(Millis now) {
     if (now < ends) effects.emplace_back(WakeAt{ends});
     try_select(now, effects);
     if (std::holds_alternative<Selecting>(phase_) && now >= ends) {
-      const bool enough = pool_.size() >= plan_.min_reports();
+      const bool enough = pool_.size() >= plan_.least_asked();
       abort_round(enough ? "none of the devices that checked in were chosen"
-                         : "not enough devices checked in: " + std::to_string(pool_.size()) + " of at least " + std::to_string(plan_.min_reports()),
+                         : "not enough devices checked in: " + std::to_string(pool_.size()) + " of at least " + std::to_string(plan_.least_asked()),
                   now, effects);
     }
   } else if (auto* collecting = std::get_if<Collecting>(&phase_)) {
@@ -274,7 +274,7 @@ void RoundMachine::try_select(Millis now, Effects& effects) {
   auto& selecting = std::get<Selecting>(phase_);
   const FederationSpec& federation = plan_.federation;
   if (now >= release_at_) release_long_held(now, effects);
-  if (pool_.size() < plan_.min_reports()) {
+  if (pool_.size() < plan_.least_asked()) {
     selecting.enough_since.reset();
     return;
   }

@@ -227,6 +227,7 @@ Result<EvaluationResult> NextCategory::evaluate(std::span<const float> weights, 
     result.correct_top3 += above < 3 ? 1u : 0u;
     result.loss_sum += network_.loss(steps_, i);
   });
+  if (!std::isfinite(result.loss_sum)) return fail(ErrorCode::limit, "the model gives values that are not finite", "its weights are not those of a training that went well: lower training.learning_rate or server.learning_rate");
   return result;
 }
 

@@ -55,8 +55,15 @@ Function symbol(void* library, const char* name) {
   return reinterpret_cast<Function>(dlsym(library, name));
 }
 
+// What libtorch has to say comes as an exception, and becomes one line of ours; its log would come before it. Read when it is loaded.
+void keep_libtorch_quiet() {
+  constexpr const char* fatal = "3";
+  for (const char* name : {"GLOG_minloglevel", "TORCH_CPP_LOG_LEVEL"}) ::setenv(name, fatal, 0);  // who has set it wants to read it
+}
+
 Result<const TorchModule*> load() {
   FEDSPEND_ASSIGN(const fs::path path, find_module());
+  keep_libtorch_quiet();
   void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // never closed: libtorch does not survive it
   if (library == nullptr) return fail(ErrorCode::not_found, "the torch module cannot be loaded: " + why_not(), "install libtorch (package libtorch-dev), or build the module anew");
   const auto tag = symbol<const char* (*)()>(library, kTorchModuleTagSymbol);

@@ -43,9 +43,12 @@ class TorchModule {
   // (at most the newest 8 windows). Errors as make_torchscript.
   virtual Result<TorchScriptReport> preflight_torchscript(const ModelSpec& model, const TrainingSpec& training, ByteSpan file,
                                                           std::span<const HistoryRow> rows) const = 0;
+  // Of the libraries that compute: libtorch and OpenBLAS with their versions, and the processor whose kernels they use. Bits depend on them.
+  virtual std::string libraries() const = 0;
   // Threads inside one call of torch on the calling thread. Trainers set 1, on the threads that they work on; a benchmark tries more.
   virtual void set_threads_inside(unsigned count) const = 0;
-  // timeout names the ranks that did not come; conflict a rank that is there twice or ranks that differ in their number.
+  // timeout names the ranks that did not come, or says that what listens at the store's address does not answer; conflict a rank that is
+  // there twice or ranks that differ in their number; io once options.stop is set.
   virtual Result<std::unique_ptr<ProcessGroup>> join(const ProcessGroupOptions& options) const = 0;
 };
 

@@ -61,7 +61,8 @@ class Trainer {
   // invalid_argument.
   virtual Result<TrainingResult> train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories,
                                               const TrainingOptions& options, std::span<float> update);
-  // Scores the rows [first_scored, size): each is predicted from true earlier rows only.
+  // Scores the rows [first_scored, size): each is predicted from true earlier rows only. limit: these weights give values that are
+  // not finite.
   virtual Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
                                             std::size_t first_scored, Counting counting = Counting::frozen) = 0;
   // Prequential by nature. Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed.

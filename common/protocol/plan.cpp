@@ -55,6 +55,12 @@ std::uint32_t Plan::most_min_cohort() const {
 
 std::uint32_t Plan::min_reports() const { return federation.min_cohort != 0 ? federation.min_cohort : most_min_cohort(); }
 
+std::uint32_t Plan::least_asked() const {
+  if (aggregation.mode == Aggregation::open) return min_reports();
+  const std::uint64_t stay = 1'000'000 - aggregation.dropout_ppm;
+  return static_cast<std::uint32_t>((std::uint64_t{min_reports()} * 1'000'000 + stay - 1) / stay);
+}
+
 bool Plan::is_demonstration() const { return aggregation.mode == Aggregation::open || privacy.mode == PrivacyMode::none; }
 
 PlanHash hash_of_plan(ByteSpan signed_bytes) {

@@ -131,6 +131,8 @@ struct Plan {
   // The largest min_cohort there may be: the cohort; with secure aggregation floor((1 - delta) cohort), because the losses that the
   // plan tolerates must not end the round.
   std::uint32_t most_min_cohort() const;
+  // Fewest devices with which an attempt can end well: min_reports(), with secure aggregation and the tolerated losses on top.
+  std::uint32_t least_asked() const;
   std::uint32_t min_reports() const;         // min_cohort, or the largest where it is 0
   // True where the sum or the release is not protected: every output of such a run is marked as a demonstration.
   bool is_demonstration() const;

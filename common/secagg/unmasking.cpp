@@ -92,8 +92,7 @@ tl::expected<UnmaskedSum, UnmaskingFailure> Unmasking::run(Executor& executor) {
     return tl::unexpected<UnmaskingFailure>(std::move(failure));
   }
   std::ranges::sort(result.wrong_holders);
-  const auto repeated = std::ranges::unique(result.wrong_holders);
-  result.wrong_holders.erase(repeated.begin(), repeated.end());
+  result.wrong_holders.erase(std::unique(result.wrong_holders.begin(), result.wrong_holders.end()), result.wrong_holders.end());
 
   const std::span<std::uint32_t> values = result.sum.mutable_values();
   const std::vector<WordRange> ranges = split_words(values.size(), std::size_t{executor.width()} * kPartsPerThread);

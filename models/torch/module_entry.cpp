@@ -4,6 +4,7 @@
 #include "models/kernels.h"
 #include "models/torch/next_category_torch.h"
 #include "models/torch/process_group_gloo.h"
+#include "models/torch/torch_libraries.h"
 #include "models/torch/torchscript.h"
 #include "models/torch/window_trainer.h"
 #include "models/torch_module.h"
@@ -20,6 +21,7 @@ class Module final : public TorchModule {
                                                   std::span<const HistoryRow> rows) const override {
     return models::preflight_torchscript(model, training, file, rows);
   }
+  std::string libraries() const override { return torch_libraries(); }
   void set_threads_inside(unsigned count) const override { set_torch_threads(count); }
   Result<std::unique_ptr<ProcessGroup>> join(const ProcessGroupOptions& options) const override { return join_gloo_group(options); }
 };

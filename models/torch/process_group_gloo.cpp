@@ -13,9 +13,11 @@
 #include <array>
 #include <functional>
 #include <mutex>
+#include <numeric>
 #include <optional>
 #include <thread>
 
+#include "models/torch/awaited.h"
 #include "models/torch/torch_error.h"
 
 namespace fedspend::models {
@@ -24,7 +26,7 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-constexpr milliseconds kPoll{20};
+constexpr milliseconds kGrace{1'000};  // after its own time is up a call of c10d has this long to say so itself
 constexpr int kMaxTag = 1 << 30;
 
 std::string seconds_text(milliseconds time) {
@@ -38,6 +40,8 @@ std::string list_of(const std::vector<unsigned>& ranks) {
   for (std::size_t i = 0; i < ranks.size(); ++i) text += (i == 0 ? "" : ", ") + std::to_string(ranks[i]);
   return text;
 }
+
+tl::unexpected<Error> stopped(const char* when) { return fail(ErrorCode::io, std::string("stopped by a signal ") + when, "the other ranks end too; start all of them again"); }
 
 std::string place_of(const ProcessGroupOptions& options) { return options.host + ":" + std::to_string(options.port); }
 
@@ -75,6 +79,19 @@ class Exchange {
     const std::lock_guard lock(mutex_);
     works_ = std::move(works);
   }
+  void one_ended() {
+    const std::lock_guard lock(mutex_);
+    ++ended_;
+    changed_.notify_all();
+  }
+  // Until all have ended. False, and what is on the way is broken off, if `stop` is set before.
+  bool all_ended(const std::atomic<bool>* stop) {
+    std::unique_lock lock(mutex_);
+    while (ended_ < works_.size() && !is_set(stop)) changed_.wait_for(lock, kLookAtStop);
+    if (ended_ == works_.size()) return true;
+    for (const auto& work : works_) work->abort();
+    return false;
+  }
   bool ok() {
     const std::lock_guard lock(mutex_);
     return failed_.empty();
@@ -92,7 +109,9 @@ class Exchange {
 
  private:
   std::mutex mutex_;
+  std::condition_variable changed_;
   std::vector<c10::intrusive_ptr<c10d::Work>> works_;
+  std::size_t ended_ = 0;
   std::vector<unsigned> failed_;  // in the order of their failures: the first is the one that ended, later ones may follow from it
   std::string reason_;
 };
@@ -100,7 +119,7 @@ class Exchange {
 class GlooGroup final : public ProcessGroup {
  public:
   GlooGroup(const ProcessGroupOptions& options, c10::intrusive_ptr<c10d::Store> store, c10::intrusive_ptr<c10d::ProcessGroupGloo> group)
-      : rank_(options.rank), size_(options.size), timeout_(options.exchange_timeout), store_(std::move(store)), group_(std::move(group)) {}
+      : rank_(options.rank), size_(options.size), timeout_(options.exchange_timeout), stop_(options.stop), store_(std::move(store)), group_(std::move(group)) {}
 
   unsigned rank() const override { return rank_; }
   unsigned size() const override { return size_; }
@@ -116,6 +135,7 @@ class GlooGroup final : public ProcessGroup {
 
   unsigned rank_, size_;
   milliseconds timeout_;
+  const std::atomic<bool>* stop_;
   c10::intrusive_ptr<c10d::Store> store_;  // rank 0's lives as long as its group
   c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
   int tag_ = 0;
@@ -148,6 +168,7 @@ Status GlooGroup::exchange(const at::Tensor& mine, std::vector<at::Tensor>& thei
     start(rank, [&](std::vector<at::Tensor>& one) { return group_->send(one, peer, tag_); }, mine);
   }
   exchange.watch(std::move(works));
+  bool all_ended = true;
   if (exchange.ok()) {
     std::vector<std::jthread> waiting;  // a thread for each: who breaks first is seen first, whoever is slow
     for (const Pending& one : pending) {
@@ -157,9 +178,12 @@ Status GlooGroup::exchange(const at::Tensor& mine, std::vector<at::Tensor>& thei
         } catch (const std::exception& error) {
           exchange.failed(one.rank, error);
         }
+        exchange.one_ended();
       });
     }
+    all_ended = exchange.all_ended(stop_);
   }
+  if (!all_ended || (!exchange.ok() && is_set(stop_))) return stopped("in an exchange with the other ranks");
   return exchange.status(std::chrono::duration_cast<milliseconds>(Clock::now() - begun), timeout_);
 }
 
@@ -193,9 +217,11 @@ class LoneGroup final : public ProcessGroup {
   Status barrier() override { return {}; }
 };
 
-// Rank 0 listens, the others connect to it.
+std::string server_name(const ProcessGroupOptions& options) { return options.server == StoreServer::agent ? "torchrun's agent" : "rank 0"; }
+
+// Rank 0 listens, the others connect to it; or all of them to the agent.
 Result<c10::intrusive_ptr<c10d::Store>> open_store(const ProcessGroupOptions& options) {
-  const bool serves = options.rank == 0;
+  const bool serves = options.rank == 0 && options.server == StoreServer::rank_0;
   c10d::TCPStoreOptions store;
   store.port = options.port;
   store.isServer = serves;
@@ -203,11 +229,18 @@ Result<c10::intrusive_ptr<c10d::Store>> open_store(const ProcessGroupOptions& op
   store.waitWorkers = false;
   store.timeout = options.join_timeout;
   try {
-    return c10::make_intrusive<c10d::TCPStore>(options.host, store);
+    const auto opened = c10::make_intrusive<c10d::TCPStore>(options.host, store);
+    if (options.store_prefix.empty()) return opened;
+    return c10::make_intrusive<c10d::PrefixStore>(options.store_prefix, opened);
   } catch (const std::exception& error) {
     if (serves) return fail(ErrorCode::unavailable, "rank 0 cannot listen at " + place_of(options) + " (" + reason_of(error) + ")", "give --store the address of rank 0 and a port that is free there");
-    return fail(ErrorCode::timeout, "rank 0 did not come: nobody listens at " + place_of(options) + " within " + seconds_text(options.join_timeout), "start rank 0, or correct --store");
+    return fail(ErrorCode::timeout, server_name(options) + " did not come: nobody listens at " + place_of(options) + " within " + seconds_text(options.join_timeout),
+                "start " + server_name(options) + ", or correct --store (MASTER_ADDR, MASTER_PORT)");
   }
+}
+
+tl::unexpected<Error> no_store(const ProcessGroupOptions& options, const std::string& what) {
+  return fail(ErrorCode::timeout, server_name(options) + " did not come: what listens at " + place_of(options) + " " + what, "look at " + server_name(options) + ", or correct --store (MASTER_ADDR, MASTER_PORT)");
 }
 
 Status check_size(const ProcessGroupOptions& options, c10d::Store& store, unsigned rank) {
@@ -218,15 +251,22 @@ Status check_size(const ProcessGroupOptions& options, c10d::Store& store, unsign
               "give every rank the same --world-size");
 }
 
-// Until every rank has said that it is there.
-Status meet(const ProcessGroupOptions& options, c10d::Store& store) {
+// This rank says that it is there. An answer that cannot be is none of a store.
+Status sign_in(const ProcessGroupOptions& options, c10d::Store& store) {
   const std::string own = std::to_string(options.rank), size = std::to_string(options.size);
-  if (store.add("joined/" + own, 1) != 1) return fail(ErrorCode::conflict, "rank " + own + " is there twice", "give every process a rank of its own");
+  const std::int64_t times = store.add("joined/" + own, 1);
+  if (times < 1 || times > kMaxRanks) return no_store(options, "is no store of c10d");
+  if (times != 1) return fail(ErrorCode::conflict, "rank " + own + " is there twice", "give every process a rank of its own");
   store.set("size/" + own, std::vector<std::uint8_t>(size.begin(), size.end()));
-  const auto end = Clock::now() + options.join_timeout;
+  return {};
+}
+
+// Until every rank has said that it is there.
+Status meet(const ProcessGroupOptions& options, c10d::Store& store, Clock::time_point end) {
+  FEDSPEND_TRY(sign_in(options, store));
   std::vector<unsigned> missing(options.size);
-  for (unsigned rank = 0; rank < options.size; ++rank) missing[rank] = rank;
-  for (;;) {
+  std::iota(missing.begin(), missing.end(), 0U);
+  while (!is_set(options.stop)) {
     std::vector<unsigned> still;
     for (const unsigned rank : missing) {
       if (store.check({"size/" + std::to_string(rank)})) {
@@ -238,8 +278,24 @@ Status meet(const ProcessGroupOptions& options, c10d::Store& store) {
     missing = std::move(still);
     if (missing.empty()) return {};
     if (Clock::now() >= end) return fail(ErrorCode::timeout, list_of(missing) + " did not come within " + seconds_text(options.join_timeout), "start every rank, with the same --store and --world-size");
-    std::this_thread::sleep_for(kPoll);
+    std::this_thread::sleep_for(kLookAtStop);
   }
+  return stopped("before all ranks were there");
+}
+
+// The store, once every rank has been seen in it.
+Result<c10::intrusive_ptr<c10d::Store>> meet_in_store(const ProcessGroupOptions& options, Clock::time_point end) {
+  FEDSPEND_ASSIGN(c10::intrusive_ptr<c10d::Store> store, open_store(options));
+  FEDSPEND_TRY(meet(options, *store, end));
+  return store;
+}
+
+Result<c10::intrusive_ptr<c10d::ProcessGroupGloo>> connect_gloo(const ProcessGroupOptions& options, const std::string& address, const c10::intrusive_ptr<c10d::Store>& store) {
+  auto gloo = c10d::ProcessGroupGloo::Options::create(options.join_timeout);
+  gloo->devices = {c10d::ProcessGroupGloo::createDeviceForHostname(address)};
+  gloo->threads = 1;
+  const auto meeting = c10::make_intrusive<c10d::PrefixStore>("gloo", store);
+  return c10::make_intrusive<c10d::ProcessGroupGloo>(meeting, static_cast<int>(options.rank), static_cast<int>(options.size), std::move(gloo));
 }
 
 Status check(const ProcessGroupOptions& options) {
@@ -259,17 +315,21 @@ Result<std::unique_ptr<ProcessGroup>> join_gloo_group(const ProcessGroupOptions&
   if (address.empty()) {
     FEDSPEND_ASSIGN(address, address_towards(options.host, options.port));
   }
-  FEDSPEND_ASSIGN(const c10::intrusive_ptr<c10d::Store> store, open_store(options));
-  return guarded(ErrorCode::unavailable, "rank " + std::to_string(options.rank) + " could not join the others at " + place_of(options), "look at the other ranks; start all of them again",
-                 [&]() -> Result<std::unique_ptr<ProcessGroup>> {
-                   FEDSPEND_TRY(meet(options, *store));
-                   auto gloo = c10d::ProcessGroupGloo::Options::create(options.join_timeout);
-                   gloo->devices = {c10d::ProcessGroupGloo::createDeviceForHostname(address)};
-                   gloo->threads = 1;
-                   const auto meeting = c10::make_intrusive<c10d::PrefixStore>("gloo", store);
-                   return std::make_unique<GlooGroup>(options, store,
-                                                      c10::make_intrusive<c10d::ProcessGroupGloo>(meeting, static_cast<int>(options.rank), static_cast<int>(options.size), std::move(gloo)));
-                 });
+  const auto joined = [options](const auto& work) {
+    return guarded(ErrorCode::unavailable, "rank " + std::to_string(options.rank) + " could not join the others at " + place_of(options), "look at the other ranks; start all of them again", work);
+  };
+  // Nothing of this frame in what may outlive it: the calls own copies.
+  const auto end = Clock::now() + options.join_timeout;
+  auto met = awaited([=] { return joined([&] { return meet_in_store(options, end); }); }, end + kGrace, options.stop);
+  if (!met && !is_set(options.stop)) return no_store(options, "does not answer within " + seconds_text(options.join_timeout));
+  if (!met) return stopped("before all ranks were there");
+  FEDSPEND_ASSIGN(const c10::intrusive_ptr<c10d::Store> store, std::move(*met));
+  auto connected = awaited([=] { return joined([&] { return connect_gloo(options, address, store); }); }, Clock::now() + options.join_timeout + kGrace, options.stop);
+  if (!connected && !is_set(options.stop))
+    return fail(ErrorCode::timeout, "the ranks did not reach each other within " + seconds_text(options.join_timeout), "look at the other ranks, and at the network between them");
+  if (!connected) return stopped("before the ranks had reached each other");
+  FEDSPEND_ASSIGN(c10::intrusive_ptr<c10d::ProcessGroupGloo> gloo, std::move(*connected));
+  return std::make_unique<GlooGroup>(options, store, std::move(gloo));
 }
 
 }  // namespace fedspend::models

@@ -8,6 +8,7 @@
 
 #include "common/protocol/plain_text.h"
 #include "models/torch/torch_error.h"
+#include "models/torchscript_archive.h"
 
 namespace fedspend::models {
 namespace {
@@ -114,8 +115,16 @@ Status ScriptNetworkTorch::read_parameters(const std::string& file) {
     if (named.value.requires_grad()) FEDSPEND_TRY(add_parameter(file, named.name, named.value));
   }
   if (parameters_.empty()) return fail(ErrorCode::malformed, file + ": it has no trainable parameter", "save the model unfrozen (no torch.jit.freeze), with requires_grad of what is to be trained");
-  for (const auto& named : module_.named_attributes())
-    if (named.value.isTensor() && named.value.toTensor().defined() && !is_trained(named.value.toTensor())) frozen_.push_back(named.name);
+  std::size_t frozen_bytes = 0;
+  for (const auto& named : module_.named_attributes()) {
+    if (!named.value.isTensor() || !named.value.toTensor().defined() || is_trained(named.value.toTensor())) continue;
+    frozen_.push_back(named.name);
+    const at::Tensor& tensor = named.value.toTensor();  // its shape may claim more than the file holds (a stride of 0)
+    const auto count = static_cast<std::size_t>(tensor.numel()), each = static_cast<std::size_t>(tensor.element_size());
+    if (count > (kMaxModelFileBytes - frozen_bytes) / each)
+      return fail(ErrorCode::limit, file + ": its tensors that are not trained are larger than " + std::to_string(kMaxModelFileBytes >> 20) + " MiB", "save the tensors themselves, not expanded views of them");
+    frozen_bytes += count * each;
+  }
   return {};
 }
 
@@ -175,6 +184,7 @@ Result<torch::jit::Module> read_module(const std::string& name, ByteSpan file) {
 Result<std::unique_ptr<ScriptNetwork>> load_script(const ModelSpec& model, const TorchScriptSizes& sizes, ByteSpan file) {
   prepare_torch_thread();
   FEDSPEND_TRY(check_model_file(model, file));
+  FEDSPEND_TRY(check_torchscript_archive(model.file, file));
   FEDSPEND_ASSIGN(torch::jit::Module module, read_module(model.file, file));
   return guarded(ErrorCode::malformed, model.file + ": its module cannot be used", kContract, [&]() -> Result<std::unique_ptr<ScriptNetwork>> {
     auto network = std::make_unique<ScriptNetworkTorch>(std::move(module), sizes.categories, sizes.sequence_length);

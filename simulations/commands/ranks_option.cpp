@@ -3,7 +3,9 @@
 #include <charconv>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 
+#include "common/program/runtime.h"
 #include "models/torch_module.h"
 
 namespace fedspend::simulations {
@@ -41,6 +43,15 @@ Result<std::int64_t> number(const Given& value, std::int64_t least, std::int64_t
   return fail(ErrorCode::invalid_argument, value.from + " " + value.text + " is not a whole number from " + std::to_string(least) + " to " + std::to_string(most), "as in --world-size 2 --rank 0");
 }
 
+// torchrun's agent may have its own store at MASTER_PORT, which it says by this; its names begin by the number of the start, so that
+// ranks that it starts again do not find what the dead ones left there (torch/distributed/rendezvous.py, _create_c10d_store).
+void read_agent(models::ProcessGroupOptions& options) {
+  const char *const uses = std::getenv("TORCHELASTIC_USE_AGENT_STORE"), *const starts = std::getenv("TORCHELASTIC_RESTART_COUNT");
+  if (uses == nullptr || std::string_view(uses) != "True") return;
+  options.server = models::StoreServer::agent;
+  options.store_prefix = std::string("/worker/attempt_") + (starts == nullptr ? "0" : starts);
+}
+
 // HOST:PORT, [::1]:PORT, or MASTER_ADDR and MASTER_PORT.
 Status read_store(const program::Arguments& arguments, models::ProcessGroupOptions& options) {
   Given port;
@@ -58,6 +69,7 @@ Status read_store(const program::Arguments& arguments, models::ProcessGroupOptio
     }
     options.host = host;
     port = {text, "MASTER_PORT"};
+    read_agent(options);
   }
   FEDSPEND_ASSIGN(const std::int64_t read, number(port, 1, 65'535));
   options.port = static_cast<std::uint16_t>(read);
@@ -82,6 +94,7 @@ Result<std::optional<models::ProcessGroupOptions>> ranks_of(const program::Argum
   }
   if (!size || !rank) return fail(ErrorCode::invalid_argument, (size ? size->from + " is given and --rank is not" : rank->from + " is given and --world-size is not"), "every rank needs both (torchrun sets WORLD_SIZE and RANK)");
   models::ProcessGroupOptions options;
+  options.stop = &program::stop_requested();
   FEDSPEND_ASSIGN(const std::int64_t n, number(*size, 1, models::kMaxRanks));
   options.size = static_cast<unsigned>(n);
   FEDSPEND_ASSIGN(const std::int64_t r, number(*rank, 0, n - 1));

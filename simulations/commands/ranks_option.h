@@ -1,6 +1,7 @@
 #pragma once
 // The options of a run on several machines: --world-size, --rank and --store, or what torchrun sets in the environment
-// (WORLD_SIZE, RANK, MASTER_ADDR, MASTER_PORT); an option counts more than the variable. Called from main's thread.
+// (WORLD_SIZE, RANK, MASTER_ADDR, MASTER_PORT; TORCHELASTIC_USE_AGENT_STORE with a store of its own); an option counts more than the
+// variable. Called from main's thread.
 
 #include <memory>
 #include <optional>

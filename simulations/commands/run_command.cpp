@@ -13,9 +13,11 @@
 #include "common/program/runtime.h"
 #include "common/protocol/model_file.h"
 #include "simulations/commands/commands.h"
+#include "simulations/commands/course_options.h"
 #include "simulations/commands/ranks_option.h"
 #include "simulations/commands/read_command.h"
 #include "simulations/commands/trainers_option.h"
+#include "simulations/federation/cohort_size.h"
 #include "simulations/plans/plan_settings.h"
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run_folder.h"
@@ -72,65 +74,25 @@ Result<PlanFile> resolved_plan(const Arguments& arguments) {
   return plan_file_of(std::move(text), std::move(plan), std::move(file.trainers));
 }
 
-Result<client::DevicePolicy> simulated_policy(const Arguments& arguments, const Plan& plan) {
-  if (const auto path = arguments.optional_text("policy")) {
-    FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(*path, 1 << 16));
-    Result<client::DevicePolicy> policy = client::parse_policy(as_text(bytes));
-    if (!policy) return fail(policy.error().code, *path + ": " + policy.error().message, policy.error().hint);
-    return policy;
-  }
-  return accepting_policy(plan);
-}
-
-// Segments, what is kept on the way, and when to end before the last round.
-Status read_course(const Arguments& arguments, RunOptions& options) {
-  FEDSPEND_ASSIGN(const std::int64_t segment, arguments.integer("checkpoint-every", 1, 1'000'000));
-  options.federation.segment_rounds = static_cast<std::uint32_t>(segment);
-  if (arguments.has("keep-models")) {
-    FEDSPEND_ASSIGN(const std::int64_t every, arguments.integer("keep-models", 1, 1'000'000));
-    options.keep_models_every = static_cast<std::uint32_t>(every);
-    const std::uint64_t kept = options.plan.plan.federation.rounds / static_cast<std::uint64_t>(every);
-    if (kept > kMaxKeptModels)
-      return fail(ErrorCode::invalid_argument, "--keep-models " + std::to_string(every) + " would keep " + std::to_string(kept) + " models, at most " + std::to_string(kMaxKeptModels) + " can be",
-                  "give a larger number of rounds");
-  }
-  if (arguments.has("stop-after-no-gain")) {
-    FEDSPEND_ASSIGN(const std::int64_t evaluations, arguments.integer("stop-after-no-gain", 1, 1'000'000));
-    options.early_stopping.evaluations = static_cast<std::uint32_t>(evaluations);
-  }
-  if (const auto path = arguments.optional_text("world")) {
-    FEDSPEND_ASSIGN(options.federation.world, read_world_file(*path));
-    if (!options.federation.recorded.empty())
-      return fail(ErrorCode::invalid_argument, "--cohorts repeats what happened, so that there is nothing for --world to decide", "leave one of the two out");
-  }
-  FEDSPEND_ASSIGN(options.early_stopping.min_gain, arguments.number("min-gain", 0, 1));
-  return {};
-}
-
 Result<RunRequest> run_request(const Arguments& arguments) {
   FEDSPEND_ASSIGN(PlanFile plan, resolved_plan(arguments));
-  RunRequest request{.run = {.plan = std::move(plan)}, .out = {}, .per_client = {}, .ranks = {}};
+  FEDSPEND_ASSIGN(const RunCourse course, read_course(arguments));
+  FEDSPEND_TRY(check_kept_models(course, plan.plan.federation.rounds));
+  FEDSPEND_ASSIGN(const std::int64_t seed, arguments.integer("seed", 0, INT64_MAX));
+  FEDSPEND_ASSIGN(const std::int64_t threads, arguments.integer("threads", 1, 256));
+  RunRequest request{.run = run_options(std::move(plan), course, static_cast<std::uint64_t>(seed), static_cast<unsigned>(threads)), .out = {}, .per_client = {}, .ranks = {}};
   FEDSPEND_ASSIGN(request.ranks, ranks_of(arguments));
   RunOptions& options = request.run;
   FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
   request.out = out;
-  FEDSPEND_ASSIGN(const std::int64_t seed, arguments.integer("seed", 0, INT64_MAX));
-  options.federation.seed = static_cast<std::uint64_t>(seed);
-  FEDSPEND_ASSIGN(const std::int64_t threads, arguments.integer("threads", 1, 256));
-  options.federation.threads = static_cast<unsigned>(threads);
-  FEDSPEND_ASSIGN(options.federation.policy, simulated_policy(arguments, options.plan.plan));
   if (const auto path = arguments.optional_text("cohorts")) {
     FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(*path, std::size_t{1} << 30));
     Result<std::vector<RecordedRound>> recorded = parse_cohort_log(as_text(bytes));
     if (!recorded) return fail(recorded.error().code, *path + ": " + recorded.error().message, recorded.error().hint);
     options.federation.recorded = std::move(*recorded);
+    if (!options.federation.recorded.empty() && arguments.has("world"))
+      return fail(ErrorCode::invalid_argument, "--cohorts repeats what happened, so that there is nothing for --world to decide", "leave one of the two out");
   }
-  options.evaluate_every = default_evaluate_every(options.plan.plan);
-  if (arguments.has("evaluate-every")) {
-    FEDSPEND_ASSIGN(const std::int64_t every, arguments.integer("evaluate-every", 1, 1'000'000));
-    options.evaluate_every = static_cast<std::uint32_t>(every);
-  }
-  FEDSPEND_TRY(read_course(arguments, options));
   request.resume = arguments.flag("resume");
   FEDSPEND_ASSIGN(const std::string references, arguments.text("references"));
   Result<WantedReferences> wanted = parse_wanted_references(references);
@@ -181,18 +143,17 @@ Result<RunResult> drive(const RunRequest& request, const ClientSource& source, s
   program::Progress progress("rounds", request.run.plan.plan.federation.rounds, request.progress && request.writes());
   const fs::path checkpoint_file = checkpoint_path(request.out);
   std::string note;  // of the last evaluation
-  FEDSPEND_ASSIGN(RunResult result, run_federation(request.run, source, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
+  Result<RunResult> ran = run_federation(request.run, source, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
     if (score) note = progress_note(score);
     if (round.summary.published) progress.update(round.summary.round.value, note);
     return !program::stop_requested().load();
-  }, [&](const RunCheckpoint& reached) { return program::write_file_atomically(checkpoint_file, encode_checkpoint(reached)); }, std::move(checkpoint)));
-  if (result.stopped) {
-    const bool can_resume = request.writes() && fs::exists(checkpoint_file);
-    return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(result.record.rounds()),
-                can_resume ? resume_hint(checkpoint_file) : "nothing was written");
-  }
-  progress.finish();
-  return result;
+  }, [&](const RunCheckpoint& reached) { return program::write_file_atomically(checkpoint_file, encode_checkpoint(reached)); }, std::move(checkpoint));
+  const bool can_resume = request.writes() && fs::exists(checkpoint_file);
+  if (!ran && program::stop_requested().load()) return fail(ran.error().code, ran.error().message, can_resume ? resume_hint(checkpoint_file) : ran.error().hint);
+  if (ran && ran->stopped)
+    return fail(ErrorCode::io, "stopped by a signal after round " + std::to_string(ran->record.rounds()), can_resume ? resume_hint(checkpoint_file) : "nothing was written");
+  if (ran) progress.finish();
+  return ran;
 }
 
 // What a rank that writes nothing has to say.
@@ -222,6 +183,8 @@ Result<Report> run(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments, description));
   const std::vector<FederatedClient> clients = federated_clients(data.population, options.plan.plan);
   const std::unique_ptr<ClientSource> source = source_of(description, options.plan.plan, clients);
+  const std::string note = options.federation.recorded.empty() ? cohort_note(options.plan.plan, eligible_clients(options.plan.plan, *source)) : "";
+  if (!note.empty() && request.writes()) program::log(program::LogLevel::warning, note);
   std::unique_ptr<RankExchange> ranks;
   if (request.ranks) {
     FEDSPEND_ASSIGN(ranks, join_ranks(*request.ranks));
@@ -238,6 +201,7 @@ Result<Report> run(const Arguments& arguments) {
   }
   const RunAnalysis& analysis = *analysed;
   Report report;
+  if (!note.empty()) report.data["note"] = note;
   report.data["summary"] = run_summary(options, result, clients, analysis);
   report.data["out"] = request.out.string();
   report.data["peak_memory_bytes"] = program::peak_memory_bytes();
@@ -246,7 +210,7 @@ Result<Report> run(const Arguments& arguments) {
   FEDSPEND_TRY(folder->commit());
   std::error_code ignored;
   fs::remove(checkpoint_file, ignored);
-  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result) +
+  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result) + (note.empty() ? "" : note + "\n") +
                 "peak memory: " + std::to_string(program::peak_memory_bytes() >> 20) + " MiB\n";
   return report;
 }
@@ -264,22 +228,13 @@ program::Command run_command() {
       {.name = "seed", .value_name = "S", .help = "of the cohorts and the simulated devices", .default_text = "1"},
       {.name = "cohorts", .value_name = "FILE", .help = "repeat the cohorts of a federation that ran (cohorts.jsonl of a coordinator)"},
       trainers_option(),
-      {.name = "policy", .value_name = "FILE", .help = "the simulated devices' policy (TOML); without it they accept the plan"},
-      {.name = "evaluate-every", .value_name = "N", .help = "rounds between evaluations; by default ten in all"},
-      {.name = "world", .value_name = "FILE", .help = "what the devices are like (TOML, simulations/worlds); without it nothing takes time or fails"},
       {.name = "resume", .value_name = "", .help = "go on from DIR.checkpoint, which a run that was stopped or killed has left; without one, begin"},
-      {.name = "checkpoint-every", .value_name = "N", .help = "rounds between checkpoints. The coordinator begins anew there, so this is a part of the run, as the seed is", .default_text = std::to_string(kDefaultSegmentRounds)},
       {.name = "evaluate-clients", .value_name = "N", .help = "clients that are evaluated where they are made on demand; by default the description's sample"},
       isa_option(),
-      {.name = "keep-models", .value_name = "N", .help = "keep the model of every N-th round in DIR/models"},
-      {.name = "stop-after-no-gain", .value_name = "N", .help = "end after N evaluations without a gain, and keep the best model that was evaluated"},
-      {.name = "min-gain", .value_name = "G", .help = "what counts as a gain of accuracy: more than G, e.g. 0.001", .default_text = "0"},
       {.name = "references", .value_name = "WHICH", .help = "central and local-only training for the report: all, none, or auto: where they cost no more than the federation", .default_text = "auto"},
       {.name = "per-client", .value_name = "NAMES", .help = "also write per_client.csv, one line a client, with ranks (names nobody) or labels"},
       {.name = "no-progress", .value_name = "", .help = "no progress display"}};
-  options.insert(options.end(), own.begin(), own.end());
-  const std::vector<program::Option> of_ranks = ranks_options();
-  options.insert(options.end(), of_ranks.begin(), of_ranks.end());
+  for (const std::vector<program::Option>& more : {own, course_options(), ranks_options()}) options.insert(options.end(), more.begin(), more.end());
   return {.name = "run",
           .summary = "train a model in a federation on this machine",
           .example = "fedspend-sim run --plan simulations/plans/purchase-cards.toml --data simulations/data/purchase-cards.toml --data-root ../shared/data --out out/cards",

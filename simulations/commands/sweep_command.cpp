@@ -3,8 +3,10 @@
 #include "common/program/files.h"
 #include "common/program/runtime.h"
 #include "simulations/commands/commands.h"
+#include "simulations/commands/course_options.h"
 #include "simulations/commands/read_command.h"
 #include "simulations/commands/seeds_option.h"
+#include "simulations/commands/trainers_option.h"
 #include "simulations/plans/plan_settings.h"
 #include "simulations/runs/evaluation_table.h"
 #include "simulations/runs/sweep.h"
@@ -18,7 +20,8 @@ using program::Report;
 
 Result<Sweep> sweep_of(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string plan_path, arguments.text("plan"));
-  FEDSPEND_ASSIGN(const PlanFile given, read_plan_file(plan_path));
+  FEDSPEND_ASSIGN(PlanFile given, read_plan_file(plan_path));
+  FEDSPEND_TRY(choose_trainers(arguments, given));
   FEDSPEND_ASSIGN(PlanFile base, apply_settings(given, arguments.texts("set")));
   std::vector<GridAxis> axes;
   for (const std::string& text : arguments.texts("grid")) {
@@ -26,7 +29,10 @@ Result<Sweep> sweep_of(const Arguments& arguments) {
     axes.push_back(std::move(axis));
   }
   FEDSPEND_ASSIGN(std::vector<std::uint64_t> seeds, seeds_of(arguments));
-  return plan_sweep(std::move(base), std::move(axes), std::move(seeds));
+  FEDSPEND_ASSIGN(Sweep sweep, plan_sweep(std::move(base), std::move(axes), std::move(seeds)));
+  FEDSPEND_ASSIGN(sweep.course, read_course(arguments));
+  for (const SweepPoint& point : sweep.points) FEDSPEND_TRY(check_kept_models(sweep.course, point.plan.plan.federation.rounds));
+  return sweep;
 }
 
 Status write_table(const SweepTable& table, const fs::path& folder) {
@@ -37,6 +43,7 @@ Status write_table(const SweepTable& table, const fs::path& folder) {
 
 Result<Report> run(const Arguments& arguments) {
   program::install_stop_signals();
+  FEDSPEND_TRY(pin_isa(arguments));
   FEDSPEND_ASSIGN(const Sweep sweep, sweep_of(arguments));
   FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
   FEDSPEND_ASSIGN(const std::int64_t threads, arguments.integer("threads", 1, 256));
@@ -69,9 +76,11 @@ program::Command sweep_command() {
       {.name = "grid", .value_name = "KEY=V,V,...", .help = "values of a key of the plan; given several times: every combination", .repeated = true},
       {.name = "set", .value_name = "KEY=VALUE", .help = "sets a key of the plan for all jobs", .repeated = true},
       seeds_option(),
+      trainers_option(),
+      isa_option(),
       {.name = "out", .value_name = "DIR", .help = "folder for the jobs' folders, summary.json, summary.csv and sweep.html: new, or of this same sweep, which then goes on", .required = true},
       {.name = "no-progress", .value_name = "", .help = "no progress display"}};
-  options.insert(options.end(), own.begin(), own.end());
+  for (const std::vector<program::Option>& more : {own, course_options()}) options.insert(options.end(), more.begin(), more.end());
   return {.name = "sweep",
           .summary = "run a plan with every combination of some keys' values",
           .example = "fedspend-sim sweep --plan simulations/plans/purchase-cards.toml --data simulations/data/purchase-cards.toml --data-root ../shared/data --grid server.learning_rate=2,4 --out out/sweep",

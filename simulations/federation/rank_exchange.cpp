@@ -30,8 +30,9 @@ bool take_item(ByteSpan& rest, Bytes& item) {
 
 bool is_mine(const RankExchange* exchange, std::size_t item) { return exchange == nullptr || item % exchange->size() == exchange->rank(); }
 
-Result<std::vector<Bytes>> gather_items(RankExchange& exchange, std::size_t count, const std::function<Bytes(std::size_t item)>& mine) {
+Result<std::vector<Bytes>> gather_items(RankExchange& exchange, const Hash256& point, std::size_t count, const std::function<Bytes(std::size_t item)>& mine) {
   Bytes own;
+  append_item(own, point);
   for (std::size_t i = exchange.rank(); i < count; i += exchange.size()) append_item(own, mine(i));
   FEDSPEND_ASSIGN(const std::vector<Bytes> all, exchange.all_gather(own));
   const auto wrong = [](std::size_t rank) {
@@ -39,6 +40,13 @@ Result<std::vector<Bytes>> gather_items(RankExchange& exchange, std::size_t coun
   };
   if (all.size() != exchange.size()) return wrong(all.size());
   std::vector<ByteSpan> rest(all.begin(), all.end());
+  Bytes first, other;
+  for (std::size_t rank = 0; rank < rest.size(); ++rank) {
+    if (!take_item(rest[rank], other)) return wrong(rank);
+    if (rank == 0) first = other;
+    if (other != first)
+      return fail(ErrorCode::conflict, "rank " + std::to_string(rank) + " has come to another model than rank 0", "ranks give the same bits on one instruction set (--isa) with the same program and libraries: see to that, and go on with --resume");
+  }
   std::vector<Bytes> items(count);
   for (std::size_t i = 0; i < count; ++i)
     if (!take_item(rest[i % all.size()], items[i])) return wrong(i % all.size());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/bytes.h"
+#include "common/crypto/hash.h"
 #include "common/result.h"
 
 namespace fedspend::simulations {
@@ -26,7 +27,9 @@ class RankExchange {
 // Item i is computed on rank i mod size.
 bool is_mine(const RankExchange* exchange, std::size_t item);
 
-// The items 0 ... count - 1 of all ranks; `mine` gives those of this one. malformed if a rank has not given exactly its own.
-Result<std::vector<Bytes>> gather_items(RankExchange& exchange, std::size_t count, const std::function<Bytes(std::size_t item)>& mine);
+// The items 0 ... count - 1 of all ranks; `mine` gives those of this one. `point` says what they are computed from, at the ranks the
+// same: a hash with the model in it. conflict, at every rank, if it is not (ranks that have come apart end at once, and give no wrong
+// sum); malformed if a rank has not given exactly its own.
+Result<std::vector<Bytes>> gather_items(RankExchange& exchange, const Hash256& point, std::size_t count, const std::function<Bytes(std::size_t item)>& mine);
 
 }  // namespace fedspend::simulations

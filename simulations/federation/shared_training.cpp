@@ -3,7 +3,9 @@
 #include <bit>
 #include <utility>
 
+#include "common/crypto/hash.h"
 #include "common/protocol/messages.h"
+#include "common/protocol/model_file.h"
 #include "simulations/parallel.h"
 
 namespace fedspend::simulations {
@@ -27,6 +29,19 @@ Result<client::TrainingFinished> decode(const SessionId& session, ByteSpan bytes
   return client::TrainingFinished{session, std::move(update)};
 }
 
+// What these trainings begin from, and whose they are.
+Hash256 point_of(std::span<const TrainingTask> tasks) {
+  Hasher hasher("sim-trainings");
+  const std::vector<float>* hashed = nullptr;
+  for (const TrainingTask& task : tasks) {
+    hasher.u64(task.client).field(task.start.session.bytes).u64(task.start.round.value);
+    if (task.start.weights.get() == hashed) continue;  // as a rule one model for all of them
+    hashed = task.start.weights.get();
+    hasher.field(weights_to_bytes(*hashed));
+  }
+  return hasher.finish();
+}
+
 }  // namespace
 
 Status train_batch(std::span<const TrainingTask> tasks, unsigned threads, RankExchange* exchange, const TrainClient& train, const AfterTraining& after) {
@@ -38,7 +53,7 @@ Status train_batch(std::span<const TrainingTask> tasks, unsigned threads, RankEx
   const std::size_t count = tasks.size() > first ? (tasks.size() - first + step - 1) / step : 0;
   std::vector<client::TrainingFinished> own(count);
   for_each_index(count, threads, [&](std::size_t i, unsigned worker) { own[i] = train(tasks[first + i * step], worker); });
-  FEDSPEND_ASSIGN(const std::vector<Bytes> all, gather_items(*exchange, tasks.size(), [&](std::size_t i) { return encode(own[i / step]); }));
+  FEDSPEND_ASSIGN(const std::vector<Bytes> all, gather_items(*exchange, point_of(tasks), tasks.size(), [&](std::size_t i) { return encode(own[i / step]); }));
   std::vector<Status> decoded(tasks.size());
   for_each_index(tasks.size(), threads, [&](std::size_t i, unsigned) {
     const Result<client::TrainingFinished> outcome = decode(tasks[i].start.session, all[i]);

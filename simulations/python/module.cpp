@@ -26,6 +26,7 @@
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run.h"
 #include "simulations/runs/run_analysis.h"
+#include "simulations/runs/run_course.h"
 #include "simulations/runs/run_folder.h"
 
 namespace py = pybind11;
@@ -72,6 +73,28 @@ PlanFile draft(const Data& data, const std::string& model, std::size_t max_categ
   return plan_file_of(std::move(text), std::move(drafted.plan));
 }
 
+// As the options of `run` in commands/course_options.h; 0: as without the option.
+struct Course {
+  std::optional<std::filesystem::path> world;
+  std::uint32_t evaluate_every = 0, checkpoint_every = 0, keep_models = 0, stop_after_no_gain = 0;
+  std::optional<double> min_gain;
+};
+
+RunCourse take_course(const Course& given) {
+  RunCourse course;
+  if (given.world) course.world = take(read_world_file(*given.world));
+  if (given.evaluate_every != 0) course.evaluate_every = given.evaluate_every;
+  if (given.checkpoint_every != 0) course.segment_rounds = given.checkpoint_every;
+  course.keep_models_every = given.keep_models;
+  course.early_stopping.evaluations = given.stop_after_no_gain;
+  if (given.min_gain) {
+    if (given.stop_after_no_gain == 0) throw Failure{{ErrorCode::invalid_argument, "min_gain says what a gain is, and nothing looks for one", "give stop_after_no_gain too"}};
+    if (!(*given.min_gain >= 0 && *given.min_gain <= 1)) throw Failure{{ErrorCode::invalid_argument, "min_gain is not a number from 0 to 1", "e.g. 0.001"}};
+    course.early_stopping.min_gain = *given.min_gain;
+  }
+  return course;
+}
+
 // What the callback is told of a round; the same names as in metrics.jsonl.
 py::dict told(const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
   py::dict values;
@@ -84,14 +107,12 @@ py::dict told(const SimulatedRound& round, const std::optional<HeldOutScore>& sc
   return values;
 }
 
-std::shared_ptr<FinishedRun> run(const PlanFile& plan, const Data& data, std::uint64_t seed, unsigned threads, std::uint32_t evaluate_every, const std::string& references,
+std::shared_ptr<FinishedRun> run(const PlanFile& plan, const Data& data, std::uint64_t seed, unsigned threads, const Course& course, const std::string& references,
                                  const py::object& on_round) {
   const WantedReferences wanted = take(parse_wanted_references(references));
-  RunOptions options{.plan = plan, .federation = {}};
-  options.federation.seed = seed;
-  options.federation.threads = threads;
-  options.federation.policy = accepting_policy(plan.plan);
-  options.evaluate_every = evaluate_every == 0 ? default_evaluate_every(plan.plan) : evaluate_every;
+  RunOptions options = run_options(plan, take_course(course), seed, threads);
+  if (course.keep_models != 0 && plan.plan.federation.rounds / course.keep_models > kMaxKeptModels)
+    throw Failure{{ErrorCode::invalid_argument, "keep_models would keep more than " + std::to_string(kMaxKeptModels) + " models", "give a larger number of rounds"}};
   py::gil_scoped_release unlocked;
   const std::vector<FederatedClient> clients = federated_clients(data.read.population, plan.plan);
   RunResult result = take(run_federation(options, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
@@ -165,18 +186,12 @@ py::dict baselines_of(const Data& data, double holdout_fraction, std::size_t min
   return values;
 }
 
-std::string synth(const std::filesystem::path& out, std::uint64_t clients, std::uint64_t seed, unsigned months) {
-  if (clients < 1 || clients > 10'000'000 || months < 1 || months > 120) throw Failure{{ErrorCode::invalid_argument, "clients is 1 to 10,000,000 and months 1 to 120", "give a smaller population"}};
+std::string synth(const std::filesystem::path& out, std::uint64_t clients, std::uint64_t seed, unsigned months, std::uint32_t unusual) {
   py::gil_scoped_release unlocked;
   OutputFolder folder = take(OutputFolder::create(out, "fedspend-sim synth"));
-  take(write_synthetic({.seed = seed, .clients = clients, .months = months}, folder.partial()));
+  take(write_synthetic({.seed = seed, .clients = clients, .months = months, .unusual_in_thousand = unusual}, folder.partial()));
   take(folder.commit());
   return (out / "synthetic.toml").string();
-}
-
-unsigned checked_threads(unsigned threads) {
-  if (threads < 1 || threads > 256) throw Failure{{ErrorCode::invalid_argument, "threads is 1 to 256", "as many as there are cores"}};
-  return threads;
 }
 
 void define_plan(py::module_& module) {
@@ -207,8 +222,8 @@ void define_data(py::module_& module) {
         return "<fedspend.Data '" + data.name + "': " + std::to_string(data.read.population.clients()) + " clients, " + std::to_string(data.read.population.rows()) + " rows>";
       });
   module.def("read_data", [](const std::filesystem::path& description, const std::optional<std::filesystem::path>& data_root, unsigned threads) {
-    return read_data(description, data_root, checked_threads(threads));
-  }, py::arg("description"), py::kw_only(), py::arg("data_root") = py::none(), py::arg("threads") = 2, "Reads CSV files by a data description (TOML).");
+    return read_data(description, data_root, threads);
+  });
   module.def("baselines", &baselines_of);
   module.def("draft_plan", &draft);
   module.def("synth", &synth);
@@ -222,23 +237,27 @@ void define_run(py::module_& module) {
       .def("layout", &layout_of)
       .def("write", &write, py::arg("out"))
       .def_property_readonly("plan", [](const FinishedRun& run) { return run.options.plan; });
-  module.def("run", [](const PlanFile& plan, const Data& data, std::uint64_t seed, unsigned threads, std::uint32_t evaluate_every, const std::string& references,
-                       const py::object& on_round) {
-    return run(plan, data, seed, checked_threads(threads), evaluate_every, references, on_round);
+  module.def("run", [](const PlanFile& plan, const Data& data, std::uint64_t seed, unsigned threads, const std::string& references, const py::object& on_round, const std::optional<std::filesystem::path>& world,
+                       std::uint32_t evaluate_every, std::uint32_t checkpoint_every, std::uint32_t keep_models, std::uint32_t stop_after_no_gain, std::optional<double> min_gain) {
+    return run(plan, data, seed, threads, {world, evaluate_every, checkpoint_every, keep_models, stop_after_no_gain, min_gain}, references, on_round);
   });
   module.def("evaluate", [](const PlanFile& plan, const Data& data, const Weights& weights, const std::string& counting, unsigned threads) {
-    return evaluate(plan, data, weights, counting, checked_threads(threads));
+    return evaluate(plan, data, weights, counting, threads);
   });
 }
 
-// fedspend.Error: str() is the message with its hint; .code is the name that the programs' JSON has.
+// fedspend.Error: str() is the message with its hint; .code is the name that the programs' JSON has. Wrong arguments are a ValueError, too.
 void define_error(py::module_& module) {
-  static py::object type = py::reinterpret_steal<py::object>(PyErr_NewExceptionWithDoc("fedspend.Error", "What is wrong, where, and how to mend it: .code, .message, .hint.", PyExc_RuntimeError, nullptr));
-  module.attr("Error") = type;
+  static const py::object failed = py::reinterpret_steal<py::object>(PyErr_NewExceptionWithDoc("fedspend.Error", "What is wrong, where, and how to mend it: .code, .message, .hint.", PyExc_RuntimeError, nullptr));
+  const py::tuple both = py::make_tuple(failed, py::reinterpret_borrow<py::object>(PyExc_ValueError));
+  static const py::object wrong = py::reinterpret_steal<py::object>(PyErr_NewExceptionWithDoc("fedspend.ArgumentError", "An argument is wrong: a fedspend.Error and a ValueError.", both.ptr(), nullptr));
+  module.attr("Error") = failed;
+  module.attr("ArgumentError") = wrong;
   py::register_exception_translator([](std::exception_ptr thrown) {
     try {
       if (thrown) std::rethrow_exception(thrown);
     } catch (const Failure& failure) {
+      const py::object& type = failure.error.code == ErrorCode::invalid_argument ? wrong : failed;
       const py::object value = type(failure.error.message + (failure.error.hint.empty() ? "" : ". " + failure.error.hint));
       value.attr("code") = std::string(to_string(failure.error.code));
       value.attr("message") = failure.error.message;

@@ -3,6 +3,8 @@
 #include <bit>
 #include <memory>
 
+#include "common/protocol/messages.h"
+#include "common/protocol/model_file.h"
 #include "models/history.h"
 #include "simulations/parallel.h"
 
@@ -11,8 +13,8 @@ namespace {
 
 constexpr std::size_t kScoreBytes = 32;
 
-Result<std::vector<HeldOutScore>> share_scores(RankExchange& exchange, const std::vector<HeldOutScore>& own) {
-  FEDSPEND_ASSIGN(const std::vector<Bytes> all, gather_items(exchange, own.size(), [&](std::size_t i) {
+Result<std::vector<HeldOutScore>> share_scores(RankExchange& exchange, std::span<const float> weights, const std::vector<HeldOutScore>& own) {
+  FEDSPEND_ASSIGN(const std::vector<Bytes> all, gather_items(exchange, hash_of_weights(weights_to_bytes(weights)).bytes, own.size(), [&](std::size_t i) {
     Bytes bytes(kScoreBytes);
     store_u64(bytes, own[i].predictions);
     store_u64(MutableByteSpan(bytes).subspan(8), own[i].correct_top1);
@@ -57,7 +59,7 @@ Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<cons
     scores.push_back(*result);
   }
   if (exchange == nullptr) return scores;
-  return share_scores(*exchange, scores);
+  return share_scores(*exchange, weights, scores);
 }
 
 Result<HeldOutScore> evaluate_held_out(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting, unsigned threads,

@@ -9,6 +9,8 @@
 #include "common/crypto/hash.h"
 #include "common/program/program.h"
 #include "models/kernels.h"
+#include "models/torch_module.h"
+#include "simulations/federation/cohort_size.h"
 #include "simulations/runs/preflight.h"
 #include "simulations/runs/ranks.h"
 
@@ -108,6 +110,7 @@ Result<RunResult> RunInProgress::run() {
   how.trainers = options_.plan.trainers;
   FEDSPEND_ASSIGN(const auto federation, Federation::create(clients_, options_.plan.text, std::move(how)));
   result_.eligible_clients = federation->eligible_clients();
+  if (options_.federation.recorded.empty()) FEDSPEND_TRY(check_cohort(plan_, result_.eligible_clients));
   begun_ = Clock::now();
   FEDSPEND_TRY(federation->run(
       state_, [&](const SimulatedRound& round) { return after_round(round); }, [&](const FederationState& state) { return after_segment(state); }));
@@ -193,8 +196,13 @@ std::uint32_t default_evaluate_every(const Plan& plan) { return std::max(1U, pla
 
 RunIdentity run_identity(const RunOptions& options, const ClientSource& clients, std::size_t evaluated) {
   const FederationOptions& federation = options.federation;
+  RunIdentity libraries;
+  if (options.plan.plan.model.is_torchscript() || options.plan.trainers.family == models::TrainerFamily::torch) {
+    const Result<const models::TorchModule*> module = models::torch_module();
+    libraries.emplace_back("torch", module ? (*module)->libraries() : "not there");
+  }
   const nlohmann::json gain = options.early_stopping.min_gain;
-  return {{"plan", short_hex(options.plan.hash.bytes)},
+  RunIdentity identity = {{"plan", short_hex(options.plan.hash.bytes)},
           {"seed", std::to_string(federation.seed)},
           {"data", short_hex(clients.digest())},
           {"evaluated clients", std::to_string(evaluated)},
@@ -208,6 +216,8 @@ RunIdentity run_identity(const RunOptions& options, const ClientSource& clients,
           {"instruction set", models::active_isa()},
           {"trainers", std::string(models::to_string(options.plan.trainers.family))},
           {"version", std::string(program::version())}};
+  identity.insert(identity.end(), libraries.begin(), libraries.end());
+  return identity;
 }
 
 RunIdentity run_identity(const RunOptions& options, std::span<const FederatedClient> clients) { return run_identity(options, MemoryClients(clients), clients.size()); }

@@ -8,8 +8,8 @@
 #include <set>
 #include <utility>
 
-#include "client/local_training.h"
 #include "common/program/files.h"
+#include "simulations/federation/cohort_size.h"
 #include "simulations/parallel.h"
 #include "simulations/plans/plan_settings.h"
 #include "simulations/reports/run_facts.h"
@@ -49,25 +49,16 @@ Preparations prepare(const Sweep& sweep, const Population& population) {
   return preparations;
 }
 
-// A round that too few clients can fill would be aborted again and again.
-Status check_cohort(const Sweep& sweep, const SweepPoint& point, const Prepared& prepared) {
-  const Plan& plan = point.plan.plan;
-  const auto eligible = static_cast<std::size_t>(std::count_if(prepared.clients.begin(), prepared.clients.end(), [&](const FederatedClient& client) { return client::is_eligible(plan, client.rows.size()); }));
-  if (eligible >= plan.min_reports()) return {};
+// Before any job runs.
+Status check_cohort_of(const Sweep& sweep, const SweepPoint& point, const Prepared& prepared) {
+  const Status enough = check_cohort(point.plan.plan, eligible_clients(point.plan.plan, MemoryClients(prepared.clients)));
+  if (enough) return {};
   std::string settings;
   for (std::size_t i = 0; i < sweep.axes.size(); ++i) settings += (i == 0 ? "" : ", ") + sweep.axes[i].key + "=" + point.values[i];
-  return fail(ErrorCode::invalid_argument, "with " + settings + " a round needs " + std::to_string(plan.min_reports()) + " updates, and " + std::to_string(eligible) + " clients are eligible",
-              "lower federation.cohort or federation.min_cohort");
+  return fail(enough.error().code, "with " + settings + " " + enough.error().message, enough.error().hint);
 }
 
-RunOptions options_of(const Sweep& sweep, std::size_t job) {
-  RunOptions options{.plan = sweep.point_of(job).plan};
-  options.federation.seed = sweep.seed_of(job);
-  options.federation.threads = 1;
-  options.federation.policy = accepting_policy(options.plan.plan);
-  options.evaluate_every = default_evaluate_every(options.plan.plan);
-  return options;
-}
+RunOptions options_of(const Sweep& sweep, std::size_t job) { return run_options(sweep.point_of(job).plan, sweep.course, sweep.seed_of(job), 1); }
 
 RunIdentity identity_of(const Sweep& sweep, const Preparations& preparations) {
   RunIdentity identity = {{"plan", sweep.base.hash.hex()}};
@@ -161,8 +152,9 @@ Result<Sweep> plan_sweep(PlanFile base, std::vector<GridAxis> axes, std::vector<
     jobs *= axis.values.size();
     if (jobs > kMaxSweepJobs) return fail(ErrorCode::limit, "the grid has more than " + std::to_string(kMaxSweepJobs) + " jobs, seeds included", "take fewer values or seeds");
   }
-  Sweep sweep{std::move(base), std::move(axes), std::move(seeds), {}};
+  Sweep sweep{std::move(base), std::move(axes), std::move(seeds), {}, {}};
   const std::size_t points = jobs / sweep.seeds.size();
+  std::map<std::string, std::string> known;  // settings by the hash of their plan
   for (std::size_t index = 0; index < points; ++index) {
     SweepPoint point;
     std::vector<std::string> settings;
@@ -175,6 +167,8 @@ Result<Sweep> plan_sweep(PlanFile base, std::vector<GridAxis> axes, std::vector<
     Result<PlanFile> plan = apply_settings(sweep.base, settings);
     if (!plan) return fail(plan.error().code, "--grid: with " + joined(settings, ", ") + ": " + plan.error().message, plan.error().hint.empty() ? "see common/protocol/PROTOCOL.md" : plan.error().hint);
     point.plan = std::move(*plan);
+    const auto [at, is_new] = known.try_emplace(point.plan.hash.hex(), joined(settings, ", "));
+    if (!is_new) return fail(ErrorCode::invalid_argument, "--grid: " + at->second + " and " + joined(settings, ", ") + " are the same plan", "give each value once");
     sweep.points.push_back(std::move(point));
   }
   return sweep;
@@ -182,7 +176,7 @@ Result<Sweep> plan_sweep(PlanFile base, std::vector<GridAxis> axes, std::vector<
 
 Result<std::vector<SweepJobFacts>> run_sweep(const Sweep& sweep, const Population& population, const fs::path& folder, unsigned threads, const OnSweep& on_sweep) {
   const Preparations preparations = prepare(sweep, population);
-  for (const SweepPoint& point : sweep.points) FEDSPEND_TRY(check_cohort(sweep, point, preparations.at(preparation_key(point.plan.plan))));
+  for (const SweepPoint& point : sweep.points) FEDSPEND_TRY(check_cohort_of(sweep, point, preparations.at(preparation_key(point.plan.plan))));
   FEDSPEND_TRY(claim_folder(folder, identity_of(sweep, preparations)));
 
   std::mutex mutex;

@@ -1,7 +1,7 @@
 #pragma once
 // A sweep: one plan run with every combination of some keys' values, each with several seeds. Jobs run side by side, each on one thread,
 // on one population that was read once. Every job leaves a whole folder, as `run` does, so that a sweep that was killed goes on where it
-// was, to the same result: what lies there is taken, the rest is run. A sweep of another plan, grid, seed or data is refused there.
+// was, to the same result: what lies there is taken, the rest is run. A sweep of another plan, grid, seed, course or data is refused there.
 //   DIR/sweep.json           what the sweep is
 //   DIR/jobs/NNN-seed-S/     a run's folder for each point of the grid and seed
 //   DIR/summary.json, .csv, sweep.html     written by the caller, from the jobs' summaries (reports/sweep_table.h)
@@ -17,6 +17,7 @@
 #include "simulations/plans/plan_file.h"
 #include "simulations/population/population.h"
 #include "simulations/reports/sweep_table.h"
+#include "simulations/runs/run_course.h"
 
 namespace fedspend::simulations {
 
@@ -39,6 +40,7 @@ struct Sweep {
   std::vector<GridAxis> axes;
   std::vector<std::uint64_t> seeds;
   std::vector<SweepPoint> points;  // the last axis changes fastest
+  RunCourse course = {};
 
   std::size_t jobs() const { return points.size() * seeds.size(); }
   const SweepPoint& point_of(std::size_t job) const { return points[job / seeds.size()]; }
@@ -47,7 +49,7 @@ struct Sweep {
 };
 
 // Every point's plan is made and checked here, before anything runs. invalid_argument: no axis, a key twice, no seed, a seed twice, a
-// value that the plan's rules refuse (named). limit: more than kMaxSweepJobs.
+// value that the plan's rules refuse (named), two points that are one plan ("1,1.0"). limit: more than kMaxSweepJobs.
 Result<Sweep> plan_sweep(PlanFile base, std::vector<GridAxis> axes, std::vector<std::uint64_t> seeds);
 
 // After every job, with the number of those that are done; asked after every round too (done unchanged). False stops. Called from

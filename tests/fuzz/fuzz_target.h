@@ -24,10 +24,28 @@ inline void check_body(MessageType type, ByteSpan bytes) {
   FEDSPEND_CHECK(std::ranges::equal(again, bytes), "a body has one form");
 }
 
-}  // namespace fedspend::fuzz
-
-#define FEDSPEND_FUZZ_BODY(type)                                                                \
-  extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {           \
-    fedspend::fuzz::check_body(fedspend::MessageType::type, fedspend::ByteSpan(data, size));    \
-    return 0;                                                                                   \
+// The input as a list of decisions, for targets that make valid messages and then change them; zeros once it is used up.
+class Decisions {
+ public:
+  explicit Decisions(ByteSpan bytes) : rest_(bytes) {}
+  bool empty() const { return rest_.empty(); }
+  std::uint8_t u8() {
+    if (rest_.empty()) return 0;
+    const std::uint8_t byte = rest_.front();
+    rest_ = rest_.subspan(1);
+    return byte;
   }
+  std::uint16_t u16() {
+    const unsigned low = u8();
+    return static_cast<std::uint16_t>(low | unsigned{u8()} << 8);
+  }
+  std::uint32_t u32() {
+    const std::uint32_t low = u16();
+    return low | std::uint32_t{u16()} << 16;
+  }
+
+ private:
+  ByteSpan rest_;
+};
+
+}  // namespace fedspend::fuzz

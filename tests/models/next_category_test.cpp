@@ -233,6 +233,18 @@ TEST_CASE("unknown categories, huge amounts and jumps in time never give a NaN")
   CHECK(all_finite(p));
 }
 
+TEST_CASE("weights that give values which are not finite have no score, and that is an error") {
+  Made made;
+  const std::vector<HistoryRow> history = random_history(40, kCategories, 2);
+  for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), std::numeric_limits<float>::max()}) {
+    const auto result = made.trainer->evaluate(std::vector<float>(made.weights.size(), value), history, 20);
+    REQUIRE(!result);
+    CHECK(result.error().code == ErrorCode::limit);
+    CHECK(result.error().message.find("not finite") != std::string::npos);
+  }
+  CHECK(made.trainer->evaluate(made.weights, history, 20));
+}
+
 TEST_CASE("a step is no longer than the learning rate times the gradient's clip norm") {
   Made made;
   TrainingOptions options = options_of(1);

@@ -88,13 +88,16 @@ std::vector<Command> commands() {
       {"sim run",
        {sim, "run", "--data", data, "--plan", in("plan.toml"), "--out", "OUT/run", "--no-progress"},
        {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--out", Takes::out_folder}, {"--rounds", Takes::number}, {"--cohort", Takes::number}, {"--seed", Takes::number},
-        {"--threads", Takes::number}, {"--cohorts", Takes::text_file}, {"--policy", Takes::text_file}, {"--references", Takes::number}, {"--per-client", Takes::number}, {"--evaluate-every", Takes::number}}},
+        {"--threads", Takes::number}, {"--cohorts", Takes::text_file}, {"--policy", Takes::text_file}, {"--references", Takes::number}, {"--per-client", Takes::number}, {"--evaluate-every", Takes::number}, {"--world", Takes::text_file},
+        {"--checkpoint-every", Takes::number}, {"--stop-after-no-gain", Takes::number}, {"--keep-models", Takes::number}, {"--isa", Takes::number}, {"--trainers", Takes::number}}},
       {"sim references",
        {sim, "references", "--data", data, "--plan", in("plan.toml"), "--seeds", "1", "--epochs", "1", "--no-progress"},
        {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--seeds", Takes::number}, {"--epochs", Takes::number}, {"--set", Takes::number}, {"--threads", Takes::number}}},
       {"sim sweep",
        {sim, "sweep", "--data", data, "--plan", in("plan.toml"), "--grid", "server.learning_rate=1,2", "--seeds", "1", "--out", "OUT/sweep", "--no-progress"},
-       {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--out", Takes::out_folder}, {"--grid", Takes::number}, {"--seeds", Takes::number}, {"--set", Takes::number}, {"--threads", Takes::number}}},
+       {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--out", Takes::out_folder}, {"--grid", Takes::number}, {"--seeds", Takes::number}, {"--set", Takes::number}, {"--threads", Takes::number},
+        {"--policy", Takes::text_file}, {"--evaluate-every", Takes::number}, {"--world", Takes::text_file}, {"--checkpoint-every", Takes::number}, {"--stop-after-no-gain", Takes::number}, {"--keep-models", Takes::number},
+        {"--isa", Takes::number}, {"--trainers", Takes::number}}},
       {"sim evaluate",
        {sim, "evaluate", "--data", data, "--plan", in("plan.toml"), "--model", in("initial.fsm")},
        {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--model", Takes::binary_file}, {"--threads", Takes::number}}},
@@ -262,6 +265,22 @@ TEST_CASE("options that are unknown, missing or given twice are refused by every
   }
   check_refused({"", {}, {}}, {program_path("fedspend-sim"), "trane"}, "trane");
   check_refused({"", {}, {}}, {program_path("fedspend-admin"), "sign"}, "sign");
+}
+
+TEST_CASE("what a run cannot do with these clients is refused before it begins, and a cohort that is never full is said in one line") {
+  const Rubbish rubbish;
+  const std::vector<std::string> before = rubbish.everything();
+  const std::vector<std::string> run = {program_path("fedspend-sim"), "run", "--data", in("population/synthetic.toml"), "--plan", in("plan.toml"), "--out", rubbish / "OUT/run", "--no-progress", "--references", "none"};
+  const Command command{"sim run", {}, {}};
+  check_refused(command, joined(run, {"--cohort", "5000"}), "a round needs 5000 updates, and 6 clients are eligible");
+  check_refused(command, joined(run, {"--evaluate-clients", "3"}), "--evaluate-clients is for clients that are made on demand");
+  check_refused(command, joined(run, {"--min-gain", "0.1"}), "--min-gain says what a gain is, and nothing looks for one");
+  CHECK(rubbish.everything() == before);
+  const std::string note = "the plan asks for cohorts of 5000, and 6 clients are eligible: every round has fewer";
+  const Outcome small = run_to_end(joined(run, {"--set", "federation.cohort=5000", "--set", "federation.min_cohort=4"}));
+  CHECK(small.code == 0);
+  CHECK(small.out.find(note + "\n") != std::string::npos);
+  CHECK(small.err.find(note) != std::string::npos);
 }
 
 TEST_CASE("a grid that is empty, too large, or holds a value out of range is refused before any job starts") {

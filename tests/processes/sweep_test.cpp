@@ -1,5 +1,6 @@
 // fedspend-sim sweep and references as processes: a sweep that is killed at any point goes on to the same result.
 
+#include <algorithm>
 #include <csignal>
 
 #include <doctest/doctest.h>
@@ -84,6 +85,38 @@ TEST_CASE("a job of a sweep and a run of its plan and seed give the same model")
   CHECK(json["models_equal"] == true);
   CHECK(json["plan"].empty());
   CHECK(json["comparable"] == true);
+}
+
+TEST_CASE("a sweep takes the course of a run, and its jobs are that run") {
+  const TemporaryFolder folder;
+  const std::vector<std::string> course = {"--world", std::string(FEDSPEND_SOURCE_DIR) + "/simulations/worlds/mixed.toml", "--checkpoint-every", "4", "--evaluate-every", "2", "--stop-after-no-gain", "3", "--min-gain", "0.01", "--keep-models", "5", "--isa", "SSE4"};
+  std::vector<std::string> swept = {"--grid", "server.learning_rate=1,2", "--seeds", "2", "--trainers", "lean", "--out", folder / "out"};
+  swept.insert(swept.end(), course.begin(), course.end());
+  require_done(command_of("sweep", swept));
+  std::vector<std::string> run = {"--seed", "2", "--set", "server.learning_rate=2", "--references", "none", "--out", folder / "run"};
+  run.insert(run.end(), course.begin(), course.end());
+  require_done(command_of("run", run));
+  for (const std::string name : {"model.fsm", "metrics.jsonl"}) CHECK(content_of(folder / "run" / name) == content_of(folder / "out/jobs/002-seed-2" / name));
+  CHECK(names_in(folder / "run/models") == names_in(folder / "out/jobs/002-seed-2/models"));
+  CHECK(nlohmann::json::parse(content_of(folder / "out/sweep.json")).dump().find("mixed") != std::string::npos);
+  // What cannot be, in one line: for both.
+  const std::pair<std::vector<std::string>, std::string> wrong[] = {{{"--min-gain", "0.1"}, "--min-gain says what a gain is, and nothing looks for one"},
+                                                                    {{"--isa", "abacus"}, "abacus"},
+                                                                    {{"--trainers", "abacus"}, "there are no trainers"},
+                                                                    {{"--world", folder / "nowhere.toml"}, "nowhere.toml"},
+                                                                    {{"--evaluate-every", "0"}, "--evaluate-every"}};
+  for (const auto& [options, message] : wrong) {
+    for (std::vector<std::string> more : {std::vector<std::string>{"--out", folder / "wrong"}, std::vector<std::string>{"--out", folder / "wrong", "--grid", "server.learning_rate=1,2"}}) {
+      const std::string name = more.size() == 2 ? "run" : "sweep";
+      CAPTURE(name);
+      more.insert(more.end(), options.begin(), options.end());
+      const Outcome refused = run_to_end(command_of(name, more));
+      CAPTURE(refused.err);
+      CHECK(refused.code == 4);
+      CHECK(refused.err.find(message) != std::string::npos);
+      CHECK(std::count(refused.err.begin(), refused.err.end(), '\n') == 1);
+    }
+  }
 }
 
 TEST_CASE("references give the three trainings with every seed and every number of epochs") {

@@ -71,6 +71,19 @@ void check_refused(const Outcome& outcome, const std::string& part) {
 
 }  // namespace
 
+TEST_CASE("a checkpoint of a run by torch says which libraries computed, and the lean trainers' does not") {
+  for (const char* family : {"torch", "lean"}) {
+    CAPTURE(family);
+    const fs::path out = federation() / (std::string("checkpointed-") + family);
+    std::vector<std::string> command = {program_path("fedspend-sim"), "run", "--plan", federation() / "plan.toml", "--trainers", family, "--rounds", "400", "--references", "none", "--checkpoint-every", "2", "--out", out};
+    for (const std::string& option : federation().data_options()) command.push_back(option);
+    Process process = federation().start(out.filename(), command);
+    REQUIRE(eventually(Millis(60'000), [&] { return fs::exists(out.string() + ".checkpoint"); }));
+    process.kill();
+    CHECK((content_of(out.string() + ".checkpoint").find("libtorch ") != std::string::npos) == (std::string(family) == "torch"));
+  }
+}
+
 TEST_CASE("a TorchScript model is planned, tried and trained, the same for any number of threads, and its file goes with the plan") {
   const fs::path folder = drafted("script", module_file());
   CHECK(content_of(folder / "model.pt") == content_of(folder / "from" / "model.pt"));

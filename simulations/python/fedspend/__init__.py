@@ -10,15 +10,16 @@ The same machines, plans and names as ``fedspend-sim``: a run with the same plan
 """
 
 import json as _json
+import operator as _operator
 import sys as _sys
 
 import numpy as _numpy
 
 from . import _fedspend
-from ._fedspend import Data, Error, Plan, active_isa, pin_isa, read_data, read_plan
+from ._fedspend import ArgumentError, Data, Error, Plan, active_isa, pin_isa, read_plan
 
 __version__ = _fedspend.version
-__all__ = ["Data", "Error", "Plan", "Run", "active_isa", "baselines", "draft_plan", "evaluate", "pin_isa", "read_data", "read_plan", "run", "synth"]
+__all__ = ["ArgumentError", "Data", "Error", "Plan", "Run", "active_isa", "baselines", "draft_plan", "evaluate", "pin_isa", "read_data", "read_plan", "run", "synth"]
 
 
 class Run:
@@ -45,45 +46,116 @@ class Run:
         return f"<fedspend.Run: {self.summary['rounds']} rounds, eval_accuracy {self.summary['eval_accuracy']:.4f}>"
 
 
-def run(plan, data, *, rounds=None, cohort=None, seed=1, threads=2, evaluate_every=None, references="auto", settings=(), on_round=None, progress=None):
+def read_data(description, *, data_root=None, threads=2):
+    """Reads CSV files by a data description (TOML)."""
+    return _fedspend.read_data(description, data_root, _threads(threads))
+
+
+def run(
+    plan,
+    data,
+    *,
+    rounds=None,
+    cohort=None,
+    seed=1,
+    threads=2,
+    evaluate_every=None,
+    references="auto",
+    settings=(),
+    on_round=None,
+    progress=None,
+    world=None,
+    checkpoint_every=None,
+    keep_models=None,
+    stop_after_no_gain=None,
+    min_gain=None,
+):
     """Trains ``plan`` on ``data`` in a federation on this machine.
 
     ``rounds``, ``cohort`` and ``settings`` ("section.key=value") change the plan, as ``--rounds``, ``--cohort`` and ``--set`` do.
     ``references``: central and local-only training for the report: "all", "none", or "auto", where they cost no more than the federation.
+    ``world``, ``evaluate_every``, ``checkpoint_every``, ``keep_models``, ``stop_after_no_gain``, ``min_gain``: as the options of the command.
+    (``checkpoint_every`` is a part of the run, as the seed is; a checkpoint is written by the command alone.)
     ``on_round(round)`` gets a dict a round; returning False ends the run with a ``fedspend.Error``.
     ``progress``: a line on standard error; by default where that is a terminal. Ctrl-C ends it after the round in progress.
     """
     changed = list(settings)
     if rounds is not None:
-        changed.append(f"federation.rounds={int(rounds)}")
+        changed.append(f"federation.rounds={_whole('rounds', rounds, 1, _MOST_ROUNDS)}")
     if cohort is not None:
-        changed.append(f"federation.cohort={int(cohort)}")
+        changed.append(f"federation.cohort={_whole('cohort', cohort, 1, _MOST_ROUNDS)}")
     if changed:
         plan = plan.set(*changed)
     if progress is None:
         progress = _sys.stderr.isatty()
-    return Run(_fedspend.run(plan, data, seed, threads, evaluate_every or 0, references, _with_progress(on_round, plan) if progress else on_round))
+    finished = _fedspend.run(
+        plan,
+        data,
+        _seed(seed),
+        _threads(threads),
+        references,
+        _with_progress(on_round, plan) if progress else on_round,
+        world,
+        _rounds("evaluate_every", evaluate_every),
+        _rounds("checkpoint_every", checkpoint_every),
+        _rounds("keep_models", keep_models),
+        _rounds("stop_after_no_gain", stop_after_no_gain),
+        min_gain,
+    )
+    return Run(finished)
 
 
 def evaluate(plan, data, weights, *, counting="frozen", threads=2):
     """Scores weights on the held-out rows: predictions, accuracy, top3, loss, and arrays of one value a client."""
-    totals, predictions, correct = _fedspend.evaluate(plan, data, weights, counting, threads)
+    totals, predictions, correct = _fedspend.evaluate(plan, data, weights, counting, _threads(threads))
     return {**totals, "client_predictions": predictions, "client_correct": correct}
 
 
 def baselines(data, *, holdout_fraction=0.2, min_rows=5):
     """The lines to beat, by their names in ``fedspend-sim baselines``."""
-    return _fedspend.baselines(data, holdout_fraction, min_rows)
+    return _fedspend.baselines(data, holdout_fraction, _whole("min_rows", min_rows, 1, 1_000_000))
 
 
 def draft_plan(data, *, model="next_category", max_categories=0, seed=None, demonstration=False, settings=()):
     """A plan for the data, as ``fedspend-sim plan`` drafts it."""
-    return _fedspend.draft_plan(data, model, max_categories, seed, demonstration, list(settings))
+    if seed is not None:
+        seed = _seed(seed)
+    return _fedspend.draft_plan(data, model, _whole("max_categories", max_categories, 0, 65_533), seed, demonstration, list(settings))
 
 
-def synth(out, *, clients, seed=1, months=12):
-    """Writes a synthetic population and returns the path of its data description."""
-    return _fedspend.synth(out, clients, seed, months)
+def synth(out, *, clients, seed=1, months=12, unusual=60):
+    """Writes a synthetic population and returns the path of its data description.
+
+    ``unusual``: of a thousand months of a customer, those with an incident of unusual activity (labelled in the file)."""
+    return _fedspend.synth(out, _whole("clients", clients, 1, 10_000_000), _seed(seed), _whole("months", months, 1, 120), _whole("unusual", unusual, 0, 1000))
+
+
+_MOST_ROUNDS = 1_000_000
+
+
+def _whole(name, value, low, high):
+    """The value, or an error in the words that the commands have."""
+    try:
+        number = _operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
+        error = ArgumentError(f"{name} {value!r} is not a whole number from {low} to {high}")
+        error.code, error.message, error.hint = "invalid_argument", str(error), f"give one from {low} to {high}"
+        raise error
+    return number
+
+
+def _seed(value):
+    return _whole("seed", value, 0, 2**63 - 1)
+
+
+def _threads(value):
+    return _whole("threads", value, 1, 256)
+
+
+def _rounds(name, value):
+    return 0 if value is None else _whole(name, value, 1, _MOST_ROUNDS)
 
 
 def _size(shape):

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <csignal>
 #include <iterator>
 
@@ -81,6 +82,31 @@ TEST_CASE("a write that fails leaves the old file and nothing else") {
   CHECK_FALSE(status.error().hint.empty());
   CHECK(content_of(path) == "old");
   CHECK(entries_in(folder.path()) == 1);
+}
+
+TEST_CASE("files that are written together are all written, or all stay as they were") {
+  const TemporaryFolder folder;
+  write_text(folder / "one", "old");
+  const Bytes large(100'000, 7);
+  const auto pair_with = [&](const std::filesystem::path& second, ByteSpan bytes) {
+    const std::array<FileToWrite, 2> files = {FileToWrite{folder / "one", as_bytes("new"), 0600}, FileToWrite{second, bytes}};
+    return write_files_together(files);
+  };
+  const auto untouched = [&] { return content_of(folder / "one") == "old" && entries_in(folder.path()) == 1; };
+  CHECK(pair_with(folder / "absent/two", as_bytes("x")).error().code == ErrorCode::not_found);
+  CHECK(untouched());
+  CHECK_FALSE(pair_with(folder.path(), as_bytes("x")));
+  CHECK(untouched());
+  {
+    const FileSizeLimit limit(4096);
+    CHECK(pair_with(folder / "two", large).error().code == ErrorCode::io);
+  }
+  CHECK(untouched());
+  REQUIRE(pair_with(folder / "two", large));
+  CHECK(content_of(folder / "one") == "new");
+  CHECK(mode_of(folder / "one") == 0600);
+  CHECK(content_of(folder / "two").size() == large.size());
+  CHECK(entries_in(folder.path()) == 2);
 }
 
 TEST_CASE("what cannot be written says why") {

@@ -88,6 +88,10 @@ TEST_CASE("the wrong key file is named for what it is, without its content") {
   const auto as_release = read_identity_key(folder / "key", "release");
   CHECK(as_release.error().code == ErrorCode::malformed);
   CHECK(as_release.error().message.find("not a release private key but a identity private one") != std::string::npos);
+  CHECK(read_identity_key(folder / "key", "authority").error().hint == "name the right key file");
+  REQUIRE(write_identity_key(folder / "authority", "authority", key));
+  CHECK(read_identity_key(folder / "authority", "authority")->public_key() == key.public_key());
+  CHECK(read_identity_public_key(folder / "authority.pub", "release").error().message.find("authority public one") != std::string::npos);
   CHECK(read_curve_public_key(folder / "key.pub").error().message.find("identity public") != std::string::npos);
 }
 

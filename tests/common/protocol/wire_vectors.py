@@ -140,5 +140,18 @@ vectors |= {"commitment": h(b"bcom", task, struct.pack("<Q", 7), vectors["client
             "roster_root": roster_root, "beacon": beacon, "params_hash": params, "secure_session_id": sid, "inputs_root": inputs_root, "choice": choice,
             "quorum_bulk": records + b"".join(proof)}
 
+def kdf(label, secret, *fields):
+    state = hashlib.blake2b(digest_size=32, key=secret)
+    for field in (b"fedspend/v1/" + label, *fields):
+        state.update(struct.pack("<Q", len(field)) + field)
+    return state.digest()
+
+
+token = Ed25519PrivateKey.from_private_bytes(kdf(b"enrolment-token", b"\x77" * 32))
+keys = identity, b"\x44" * 32, token.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+wanted = h(b"enrolment-request", "kort-københavn".encode(), *keys, b"branch 12")
+vectors["enrolment_requests"] = ("fedspend-enrolment-requests-v1\npopulation kort-københavn\n"
+                                 + " ".join(part.hex() for part in (*keys, key.sign(wanted), token.sign(wanted))) + " branch 12\n").encode()
+
 for name, value in vectors.items():
     print(name, value.hex())

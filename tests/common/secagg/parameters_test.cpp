@@ -49,7 +49,13 @@ TEST_CASE("every row of the table meets the three conditions, and the computed d
     const auto computed = smallest_graph(goal);
     REQUIRE(computed.has_value());
     CHECK(computed->degree <= row.size.degree);
+    CHECK(computed->degree <= kMaxDegree);
     CHECK(check_graph(goal, *computed).has_value());
+    const auto of_computed = failure_bounds(goal, *computed);
+    REQUIRE(of_computed.has_value());
+    CHECK(of_computed->security_log2 <= -40);
+    CHECK(of_computed->failure_log2 <= -20);
+    CHECK(of_computed->connectivity_log2 <= -40);
   }
 }
 
@@ -124,8 +130,8 @@ TEST_CASE("goals that nothing meets are refused, with the conditions that contra
   // Within the border, but by so little that only the largest degrees would hold.
   const auto many = smallest_graph({.clients = 100'000, .corrupt_ppm = 330'000, .dropout_ppm = 330'000});
   REQUIRE_FALSE(many.has_value());
-  CHECK(many.error().message.find("more than 4096 neighbours would be needed") != std::string::npos);
-  CHECK(smallest_graph({.clients = 3'000, .corrupt_ppm = 330'000, .dropout_ppm = 330'000}).has_value());
+  CHECK(many.error().message.find("more than " + std::to_string(kMaxDegree) + " neighbours would be needed") != std::string::npos);
+  CHECK(smallest_graph({.clients = 1'000, .corrupt_ppm = 330'000, .dropout_ppm = 330'000}).has_value());
 }
 
 TEST_CASE("a goal or a size out of its range is an invalid argument") {

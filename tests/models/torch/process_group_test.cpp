@@ -1,7 +1,3 @@
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <csignal>
 #include <fstream>
 #include <sstream>
@@ -9,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "models/torch_module.h"
+#include "tests/processes/loopback_port.h"
 #include "tests/processes/process.h"
 #include "tests/simulations/temporary_folder.h"
 
@@ -21,25 +18,12 @@ namespace {
 
 constexpr Millis kLimit{60'000};
 
-// A port of the loopback that nobody listens at.
-std::string free_port() {
-  const int descriptor = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  REQUIRE(::bind(descriptor, reinterpret_cast<const sockaddr*>(&address), length) == 0);
-  REQUIRE(::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0);
-  ::close(descriptor);
-  return std::to_string(ntohs(address.sin_port));
-}
-
 class Ranks {
  public:
   explicit Ranks(unsigned size) : size_(size) {}
 
   void start(unsigned rank, std::vector<std::string> more = {}, const std::string& join_ms = "30000", const std::string& exchange_ms = "30000", unsigned rounds = 6, unsigned claimed_size = 0) {
-    std::vector<std::string> command{test::program_path("test_rank_process"), std::to_string(rank), std::to_string(claimed_size == 0 ? size_ : claimed_size), port_, join_ms, exchange_ms, std::to_string(rounds)};
+    std::vector<std::string> command{test::program_path("test_rank_process"), std::to_string(rank), std::to_string(claimed_size == 0 ? size_ : claimed_size), std::to_string(port_.number()), join_ms, exchange_ms, std::to_string(rounds)};
     command.insert(command.end(), more.begin(), more.end());
     names_.push_back(std::to_string(processes_.size()));
     processes_.emplace_back(test::ProcessOptions{.command = command, .out = folder_.path() / ("out" + names_.back()), .err = folder_.path() / ("err" + names_.back()), .folder = {}, .environment = {}});
@@ -50,6 +34,7 @@ class Ranks {
     return last_line(i);
   }
   bool joined(std::size_t i) const { return last_line(i) == "joined"; }
+  test::LoopbackPort& port() { return port_; }
   Process& process(std::size_t i) { return processes_[i]; }
 
  private:
@@ -61,7 +46,7 @@ class Ranks {
   }
 
   unsigned size_;
-  std::string port_ = free_port();
+  test::LoopbackPort port_;
   TemporaryFolder folder_;
   std::vector<std::string> names_;
   std::vector<Process> processes_;
@@ -99,6 +84,19 @@ TEST_CASE("a rank 0 that does not come is named when the time is up") {
   CAPTURE(said);
   CHECK(said.starts_with("timeout rank 0 did not come: nobody listens at 127.0.0.1:"));
   CHECK(said.ends_with("within 1.200 s"));
+}
+
+TEST_CASE("what listens where rank 0 should, and is none, is told apart from it when the time is up") {
+  const std::pair<std::string, std::string> strangers[] = {{"", "does not answer within 2 s"}, {"HTTP/1.1 400 Bad Request\r\n\r\n", "is no store of c10d"}};
+  for (const auto& [greeting, what] : strangers) {
+    CAPTURE(greeting);
+    Ranks ranks(2);
+    ranks.port().listen(greeting);
+    const Millis begun = test::steady_now();
+    ranks.start(1, {}, "2000");
+    CHECK(ranks.said(0) == "timeout rank 0 did not come: what listens at " + ranks.port().address() + " " + what);
+    CHECK(test::steady_now() - begun < Millis(20'000));
+  }
 }
 
 TEST_CASE("a rank that is killed in the middle fails the others at once, by its number") {

@@ -9,6 +9,7 @@ namespace fedspend::testing {
 namespace {
 
 at::Tensor values_of(const ScriptTensor& tensor) {
+  if (tensor.kind == ScriptTensorKind::expanded_buffer) return torch::zeros({1}).expand(tensor.shape);
   at::Tensor values = torch::zeros(tensor.shape);
   float* data = values.data_ptr<float>();
   for (std::int64_t i = 0; i < values.numel(); ++i) data[i] = tensor.scale * std::sin(static_cast<float>(3 * i + 1));
@@ -21,7 +22,7 @@ Bytes script_file(const std::vector<ScriptTensor>& tensors, const std::string& s
   torch::jit::Module module("Model");
   module.register_attribute("training", c10::BoolType::get(), true);
   for (const ScriptTensor& tensor : tensors) {
-    if (tensor.kind == ScriptTensorKind::buffer) {
+    if (tensor.kind == ScriptTensorKind::buffer || tensor.kind == ScriptTensorKind::expanded_buffer) {
       module.register_buffer(tensor.name, values_of(tensor));
     } else {
       const at::Tensor values = values_of(tensor).requires_grad_(tensor.kind != ScriptTensorKind::frozen_parameter);

@@ -9,7 +9,7 @@
 
 namespace fedspend::testing {
 
-enum class ScriptTensorKind { parameter, frozen_parameter, double_parameter, buffer };
+enum class ScriptTensorKind { parameter, frozen_parameter, double_parameter, buffer, expanded_buffer };  // expanded: one number, shown everywhere
 
 struct ScriptTensor {
   std::string name;

@@ -273,6 +273,29 @@ TEST_CASE("bytes that are no TorchScript file are refused in one line") {
   check_refused(preflight(cut), ErrorCode::malformed, "it is not a TorchScript file");
 }
 
+TEST_CASE("the module says which libraries compute, in one short line") {
+  const std::string libraries = module().libraries();
+  CAPTURE(libraries);
+  CHECK(libraries.starts_with("libtorch "));
+  CHECK(libraries.find('\n') == std::string::npos);
+  CHECK(libraries.size() < 200);
+  CHECK(libraries == module().libraries());
+}
+
+TEST_CASE("a file whose directory claims more than it holds is refused before libtorch unpacks it") {
+  Bytes file = script_file(tensors(), kForward);
+  const std::size_t end = file.size() - 22;
+  std::size_t entry = load_u32(ByteSpan(file).subspan(end + 16)), code = 0;
+  for (std::uint16_t left = load_u16(ByteSpan(file).subspan(end + 10)); left > 0; --left) {
+    const ByteSpan rest = ByteSpan(file).subspan(entry);
+    if (load_u16(rest.subspan(10)) == 8) code = entry;  // deflated
+    entry += 46u + load_u16(rest.subspan(28)) + load_u16(rest.subspan(30)) + load_u16(rest.subspan(32));
+  }
+  REQUIRE(code != 0);
+  store_u32(MutableByteSpan(file).subspan(code + 24), 0xfffffff0);
+  check_refused(preflight(file), ErrorCode::limit, "its code is larger than 16 MiB once it is unpacked");
+}
+
 TEST_CASE("another file than the plan's, and another parameter count, are refused") {
   const Bytes file = script_file(tensors(), kForward);
   ModelSpec model = spec_of(file);
@@ -317,6 +340,9 @@ TEST_CASE("tensors that do not fit are refused by name") {
   some = tensors();
   some.push_back({"wide", {2}, ScriptTensorKind::double_parameter});
   check_refused(preflight(script_file(some, kForward)), ErrorCode::malformed, "wide is of type Double");
+  some = tensors();
+  some.push_back({"endless", {1'000'000, 1'000'000}, ScriptTensorKind::expanded_buffer});
+  check_refused(preflight(script_file(some, kForward)), ErrorCode::limit, "not trained are larger than 128 MiB");
   some = tensors();
   some.push_back({"calls", {1}, ScriptTensorKind::buffer});
   check_refused(preflight(script_file(some, replaced(kForward, "    x = ", "    self.calls.add_(1)\n    x = "))), ErrorCode::malformed, "changes a buffer");

@@ -111,6 +111,68 @@ class Federation(unittest.TestCase):
             with self.assertRaises(fedspend.Error):
                 call()
 
+    def test_wrong_numbers_are_value_errors_in_our_words(self):
+        cases = {
+            "seed -1 is not a whole number from 0 to 9223372036854775807": lambda: fedspend.run(self.plan, self.data, seed=-1),
+            "seed 9223372036854775808 is not a whole number": lambda: fedspend.run(self.plan, self.data, seed=2**63),
+            "seed 1.5 is not a whole number": lambda: fedspend.run(self.plan, self.data, seed=1.5),
+            "seed 'one' is not a whole number": lambda: fedspend.synth(self.root / "wrong", clients=2, seed="one"),
+            "threads 257 is not a whole number from 1 to 256": lambda: fedspend.run(self.plan, self.data, threads=257),
+            "threads -1 is": lambda: fedspend.read_data(self.description, threads=-1),
+            "threads None is": lambda: fedspend.evaluate(self.plan, self.data, self.plan.initial_weights(), threads=None),
+            "rounds 0 is": lambda: fedspend.run(self.plan, self.data, rounds=0),
+            "cohort -3 is": lambda: fedspend.run(self.plan, self.data, cohort=-3),
+            "evaluate_every 0 is": lambda: fedspend.run(self.plan, self.data, evaluate_every=0),
+            "checkpoint_every -1 is": lambda: fedspend.run(self.plan, self.data, checkpoint_every=-1),
+            "clients 0 is": lambda: fedspend.synth(self.root / "wrong", clients=0),
+            "months 121 is": lambda: fedspend.synth(self.root / "wrong", clients=2, months=121),
+            "unusual 1001 is not a whole number from 0 to 1000": lambda: fedspend.synth(self.root / "wrong", clients=2, unusual=1001),
+            "max_categories -1 is": lambda: fedspend.draft_plan(self.data, max_categories=-1),
+            "min_rows -1 is": lambda: fedspend.baselines(self.data, min_rows=-1),
+            "min_gain says what a gain is": lambda: fedspend.run(self.plan, self.data, min_gain=0.1),
+            "min_gain is not a number from 0 to 1": lambda: fedspend.run(self.plan, self.data, stop_after_no_gain=1, min_gain=2),
+        }
+        for words, call in cases.items():
+            with self.subTest(words), self.assertRaises(ValueError) as caught:
+                call()
+            self.assertIn(words, str(caught.exception))
+            self.assertIsInstance(caught.exception, fedspend.ArgumentError)
+            self.assertIsInstance(caught.exception, fedspend.Error)
+            self.assertEqual(caught.exception.code, "invalid_argument")
+            self.assertTrue(caught.exception.hint)
+        self.assertFalse((self.root / "wrong").exists())
+
+    def test_weights_that_are_no_numbers_have_no_score(self):
+        weights = self.plan.initial_weights()
+        weights[:] = numpy.nan
+        with self.assertRaises(fedspend.Error) as caught:
+            fedspend.evaluate(self.plan, self.data, weights)
+        self.assertIn("not finite", str(caught.exception))
+
+    def test_the_course_of_a_run_is_the_program_s_to_the_bit(self):
+        world = SOURCE / "simulations/worlds/mixed.toml"
+        run = fedspend.run(self.plan, self.data, seed=2, world=world, evaluate_every=1, checkpoint_every=2, keep_models=2, stop_after_no_gain=2, min_gain=0.5)
+        run.write(self.root / "course")
+        options = ["--world", world, "--evaluate-every", "1", "--checkpoint-every", "2", "--keep-models", "2", "--stop-after-no-gain", "2", "--min-gain", "0.5"]
+        self.sim("run", "--plan", self.root / "plan.toml", "--data", self.description, "--seed", "2", "--out", self.root / "course-program", *options)
+        for name in ("model.fsm", "metrics.jsonl", "models/round-000002.fsm"):
+            self.assertEqual((self.root / "course" / name).read_bytes(), (self.root / "course-program" / name).read_bytes(), name)
+        self.assertTrue(run.summary["stopped_early"])
+        self.assertEqual(run.metrics["published"].sum(), 3)
+        with self.assertRaises(fedspend.Error) as caught:
+            fedspend.run(self.plan, self.data, world=self.root / "nowhere.toml")
+        self.assertEqual(caught.exception.code, "not_found")
+
+    def test_synth_has_as_much_unusual_activity_as_it_is_asked_for(self):
+        rows = {}
+        for unusual in (0, 1000):
+            description = fedspend.synth(self.root / f"unusual-{unusual}", clients=5, seed=3, months=2, unusual=unusual)
+            lines = (pathlib.Path(description).parent / "transactions.csv").read_text().splitlines()
+            label = lines[0].split(",").index("label")
+            rows[unusual] = sum(line.split(",")[label] != "" for line in lines[1:])
+        self.assertEqual(rows[0], 0)
+        self.assertGreater(rows[1000], 0)
+
     def test_a_plan_is_immutable_and_set_makes_another(self):
         other = self.plan.set("federation.rounds=2")
         self.assertEqual((self.plan.rounds, other.rounds), (6, 2))

@@ -1,5 +1,6 @@
 #include "simulations/runs/ranks.h"
 
+#include <bit>
 #include <condition_variable>
 #include <mutex>
 #include <thread>
@@ -12,6 +13,8 @@ using namespace fedspend;
 using namespace fedspend::simulations;
 
 namespace {
+
+constexpr Hash256 kPoint = {7, 7};
 
 // Ranks that are threads of this process.
 class Meeting {
@@ -166,10 +169,17 @@ TEST_CASE("a rank that gives too little, too much or nothing is an error, not a 
   };
   const auto gather = [](Bytes other) {
     Liar liar(std::move(other));
-    return gather_items(liar, 3, [](std::size_t item) { return Bytes{static_cast<std::uint8_t>(item)}; });
+    return gather_items(liar, kPoint, 3, [](std::size_t item) { return Bytes{static_cast<std::uint8_t>(item)}; });
   };
   const Bytes one_item = {1, 0, 0, 0, 0, 0, 0, 0, 7};
-  const auto right = gather(one_item);
+  const auto behind_point = [](const Bytes& items, const Hash256& point = kPoint) {
+    Bytes bytes(8 + point.size());
+    bytes[0] = static_cast<std::uint8_t>(point.size());
+    std::copy(point.begin(), point.end(), bytes.begin() + 8);
+    for (const std::uint8_t byte : items) bytes.push_back(byte);
+    return bytes;
+  };
+  const auto right = gather(behind_point(one_item));
   REQUIRE(right);
   CHECK(*right == std::vector<Bytes>{{0}, {7}, {2}});
   Bytes two_items = one_item;
@@ -179,8 +189,54 @@ TEST_CASE("a rank that gives too little, too much or nothing is an error, not a 
   Bytes huge = one_item;
   huge[7] = 0xff;
   for (const Bytes& wrong : {Bytes(), two_items, longer, huge, Bytes(7, 0)}) {
-    const auto result = gather(wrong);
+    const auto result = gather(behind_point(wrong));
     REQUIRE_FALSE(result);
     CHECK(result.error().message.find("rank 1") != std::string::npos);
+  }
+  CHECK_FALSE(gather(one_item));
+  CHECK_FALSE(gather(Bytes()));
+  Hash256 elsewhere = kPoint;
+  elsewhere[31] ^= 1;
+  const auto apart = gather(behind_point(one_item, elsewhere));
+  REQUIRE_FALSE(apart);
+  CHECK(apart.error().code == ErrorCode::conflict);
+  CHECK(apart.error().message == "rank 1 has come to another model than rank 0");
+}
+
+TEST_CASE("ranks that come apart on the way end at the next exchange, on all of them, and say so") {
+  const tests::SmallRun run = small();
+  // Rank 1 gets another update in one exchange, as if it had computed on another machine: from there its model is another one.
+  class Apart final : public RankExchange {
+   public:
+    explicit Apart(Rank& whole) : whole_(whole) {}
+    unsigned rank() const override { return whole_.rank(); }
+    unsigned size() const override { return whole_.size(); }
+    Result<std::vector<Bytes>> all_gather(ByteSpan mine) override {
+      auto all = whole_.all_gather(mine);
+      // The first floats of the first update (far longer than anything else that is exchanged), behind the point and the item's length.
+      constexpr std::size_t kUpdateAt = 8 + 32 + 8 + 1;
+      if (!done_ && all && rank() == 1 && (*all)[0].size() > 2'000) {
+        for (std::size_t i = 0; i < 100; ++i) store_u32(MutableByteSpan((*all)[0]).subspan(kUpdateAt + 4 * i), std::bit_cast<std::uint32_t>(0.01f));
+        done_ = true;
+      }
+      return all;
+    }
+
+   private:
+    Rank& whole_;
+    bool done_ = false;
+  };
+  Meeting meeting(2);
+  std::vector<std::unique_ptr<Rank>> ranks;
+  std::vector<std::unique_ptr<Apart>> apart;
+  for (unsigned rank = 0; rank < 2; ++rank) {
+    ranks.push_back(std::make_unique<Rank>(meeting, rank, 2));
+    apart.push_back(std::make_unique<Apart>(*ranks.back()));
+  }
+  const auto outcomes = run_on_ranks(run, meeting, 2, {}, [&](unsigned rank, RunOptions& options) { options.federation.exchange = apart[rank].get(); });
+  for (const RankOutcome& outcome : outcomes) {
+    REQUIRE_FALSE(outcome.result);
+    CHECK(outcome.result.error().code == ErrorCode::conflict);
+    CHECK(outcome.result.error().message == "rank 1 has come to another model than rank 0");
   }
 }

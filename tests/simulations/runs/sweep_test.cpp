@@ -71,6 +71,8 @@ TEST_CASE("a grid that cannot be run is refused before anything runs, and the fa
   CHECK(says(refusal({"server.learning_rate=1,,2"}), "empty value"));
   CHECK(says(refusal({"server.learning_rate=1,2,1"}), "1 twice"));
   CHECK(says(refusal({"server.learning_rate=1", "server.learning_rate=2"}), "given twice"));
+  CHECK(says(refusal({"server.learning_rate=1,2,1.0"}), "server.learning_rate=1 and server.learning_rate=1.0 are the same plan"));
+  CHECK(says(refusal({"federation.rounds=3", "server.learning_rate=2,20e-1"}), "federation.rounds=3, server.learning_rate=2 and federation.rounds=3, server.learning_rate=20e-1 are the same plan"));
   CHECK(says(refusal({"server.learnig_rate=1"}), "server.learnig_rate"));
   CHECK(says(refusal({"federation.rounds=3,0"}), "federation.rounds=0"));
   CHECK(says(refusal({"server.learning_rate=1,-2"}), "server.learning_rate=-2"));
@@ -109,6 +111,26 @@ TEST_CASE("every job leaves the whole folder of a run, the same for any number o
   for (std::size_t job = 0; job < 4; ++job) CHECK((*one)[job].summary["eval_loss"] == (*three)[job].summary["eval_loss"]);
   CHECK((*one)[0].summary["model_hash"] != (*one)[1].summary["model_hash"]);
   CHECK((*one)[0].summary["model_hash"] != (*one)[2].summary["model_hash"]);
+}
+
+TEST_CASE("the course of a sweep is that of each of its jobs, and a sweep of another course is another one") {
+  const tests::TemporaryFolder folder;
+  const Population population = tests::small_population();
+  Sweep sweep = sweep_of(population, {"server.learning_rate=0.5,2"}, {1});
+  sweep.course = {.segment_rounds = 2, .evaluate_every = 1, .early_stopping = {.evaluations = 1, .min_gain = 1}, .keep_models_every = 1};
+  const auto facts = run_sweep(sweep, population, folder.path() / "out", 1, always);
+  REQUIRE(facts);
+  for (const SweepJobFacts& job : *facts) CHECK(job.summary["stopped_early"] == true);  // nothing gains more than 1
+  CHECK(fs::exists(folder.path() / "out/jobs/001-seed-1/models"));
+  Sweep other = sweep;
+  other.course.world.name = "elsewhere";
+  const auto refused = run_sweep(other, population, folder.path() / "out", 1, always);
+  REQUIRE_FALSE(refused);
+  CHECK(says(refused.error(), "holds another sweep: world"));
+  other = sweep;
+  other.course.segment_rounds = 3;
+  CHECK_FALSE(run_sweep(other, population, folder.path() / "out", 1, always));
+  CHECK(run_sweep(sweep, population, folder.path() / "out", 1, always));
 }
 
 TEST_CASE("a sweep that was stopped goes on where it was, to the same result, and runs no job twice") {

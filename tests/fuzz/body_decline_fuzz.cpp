@@ -1,4 +1,0 @@
-// The body of decline.
-#include "tests/fuzz/fuzz_target.h"
-
-FEDSPEND_FUZZ_BODY(decline)
