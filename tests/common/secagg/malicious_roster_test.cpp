@@ -277,20 +277,5 @@ TEST_CASE("key substitution: the server in a client's place, with no certificate
   CHECK(session.run().is_right);
 }
 
-TEST_CASE("a certificate that was found valid once is refused when it has expired") {
-  SecureSession session;
-  Credentials credentials({.authority = session.authority().public_key(), .population = std::string(kSessionPopulation)});
-  const SessionClient& client = session.client(0);
-  CHECK(credentials.check_certificate(client.identity.public_key(), client.certificate, kSessionTime_s).has_value());
-  CHECK(credentials.check_certificate(client.identity.public_key(), client.certificate, kSessionTime_s + 999).has_value());
-  CHECK(credentials.check_certificate(client.identity.public_key(), client.certificate, kSessionTime_s + 1'000).error().code == ErrorCode::unauthorized);
-  CHECK(credentials.check_certificate(client.identity.public_key(), client.certificate, kSessionTime_s).has_value());
-  // What was remembered is that certificate of that identity.
-  CHECK_FALSE(credentials.check_certificate(session.client(1).identity.public_key(), client.certificate, kSessionTime_s).has_value());
-  Bytes longer = session.certificate_for(client.identity.public_key(), session.authority(), kSessionTime_s + 1'000);
-  longer[16] ^= 1;
-  CHECK_FALSE(credentials.check_certificate(client.identity.public_key(), longer, kSessionTime_s).has_value());
-}
-
 }  // namespace
 }  // namespace fedspend::testing
