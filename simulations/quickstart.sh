@@ -8,7 +8,7 @@ bash simulations/quickstart.sh [options]
 
 Installs what is missing, builds the programs, and runs a federation on loopback: one fedspend-coordinator and several
 fedspend-device processes, each with the histories of some clients. Ends with the accuracy beside the baselines, the bytes and
-the seconds. It is a demonstration: the sum is open and no noise is added, and every output says so.
+the seconds. Sums are secure. It is a demonstration all the same: no noise is added, and every output says so.
 
   --data FILE        run on your transactions (a data description, e.g. simulations/data/purchase-cards.toml);
                      without it: on an invented population, made by `fedspend-sim synth`
@@ -116,12 +116,11 @@ done
 for folder in "$out"/profiles/process-*; do
   "$device" certificate --profiles "$folder" --from "$out/$(basename "$folder").list.certificates" --authority-key "$out/authority/authority.key.pub" --population "$population" >/dev/null
 done
-# What these devices accept. The defaults refuse an open sum, a plan without noise and a cohort under 100.
+# What these devices accept. The defaults refuse a plan without noise and a cohort under 100.
 cat > "$out/policy.toml" <<'TOML'
 purposes = ["next_category"]
 min_cohort = 1
 max_clip_norm_l2 = 100.0
-allow_open_aggregation = true
 allow_no_privacy = true
 TOML
 
