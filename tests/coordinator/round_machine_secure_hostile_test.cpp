@@ -159,6 +159,25 @@ TEST_CASE("wrong shares beyond correction abort the round, and their dealers are
   CHECK(bench.machine->pool_size() == 0);
 }
 
+TEST_CASE("a device whose sealed shares open for nobody ends one round, and is left out of the next ones (hostile cases 8 and 10)") {
+  SecureMachineBench bench;
+  bench.alters = [&](OnTheTable& m) {
+    if (!m.up || m.type != Type::share_keys || m.device != 3) return;
+    const Envelope envelope = open_envelope(m.frames.control).value();
+    auto shares = std::get<ShareKeys>(decode_body(envelope.type, envelope.body).value());
+    for (std::size_t i = kSealedShareBytes - 1; i < shares.sealed.size(); i += kSealedShareBytes) shares.sealed[i] ^= 1;
+    m.frames = Frames{seal_from_device(shares, envelope.session, bench.devices[3].id, bench.devices[3].identity), nullptr};
+  };
+  bench.check_in_all();
+  bench.run();
+  CHECK(bench.aborted().dropped.at(DropReason::excluded) == 1);
+  for (std::size_t i = 0; i < 8; ++i) {
+    const auto told = bench.sent_to<ComeBack>(i, bench.check_in(i));
+    CHECK(told.size() == (i == 3 ? 1 : 0));
+  }
+  CHECK(bench.machine->pool_size() == 7);  // the others, who are enough
+}
+
 TEST_CASE("shares that are bent on the way out are corrected or blamed, and never change the sum (hostile case 24)") {
   for (const std::size_t liars : {std::size_t{1}, std::size_t{2}}) {
     CAPTURE(liars);
