@@ -232,7 +232,7 @@ void RoundMachine::on_check_in(const PeerId& peer, const ClientId& client, const
       return send_assignment(waiting, {aggregating->assignment, aggregating->attempt, static_cast<std::uint32_t>(aggregating->asked.size()), aggregating->deadline}, now, effects);
     }
   }
-  if (excluded_.contains(client)) {
+  if (const auto out = excluded_.find(client); out != excluded_.end() && rounds_done_ + 1 <= out->second) {
     send(peer, ComeBack{.reason = ComeBackReason::not_selected, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
     return drop(DropReason::excluded, client, effects);
   }
