@@ -74,6 +74,12 @@ Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, Agen
   state->connections.assign(count, 0);
   state->summary.clients = count;
   for (Profile& profile : state->profiles) {
+    // Before the record, which is a file: with an address that is none, nothing is written.
+    ZmqDeviceOptions connection;
+    connection.address = state->options.coordinator;
+    connection.server_key = state->options.coordinator_key;
+    connection.connect_timeout = state->options.connect_timeout;
+    FEDSPEND_ASSIGN(auto channel, ZmqDeviceChannel::connect(state->context, std::move(connection), profile.curve));
     SessionOptions session;
     session.population = state->options.population;
     session.software = "fedspend-device " + std::string(program::version());
@@ -92,11 +98,6 @@ Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, Agen
                                                                         .credentials = state->credentials,
                                                                         .executor = state->executor,
                                                                         .unix_time_s = program::unix_time_s}));
-    ZmqDeviceOptions connection;
-    connection.address = state->options.coordinator;
-    connection.server_key = state->options.coordinator_key;
-    connection.connect_timeout = state->options.connect_timeout;
-    FEDSPEND_ASSIGN(auto channel, ZmqDeviceChannel::connect(state->context, std::move(connection), profile.curve));
     state->waiting_on.push_back(channel.get());
     state->channels.push_back(std::move(channel));
   }

@@ -60,18 +60,6 @@ std::string_view to_string(DropReason reason) noexcept {
   return "undecodable";
 }
 
-Status check_supported(const Plan& plan) {
-  if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
-  if (plan.privacy.mode != PrivacyMode::none)
-    return fail(ErrorCode::refused, "the plan asks for differential privacy, which this version does not have", "a demonstration sets privacy.mode = \"none\"");
-  return {};
-}
-
-std::size_t largest_bulk_bytes(const Plan& plan) {
-  const std::size_t weights = 4 * plan.model.parameter_count;
-  return plan.aggregation.mode == Aggregation::secure ? std::max(weights, max_quorum_bytes(plan.devices_asked(), plan.devices_asked())) : weights;
-}
-
 Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_plan, const IdentityPublicKey& release_key, Checkpoint checkpoint,
                                                            EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser, RandomSource& random) {
   FEDSPEND_ASSIGN(Plan plan, open_plan(signed_plan, release_key));

@@ -9,6 +9,18 @@
 
 namespace fedspend::coordinator {
 
+Status check_supported(const Plan& plan) {
+  if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
+  if (plan.privacy.mode != PrivacyMode::none)
+    return fail(ErrorCode::refused, "the plan asks for differential privacy, which this version does not have", "a demonstration sets privacy.mode = \"none\"");
+  return {};
+}
+
+std::size_t largest_bulk_bytes(const Plan& plan) {
+  const std::size_t weights = 4 * plan.model.parameter_count;
+  return plan.aggregation.mode == Aggregation::secure ? std::max(weights, max_quorum_bytes(plan.devices_asked(), plan.devices_asked())) : weights;
+}
+
 void RoundMachine::begin_aggregating(std::unordered_map<ClientId, Asked> asked, const AssignmentTerms& terms, Millis now) {
   Result<SessionTerms> session_terms = make_session_terms(plan_, RoundId{rounds_done_ + 1}, terms.session, terms.cohort);
   FEDSPEND_CHECK(session_terms.has_value(), "a cohort between the plan's least and all that it asks");

@@ -3,6 +3,7 @@
 // stands still but where a test moves it; training takes none.
 
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -224,5 +225,36 @@ struct SecureMachineBench : MachineBench {
     return *found;
   }
 };
+
+// What devices send, and the machine's phase while it waits for it.
+struct PhaseOf {
+  MessageType up;
+  std::string_view phase;
+};
+inline constexpr std::array<PhaseOf, 5> kPhases{{{MessageType::advertise_keys, "advertising"},
+                                          {MessageType::share_keys, "sharing"},
+                                          {MessageType::masked_input, "masking"},
+                                          {MessageType::sign_survivors, "signing"},
+                                          {MessageType::unmask, "revealing"}}};
+inline const std::set<std::size_t> kAll{0, 1, 2, 3, 4, 5, 6, 7};
+
+// Of eight two may be lost, but for those who do not even advertise: of seven on the roster one.
+inline std::set<std::size_t> lost_in(const PhaseOf& at) { return at.phase == "advertising" ? std::set<std::size_t>{5} : std::set<std::size_t>{2, 5}; }
+// In whose sum they are, all the same.
+inline std::set<std::size_t> sum_without(const PhaseOf& at) {
+  std::set<std::size_t> left = kAll;
+  if (at.up >= MessageType::sign_survivors) return left;
+  for (const std::size_t i : lost_in(at)) left.erase(i);
+  return left;
+}
+
+// The devices have said `up`, and the machine has heard none of it.
+inline void to_phase(SecureMachineBench& bench, const PhaseOf& at) {
+  bench.hold_up(at.up);
+  bench.check_in_all();
+  bench.run();
+  // Sessions' own: a quorum suffices to leave the signing phase, every other waits for all.
+  REQUIRE(bench.machine->phase() == at.phase);
+}
 
 }  // namespace fedspend::coordinator

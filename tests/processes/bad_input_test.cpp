@@ -272,7 +272,7 @@ TEST_CASE("what a run cannot do with these clients is refused before it begins, 
   const std::vector<std::string> before = rubbish.everything();
   const std::vector<std::string> run = {program_path("fedspend-sim"), "run", "--data", in("population/synthetic.toml"), "--plan", in("plan.toml"), "--out", rubbish / "OUT/run", "--no-progress", "--references", "none"};
   const Command command{"sim run", {}, {}};
-  check_refused(command, joined(run, {"--cohort", "5000"}), "a round needs 5000 updates, and 6 clients are eligible");
+  check_refused(command, joined(run, {"--cohort", "5000"}), "a round needs 4500 updates, and 6 clients are eligible");
   check_refused(command, joined(run, {"--evaluate-clients", "3"}), "--evaluate-clients is for clients that are made on demand");
   check_refused(command, joined(run, {"--min-gain", "0.1"}), "--min-gain says what a gain is, and nothing looks for one");
   CHECK(rubbish.everything() == before);
@@ -294,7 +294,7 @@ TEST_CASE("a grid that is empty, too large, or holds a value out of range is ref
   check_refused(command, joined(sweep, {"--grid", "server.learning_rate="}), "server.learning_rate=");
   check_refused(command, joined(sweep, {"--grid", "server.learning_rte=1"}), "server.learning_rte");
   check_refused(command, joined(sweep, {"--grid", "federation.rounds=1,0"}), "federation.rounds=0");
-  check_refused(command, joined(sweep, {"--grid", "federation.cohort=1,5000"}), "federation.cohort=5000");
+  check_refused(command, joined(sweep, {"--grid", "federation.cohort=4,5000"}), "federation.cohort=5000");
   check_refused(command, joined(sweep, {"--grid", many}), "more than 10000 jobs");
   check_refused(command, joined(sweep, {"--grid", "server.learning_rate=1", "--seeds", "1,1"}), "1,1");
   CHECK(rubbish.everything() == before);

@@ -86,13 +86,13 @@ const std::vector<Case>& cases() {
          return with_option(command, "--plan", folder / "rubbish.toml");
        },
        "rubbish.toml.sig", "sign-plan"},
-      {"a plan with secure aggregation",
+      {"a plan with distributed privacy",
        [](auto command, const fs::path& folder) {
          const fs::path plan = other_plan(folder, "federation.rounds=2");
-         require_done({program_path("fedspend-sim"), "init", "--plan", plan, "--out", folder / "secure.fsm"});
-         return with_option(with_option(command, "--plan", plan), "--initial-model", folder / "secure.fsm");
+         require_done({program_path("fedspend-sim"), "init", "--plan", plan, "--out", folder / "private.fsm"});
+         return with_option(with_option(command, "--plan", plan), "--initial-model", folder / "private.fsm");
        },
-       "other.toml", "aggregation.mode = \"open\""},
+       "other.toml", "privacy.mode = \"none\""},
       {"a private key that others can read",
        [](auto command, const fs::path& folder) {
          fs::copy_file(federation() / "keys/coordinator.key", folder / "open.key");

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 const SmallFederation& federation() {
-  static const SmallFederation made({.clients = 30, .settings = {"federation.rounds=10", "federation.cohort=10", "federation.min_cohort=10"}});
+  static const SmallFederation made({.clients = 30, .settings = {"federation.rounds=10", "federation.cohort=10", "federation.min_cohort=9"}});
   return made;
 }
 

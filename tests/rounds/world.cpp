@@ -5,18 +5,17 @@
 #include <deque>
 #include <limits>
 #include <set>
-#include <sstream>
 #include <tuple>
 #include <utility>
 #include <variant>
 
 #include "client/remembered_credentials.h"
-#include "client/update_pipeline.h"
 #include "common/check.h"
 #include "common/numeric/quantizer.h"
-#include "common/protocol/server_optimizers.h"
 #include "coordinator/cohort_selection.h"
 #include "tests/rounds/network.h"
+#include "tests/rounds/rogue.h"
+#include "tests/rounds/sabotage.h"
 
 namespace fedspend::testing {
 namespace {
@@ -29,34 +28,6 @@ constexpr Millis kAfterwards{120'000};   // what still comes after the end
 constexpr Millis kSelectionTimeout{90'000};
 constexpr Millis kLongestSum{3'000};
 const std::set<std::string_view> kSecretPhases = {"advertising", "sharing", "masking", "signing", "revealing"};
-
-Plan world_plan(const WorldOptions& options) {
-  const std::size_t devices = options.devices;
-  Plan plan = sample_plan();
-  const ServerOptimizerKeys* keys = find_server_optimizer(options.server_optimizer);
-  FEDSPEND_CHECK(keys != nullptr, "an optimizer that there is");
-  plan.server.optimizer = keys->name;
-  plan.server.momentum = keys->momentum.value_or(0);
-  plan.server.beta1 = keys->beta1.value_or(0);
-  plan.server.beta2 = keys->beta2.value_or(0);
-  plan.server.tau = keys->tau ? 0.05 : 0;  // near the updates' size, so that the moments matter
-  plan.federation.rounds = 8;
-  plan.federation.cohort = std::max<std::uint32_t>(2, static_cast<std::uint32_t>(devices / 3));
-  plan.federation.min_cohort = 2;
-  plan.federation.over_selection = 1.5;
-  plan.federation.round_deadline_ms = 30'000;
-  plan.federation.selection_window_ms = 5'000;
-  plan.federation.retry_after_ms = 4'000;
-  if (options.secure) {
-    // Of the five to ten of a roster three in ten may be lost; the least that a plan of so few allows.
-    plan.federation.cohort = std::max<std::uint32_t>(5, static_cast<std::uint32_t>(devices / 2));
-    plan.federation.over_selection = 1.25;
-    plan.aggregation.mode = Aggregation::secure;
-    plan.aggregation.dropout_ppm = 300'000;
-    plan.aggregation.phase_deadline_ms = 10'000;
-  }
-  return plan;
-}
 
 enum class Temper { honest, slow, fickle, not_finite, huge, failing, rogue };
 
@@ -114,9 +85,6 @@ class World {
   void train(std::size_t index, const client::StartTraining& start);
   std::variant<std::vector<float>, DeclineReason> trained(std::size_t index, const client::StartTraining& start);
   void misbehave(std::size_t index);
-  void misbehave_in_secret(Device& rogue, const std::function<void(Frames)>& send);
-  Frames sabotaged(std::size_t index, const Frames& frames);
-  Bytes signed_by(const Device& device, const Message& message, const SessionId& session) { return seal_from_device(message, session, device.keys.id, device.keys.identity); }
 
   WorldOptions options_;
   Plan plan_;
@@ -341,16 +309,7 @@ void World::compute(const coordinator::ComputeSum& effect) {
   after(static_cast<std::uint64_t>(kLongestSum.count()), [this, effect, generation = machine_generation_] {
     if (!machine_ || generation != machine_generation_) return;
     auto outcome = effect.unmasking->run(executor_);
-    if (outcome && options_.sabotage == Sabotage::leaves_a_mask) {
-      RingVector mask(outcome->sum.size(), outcome->sum.bits());
-      for (std::uint32_t& value : mask.mutable_values()) value = static_cast<std::uint32_t>(random_.below(std::uint64_t{1} << mask.bits()));
-      outcome->sum.add(mask);
-    }
-    if (outcome && options_.sabotage == Sabotage::leaves_out_input) {
-      RingVector other(outcome->sum.size(), outcome->sum.bits());
-      for (std::uint32_t& value : other.mutable_values()) value = static_cast<std::uint32_t>(random_.below(2'000));  // what an update has
-      outcome->sum.add(other);
-    }
+    if (outcome) spoil(options_.sabotage, outcome->sum, random_);
     note(outcome ? "sum computed" : "no sum: " + outcome.error().why);
     coordinator_step(coordinator::SumComputed{effect.session, std::move(outcome)});
   });
@@ -477,29 +436,9 @@ void World::carry_out(std::size_t index, client::Effects effects) {
   if (device.alarm == Millis::max()) oracle_.violated("a device that is " + std::string(device.session->phase()) + " and set no alarm");
 }
 
-// What a device that is broken on purpose says instead.
-Frames World::sabotaged(std::size_t index, const Frames& frames) {
-  const Device& device = devices_[index];
-  const Envelope envelope = open_envelope(frames.control).value();
-  if (options_.sabotage == Sabotage::sends_plain && envelope.type == MessageType::masked_input) {
-    std::vector<float> update = device.handed_in;
-    const auto plain = shared_bytes(client::pack_update(plan_, update).value());
-    return {signed_by(device, MaskedInput{hash_of_update(*plain), static_cast<std::uint32_t>(kParameters), static_cast<std::uint8_t>(plan_.aggregation.bits)}, envelope.session), plain};
-  }
-  if (options_.sabotage == Sabotage::drops_a_share && envelope.type == MessageType::unmask) {
-    auto unmask = std::get<Unmask>(decode_body(envelope.type, envelope.body).value());
-    std::size_t last = 8 * unmask.opened.size() - 1;
-    while ((unmask.opened[last / 8] >> (last % 8) & 1) == 0) --last;
-    unmask.opened[last / 8] = static_cast<std::uint8_t>(unmask.opened[last / 8] ^ (1U << (last % 8)));
-    unmask.shares.resize(unmask.shares.size() - 32);
-    return {signed_by(device, unmask, envelope.session), nullptr};
-  }
-  return frames;
-}
-
 void World::up(std::size_t index, const Frames& said) {
-  const Frames frames = sabotaged(index, said);
   Device& device = devices_[index];
+  const Frames frames = sabotaged(options_.sabotage, said, device.keys, plan_, device.handed_in);
   if (device.sent.size() < 40) device.sent.push_back(frames);
   const Envelope envelope = open_envelope(frames.control).value();
   if (envelope.type == MessageType::masked_input) oracle_.on_masked(device.keys.id, envelope.session, device.handed_in, frames);
@@ -539,111 +478,17 @@ std::variant<std::vector<float>, DeclineReason> World::trained(std::size_t index
   return update;
 }
 
-// A rogue has right keys and says wrong things with them, over its own connection.
+// Over its own connection.
 void World::misbehave(std::size_t index) {
   Device& rogue = devices_[index];
   if (!rogue.session) return;
-  const auto send = [&](Frames frames) { deliver_up(index, rogue.generation, Delivery{std::move(frames), {}, false}); };
-  Bytes junk(packed_size(kParameters, plan_.aggregation.bits));
-  random_.fill(junk);
-  junk.back() &= 1;  // 13 values of 21 bits end with one bit in the last byte
-  Update update{hash_of_update(junk), static_cast<std::uint32_t>(kParameters), static_cast<std::uint8_t>(plan_.aggregation.bits)};
   note("rogue " + std::to_string(index));
-  if (options_.secure && network_.chance(500)) return misbehave_in_secret(rogue, send);
-  switch (random_.below(8)) {
-    case 0:  // says again what it or another said
-    case 1: {
-      const Device& other = devices_[random_.below(devices_.size())];
-      if (!other.sent.empty()) send(other.sent[random_.below(other.sent.size())]);
-      break;
-    }
-    case 2: send(Frames{signed_by(rogue, update, rogue.last_session), shared_bytes(junk)}); break;  // any update that fits
-    case 3:
-      junk.resize(random_.below(3 * junk.size()));
-      update.bulk_hash = hash_of_update(junk);
-      send(Frames{signed_by(rogue, update, rogue.last_session), shared_bytes(junk)});
-      break;
-    case 4: send(Frames{signed_by(rogue, Decline{}, rogue.last_session), nullptr}); break;
-    case 5:
-      for (int i = 0; i < 80 && machine_; ++i) send(Frames{signed_by(rogue, CheckIn{1, 1, plan_.population, "rogue", {}, {}}, SessionId{}), nullptr});
-      break;
-    case 6: send(Frames{signed_by(rogue, CheckIn{1, 1, "other", "rogue", {}, {}}, SessionId{}), nullptr}); break;
-    default: send(Frames{junk, nullptr}); break;
-  }
-}
-
-// What does not make the sum wrong: against a false input or false shares of its own device no round is proof, and none is claimed to be.
-void World::misbehave_in_secret(Device& rogue, const std::function<void(Frames)>& send) {
-  Bytes junk(1 + random_.below(3'000));
-  random_.fill(junk);
-  const SessionId& session = rogue.last_session;
-  MaskedInput input{hash_of_update(junk), static_cast<std::uint32_t>(kParameters), static_cast<std::uint8_t>(plan_.aggregation.bits)};
-  if (junk.size() == packed_size(kParameters, plan_.aggregation.bits)) junk.push_back(0);
-  switch (random_.below(7)) {
-    case 0: {
-      AdvertiseKeys keys;  // points that are none, or the identity
-      if (network_.chance(500)) {
-        random_.fill(keys.keys.agreement);
-        keys.keys.mask.fill(0xff);
-      }
-      send(Frames{signed_by(rogue, keys, session), nullptr});
-      break;
-    }
-    case 1: send(Frames{signed_by(rogue, ShareKeys{Bytes(junk.size() / kSealedShareBytes * kSealedShareBytes + 1)}, session), nullptr}); break;
-    case 2: send(Frames{signed_by(rogue, input, session), shared_bytes(junk)}); break;
-    case 3: {
-      SignSurvivors choice;
-      random_.fill(choice.choice);
-      for (std::uint64_t i = 0; i <= random_.below(90) && machine_; ++i) send(Frames{signed_by(rogue, choice, session), nullptr});
-      break;
-    }
-    case 4: send(Frames{signed_by(rogue, Unmask{Bytes{0xff, 0xff}, Bytes(32 * (1 + random_.below(4)))}, session), nullptr}); break;
-    case 5: send(Frames{signed_by(rogue, Decline{DeclineReason::secure_aggregation}, session), nullptr}); break;
-    default:
-      if (!rogue.sent.empty()) send(rogue.sent[random_.below(rogue.sent.size())]);
-      break;
-  }
+  const Device& other = devices_[random_.below(devices_.size())];
+  testing::misbehave({rogue.keys, rogue.sent, other.sent, rogue.last_session}, plan_, random_,
+                     [&](Frames frames) { deliver_up(index, rogue.generation, Delivery{std::move(frames), {}, false}); });
 }
 
 }  // namespace
-
-WorldOptions WorldOptions::random_secure(std::uint64_t seed) {
-  WorldOptions options = random(seed);
-  options.secure = true;
-  options.devices = 10 + options.devices % 10;
-  options.drop_permille /= 2;  // nine messages must pass instead of two
-  options.corrupt_permille /= 2;
-  options.long_delay_permille /= 2;
-  return options;
-}
-
-WorldOptions WorldOptions::random(std::uint64_t seed) {
-  SeededRandom random(Hasher("test-options").u64(seed).finish());
-  const auto up_to = [&](std::uint64_t most) { return static_cast<unsigned>(random.below(most + 1)); };
-  WorldOptions options;
-  options.seed = seed;
-  options.devices = 4 + up_to(20);
-  options.heal_at = Millis(30'000 + up_to(300'000));
-  options.drop_permille = up_to(1) * up_to(250);
-  options.duplicate_permille = up_to(1) * up_to(300);
-  options.corrupt_permille = up_to(1) * up_to(250);
-  options.long_delay_permille = up_to(1) * up_to(250);
-  options.device_kills = up_to(1) * up_to(30);
-  options.coordinator_kills = up_to(1) * up_to(8);
-  options.partitions = up_to(1) * up_to(6);
-  options.misbehaving_devices = up_to(3) != 0;
-  options.server_optimizer = server_optimizers()[random.below(server_optimizers().size())].name;
-  return options;
-}
-
-std::string WorldOptions::describe() const {
-  std::ostringstream text;
-  text << "seed " << seed << ": " << devices << " devices, whole after " << heal_at.count() << " ms, permille dropped " << drop_permille << ", duplicated "
-       << duplicate_permille << ", corrupted " << corrupt_permille << ", delayed " << long_delay_permille << ", " << device_kills << " device and " << coordinator_kills
-       << " coordinator kills, " << partitions << " partitions" << (misbehaving_devices ? ", misbehaving devices" : "")
-       << (secure ? ", secure" : "") << ", " << server_optimizer;
-  return text.str();
-}
 
 WorldOutcome run_world(const WorldOptions& options) { return World(options).run(); }
 

@@ -71,6 +71,9 @@ struct WorldOutcome {
   Millis ended_at{};
 };
 
+// Small rounds with short deadlines.
+Plan world_plan(const WorldOptions& options);
+
 WorldOutcome run_world(const WorldOptions& options);
 
 }  // namespace fedspend::testing
