@@ -212,7 +212,9 @@ TEST_CASE("what watches for secrets finds each kind of them where it may not be"
   CHECK(secret(0) == "r of client 3 in masked_input of client 3");
   CHECK(secret(1) == "b of client 3 in masked_input of client 3");
   // A share that its holder may reveal, in another message or from somebody else.
-  CHECK(found([&](SecureSession& session) { return input(std::get<Unmask>(unmask_of(session, 3).message).shares); }).starts_with("share of b of client "));
+  CHECK(found([&](SecureSession& session) {
+          return input(std::get<Unmask>(unmask_of(session, 3).message).shares);
+        }).starts_with("share of b of client "));
   CHECK(found([&](SecureSession& session) {
           Delivery unmask = unmask_of(session, 3);
           unmask.client = 4;
