@@ -203,9 +203,8 @@ TEST_CASE("what watches for secrets finds each kind of them where it may not be"
       SeededRandom random = session.client(3).same_random;
       SecretScalar scalar;
       for (std::uint32_t i = 0; i <= which; ++i) scalar = SecretScalar::random(random);
-      Bytes bulk(7, 0xab);
-      bulk.insert(bulk.end(), scalar.expose().begin(), scalar.expose().end());
-      bulk.push_back(1);
+      Bytes bulk(40, 0xab);
+      std::ranges::copy(scalar.expose(), bulk.begin() + 7);
       return input(std::move(bulk));
     });
   };
