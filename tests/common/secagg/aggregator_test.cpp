@@ -29,7 +29,8 @@ TEST_CASE("dropouts in every phase, as many as are tolerated: the sum of those w
     std::size_t contributors;
     std::size_t masks;  // self masks, and those between who dropped out and the survivors
   };
-  for (const Lost& lost : {Lost{without<AdvertiseKeys>({1}), 6, 6}, Lost{without<ShareKeys>({1, 4}), 5, 5}, Lost{without<MaskedInput>({1, 4}), 5, 5 + 2 * 5},
+  for (const Lost& lost : {Lost{without<AdvertiseKeys>({1}), 6, 6}, Lost{without<ShareKeys>({1, 4}), 5, 5},
+      Lost{without<MaskedInput>({1, 4}), 5, 5 + 2 * 5},
                            Lost{without<SignSurvivors>({1, 4}), 7, 7}, Lost{without<Unmask>({1, 4}), 7, 7},
                            Lost{[](auto& deliveries) { drop<ShareKeys>(deliveries, {6}); drop<MaskedInput>(deliveries, {0}); }, 5, 5 + 5}}) {
     SecureSession session;
@@ -59,7 +60,7 @@ TEST_CASE("case 2: what was sent in another session is not accepted, or does not
   SecureSession other({.attempt = 2});
   REQUIRE(other.run_to("revealing"));
   check_server_drops<SignSurvivors>(
-      [&](SignSurvivors& message, Delivery&, SecureSession&) {
+      [&](SignSurvivors& message) {
         for (const Delivery& sent : other.sent()) {
           if (const auto* theirs = std::get_if<SignSurvivors>(&sent.message)) message = *theirs;
         }
@@ -133,7 +134,8 @@ TEST_CASE("case 4: another message of the same client in the same phase: the fir
   session.up = [&](std::vector<Delivery>& deliveries) {
     Delivery second = *std::ranges::find(deliveries, kSender, &Delivery::client);
     const Delivery first = second;
-    std::visit(Overloaded{[&](AdvertiseKeys& keys) { keys = other.client(kSender).participant->advertise_keys(); }, [](ShareKeys& keys) { keys.sealed[7] ^= 1; },
+    std::visit(Overloaded{[&](AdvertiseKeys& keys) { keys = other.client(kSender).participant->advertise_keys(); },
+        [](ShareKeys& keys) { keys.sealed[7] ^= 1; },
                           [&](MaskedInput& input) {
                             second.bulk[0] ^= 1;
                             input.bulk_hash = hash_of_update(second.bulk);
@@ -219,7 +221,9 @@ TEST_CASE("case 9: a revealed share that is no canonical scalar is discarded, th
   for (const std::size_t row : {0U, 3U, 5U}) {
     SecureSession session;
     session.up = [&](std::vector<Delivery>& deliveries) {
-      change<Unmask>(deliveries, kSender, [&](Unmask& unmask) { std::ranges::fill(std::span(unmask.shares).subspan(32 * row, 32), std::uint8_t{0xff}); });
+      change<Unmask>(deliveries, kSender, [&](Unmask& unmask) {
+        std::ranges::fill(std::span(unmask.shares).subspan(32 * row, 32), std::uint8_t{0xff});
+      });
     };
     const SessionEnd end = session.run();
     CHECK(end.is_right);
@@ -248,7 +252,8 @@ TEST_CASE("case 11: survivors below the minimum, the quorum or the threshold: th
   CHECK(aborted({}, without<MaskedInput>({0, 1, 2})) == "a client has 3 neighbours who have sent a masked input, of at least 4");
   CHECK(aborted({}, without<SignSurvivors>({0, 1, 2, 3})) == "3 clients have signed the survivor set, of at least 4");
   CHECK(aborted({.min_clients = 5, .dropout_ppm = 280'000}, without<MaskedInput>({0, 1, 2})) == "4 clients have sent a masked input, of at least 5");
-  CHECK(aborted({.min_clients = 5, .dropout_ppm = 280'000}, without<SignSurvivors>({0, 1, 2})) == "4 clients have signed the survivor set, of at least 5");
+  CHECK(aborted({.min_clients = 5, .dropout_ppm = 280'000}, without<SignSurvivors>({0, 1, 2})) ==
+        "4 clients have signed the survivor set, of at least 5");
 }
 
 TEST_CASE("case 16: a client that is not awaited is told nothing, and what it sends is dropped") {
@@ -334,7 +339,7 @@ TEST_CASE("case 17: a masked input of another length is dropped, whichever of it
 }
 
 TEST_CASE("case 17: a masked input whose hash is another's is dropped") {
-  check_server_drops<MaskedInput>([](MaskedInput& message, Delivery&, SecureSession&) { message.bulk_hash[0] ^= 1; }, Verdict::bad_contents);
+  check_server_drops<MaskedInput>([](MaskedInput& message) { message.bulk_hash[0] ^= 1; }, Verdict::bad_contents);
   check_server_drops<MaskedInput>([](MaskedInput&, Delivery& delivery, SecureSession&) { delivery.bulk[3] ^= 1; }, Verdict::bad_contents);
 }
 
@@ -347,18 +352,18 @@ TEST_CASE("case 18: pad bits set, or another bit width: dropped") {
       },
       Verdict::bad_contents, odd);
   for (const int bits : {0, 12, 14, 32, 33, 255})
-    check_server_drops<MaskedInput>([&](MaskedInput& message, Delivery&, SecureSession&) { message.bits = static_cast<std::uint8_t>(bits); }, Verdict::bad_contents, odd);
-  check_server_drops<Unmask>([](Unmask& message, Delivery&, SecureSession&) { message.opened[0] |= 0x80; }, Verdict::bad_contents);
+    check_server_drops<MaskedInput>([&](MaskedInput& message) { message.bits = static_cast<std::uint8_t>(bits); }, Verdict::bad_contents, odd);
+  check_server_drops<Unmask>([](Unmask& message) { message.opened[0] |= 0x80; }, Verdict::bad_contents);
 }
 
 TEST_CASE("cases 19 and 25: share lists and shares of a wrong length are dropped") {
   for (const std::size_t bytes : {0U, 1U, 104U, 623U, 625U, 728U})
-    check_server_drops<ShareKeys>([&](ShareKeys& message, Delivery&, SecureSession&) { message.sealed.resize(bytes); }, Verdict::bad_contents);
+    check_server_drops<ShareKeys>([&](ShareKeys& message) { message.sealed.resize(bytes); }, Verdict::bad_contents);
   for (const std::size_t bytes : {0U, 1U, 31U, 160U, 191U, 193U, 224U})
-    check_server_drops<Unmask>([&](Unmask& message, Delivery&, SecureSession&) { message.shares.resize(bytes); }, Verdict::bad_contents);
-  check_server_drops<Unmask>([](Unmask& message, Delivery&, SecureSession&) { message.opened.push_back(0); }, Verdict::bad_contents);
-  check_server_drops<Unmask>([](Unmask& message, Delivery&, SecureSession&) { message.opened.clear(); }, Verdict::bad_contents);
-  check_server_drops<Unmask>([](Unmask& message, Delivery&, SecureSession&) { message.opened[0] ^= 1; }, Verdict::bad_contents);
+    check_server_drops<Unmask>([&](Unmask& message) { message.shares.resize(bytes); }, Verdict::bad_contents);
+  check_server_drops<Unmask>([](Unmask& message) { message.opened.push_back(0); }, Verdict::bad_contents);
+  check_server_drops<Unmask>([](Unmask& message) { message.opened.clear(); }, Verdict::bad_contents);
+  check_server_drops<Unmask>([](Unmask& message) { message.opened[0] ^= 1; }, Verdict::bad_contents);
 }
 
 TEST_CASE("case 16: a share of a client that has shared no keys is dropped") {
@@ -379,7 +384,7 @@ TEST_CASE("case 16: a share of a client that has shared no keys is dropped") {
 }
 
 TEST_CASE("case 20: a count of 2^32 - 1 is dropped before anything is made of it") {
-  check_server_drops<MaskedInput>([](MaskedInput& message, Delivery&, SecureSession&) { message.count = 0xffffffff; }, Verdict::bad_contents);
+  check_server_drops<MaskedInput>([](MaskedInput& message) { message.count = 0xffffffff; }, Verdict::bad_contents);
 }
 
 TEST_CASE("cases 21, 22 and 23: keys that are none are dropped at advertise") {
@@ -392,7 +397,7 @@ TEST_CASE("cases 21, 22 and 23: keys that are none are dropped at advertise") {
   Key high_bit = {9};
   high_bit[31] = 0x80;
   const auto dropped = [](const std::function<void(RoundKeys&)>& alter) {
-    check_server_drops<AdvertiseKeys>([&](AdvertiseKeys& message, Delivery&, SecureSession&) { alter(message.keys); }, Verdict::bad_contents);
+    check_server_drops<AdvertiseKeys>([&](AdvertiseKeys& message) { alter(message.keys); }, Verdict::bad_contents);
   };
   dropped([&](RoundKeys& keys) { keys.mask = ones; });           // 21
   dropped([&](RoundKeys& keys) { keys.mask = {1}; });            // 21: negative
@@ -441,7 +446,8 @@ TEST_CASE("case 33: the beacon is drawn after the roster's root is fixed, once; 
   Lighthouse beacon;
   Aggregator aggregator(clients.terms(), beacon);
   const std::vector<ForgedMember> members = advertised_by(clients);
-  for (const ForgedMember& member : members) CHECK(aggregator.on_advertise_keys(member.identity, member.certificate, {member.keys}, member.signature) == Verdict::accepted);
+  for (const ForgedMember& member : members)
+    CHECK(aggregator.on_advertise_keys(member.identity, member.certificate, {member.keys}, member.signature) == Verdict::accepted);
   CHECK(beacon.roots.empty());
   CHECK(code_of(aggregator.advance()) == ErrorCode::unavailable);
   CHECK(aggregator.phase() == "advertising");

@@ -33,7 +33,8 @@ void sign_keys(ForgedMember& member, const IdentityKey& identity, const SessionI
 
 ForgedRoster::ForgedRoster(const SessionTerms& terms, std::vector<ForgedMember> members, std::optional<Hash256> beacon)
     : members_(std::move(members)), parameters_(*derive_parameters(terms, static_cast<std::uint32_t>(members_.size()))), tree_(tree_of(members_)),
-      beacon_(beacon.value_or(default_beacon(tree_.root()))), graph_(MaskingGraph::draw(parameters_.clients, parameters_.degree, tree_.root(), beacon_)),
+      beacon_(beacon.value_or(default_beacon(tree_.root()))),
+      graph_(MaskingGraph::draw(parameters_.clients, parameters_.degree, tree_.root(), beacon_)),
       session_(secure_session_id(terms, parameters_, tree_.root(), beacon_)) {}
 
 RosterView ForgedRoster::view(std::uint32_t position) const {
@@ -51,6 +52,8 @@ RosterView ForgedRoster::view(std::uint32_t position) const {
   return view;
 }
 
-Delivery ForgedRoster::view_for(std::size_t client, std::uint32_t position) const { return {.client = client, .message = view(position), .session = session_}; }
+Delivery ForgedRoster::view_for(std::size_t client, std::uint32_t position) const {
+  return {.client = client, .message = view(position), .session = session_};
+}
 
 }  // namespace fedspend::testing

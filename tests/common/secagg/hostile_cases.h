@@ -3,10 +3,10 @@
 // twice, with the right message after the altered one (nothing has changed: the round ends right with everybody in it) and
 // without (whoever it concerns is a dropout; the sum of the others is right). In both, no secret leaves a device.
 
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include <doctest/doctest.h>
 
@@ -26,9 +26,17 @@ std::optional<ErrorCode> code_of(const Result<T>& result) {
   return result ? std::nullopt : std::optional(result.error().code);
 }
 
+// alter(message), or alter(message, delivery, session).
+template <class T, class Alter>
+void apply(const Alter& alter, Delivery& delivery, SecureSession& session) {
+  T& message = std::get<T>(delivery.message);
+  if constexpr (std::is_invocable_v<Alter, T&>) alter(message);
+  else alter(message, delivery, session);
+}
+
 // The server's T to `victim`.
-template <class T>
-void check_client_refuses(const std::function<void(T& message, Delivery& delivery, SecureSession& session)>& alter, ErrorCode code, std::string_view why,
+template <class T, class Alter>
+void check_client_refuses(const Alter& alter, ErrorCode code, std::string_view why,
                           const SessionOptions& options = {}, std::size_t victim = 2) {
   CAPTURE(why);
   for (const bool then_the_right_one : {true, false}) {
@@ -39,7 +47,7 @@ void check_client_refuses(const std::function<void(T& message, Delivery& deliver
       Delivery* right = find<T>(deliveries, victim);
       if (right == nullptr) return;
       Delivery wrong = *right;
-      alter(std::get<T>(wrong.message), wrong, session);
+      apply<T>(alter, wrong, session);
       altered = true;
       if (then_the_right_one) deliveries.insert(deliveries.begin(), wrong);
       else *right = wrong;
@@ -63,8 +71,8 @@ void check_client_refuses(const std::function<void(T& message, Delivery& deliver
 }
 
 // The T of `sender` to the server.
-template <class T>
-void check_server_drops(const std::function<void(T& message, Delivery& delivery, SecureSession& session)>& alter, Verdict verdict, const SessionOptions& options = {},
+template <class T, class Alter>
+void check_server_drops(const Alter& alter, Verdict verdict, const SessionOptions& options = {},
                         std::size_t sender = 2) {
   for (const bool then_the_right_one : {true, false}) {
     CAPTURE(then_the_right_one);
@@ -74,7 +82,7 @@ void check_server_drops(const std::function<void(T& message, Delivery& delivery,
       Delivery* right = find<T>(deliveries, sender);
       if (right == nullptr) return;
       Delivery wrong = *right;
-      alter(std::get<T>(wrong.message), wrong, session);
+      apply<T>(alter, wrong, session);
       session.sign(wrong);
       altered = true;
       if (then_the_right_one) deliveries.insert(deliveries.begin(), wrong);

@@ -127,7 +127,8 @@ TEST_CASE("case 14: different survivor sets to different clients: no quorum for 
   REQUIRE(liar.show(9, with).has_value());
   // Six have signed the one set, and are unmasked; the four others must see a quorum of theirs, which there is not.
   for (const std::size_t i : {5U, 6U, 7U, 8U}) {
-    for (const Positions& signers : {Positions{0, 1, 2, 3, 4, 9}, Positions{0, 1, 5, 6, 7, 8}, Positions{0, 1, 2, 3, 7, 8}}) CHECK_FALSE(liar.ask(i, signers).has_value());
+    for (const Positions& signers : {Positions{0, 1, 2, 3, 4, 9}, Positions{0, 1, 5, 6, 7, 8}, Positions{0, 1, 2, 3, 7, 8}})
+      CHECK_FALSE(liar.ask(i, signers).has_value());
     CHECK(reason_of(liar.ask(i, Positions{5, 6, 7, 8})) == "quorum: 4 signers, not 6");
     CHECK(reason_of(liar.ask(i, Positions{0, 1, 5, 6, 7, 8})) == "quorum: a signature that is not over the set that this client has signed");
   }
@@ -306,7 +307,8 @@ TEST_CASE("a quorum with signatures over another choice, session or message, or 
   constexpr std::string_view kNotThis = "not over the set that this client has signed";
   refused([](QuorumSigner& signer) { signer.signature = {}; }, kNotThis);
   refused([](QuorumSigner& signer) { signer.signature[40] ^= 1; }, kNotThis);
-  refused([&](QuorumSigner& signer) { signer.signature = signed_by(signer, MessageType::sign_survivors, sid, liar.choice(set_of(10, all_but(10, {8})))); }, kNotThis);
+  const Hash256 other_choice = liar.choice(set_of(10, all_but(10, {8})));
+  refused([&](QuorumSigner& signer) { signer.signature = signed_by(signer, MessageType::sign_survivors, sid, other_choice); }, kNotThis);
   refused([&](QuorumSigner& signer) { signer.signature = signed_by(signer, MessageType::sign_survivors, other, choice); }, kNotThis);
   refused([&](QuorumSigner& signer) { signer.signature = signed_by(signer, MessageType::masked_input, sid, choice); }, kNotThis);
   refused([&](QuorumSigner& signer) { signer.signature = liar.signer(6).signature; }, kNotThis);

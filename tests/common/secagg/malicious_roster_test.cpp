@@ -55,7 +55,8 @@ TEST_CASE("cases 21, 22 and 23: a client that is sent a key that is none aborts,
     bool is_mask;
     Key key;
   };
-  for (const Bad& bad : {Bad{"21: ristretto, not canonical", true, not_canonical}, Bad{"21: ristretto, negative", true, negative}, Bad{"22: the identity", true, zero},
+  for (const Bad& bad : {Bad{"21: ristretto, not canonical", true, not_canonical}, Bad{"21: ristretto, negative", true, negative},
+      Bad{"22: the identity", true, zero},
                          Bad{"22: X25519, all zero", false, zero}, Bad{"23: X25519, low order", false, one}, Bad{"23: X25519, u = p", false, prime},
                          Bad{"23: X25519, bit 255", false, high_bit}}) {
     CAPTURE(bad.name);
@@ -135,7 +136,8 @@ TEST_CASE("case 26: another assignment for one client: nobody's signature verifi
   model.bytes[0] = 1;
   plan.bytes[0] = 2;
   const SessionTerms base = terms_of({});
-  const auto assignment = [&](const TaskId& task, RoundId round, const ModelHash& of_model, const PlanHash& of_plan, std::uint32_t cohort, std::uint8_t attempt) {
+  const auto assignment = [&](const TaskId& task, RoundId round, const ModelHash& of_model, const PlanHash& of_plan, std::uint32_t cohort,
+      std::uint8_t attempt) {
     return session_id(task, round, of_model, of_plan, cohort, {attempt});
   };
   TaskId other_task = base.task;
@@ -218,7 +220,7 @@ TEST_CASE("key substitution: a neighbour's C, R or K replaced by the server's ow
   for (const Alter& alter : {Alter([&](RoundKeys& keys) { keys.agreement = own_agreement; }), Alter([&](RoundKeys& keys) { keys.mask = own_mask; }),
                              Alter([&](RoundKeys& keys) { keys.commitment = own_mask; })}) {
     // In what one client is shown alone.
-    check_client_refuses<RosterView>([&](RosterView& view, Delivery&, SecureSession&) { alter(view.neighbours[3].keys); }, ErrorCode::unauthorized, "Merkle proof");
+    check_client_refuses<RosterView>([&](RosterView& view) { alter(view.neighbours[3].keys); }, ErrorCode::unauthorized, "Merkle proof");
     // In the roster itself.
     SecureSession session;
     std::vector<ForgedMember> members = advertised_by(session);
@@ -232,9 +234,11 @@ TEST_CASE("key substitution: a neighbour's C, R or K replaced by the server's ow
     }
     // Signed by the server in the client's name.
     const IdentityKey own = IdentityKey::generate(random);
-    members[5].signature = own.sign(signed_digest(MessageType::advertise_keys, session.terms().assignment, session.client(5).id, encode_body(AdvertiseKeys{members[5].keys})));
+    members[5].signature = own.sign(signed_digest(MessageType::advertise_keys, session.terms().assignment, session.client(5).id,
+        encode_body(AdvertiseKeys{members[5].keys})));
     const ForgedRoster forged(session.terms(), members);
-    for (const std::size_t i : {0U, 1U, 2U, 3U, 4U, 6U}) CHECK(holds(reason_of(session.deliver_to_client(forged.view_for(i, static_cast<std::uint32_t>(i)))), "has not signed its keys"));
+    for (const std::uint32_t i : {0U, 1U, 2U, 3U, 4U, 6U})
+      CHECK(holds(reason_of(session.deliver_to_client(forged.view_for(i, i))), "has not signed its keys"));
     check_nothing_left(session);
     CHECK(session.run().is_right);
   }
@@ -253,14 +257,17 @@ TEST_CASE("key substitution: the server in a client's place, with no certificate
   const Bytes of_another_population =
       encode_certificate(issue_certificate(session.authority(), "another", own.public_key(), 1, kSessionTime_s - 1'000, later_s));
   const Bytes not_yet = encode_certificate(
-      issue_certificate(session.authority(), kSessionPopulation, own.public_key(), 1, kSessionTime_s + kCertificateClockTolerance_s + 1, kSessionTime_s + 2 * kCertificateClockTolerance_s));
+      issue_certificate(session.authority(), kSessionPopulation, own.public_key(), 1, kSessionTime_s + kCertificateClockTolerance_s + 1,
+          kSessionTime_s + 2 * kCertificateClockTolerance_s));
   for (const Bad& bad : {Bad{session.client(5).certificate, "signed"}, Bad{session.certificate_for(own.public_key(), own_authority, later_s), "signed"},
-                         Bad{of_another_population, "signed"}, Bad{not_yet, "valid"}, Bad{session.certificate_for(own.public_key(), session.authority(), kSessionTime_s), "expired"}}) {
+                         Bad{of_another_population, "signed"}, Bad{not_yet, "valid"},
+                             Bad{session.certificate_for(own.public_key(), session.authority(), kSessionTime_s), "expired"}}) {
     CAPTURE(bad.why);
     std::vector<ForgedMember> members = advertised_by(session);
     ForgedMember& place = members[5];
     place = {.identity = own.public_key(), .certificate = bad.certificate, .keys = {}};
-    place.keys = {.agreement = AgreementKey::generate(random).public_key().bytes(), .mask = RistrettoPoint::base_times(SecretScalar::random(random))->bytes(), .commitment = {3}};
+    place.keys = {.agreement = AgreementKey::generate(random).public_key().bytes(),
+        .mask = RistrettoPoint::base_times(SecretScalar::random(random))->bytes(), .commitment = {3}};
     sign_keys(place, own, session.terms().assignment);
     std::ranges::sort(members, {}, [](const ForgedMember& member) { return client_id_of(member.identity); });
     const ForgedRoster roster(session.terms(), members);

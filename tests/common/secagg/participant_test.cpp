@@ -44,7 +44,8 @@ TEST_CASE("case 1: a message of the server that is repeated changes nothing; a s
 }
 
 TEST_CASE("case 2: another session, round or task is not that of the roster's contents: the client aborts") {
-  check_client_refuses<RosterView>([](RosterView&, Delivery& delivery, SecureSession&) { delivery.session.bytes[0] ^= 1; }, ErrorCode::refused, "session id");
+  check_client_refuses<RosterView>([](RosterView&, Delivery& delivery, SecureSession&) { delivery.session.bytes[0] ^= 1; }, ErrorCode::refused,
+      "session id");
   for (const std::uint64_t round : {3U, 4U}) {
     for (const std::uint64_t attempt : {1U, 2U}) {
       if (round == 3 && attempt == 1) continue;
@@ -96,28 +97,28 @@ NeighbourKeys& at_position(RosterView& view, std::uint32_t position) {
 }
 
 TEST_CASE("case 5: an identity or a key twice among a client, its neighbours or the signers: the client aborts") {
-  using Alter = std::function<void(RosterView&, Delivery&, SecureSession&)>;
-  const auto refused = [](const Alter& alter, std::string_view why) { check_client_refuses<RosterView>(alter, ErrorCode::refused, why); };
-  refused([](RosterView& view, Delivery&, SecureSession&) { at_position(view, 5).identity = at_position(view, 4).identity; }, "identity is there twice");
-  refused([](RosterView& view, Delivery&, SecureSession& session) { at_position(view, 3).identity = session.client(kVictim).identity.public_key(); }, "identity is there twice");
-  refused([](RosterView& view, Delivery&, SecureSession&) { view.neighbours[1].keys.agreement = view.neighbours[0].keys.agreement; }, "key is there twice");
-  refused([](RosterView& view, Delivery&, SecureSession&) { view.neighbours[4].keys.mask = view.neighbours[2].keys.mask; }, "key is there twice");
-  refused([](RosterView& view, Delivery&, SecureSession&) { view.neighbours[4].keys.commitment = view.neighbours[2].keys.mask; }, "key is there twice");
+  const auto refused = [](const auto& alter, std::string_view why) { check_client_refuses<RosterView>(alter, ErrorCode::refused, why); };
+  refused([](RosterView& view) { at_position(view, 5).identity = at_position(view, 4).identity; }, "identity is there twice");
+  refused([](RosterView& view, Delivery&, SecureSession& session) { at_position(view, 3).identity = session.client(kVictim).identity.public_key(); },
+      "identity is there twice");
+  refused([](RosterView& view) { view.neighbours[1].keys.agreement = view.neighbours[0].keys.agreement; }, "key is there twice");
+  refused([](RosterView& view) { view.neighbours[4].keys.mask = view.neighbours[2].keys.mask; }, "key is there twice");
+  refused([](RosterView& view) { view.neighbours[4].keys.commitment = view.neighbours[2].keys.mask; }, "key is there twice");
   refused([](RosterView& view, Delivery&, SecureSession& session) { view.neighbours[0].keys.mask = session.client(kVictim).participant->advertise_keys().keys.mask; },
           "key is there twice");
   refused([](RosterView& view, Delivery&, SecureSession& session) { view.neighbours[0].keys.commitment = session.client(kVictim).participant->advertise_keys().keys.commitment; },
           "key is there twice");
-  refused([](RosterView& view, Delivery&, SecureSession&) { std::swap(view.neighbours[0].identity, view.neighbours[1].identity); }, "not sorted");
+  refused([](RosterView& view) { std::swap(view.neighbours[0].identity, view.neighbours[1].identity); }, "not sorted");
 }
 
 TEST_CASE("case 6: a neighbour's keys with a bad signature or certificate: the client aborts") {
-  const auto unauthorized = [](const std::function<void(RosterView&, Delivery&, SecureSession&)>& alter, std::string_view why) {
+  const auto unauthorized = [](const auto& alter, std::string_view why) {
     check_client_refuses<RosterView>(alter, ErrorCode::unauthorized, why);
   };
-  unauthorized([](RosterView& view, Delivery&, SecureSession&) { view.neighbours[3].signature[5] ^= 1; }, "has not signed its keys");
-  unauthorized([](RosterView& view, Delivery&, SecureSession&) { view.neighbours[3].signature = view.neighbours[2].signature; }, "has not signed its keys");
-  unauthorized([](RosterView& view, Delivery&, SecureSession&) { view.neighbours[3].certificate[30] ^= 1; }, "");
-  unauthorized([](RosterView& view, Delivery&, SecureSession&) { view.neighbours[3].certificate = view.neighbours[2].certificate; }, "");
+  unauthorized([](RosterView& view) { view.neighbours[3].signature[5] ^= 1; }, "has not signed its keys");
+  unauthorized([](RosterView& view) { view.neighbours[3].signature = view.neighbours[2].signature; }, "has not signed its keys");
+  unauthorized([](RosterView& view) { view.neighbours[3].certificate[30] ^= 1; }, "");
+  unauthorized([](RosterView& view) { view.neighbours[3].certificate = view.neighbours[2].certificate; }, "");
   unauthorized(
       [](RosterView& view, Delivery&, SecureSession& session) {
         const Bytes expired = session.certificate_for(view.neighbours[3].identity, session.authority(), kSessionTime_s);
@@ -135,7 +136,9 @@ TEST_CASE("case 6: a neighbour's keys with a bad signature or certificate: the c
 // Whatever does not open is skipped: the share is missing in Unmask, and nothing else changes.
 void check_skipped(const std::function<void(DeliverShares&, SecureSession&)>& alter, std::uint32_t unopened) {
   SecureSession session;
-  session.down = [&](std::vector<Delivery>& deliveries) { change<DeliverShares>(deliveries, kVictim, [&](DeliverShares& shares) { alter(shares, session); }); };
+  session.down = [&](std::vector<Delivery>& deliveries) {
+    change<DeliverShares>(deliveries, kVictim, [&](DeliverShares& shares) { alter(shares, session); });
+  };
   REQUIRE(session.run_to("revealing"));
   CHECK(session.client(kVictim).participant->unopened() == unopened);
   session.down = nullptr;
@@ -144,14 +147,17 @@ void check_skipped(const std::function<void(DeliverShares&, SecureSession&)>& al
   CHECK(end.contributors.size() == 7);
   CHECK(end.wrong_holders.empty());
   CHECK(session.refusals() == 0);
-  const auto unmask = std::ranges::find_if(session.sent(), [](const Delivery& sent) { return sent.client == kVictim && std::holds_alternative<Unmask>(sent.message); });
+  const auto is_its_unmask = [](const Delivery& sent) { return sent.client == kVictim && std::holds_alternative<Unmask>(sent.message); };
+  const auto unmask = std::ranges::find_if(session.sent(), is_its_unmask);
   REQUIRE(unmask != session.sent().end());
   CHECK(PositionSet::parse(6, std::get<Unmask>(unmask->message).opened)->count() == 6 - unopened);
   CHECK(std::get<Unmask>(unmask->message).shares.size() == 32 * (6 - unopened));
   CHECK(session.leak() == "");
 }
 
-std::span<std::uint8_t> sealed(DeliverShares& shares, std::size_t i) { return std::span(shares.sealed).subspan(i * kSealedShareBytes, kSealedShareBytes); }
+std::span<std::uint8_t> sealed(DeliverShares& shares, std::size_t i) {
+  return std::span(shares.sealed).subspan(i * kSealedShareBytes, kSealedShareBytes);
+}
 
 TEST_CASE("case 7: a share meant for another recipient does not open, and is skipped") {
   // What others were sent in its place.
@@ -166,11 +172,13 @@ TEST_CASE("case 7: a share meant for another recipient does not open, and is ski
   // Its own, of two senders the other way round.
   check_skipped([](DeliverShares& shares, SecureSession&) { std::ranges::swap_ranges(sealed(shares, 1), sealed(shares, 4)); }, 2);
   // All for another recipient.
-  check_skipped([](DeliverShares& shares, SecureSession& session) { shares.sealed = std::get<DeliverShares>(session.message_for(0)->message).sealed; }, 6);
+  const auto of_another = [](SecureSession& session) { return std::get<DeliverShares>(session.message_for(0)->message).sealed; };
+  check_skipped([&](DeliverShares& shares, SecureSession& session) { shares.sealed = of_another(session); }, 6);
 }
 
 TEST_CASE("case 8: a flipped bit in a ciphertext: that share is skipped, the others open") {
-  for (const std::size_t byte : {0U, 23U, 24U, 60U, 87U, 88U, 103U}) check_skipped([&](DeliverShares& shares, SecureSession&) { sealed(shares, 2)[byte] ^= 0x40; }, 1);
+  for (const std::size_t byte : {0U, 23U, 24U, 60U, 87U, 88U, 103U})
+    check_skipped([&](DeliverShares& shares, SecureSession&) { sealed(shares, 2)[byte] ^= 0x40; }, 1);
   check_skipped([](DeliverShares& shares, SecureSession&) { for (std::size_t i = 0; i < 3; ++i) sealed(shares, 2 * i)[50] ^= 1; }, 3);
 }
 
@@ -188,12 +196,14 @@ TEST_CASE("case 9: a share that is no canonical scalar is skipped like one that 
           (void)SecretScalar::random(random);
           SecretBytes<32> secret;
           random.fill(secret.expose_mutable());
-          const ShareChannel channel(roster.session(), session.client(dealer).id, AgreementKey::from_secret(std::move(secret)), session.client(kVictim).id,
+          const ShareChannel channel(roster.session(), session.client(dealer).id, AgreementKey::from_secret(std::move(secret)),
+              session.client(kVictim).id,
                                      *AgreementPublicKey::parse(members[kVictim].keys.agreement));
           std::array<std::uint8_t, 32> above;  // the order of the group is below 2^253
           above.fill(0xff);
           const std::array<std::uint8_t, 32> fine{};
-          const Bytes made = channel.seal(*roster.graph().coordinate(dealer, kVictim), of_the_self_mask ? fine : above, of_the_self_mask ? above : fine, random);
+          const Bytes made = channel.seal(*roster.graph().coordinate(dealer, kVictim), of_the_self_mask ? fine : above,
+              of_the_self_mask ? above : fine, random);
           std::ranges::copy(made, sealed(shares, 3).begin());
         },
         1);
@@ -209,16 +219,16 @@ TEST_CASE("case 11: fewer left than the minimum, the quorum or the threshold: th
   three.insert(4);
   PositionSet four = three;
   four.insert(5);
-  check_client_refuses<DeliverShares>([&](DeliverShares& shares, Delivery&, SecureSession&) { shares.sharing = only(two); }, ErrorCode::refused, "below the least");
+  check_client_refuses<DeliverShares>([&](DeliverShares& shares) { shares.sharing = only(two); }, ErrorCode::refused, "below the least");
   // Three would do for the minimum; of three, two are neighbours, below t = 4.
-  check_client_refuses<DeliverShares>([&](DeliverShares& shares, Delivery&, SecureSession&) { shares.sharing = only(three); }, ErrorCode::refused, "below the threshold");
-  check_client_refuses<Survivors>([&](Survivors& survivors, Delivery&, SecureSession&) { survivors.survivors = only(two); }, ErrorCode::refused, "too few");
-  check_client_refuses<Survivors>([&](Survivors& survivors, Delivery&, SecureSession&) { survivors.survivors = only(three); }, ErrorCode::refused, "too few");  // q = 4
-  check_client_refuses<Survivors>([&](Survivors& survivors, Delivery&, SecureSession&) { survivors.survivors = only(four); }, ErrorCode::refused, "below the threshold");
+  check_client_refuses<DeliverShares>([&](DeliverShares& shares) { shares.sharing = only(three); }, ErrorCode::refused, "below the threshold");
+  check_client_refuses<Survivors>([&](Survivors& survivors) { survivors.survivors = only(two); }, ErrorCode::refused, "too few");
+  check_client_refuses<Survivors>([&](Survivors& survivors) { survivors.survivors = only(three); }, ErrorCode::refused, "too few");  // q = 4
+  check_client_refuses<Survivors>([&](Survivors& survivors) { survivors.survivors = only(four); }, ErrorCode::refused, "below the threshold");
   const SessionOptions five{.min_clients = 5, .dropout_ppm = 280'000};
-  check_client_refuses<DeliverShares>([&](DeliverShares& shares, Delivery&, SecureSession&) { shares.sharing = only(four); }, ErrorCode::refused, "below the least", five);
-  check_client_refuses<Survivors>([&](Survivors& survivors, Delivery&, SecureSession&) { survivors.survivors = only(four); }, ErrorCode::refused, "too few", five);
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.clients = 2; }, ErrorCode::refused, "below the least");
+  check_client_refuses<DeliverShares>([&](DeliverShares& shares) { shares.sharing = only(four); }, ErrorCode::refused, "below the least", five);
+  check_client_refuses<Survivors>([&](Survivors& survivors) { survivors.survivors = only(four); }, ErrorCode::refused, "too few", five);
+  check_client_refuses<RosterView>([](RosterView& view) { view.clients = 2; }, ErrorCode::refused, "below the least");
 }
 
 TEST_CASE("case 11: t - 1 neighbours left are refused where the whole cohort is large enough, t are not") {
@@ -298,14 +308,15 @@ TEST_CASE("case 13: a client that has signed one survivor set signs no other") {
 
 TEST_CASE("case 15: a client that finds itself listed as dropped aborts") {
   const auto without_victim = [](Bytes& bitmap) { bitmap[0] = static_cast<std::uint8_t>(bitmap[0] & ~(1U << kVictim)); };
-  check_client_refuses<DeliverShares>([&](DeliverShares& shares, Delivery&, SecureSession&) { without_victim(shares.sharing); }, ErrorCode::refused, "this client is said to have dropped out");
-  check_client_refuses<Survivors>([&](Survivors& survivors, Delivery&, SecureSession&) { without_victim(survivors.survivors); }, ErrorCode::refused,
+  check_client_refuses<DeliverShares>([&](DeliverShares& shares) { without_victim(shares.sharing); }, ErrorCode::refused,
+      "this client is said to have dropped out");
+  check_client_refuses<Survivors>([&](Survivors& survivors) { without_victim(survivors.survivors); }, ErrorCode::refused,
                                   "this client is said to have dropped out");
 }
 
 TEST_CASE("case 15: a client whose masked input is not the one it sent aborts") {
-  check_client_refuses<Survivors>([](Survivors& survivors, Delivery&, SecureSession&) { survivors.inputs_root[3] ^= 1; }, ErrorCode::unauthorized, "Merkle proof");
-  check_client_refuses<Survivors>([](Survivors& survivors, Delivery&, SecureSession&) { survivors.proof[0][3] ^= 1; }, ErrorCode::unauthorized, "Merkle proof");
+  check_client_refuses<Survivors>([](Survivors& survivors) { survivors.inputs_root[3] ^= 1; }, ErrorCode::unauthorized, "Merkle proof");
+  check_client_refuses<Survivors>([](Survivors& survivors) { survivors.proof[0][3] ^= 1; }, ErrorCode::unauthorized, "Merkle proof");
   // A right tree over the inputs of all others, and another one for it.
   check_client_refuses<Survivors>(
       [](Survivors& survivors, Delivery&, SecureSession& session) {
@@ -324,14 +335,14 @@ TEST_CASE("case 15: a client whose masked input is not the one it sent aborts") 
 
 TEST_CASE("case 16: an unknown or non-neighbour client: the client aborts") {
   const SessionOptions sparse{.clients = 70, .dropout_ppm = 100'000};
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.neighbours[1].position = 99'999; }, ErrorCode::refused, "not a neighbour");
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { std::swap(view.neighbours[1], view.neighbours[2]); }, ErrorCode::refused, "not a neighbour");
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.neighbours[1].position = view.position; }, ErrorCode::refused, "not a neighbour");
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.neighbours.pop_back(); }, ErrorCode::refused, "neighbours, not 6");
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.neighbours.push_back(view.neighbours[0]); }, ErrorCode::refused, "neighbours, not 6");
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.neighbours.clear(); }, ErrorCode::refused, "neighbours, not 6");
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.position = 7; }, ErrorCode::refused, "beyond its end");
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.position = 0xffffffff; }, ErrorCode::refused, "beyond its end");
+  check_client_refuses<RosterView>([](RosterView& view) { view.neighbours[1].position = 99'999; }, ErrorCode::refused, "not a neighbour");
+  check_client_refuses<RosterView>([](RosterView& view) { std::swap(view.neighbours[1], view.neighbours[2]); }, ErrorCode::refused, "not a neighbour");
+  check_client_refuses<RosterView>([](RosterView& view) { view.neighbours[1].position = view.position; }, ErrorCode::refused, "not a neighbour");
+  check_client_refuses<RosterView>([](RosterView& view) { view.neighbours.pop_back(); }, ErrorCode::refused, "neighbours, not 6");
+  check_client_refuses<RosterView>([](RosterView& view) { view.neighbours.push_back(view.neighbours[0]); }, ErrorCode::refused, "neighbours, not 6");
+  check_client_refuses<RosterView>([](RosterView& view) { view.neighbours.clear(); }, ErrorCode::refused, "neighbours, not 6");
+  check_client_refuses<RosterView>([](RosterView& view) { view.position = 7; }, ErrorCode::refused, "beyond its end");
+  check_client_refuses<RosterView>([](RosterView& view) { view.position = 0xffffffff; }, ErrorCode::refused, "beyond its end");
   // A client that is on the roster, but not beside this one.
   check_client_refuses<RosterView>(
       [](RosterView& view, Delivery&, SecureSession& session) {
@@ -345,7 +356,9 @@ TEST_CASE("case 16: an unknown or non-neighbour client: the client aborts") {
       ErrorCode::refused, "not a neighbour", sparse);
   // A survivor who is not among those whose masks this client has added.
   SecureSession session({.clients = 7});
-  session.up = [](std::vector<Delivery>& deliveries) { std::erase_if(deliveries, [](const Delivery& delivery) { return delivery.client == 6 && std::holds_alternative<ShareKeys>(delivery.message); }); };
+  session.up = [](std::vector<Delivery>& deliveries) {
+    std::erase_if(deliveries, [](const Delivery& delivery) { return delivery.client == 6 && std::holds_alternative<ShareKeys>(delivery.message); });
+  };
   REQUIRE(session.run_to("signing"));
   Survivors survivors = std::get<Survivors>(session.message_for(kVictim)->message);
   survivors.survivors[0] |= 1U << 6;
@@ -359,7 +372,8 @@ TEST_CASE("case 16: the victim's neighbour is another one than the roster's leaf
         // Enrolled, properly signed, and not on this roster.
         SeededRandom random(77);
         const IdentityKey stranger = IdentityKey::generate(random);
-        ForgedMember member{.identity = stranger.public_key(), .certificate = session.certificate_for(stranger.public_key(), session.authority(), kSessionTime_s + 9),
+        ForgedMember member{.identity = stranger.public_key(), .certificate = session.certificate_for(stranger.public_key(), session.authority(),
+            kSessionTime_s + 9),
                             .keys = {}};
         member.keys = {.agreement = AgreementKey::generate(random).public_key().bytes(),
                        .mask = RistrettoPoint::base_times(SecretScalar::random(random))->bytes(),
@@ -380,34 +394,36 @@ TEST_CASE("case 16: the victim's neighbour is another one than the roster's leaf
 }
 
 TEST_CASE("case 18: pad bits set in a bitmap: the client aborts") {
-  check_client_refuses<DeliverShares>([](DeliverShares& shares, Delivery&, SecureSession&) { shares.sharing[0] |= 0x80; }, ErrorCode::malformed, "pad bit");
-  check_client_refuses<Survivors>([](Survivors& survivors, Delivery&, SecureSession&) { survivors.survivors[0] |= 0x80; }, ErrorCode::malformed, "pad bit");
+  check_client_refuses<DeliverShares>([](DeliverShares& shares) { shares.sharing[0] |= 0x80; }, ErrorCode::malformed, "pad bit");
+  check_client_refuses<Survivors>([](Survivors& survivors) { survivors.survivors[0] |= 0x80; }, ErrorCode::malformed, "pad bit");
 }
 
 TEST_CASE("case 19: short or long lists: the client aborts") {
-  check_client_refuses<DeliverShares>([](DeliverShares& shares, Delivery&, SecureSession&) { shares.sharing.push_back(0); }, ErrorCode::malformed, "bitmap");
-  check_client_refuses<DeliverShares>([](DeliverShares& shares, Delivery&, SecureSession&) { shares.sharing.clear(); }, ErrorCode::malformed, "bitmap");
+  check_client_refuses<DeliverShares>([](DeliverShares& shares) { shares.sharing.push_back(0); }, ErrorCode::malformed, "bitmap");
+  check_client_refuses<DeliverShares>([](DeliverShares& shares) { shares.sharing.clear(); }, ErrorCode::malformed, "bitmap");
   for (const std::size_t bytes : {0U, 1U, 103U, 104U, 519U, 520U, 623U, 625U, 728U})
-    check_client_refuses<DeliverShares>([&](DeliverShares& shares, Delivery&, SecureSession&) { shares.sealed.resize(bytes); }, ErrorCode::malformed, "for 6 neighbours");
-  check_client_refuses<Survivors>([](Survivors& survivors, Delivery&, SecureSession&) { survivors.survivors.clear(); }, ErrorCode::malformed, "bitmap");
-  check_client_refuses<Survivors>([](Survivors& survivors, Delivery&, SecureSession&) { survivors.proof.pop_back(); }, ErrorCode::malformed, "too short");
-  check_client_refuses<Survivors>([](Survivors& survivors, Delivery&, SecureSession&) { survivors.proof.emplace_back(); }, ErrorCode::malformed, "too long");
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.proof.emplace_back(); }, ErrorCode::malformed, "too long");
-  check_client_refuses<Quorum>([](Quorum&, Delivery& delivery, SecureSession&) { delivery.bulk.clear(); }, ErrorCode::malformed, "0 bytes for 4 signers");
+    check_client_refuses<DeliverShares>([&](DeliverShares& shares) { shares.sealed.resize(bytes); }, ErrorCode::malformed, "for 6 neighbours");
+  check_client_refuses<Survivors>([](Survivors& survivors) { survivors.survivors.clear(); }, ErrorCode::malformed, "bitmap");
+  check_client_refuses<Survivors>([](Survivors& survivors) { survivors.proof.pop_back(); }, ErrorCode::malformed, "too short");
+  check_client_refuses<Survivors>([](Survivors& survivors) { survivors.proof.emplace_back(); }, ErrorCode::malformed, "too long");
+  check_client_refuses<RosterView>([](RosterView& view) { view.proof.emplace_back(); }, ErrorCode::malformed, "too long");
+  check_client_refuses<Quorum>([](Quorum&, Delivery& delivery, SecureSession&) { delivery.bulk.clear(); }, ErrorCode::malformed,
+      "0 bytes for 4 signers");
   for (const std::size_t bytes : {1U, 879U, 881U, 4 * 220U + 4 * 32U * 3 + 32U})
-    check_client_refuses<Quorum>([&](Quorum&, Delivery& delivery, SecureSession&) { delivery.bulk.resize(bytes); }, ErrorCode::malformed, "bytes for 4 signers");
+    check_client_refuses<Quorum>([&](Quorum&, Delivery& delivery, SecureSession&) { delivery.bulk.resize(bytes); }, ErrorCode::malformed,
+        "bytes for 4 signers");
   check_client_refuses<Quorum>([](Quorum&, Delivery& delivery, SecureSession&) { delivery.bulk.resize(880); }, ErrorCode::malformed, "too short");
 }
 
 TEST_CASE("case 20: counts of 2^32 - 1 are refused before anything is made of them") {
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.clients = 0xffffffff; }, ErrorCode::refused, "of 7 asked");
-  check_client_refuses<RosterView>([](RosterView& view, Delivery&, SecureSession&) { view.clients = 8; }, ErrorCode::refused, "of 7 asked");
-  check_client_refuses<Quorum>([](Quorum& quorum, Delivery&, SecureSession&) { quorum.signers = 0xffffffff; }, ErrorCode::refused, "signers, not 4");
+  check_client_refuses<RosterView>([](RosterView& view) { view.clients = 0xffffffff; }, ErrorCode::refused, "of 7 asked");
+  check_client_refuses<RosterView>([](RosterView& view) { view.clients = 8; }, ErrorCode::refused, "of 7 asked");
+  check_client_refuses<Quorum>([](Quorum& quorum) { quorum.signers = 0xffffffff; }, ErrorCode::refused, "signers, not 4");
 }
 
 TEST_CASE("case 25: a share of the wrong length is an error of the list, never a crash") {
   for (std::size_t bytes = 0; bytes < 2 * kSealedShareBytes; bytes += 13)
-    check_client_refuses<DeliverShares>([&](DeliverShares& shares, Delivery&, SecureSession&) { shares.sealed.resize(5 * kSealedShareBytes + bytes + (bytes == kSealedShareBytes ? 1 : 0)); },
+    check_client_refuses<DeliverShares>([&](DeliverShares& shares) { shares.sealed.resize(5 * kSealedShareBytes + bytes + (bytes == kSealedShareBytes ? 1 : 0)); },
                                         ErrorCode::malformed, "for 6 neighbours");
 }
 

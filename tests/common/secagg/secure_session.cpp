@@ -36,7 +36,8 @@ std::unique_ptr<SessionClient> make_client(const SessionOptions& options, std::s
   const ClientId id = client_id_of(identity.public_key());
   const SeededRandom random = stream("session-client", options.seed, index, options.attempt);
   return std::make_unique<SessionClient>(
-      SessionClient{.identity = std::move(identity), .id = id, .certificate = {}, .random = random, .same_random = random, .update = draw_update(options, index)});
+      SessionClient{.identity = std::move(identity), .id = id, .certificate = {}, .random = random, .same_random = random,
+          .update = draw_update(options, index)});
 }
 
 std::string described(const Delivery& delivery) {
@@ -116,7 +117,9 @@ Result<Delivery> SecureSession::answer(const Delivery& delivery) {
   SessionClient& client = *clients_[delivery.client];
   Participant& participant = *client.participant;
   SerialExecutor serial;
-  const auto reply = [&](Message message, Bytes bulk = {}) { return Delivery{.client = delivery.client, .message = std::move(message), .bulk = std::move(bulk), .session = participant.session()}; };
+  const auto reply = [&](Message message, Bytes bulk = {}) {
+    return Delivery{.client = delivery.client, .message = std::move(message), .bulk = std::move(bulk), .session = participant.session()};
+  };
   return std::visit(
       Overloaded{[&](const RosterView& roster) -> Result<Delivery> {
                    FEDSPEND_ASSIGN(ShareKeys message, participant.on_roster(roster, delivery.session, kSessionTime_s));
@@ -163,7 +166,8 @@ Result<Delivery> SecureSession::deliver_to_client(const Delivery& delivery) {
 Verdict SecureSession::deliver_to_server(const Delivery& delivery) {
   const SessionClient& client = *clients_[delivery.client];
   const Verdict verdict = std::visit(
-      Overloaded{[&](const AdvertiseKeys& message) { return aggregator_.on_advertise_keys(client.identity.public_key(), client.certificate, message, delivery.signature); },
+      Overloaded{[&](const AdvertiseKeys& message) { return aggregator_.on_advertise_keys(client.identity.public_key(), client.certificate, message,
+          delivery.signature); },
                  [&](const ShareKeys& message) { return aggregator_.on_share_keys(client.id, message); },
                  [&](const MaskedInput& message) { return aggregator_.on_masked_input(client.id, message, delivery.bulk); },
                  [&](const SignSurvivors& message) { return aggregator_.on_sign_survivors(client.id, message, delivery.signature); },
@@ -289,7 +293,8 @@ void SecureSession::learn_secrets(std::size_t index, const RosterView& roster) {
   learn("X25519 secret" + who, agreement_secret.expose());
   const RoundKeys keys = participant.advertise_keys().keys;
   const RistrettoPoint own_point = *RistrettoPoint::base_times(mask_secret);
-  FEDSPEND_CHECK(own_point.bytes() == keys.mask && self_mask_commitment(self_secret, client.id, participant.terms().task, participant.terms().round) == keys.commitment, "r and b as advertised");
+  const Hash256 commitment = self_mask_commitment(self_secret, client.id, participant.terms().task, participant.terms().round);
+  FEDSPEND_CHECK(own_point.bytes() == keys.mask && commitment == keys.commitment, "r and b as advertised");
   FEDSPEND_CHECK(AgreementKey::from_secret(std::move(agreement_secret)).public_key().bytes() == keys.agreement, "the agreement key as advertised");
   const SessionParameters& parameters = participant.parameters();
   const ScalarRows mask_shares = deal_shares(mask_secret, parameters.threshold, parameters.degree, random);

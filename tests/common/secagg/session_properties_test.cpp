@@ -203,16 +203,17 @@ TEST_CASE("what watches for secrets finds each kind of them where it may not be"
       SeededRandom random = session.client(3).same_random;
       SecretScalar scalar;
       for (std::uint32_t i = 0; i <= which; ++i) scalar = SecretScalar::random(random);
-      Bytes bulk(7, 0xab);
-      bulk.insert(bulk.end(), scalar.expose().begin(), scalar.expose().end());
-      bulk.push_back(1);
+      Bytes bulk(40, 0xab);
+      std::ranges::copy(scalar.expose(), bulk.begin() + 7);
       return input(std::move(bulk));
     });
   };
   CHECK(secret(0) == "r of client 3 in masked_input of client 3");
   CHECK(secret(1) == "b of client 3 in masked_input of client 3");
   // A share that its holder may reveal, in another message or from somebody else.
-  CHECK(found([&](SecureSession& session) { return input(std::get<Unmask>(unmask_of(session, 3).message).shares); }).starts_with("share of b of client "));
+  CHECK(found([&](SecureSession& session) {
+          return input(std::get<Unmask>(unmask_of(session, 3).message).shares);
+        }).starts_with("share of b of client "));
   CHECK(found([&](SecureSession& session) {
           Delivery unmask = unmask_of(session, 3);
           unmask.client = 4;

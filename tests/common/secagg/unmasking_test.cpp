@@ -26,7 +26,8 @@ void spoil_share(std::vector<Delivery>& deliveries, const MaskingGraph& graph, s
   });
 }
 
-SessionEnd with_wrong_shares(const std::set<std::size_t>& holders, std::size_t dealer, const std::set<std::size_t>& dropouts = {}, const std::set<std::size_t>& silent = {}) {
+SessionEnd with_wrong_shares(const std::set<std::size_t>& holders, std::size_t dealer, const std::set<std::size_t>& dropouts = {},
+    const std::set<std::size_t>& silent = {}) {
   SecureSession session(kTwelve);
   const ForgedRoster roster(session.terms(), advertised_by(session));
   REQUIRE(roster.parameters().threshold == 7);
@@ -86,8 +87,10 @@ TEST_CASE("case 24: a dealer who shared another secret than it committed to is n
         message.sealed.clear();
         for (const Neighbour& neighbour : roster.graph().neighbours(kDealer)) {
           const ForgedMember& holder = roster.member(neighbour.position);
-          const ShareChannel channel(roster.session(), session.client(kDealer).id, key, client_id_of(holder.identity), *AgreementPublicKey::parse(holder.keys.agreement));
-          const Bytes sealed = channel.seal(neighbour.coordinate, shares.expose(neighbour.coordinate - 1), shares.expose(neighbour.coordinate - 1), random);
+          const ShareChannel channel(roster.session(), session.client(kDealer).id, key, client_id_of(holder.identity),
+              *AgreementPublicKey::parse(holder.keys.agreement));
+          const Bytes sealed = channel.seal(neighbour.coordinate, shares.expose(neighbour.coordinate - 1), shares.expose(neighbour.coordinate - 1),
+              random);
           message.sealed.insert(message.sealed.end(), sealed.begin(), sealed.end());
         }
       });
@@ -140,7 +143,8 @@ TEST_CASE("with one self mask or one pairwise mask not taken off the sum is wron
   const PairEnd own{dealer, *RistrettoPoint::base_times(r)};
   const PairEnd peer{neighbour, *RistrettoPoint::base_times(SecretScalar::random(random))};
   const auto revealed = [&](SecretKind kind, std::vector<PairEnd> survivors) {
-    RevealedSecret secret{.kind = kind, .dealer = own, .commitment = self_mask_commitment(b, dealer, task, RoundId{1}), .coordinates = {1, 2, 3}, .shares = ScalarRows(3),
+    RevealedSecret secret{.kind = kind, .dealer = own, .commitment = self_mask_commitment(b, dealer, task, RoundId{1}), .coordinates = {1, 2, 3},
+        .shares = ScalarRows(3),
                           .holders = {neighbour, ClientId{{3}}, ClientId{{4}}}, .surviving_neighbours = std::move(survivors)};
     const ScalarRows dealt = deal_shares(kind == SecretKind::self_mask ? b : r, 2, 3, random);
     for (std::size_t i = 0; i < 3; ++i) secret.shares.set(i, dealt.get(i));
