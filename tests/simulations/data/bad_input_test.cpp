@@ -1,49 +1,14 @@
 // fedspend-sim itself on bad input: one line that says what, where and how to mend it, exit code 4, and nothing written.
 #include <doctest/doctest.h>
 
-#include <sys/wait.h>
+#include "tests/simulations/sim_program.h"
 
-#include <algorithm>
-#include <cstdio>
-#include <cstdlib>
-
-#include "tests/simulations/temporary_folder.h"
-
-using fedspend::tests::TemporaryFolder;
+using namespace fedspend::tests;
 
 namespace {
 
 const std::string kDescription = "[files]\ntransactions = \"*.csv\"\n[columns]\nclient = \"c\"\ntime = \"t\"\namount = \"a\"\ncategory = \"k\"\n";
 const std::string kRows = "c,t,a,k\n1,2017-01-01,1,x\n1,2017-01-02,1,x\n1,2017-01-03,1,x\n1,2017-01-04,1,x\n1,2017-01-05,1,x\n1,2017-01-06,1,x\n1,2017-01-07,1,x\n";
-
-struct Ended {
-  int code = -1;
-  std::string out, err;
-};
-
-Ended sim(const TemporaryFolder& folder, const std::string& arguments) {
-  const auto out = folder.path() / "stdout.txt", err = folder.path() / "stderr.txt";
-  const std::string command = "cd '" + folder.path().string() + "' && '" FEDSPEND_BIN_DIR "/fedspend-sim' " + arguments + " >'" + out.string() + "' 2>'" + err.string() + "'";
-  const int status = std::system(command.c_str());
-  Ended ended{.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .out = TemporaryFolder::read(out), .err = TemporaryFolder::read(err)};
-  std::filesystem::remove(out);
-  std::filesystem::remove(err);
-  return ended;
-}
-
-// Exit code 4 and one line on standard error that holds all the parts.
-void check_refused(const TemporaryFolder& folder, const std::string& arguments, std::initializer_list<const char*> parts) {
-  CAPTURE(arguments);
-  const Ended ended = sim(folder, arguments);
-  CAPTURE(ended.err);
-  CHECK(ended.code == 4);
-  CHECK(ended.out.empty());
-  CHECK(std::count(ended.err.begin(), ended.err.end(), '\n') == 1);
-  for (const char* part : parts) {
-    CAPTURE(part);
-    CHECK(ended.err.find(part) != std::string::npos);
-  }
-}
 
 void check_rows_refused(const std::string& rows, std::initializer_list<const char*> parts) {
   const TemporaryFolder folder;
