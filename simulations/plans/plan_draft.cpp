@@ -67,6 +67,14 @@ void choose_lengths(Plan& plan, const Population& population, std::span<const st
   plan.training.max_rows = static_cast<std::uint32_t>(std::max(past, kLeastTrained));
 }
 
+// A setting may ask for an open sum, or for a cohort of other clients; what is wrong with it then, the plan's own rules say.
+Status check_secure_clients(std::size_t eligible, const std::vector<std::string>& settings) {
+  const auto sets = [&](std::string_view key) { return std::any_of(settings.begin(), settings.end(), [&](const std::string& setting) { return setting.starts_with(key); }); };
+  if (eligible >= kMinSecureClients || sets("aggregation.mode=") || sets("federation.cohort=")) return {};
+  return fail(ErrorCode::invalid_argument, "a secure sum needs " + std::to_string(kMinSecureClients) + " clients, and only " + std::to_string(eligible) + " have the training rows that a plan asks for",
+              "give more data, or set aggregation.mode=open for a demonstration");
+}
+
 Status check_model(const PlanDraftOptions& options) {
   if (options.model == "next_category" && options.model_file == nullptr) return {};
   if (options.model == kTorchScriptModel && options.model_file != nullptr) return {};
@@ -111,6 +119,7 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   const std::vector<std::size_t> eligible = eligible_clients(population, plan);
   if (eligible.empty())
     return fail(ErrorCode::malformed, "no client has the " + std::to_string(plan.eligibility.min_examples) + " training rows that a plan asks for", "give more data, or check columns.client");
+  FEDSPEND_TRY(check_secure_clients(eligible.size(), options.settings));
   choose_federation(plan, eligible.size());
   if (!script) {
     choose_pace(plan);
@@ -123,9 +132,6 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   }
   std::string text = write_plan(plan);
   FEDSPEND_ASSIGN(const PlanFile set, apply_settings(plan_file_of(std::move(text), plan, trainers), options.settings));
-  if (set.plan.aggregation.mode == Aggregation::secure && set.plan.federation.cohort < kMinSecureClients)
-    return fail(ErrorCode::invalid_argument, "a secure sum needs " + std::to_string(kMinSecureClients) + " clients, and only " + std::to_string(eligible.size()) + " have the training rows that a plan asks for",
-                "give more data, or set aggregation.mode=open for a demonstration");
   FEDSPEND_ASSIGN(plan, parse_plan(set.text));
   draft.eligible_clients = eligible_clients(population, plan).size();
   return draft;

@@ -64,7 +64,7 @@ TEST_CASE("unknown commands, options and values are refused") {
   check_refused(folder, "baselines", {"--data"});
   check_refused(folder, "baselines --data d.toml --threads 0", {"--threads", "1"});
   check_refused(folder, "plan --data d.toml --model nonsense --out p.toml", {"there is no model \"nonsense\""});
-  check_refused(folder, "plan --data d.toml --out p.toml --set federation.rouns=3", {"federation.rouns", "federation.rounds"});
+  check_refused(folder, "plan --data d.toml --out p.toml --set aggregation.mode=open --set federation.rouns=3", {"federation.rouns", "federation.rounds"});
   check_refused(folder, "plan --data d.toml --out p.toml", {"a secure sum needs 3 clients, and only 1", "aggregation.mode=open"});
   check_refused(folder, "synth --clients 0 --out s", {"--clients"});
   CHECK(!std::filesystem::exists(folder.path() / "p.toml"));

@@ -75,6 +75,13 @@ TEST_CASE("a draft takes the three clients that a secure sum needs, or is refuse
     REQUIRE(!demonstration);
     CHECK(demonstration.error().message == refusal);
     CHECK(demonstration.error().hint.find("aggregation.mode=open") != std::string::npos);
+    const auto other_setting = draft(population_of(clients), {"federation.rounds=2"});
+    REQUIRE(!other_setting);
+    CHECK(other_setting.error().message == refusal);
+    CHECK(!draft(population_of(clients), {"aggregation.mode=secure"}));
+    const auto for_others = draft(population_of(clients), {"federation.cohort=3"});
+    REQUIRE_MESSAGE(for_others, for_others.error().message);
+    CHECK(for_others->plan.federation.cohort == 3);
     const auto open = draft(population_of(clients), {"aggregation.mode=open"});
     REQUIRE_MESSAGE(open, open.error().message);
     CHECK(open->plan.federation.cohort == clients);
