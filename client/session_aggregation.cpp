@@ -42,7 +42,8 @@ Effects Session::advertise(const Training& training, std::vector<float>& update,
   at.assignment = training.session;
   at.round = training.round;
   at.plan = training.plan;
-  at.participant = std::make_unique<Participant>(*training.secure, identity_.public_key(), services_.random, services_.credentials);
+  at.participant = std::make_unique<Participant>(*training.secure, identity_.public_key(), services_.random, services_.credentials,
+                                                 options_.policy.beacon_key);
   at.update = std::make_unique<RingVector>(std::move(*encoded));
   // The coordinator may wait for others until its own deadline, and then has five phases.
   at.deadline = training.deadline + 5 * Millis(training.plan->aggregation.phase_deadline_ms);

@@ -478,31 +478,22 @@ TEST_CASE("a coordinator that dies in any phase begins the round anew, with a ne
   }
 }
 
-struct FixedBeacon final : Beacon {
-  Hash256 value{};
-  int draws = 0;
-  bool fails = false;
-  Result<Hash256> draw(const Hash256&) override {
-    ++draws;
-    if (fails) return fail(ErrorCode::unavailable, "the beacon does not answer");
-    return value;
-  }
-};
-
-TEST_CASE("with an external beacon the graph is drawn from it, and a beacon that fails is an abort with its reason (hostile case 33)") {
+TEST_CASE("with an external beacon devices take the graph that it has signed, and one that fails is an abort with its reason (hostile case 33)") {
   Plan plan = testing::secure_plan();
   plan.aggregation.beacon = BeaconSource::external;
-  FixedBeacon beacon;
-  beacon.value.fill(0x5a);
+  testing::SigningBeacon beacon;
   MachineOptions options;
   options.external_beacon = &beacon;
   SUBCASE("it answers") {
     SecureMachineBench bench(plan, 8, options);
     bench.check_in_all();
     bench.run();
-    CHECK(beacon.draws == 1);
+    const Envelope advertised = open_envelope(bench.last_of(Type::advertise_keys, 0).frames.control).value();
     const Envelope envelope = open_envelope(bench.last_of(Type::roster_view, 0).frames.control).value();
-    CHECK(std::get<RosterView>(decode_body(envelope.type, envelope.body).value()).beacon == beacon.value);
+    const auto view = std::get<RosterView>(decode_body(envelope.type, envelope.body).value());
+    REQUIRE(beacon.asked.size() == 1);
+    CHECK(beacon.asked.front() == std::pair{advertised.session, view.root});
+    CHECK(open_beacon(beacon.key().public_key(), advertised.session, view.root, view.beacon_signature)->value == view.beacon);
     bench.expect_published(kAll);
   }
   SUBCASE("it does not") {
@@ -512,6 +503,19 @@ TEST_CASE("with an external beacon the graph is drawn from it, and a beacon that
     bench.run();
     CHECK(bench.aborted().why_aborted == "the beacon does not answer");
     for (std::size_t i = 0; i < 8; ++i) CHECK(bench.table[i]->session->phase() == "idle");
+  }
+  SUBCASE("it is the coordinator's own: no device goes on, and nothing is published") {
+    testing::SigningBeacon own(1);
+    options.external_beacon = &own;
+    SecureMachineBench bench(plan, 8, options);
+    bench.check_in_all();
+    bench.run();
+    CHECK(own.asked.size() == 1);
+    CHECK(bench.aborted().why_aborted != "");
+    for (std::size_t i = 0; i < 8; ++i) {
+      CHECK(bench.count_of(Type::share_keys, i) == 0);
+      CHECK(bench.count_of(Type::decline, i) == 1);
+    }
   }
 }
 
