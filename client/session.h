@@ -158,12 +158,15 @@ class Session {
     Millis deadline{};
     std::optional<SessionTerms> secure;  // of secure aggregation; nothing: the plan's sum is open
   };
+  struct WipingDelete {  // what is not masked yet must not stay behind
+    void operator()(RingVector* update) const;
+  };
   struct Aggregating {
     SessionId assignment;
     RoundId round;
     SharedPlan plan;
     std::unique_ptr<Participant> participant;
-    std::unique_ptr<RingVector> update;  // until it is masked
+    std::unique_ptr<RingVector, WipingDelete> update;  // until it is masked
     Hash256 digest{};                    // of the update, for the record
     bool is_zero = false;                // nothing that could be handed in twice
     Frames last;                         // what was sent last

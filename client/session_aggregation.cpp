@@ -19,6 +19,12 @@ void wipe_values(std::span<T> values) {
 
 }  // namespace
 
+void Session::WipingDelete::operator()(RingVector* update) const {
+  if (update == nullptr) return;
+  wipe_values(update->mutable_values());
+  delete update;
+}
+
 bool Session::is_silent(const TaskId& task) {
   const Result<std::uint32_t> participations = services_.record.participations(task);
   return !participations || *participations >= options_.policy.max_participations;
@@ -44,7 +50,7 @@ Effects Session::advertise(const Training& training, std::vector<float>& update,
   at.plan = training.plan;
   at.participant = std::make_unique<Participant>(*training.secure, identity_.public_key(), services_.random, services_.credentials,
                                                  options_.policy.beacon_key);
-  at.update = std::make_unique<RingVector>(std::move(*encoded));
+  at.update.reset(new RingVector(std::move(*encoded)));
   // The coordinator may wait for others until its own deadline, and then has five phases.
   at.deadline = training.deadline + 5 * Millis(training.plan->aggregation.phase_deadline_ms);
   const AdvertiseKeys message = at.participant->advertise_keys();
@@ -74,7 +80,7 @@ Effects Session::on_roster(Aggregating& at, const Envelope& envelope, const Rost
 Effects Session::on_shares(Aggregating& at, const DeliverShares& shares, Millis now) {
   if (const Status taken = at.participant->on_shares(shares); !taken) return give_up(at.participant->session(), taken.error(), now);
   const SessionId session = at.participant->session();
-  const std::unique_ptr<RingVector> update = std::move(at.update);
+  const auto update = std::move(at.update);
   Result<MaskedVector> masked = at.participant->mask(std::move(*update));
   if (!masked) return give_up(session, masked.error(), now);
   if (const Status charged = services_.record.charge_participation(at.plan->task, at.round, session, options_.policy.max_participations); !charged)

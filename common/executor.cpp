@@ -1,6 +1,7 @@
 #include "common/executor.h"
 
 #include <atomic>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -12,7 +13,11 @@ void ThreadExecutor::for_each(std::size_t count, const std::function<void(std::s
     for (std::size_t i = next.fetch_add(1); i < count; i = next.fetch_add(1)) work(i);
   };
   std::vector<std::jthread> others;
-  for (unsigned i = 1; i < threads_ && i < count; ++i) others.emplace_back(take);
+  try {
+    for (unsigned i = 1; i < threads_ && i < count; ++i) others.emplace_back(take);
+  } catch (const std::system_error&) {
+    // The system has no more threads: those that there are do it.
+  }
   take();
 }
 

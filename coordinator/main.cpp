@@ -179,8 +179,7 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   FEDSPEND_TRY(program::require_descriptors(enrolment.devices().size() * 2 + 128));
   FEDSPEND_ASSIGN(const std::string listen, arguments.text("listen"));
   ZmqServerOptions server{.address = listen, .allow = [&](const CurvePublicKey& key) { return enrolment.knows_transport_key(key); }};
-  // Weights go down (32 bits each), packed updates come up (at most 32 bits each): nothing larger has a reason.
-  server.limits.max_bulk_bytes = 4 * federation.plan.model.parameter_count;
+  server.limits.max_bulk_bytes = largest_bulk_bytes(federation.plan);
   const auto ready = arguments.optional_text("ready-file");
   std::error_code ignored;
   if (ready && fs::is_regular_file(*ready, ignored)) fs::remove(*ready, ignored);  // of an earlier run: its endpoint may be another

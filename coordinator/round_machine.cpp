@@ -67,6 +67,11 @@ Status check_supported(const Plan& plan) {
   return {};
 }
 
+std::size_t largest_bulk_bytes(const Plan& plan) {
+  const std::size_t weights = 4 * plan.model.parameter_count;
+  return plan.aggregation.mode == Aggregation::secure ? std::max(weights, max_quorum_bytes(plan.devices_asked(), plan.devices_asked())) : weights;
+}
+
 Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_plan, const IdentityPublicKey& release_key, Checkpoint checkpoint,
                                                            EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser, RandomSource& random) {
   FEDSPEND_ASSIGN(Plan plan, open_plan(signed_plan, release_key));
@@ -239,7 +244,7 @@ void RoundMachine::on_check_in(const PeerId& peer, const ClientId& client, const
       return send_assignment(waiting, {aggregating->assignment, aggregating->attempt, static_cast<std::uint32_t>(aggregating->asked.size()), aggregating->deadline}, now, effects);
     }
   }
-  if (excluded_.contains(client)) {
+  if (const auto out = excluded_.find(client); out != excluded_.end() && rounds_done_ + 1 <= out->second) {
     send(peer, ComeBack{.reason = ComeBackReason::not_selected, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
     return drop(DropReason::excluded, client, effects);
   }

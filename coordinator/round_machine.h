@@ -142,6 +142,10 @@ using Effects = std::vector<Effect>;
 // Fail closed: what this version cannot do is refused, never replaced by something weaker. create() asks it, too.
 Status check_supported(const Plan& plan);
 
+// Weights go down (32 bits each), packed updates come up (at most 32 bits each), and a secure round's quorum goes down: no bulk frame
+// larger than this has a reason.
+std::size_t largest_bulk_bytes(const Plan& plan);
+
 // What a federation goes on from.
 struct Checkpoint {
   std::uint64_t rounds_done = 0;       // of the model that `weights` are; 0: the initial model
@@ -156,6 +160,7 @@ struct MachineOptions {
   Millis longest_hold{570'000};
   std::uint32_t max_messages_per_device_and_round = 64;  // once finished: in a selection timeout
   std::size_t max_pool = 100'000;     // beyond: ComeBack busy
+  std::uint64_t rounds_excluded = 10; // that a dealer at fault is left out of
   Beacon* external_beacon = nullptr;  // what a plan with beacon = "external" needs; outlives the machine
   // The wall clock, for the ends of certificates: every neighbour of a device leaves the round when that device's certificate has ended, so
   // that who checks in with less than a day left is sent away. None: a simulation, whose time is not the world's.
@@ -299,7 +304,9 @@ class RoundMachine {
   Quantizer quantizer_;
   std::unique_ptr<ServerOptimizer> optimizer_;
   RosterBeacon roster_beacon_;
-  std::unordered_set<ClientId> excluded_;  // dealers whose secrets could not be reconstructed (case 24); until the coordinator begins anew
+  // Dealers whose secrets could not be reconstructed (case 24), and the last round that they are left out of. Not for ever, since
+  // colluding holders can bring it on an honest dealer; in memory, until the coordinator begins anew.
+  std::unordered_map<ClientId, std::uint64_t> excluded_;
 
   std::shared_ptr<const std::vector<float>> weights_;
   std::shared_ptr<const Bytes> weights_bytes_;

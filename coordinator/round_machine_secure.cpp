@@ -152,7 +152,7 @@ void RoundMachine::abort_aggregation(std::string why, Millis now, Effects& effec
 }
 
 void RoundMachine::exclude(const ClientId& dealer, Effects& effects) {
-  excluded_.insert(dealer);
+  excluded_[dealer] = rounds_done_ + options_.rounds_excluded;
   pool_.erase(dealer);
   drop(DropReason::excluded, dealer, effects);
 }

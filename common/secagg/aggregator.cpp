@@ -192,6 +192,18 @@ Status Aggregator::check_alive(const Session& session, const PositionSet& alive,
   return {};
 }
 
+// Whose mask keys must be reconstructed, by neighbours who are left: better no share leaves than too few.
+Status Aggregator::check_recoverable(const Session& session, const PositionSet& sharing, const PositionSet& survivors) const {
+  for (const std::uint32_t position : sharing.positions()) {
+    if (survivors.contains(position)) continue;
+    std::uint32_t neighbours = 0;
+    for (const Neighbour& neighbour : session.graph.neighbours(position)) neighbours += survivors.contains(neighbour.position) ? 1U : 0U;
+    if (neighbours < session.parameters.threshold)
+      return too_few("a client that dropped out has " + std::to_string(neighbours) + " neighbours who could give its mask key back, of at least " + std::to_string(session.parameters.threshold));
+  }
+  return {};
+}
+
 Result<Aggregator::Phase> Aggregator::begin_masking(Sharing& from) const {
   const std::uint32_t clients = from.session->parameters.clients;
   PositionSet sharing(clients);
@@ -212,6 +224,7 @@ Result<Aggregator::Phase> Aggregator::begin_signing(Masking& from) const {
     leaves.push_back(merkle_leaf_hash(*from.inputs[i]));
   }
   FEDSPEND_TRY(check_alive(*from.session, survivors, "sent a masked input"));
+  FEDSPEND_TRY(check_recoverable(*from.session, from.sharing, survivors));
   MerkleTree inputs(std::move(leaves));
   const Hash256 choice = survivor_choice(from.session->id, from.sharing, survivors, inputs.root());
   return Phase(Signing{std::move(from.session), std::move(from.sharing), std::move(survivors), std::move(from.sum), std::move(inputs), choice, {}});

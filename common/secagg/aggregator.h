@@ -155,6 +155,7 @@ class Aggregator {
   Result<Phase> begin_unmasking(Signing& from) const;
   Result<Phase> close(Revealing& from);
   Status check_alive(const Session& session, const PositionSet& alive, std::string_view what) const;
+  Status check_recoverable(const Session& session, const PositionSet& sharing, const PositionSet& survivors) const;
   Outgoing roster_view(const Session& session, std::uint32_t position) const;
   Outgoing shares_for(const Masking& at, std::uint32_t position) const;
 

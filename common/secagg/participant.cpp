@@ -160,7 +160,7 @@ ShareKeys Participant::deal(const Session& session, const Secrets& secrets) {
   ShareKeys message;
   message.sealed.reserve(parameters.degree * kSealedShareBytes);
   for (std::uint32_t i = 0; i < parameters.degree; ++i) {
-    const Bytes sealed = session.neighbours[i].channel.seal(i + 1, mask_shares.expose(i), self_shares.expose(i), random_);
+    const Bytes sealed = session.neighbours[i].channel->seal(i + 1, mask_shares.expose(i), self_shares.expose(i), random_);
     message.sealed.insert(message.sealed.end(), sealed.begin(), sealed.end());
   }
   return message;
@@ -183,11 +183,12 @@ Status Participant::on_shares(const DeliverShares& shares) {
   for (const Neighbouring& neighbour : session.neighbours) {
     held.emplace_back();
     if (!sharing.contains(neighbour.position)) continue;
-    if (Result<SharePair> opened = neighbour.channel.open(neighbour.coordinate_of_own, rest.first(kSealedShareBytes))) held.back().shares = std::move(*opened);
+    if (Result<SharePair> opened = neighbour.channel->open(neighbour.coordinate_of_own, rest.first(kSealedShareBytes))) held.back().shares = std::move(*opened);
     rest = rest.subspan(kSealedShareBytes);
   }
   Secrets secrets = std::move(shared->secrets);
   Session moved = std::move(shared->session);
+  for (Neighbouring& neighbour : moved.neighbours) neighbour.channel.reset();
   phase_ = Keyed{std::move(secrets), std::move(moved), std::move(sharing), std::move(held)};
   return {};
 }

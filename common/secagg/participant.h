@@ -78,7 +78,7 @@ class Participant {
   struct Neighbouring {
     std::uint32_t position = 0;
     PairEnd end;                              // id and R_j
-    ShareChannel channel;
+    std::optional<ShareChannel> channel;      // until the neighbour's shares are opened
     std::uint32_t coordinate_of_own = 0;      // of this client around the neighbour
   };
   struct Session {  // what the roster has fixed

@@ -10,6 +10,7 @@ namespace {
 
 // Parts of the vector for each thread, so that one that is slow does not keep the others waiting.
 constexpr std::size_t kPartsPerThread = 4;
+constexpr std::uint32_t kSuspected = 2;  // wrong shares after which a holder's are left out: one may be its dealer's doing
 
 constexpr MaskSign opposite(MaskSign sign) { return sign == MaskSign::add ? MaskSign::subtract : MaskSign::add; }
 
@@ -30,9 +31,30 @@ bool Unmasking::is_right(const RevealedSecret& revealed, const SecretScalar& sec
   return point && *point == revealed.dealer.key;
 }
 
-Unmasking::Opened Unmasking::open(const RevealedSecret& revealed, ShareCombiner& combiner) const {
+std::optional<SecretScalar> Unmasking::combine_unsuspected(const RevealedSecret& revealed, ShareCombiner& combiner, const Suspicion& suspicion) const {
+  std::vector<std::size_t> kept;
+  for (std::size_t i = 0; i < revealed.holders.size(); ++i) {
+    const auto found = suspicion.find(revealed.holders[i]);
+    if (found == suspicion.end() || found->second < kSuspected) kept.push_back(i);
+  }
+  if (kept.size() == revealed.holders.size() || kept.size() < context_.threshold) return std::nullopt;
+  std::vector<std::uint32_t> coordinates;
+  ScalarRows shares(kept.size());
+  for (std::size_t row = 0; row < kept.size(); ++row) {
+    coordinates.push_back(revealed.coordinates[kept[row]]);
+    shares.set(row, revealed.shares.get(kept[row]));
+  }
+  Result<SecretScalar> combined = combiner.combine(coordinates, shares);
+  return combined && is_right(revealed, *combined) ? std::optional(std::move(*combined)) : std::nullopt;
+}
+
+Unmasking::Opened Unmasking::open(const RevealedSecret& revealed, ShareCombiner& combiner, Suspicion& suspicion) const {
   Opened opened;
   if (Result<SecretScalar> combined = combiner.combine(revealed.coordinates, revealed.shares); combined && is_right(revealed, *combined)) {
+    opened.secret = std::move(*combined);
+    return opened;
+  }
+  if (std::optional<SecretScalar> combined = combine_unsuspected(revealed, combiner, suspicion)) {
     opened.secret = std::move(*combined);
     return opened;
   }
@@ -45,6 +67,7 @@ Unmasking::Opened Unmasking::open(const RevealedSecret& revealed, ShareCombiner&
   for (const std::uint32_t coordinate : corrected->wrong) {
     const auto at = std::ranges::find(revealed.coordinates, coordinate) - revealed.coordinates.begin();
     opened.wrong_holders.push_back(revealed.holders[static_cast<std::size_t>(at)]);
+    ++suspicion[opened.wrong_holders.back()];
   }
   return opened;
 }
@@ -72,8 +95,9 @@ tl::expected<UnmaskedSum, UnmaskingFailure> Unmasking::run(Executor& executor) {
   const std::size_t parts = std::min<std::size_t>(secrets_.size(), std::size_t{executor.width()} * kPartsPerThread);
   executor.for_each(parts, [&](std::size_t part) {
     ShareCombiner combiner(context_.degree, context_.threshold);
+    Suspicion suspicion;
     for (std::size_t i = part; i < secrets_.size(); i += parts) {
-      opened[i] = open(secrets_[i], combiner);
+      opened[i] = open(secrets_[i], combiner, suspicion);
       if (!opened[i].failed) masks[i] = masks_of(secrets_[i], opened[i].secret);
     }
   });

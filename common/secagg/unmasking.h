@@ -7,7 +7,9 @@
 // One thread per object; run() uses the executor's.
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "common/executor.h"
@@ -65,7 +67,11 @@ class Unmasking {
     std::vector<ClientId> wrong_holders;
     bool failed = false;
   };
-  Opened open(const RevealedSecret& revealed, ShareCombiner& combiner) const;
+  // How often each holder's share was wrong so far. Correcting is dear (some m^2 steps), and a few wrong holders touch the secrets of
+  // all their neighbours: whoever was wrong twice is left out at once, as far as t shares stay without.
+  using Suspicion = std::map<ClientId, std::uint32_t>;
+  Opened open(const RevealedSecret& revealed, ShareCombiner& combiner, Suspicion& suspicion) const;
+  std::optional<SecretScalar> combine_unsuspected(const RevealedSecret& revealed, ShareCombiner& combiner, const Suspicion& suspicion) const;
   bool is_right(const RevealedSecret& revealed, const SecretScalar& secret) const;
   std::vector<Mask> masks_of(const RevealedSecret& revealed, const SecretScalar& secret) const;
 

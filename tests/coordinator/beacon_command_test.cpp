@@ -55,7 +55,7 @@ TEST_CASE("a command that prints anything else is refused with its reason, befor
   const std::string right = scripts.signature(scripts.key);
   for (const std::string& rubbish : {std::string("rubbish"), std::string(), right.substr(2), right + "00", std::string(128, 'g'), right + "\\n" + right}) {
     CAPTURE(rubbish);
-    CHECK(scripts.draw("printf '" + rubbish + "'").error().code == ErrorCode::malformed);
+    CHECK(code_of(scripts.draw("printf '" + rubbish + "'")) == ErrorCode::malformed);
   }
   SessionId other;
   other.bytes.fill(1);
@@ -63,18 +63,18 @@ TEST_CASE("a command that prints anything else is refused with its reason, befor
                                    to_hex(sign_beacon(scripts.key, scripts.assignment, Hash256{}))}) {
     CAPTURE(wrong);
     const auto draw = scripts.draw("echo " + wrong);
-    CHECK(draw.error().code == ErrorCode::unauthorized);
+    REQUIRE(code_of(draw) == ErrorCode::unauthorized);
     CHECK(draw.error().message.find("is not the signature of --beacon-key") != std::string::npos);
   }
-  CHECK(scripts.draw("yes " + right).error().code == ErrorCode::timeout);
+  CHECK(code_of(scripts.draw("yes " + right)) == ErrorCode::timeout);
 }
 
 TEST_CASE("a command that fails, is killed or is not there is no beacon, whatever it has printed") {
   const Scripts scripts;
   const std::string right = "echo " + scripts.signature(scripts.key);
-  for (const std::string& end : {"exit 1", "kill -9 $$"}) CHECK(scripts.draw(right + "; " + end).error().code == ErrorCode::unavailable);
+  for (const std::string& end : {"exit 1", "kill -9 $$"}) CHECK(code_of(scripts.draw(right + "; " + end)) == ErrorCode::unavailable);
   BeaconCommand absent((scripts.folder / "absent").string(), scripts.key.public_key());
-  CHECK(absent.draw(scripts.assignment, scripts.root).error().code == ErrorCode::unavailable);
+  CHECK(code_of(absent.draw(scripts.assignment, scripts.root)) == ErrorCode::unavailable);
 }
 
 TEST_CASE("a command that hangs is ended in time with what it has started, also when it has closed its output before") {
@@ -84,7 +84,7 @@ TEST_CASE("a command that hangs is ended in time with what it has started, also 
   for (const std::string& lines : {note + "wait", note + right + "; wait", note + right + "; exec >&-; wait", note + right}) {
     CAPTURE(lines);
     const auto begun = std::chrono::steady_clock::now();
-    CHECK(scripts.draw(lines, Millis(300)).error().code == ErrorCode::timeout);
+    CHECK(code_of(scripts.draw(lines, Millis(300))) == ErrorCode::timeout);
     CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(10));
     const pid_t child = std::stoi(content_of(scripts.folder / "child"));
     bool gone = false;

@@ -55,11 +55,11 @@ TEST_CASE("a beacon is made once, private, with an empty ledger") {
   CHECK(*BeaconLedger::parse(content_of(beacon.ledger)) == BeaconLedger{});
   const std::string key = content_of(beacon.key);
   SystemRandom random;
-  CHECK(create_beacon(beacon.key, random).error().code == ErrorCode::conflict);
+  CHECK(code_of(create_beacon(beacon.key, random)) == ErrorCode::conflict);
   fs::remove(beacon.key);
-  CHECK(create_beacon(beacon.key, random).error().code == ErrorCode::conflict);  // the ledger of another key
+  CHECK(code_of(create_beacon(beacon.key, random)) == ErrorCode::conflict);  // the ledger of another key
   fs::remove(beacon.ledger);
-  CHECK(create_beacon(beacon.key, random).error().code == ErrorCode::conflict);  // its public half is still there
+  CHECK(code_of(create_beacon(beacon.key, random)) == ErrorCode::conflict);  // its public half is still there
   CHECK_FALSE(fs::exists(beacon.ledger));
   CHECK_FALSE(fs::exists(beacon.key));
 }
@@ -79,7 +79,7 @@ TEST_CASE("an attempt's roster is signed as often as it is asked for, a second r
   }
   CHECK(sign_once(beacon.key, attempt(2), root(2), kNow_s).has_value());
   // The first one is still known beside the others.
-  CHECK(sign_once(beacon.key, attempt(1), root(2), kNow_s).error().code == ErrorCode::refused);
+  CHECK(code_of(sign_once(beacon.key, attempt(1), root(2), kNow_s)) == ErrorCode::refused);
 }
 
 TEST_CASE("what cannot be remembered is not signed") {
@@ -105,7 +105,7 @@ TEST_CASE("one process signs at a time") {
   {
     const auto held = program::FileLock::take(beacon.folder / "beacon.key.lock", beacon.key);
     REQUIRE(held);
-    CHECK(sign_once(beacon.key, attempt(1), root(1), kNow_s).error().code == ErrorCode::conflict);
+    CHECK(code_of(sign_once(beacon.key, attempt(1), root(1), kNow_s)) == ErrorCode::conflict);
     CHECK(content_of(beacon.ledger) == BeaconLedger{}.text());
   }
   CHECK(sign_once(beacon.key, attempt(1), root(1), kNow_s).has_value());
@@ -145,9 +145,9 @@ TEST_CASE("the ledger forgets what no device can be in any more, and a full one 
   CHECK(ledger.entries.size() == 4);
 
   for (std::uint64_t i = ledger.entries.size(); i < kMaxBeaconEntries; ++i) REQUIRE(ledger.enter(attempt(1'000 + i), root(1), kNow_s + kBeaconMemory_s));
-  CHECK(ledger.enter(attempt(5), root(5), kNow_s + kBeaconMemory_s).error().code == ErrorCode::limit);
+  CHECK(code_of(ledger.enter(attempt(5), root(5), kNow_s + kBeaconMemory_s)) == ErrorCode::limit);
   CHECK(ledger.enter(attempt(2), root(2), kNow_s + kBeaconMemory_s).has_value());
-  CHECK(ledger.enter(attempt(2), root(3), kNow_s + kBeaconMemory_s).error().code == ErrorCode::refused);
+  CHECK(code_of(ledger.enter(attempt(2), root(3), kNow_s + kBeaconMemory_s)) == ErrorCode::refused);
   CHECK(ledger.entries.size() == kMaxBeaconEntries);
   CHECK(ledger.enter(attempt(5), root(5), kNow_s + 3 * kBeaconMemory_s).has_value());
   CHECK(ledger.entries.size() == 1);

@@ -167,6 +167,16 @@ TEST_CASE("nobody waits for who declines, in any phase") {
   }
 }
 
+TEST_CASE("who declines to sign is not sent the quorum") {
+  SecureMachineBench bench;
+  to_phase(bench, kPhases[3]);
+  const SessionId session = open_envelope(bench.last_of(Type::sign_survivors, 0).frames.control).value().session;
+  for (const std::size_t i : {2U, 5U}) bench.from_machine(bench.say(i, Decline{}, session));
+  bench.release();
+  for (std::size_t i = 0; i < 8; ++i) CHECK(bench.count_of(Type::quorum, i) == (i == 2 || i == 5 ? 0 : 1));
+  bench.expect_published(kAll);
+}
+
 TEST_CASE("a decline is counted once, and whoever has declined is not heard any more (hostile cases 1 and 4)") {
   SecureMachineBench bench;
   to_phase(bench, kPhases[1]);
@@ -228,9 +238,11 @@ TEST_CASE("a device whose message was lost says it again over its new connection
     bench.run();
     REQUIRE(bench.machine->phase() == at.phase);
     bench.loses = [](const OnTheTable&) { return false; };
+    bench.connections[4] = PeerId{"peer 4, again"};
     bench.from_device(4, bench.table[4]->session->step(client::ConnectionRestored{}, bench.now));
     bench.run();
     bench.expect_published(kAll);
+    CHECK(bench.told.at(4) == bench.connections[4]);
   }
 }
 
@@ -517,6 +529,17 @@ TEST_CASE("with an external beacon devices take the graph that it has signed, an
       CHECK(bench.count_of(Type::decline, i) == 1);
     }
   }
+}
+
+TEST_CASE("no frame of a secure round is larger than the transport's cap, also where the quorum is larger than the model") {
+  SecureMachineBench bench;
+  bench.check_in_all();
+  bench.run();
+  std::size_t largest = 0;
+  for (const OnTheTable& message : bench.carried) largest = std::max(largest, message.frames.bulk_bytes().size());
+  CHECK(largest > 4 * testing::kParameters);
+  CHECK(largest <= largest_bulk_bytes(bench.plan));
+  CHECK(largest_bulk_bytes(testing::sample_plan()) == 4 * testing::kParameters);
 }
 
 TEST_CASE("while the sum is computed check-ins are held and nothing is published; it is the answer that ends the round") {

@@ -65,6 +65,8 @@ struct SecureMachineBench : MachineBench {
   bool computes = true;             // ComputeSum is answered at once
   std::shared_ptr<Unmasking> waiting_sum;
   Millis machine_alarm = Millis::max();
+  std::map<std::size_t, PeerId> connections;  // of devices that have come over another one
+  std::map<std::size_t, PeerId> told;         // where the machine last sent something to the device
 
   explicit SecureMachineBench(Plan given = testing::secure_plan(), std::size_t count = 8, MachineOptions options = {}) : MachineBench(std::move(given), count, options) {
     for (std::size_t i = 0; i < count; ++i) {
@@ -84,8 +86,10 @@ struct SecureMachineBench : MachineBench {
     take(effects);
     std::vector<Effect> work;
     for (const Effect& effect : effects) {
-      if (const auto* send = std::get_if<Send>(&effect)) put({device_of(send->peer), false, open_envelope(send->frames.control).value().type, send->frames});
-      else if (const auto* alarm = std::get_if<WakeAt>(&effect)) machine_alarm = alarm->time;
+      if (const auto* send = std::get_if<Send>(&effect)) {
+        told.insert_or_assign(device_of(send->peer), send->peer);
+        put({device_of(send->peer), false, open_envelope(send->frames.control).value().type, send->frames});
+      } else if (const auto* alarm = std::get_if<WakeAt>(&effect)) machine_alarm = alarm->time;
       else {
         seen.push_back(effect);
         if (std::holds_alternative<ComputeSum>(effect) || std::holds_alternative<Publish>(effect)) work.push_back(effect);
@@ -117,7 +121,9 @@ struct SecureMachineBench : MachineBench {
     messages.push_back(std::move(message));
   }
   void deliver(const OnTheTable& message) {
-    if (message.up) from_machine(machine->step(MessageReceived{peer_of(message.device), devices[message.device].transport, message.frames}, now));
+    const auto connection = connections.find(message.device);
+    const PeerId peer = connection == connections.end() ? peer_of(message.device) : connection->second;
+    if (message.up) from_machine(machine->step(MessageReceived{peer, devices[message.device].transport, message.frames}, now));
     else from_device(message.device, table[message.device]->session->step(client::FramesReceived{message.frames}, now));
   }
   // Until all that is left on the table is held there.

@@ -65,6 +65,7 @@ TEST_CASE("a coordinator that is killed again and again finishes its federation,
                                                  "federation.round_deadline_ms=5000", "server.optimizer=fedadam", "server.learning_rate=0.05",
                                                  "server.schedule.kind=cosine", "server.schedule.warmup_rounds=3", "training.schedule.kind=exponential",
                                                  "training.schedule.decay=0.9"}});
+  REQUIRE(federation.text_of("plan.toml").find("mode = \"secure\"") != std::string::npos);
   Process coordinator = federation.start("coordinator", federation.coordinator("state"));
   const std::string endpoint = federation.endpoint_of("state");
   REQUIRE_FALSE(endpoint.empty());

@@ -6,6 +6,9 @@
 //
 //   FEDSPEND_WORLDS=5000   as many worlds instead of a few
 //   FEDSPEND_WORLD=17      only the one of this seed, with its operations
+//   FEDSPEND_SECURE_WORLDS, FEDSPEND_SECURE_WORLD   the same of the worlds with secure aggregation
+// There, besides: what leaves a device is masked; the mean is that of the inputs that the contributors' sessions were handed; no update is
+// in two published sums; no device is charged for fewer participations than inputs have left it, over all its restarts.
 
 #include <cstdlib>
 #include <string>
@@ -30,7 +33,7 @@ std::string operations_of(const WorldOutcome& outcome) {
 
 void expect_nothing_violated(const WorldOptions& options, const WorldOutcome& outcome) {
   if (outcome.violations.empty()) return;
-  FAIL_CHECK(outcome.violations.front() << "\n" << options.describe() << "\nrun it alone with FEDSPEND_WORLD=" << options.seed << "; the last operations:" << operations_of(outcome));
+  FAIL_CHECK(outcome.violations.front() << "\n" << options.describe() << "\nrun it alone with FEDSPEND_" << (options.secure ? "SECURE_" : "") << "WORLD=" << options.seed << "; the last operations:" << operations_of(outcome));
 }
 
 TEST_CASE("whatever the network and the devices do, rounds end in a right result or in a stated abort") {
@@ -61,6 +64,44 @@ TEST_CASE("whatever the network and the devices do, rounds end in a right result
   }
 }
 
+TEST_CASE("whatever the network and the devices do, secure rounds end in a right result or in a stated abort") {
+  const std::uint64_t only = number_from("FEDSPEND_SECURE_WORLD", 0);
+  const std::uint64_t worlds = number_from("FEDSPEND_SECURE_WORLDS", 15);
+  WorldOutcome all;
+  for (std::uint64_t seed = only != 0 ? only : 1; seed <= (only != 0 ? only : worlds); ++seed) {
+    const WorldOptions options = WorldOptions::random_secure(seed);
+    const WorldOutcome outcome = run_world(options);
+    expect_nothing_violated(options, outcome);
+    if (only != 0) MESSAGE(options.describe() << operations_of(outcome));
+    all.published += outcome.published;
+    all.aborted += outcome.aborted;
+    all.restarts += outcome.restarts;
+    all.corrupted += outcome.corrupted;
+    all.contributions += outcome.contributions;
+    all.messages += outcome.messages;
+  }
+  MESSAGE(worlds << " secure worlds: " << all.published << " rounds published and " << all.aborted << " aborted, " << all.contributions << " contributions, " << all.restarts
+                 << " coordinator restarts, " << all.messages << " messages of which " << all.corrupted << " corrupted");
+  if (only == 0) {
+    CHECK(all.published >= 8 * worlds);
+    CHECK(all.aborted > 0);
+    CHECK(all.restarts > 0);
+    CHECK(all.corrupted > 0);
+  }
+}
+
+TEST_CASE("a secure world without faults publishes every round at the first attempt") {
+  WorldOptions options;
+  options.secure = true;
+  options.heal_at = Millis(0);
+  options.device_kills = options.coordinator_kills = options.partitions = 0;
+  options.misbehaving_devices = false;
+  const WorldOutcome outcome = run_world(options);
+  expect_nothing_violated(options, outcome);
+  CHECK(outcome.published == 8);
+  CHECK(outcome.aborted == 0);
+}
+
 TEST_CASE("a world without faults publishes every round at the first attempt") {
   WorldOptions options;
   options.heal_at = Millis(0);
@@ -74,12 +115,13 @@ TEST_CASE("a world without faults publishes every round at the first attempt") {
 }
 
 TEST_CASE("the same seed is the same world, to the operation") {
-  const WorldOptions options = WorldOptions::random(7);
-  const WorldOutcome once = run_world(options);
-  const WorldOutcome again = run_world(options);
-  CHECK(once.operations == again.operations);
-  CHECK(once.steps == again.steps);
-  CHECK(once.ended_at == again.ended_at);
+  for (const WorldOptions& options : {WorldOptions::random(7), WorldOptions::random_secure(7)}) {
+    const WorldOutcome once = run_world(options);
+    const WorldOutcome again = run_world(options);
+    CHECK(once.operations == again.operations);
+    CHECK(once.steps == again.steps);
+    CHECK(once.ended_at == again.ended_at);
+  }
 }
 
 }  // namespace

@@ -17,13 +17,13 @@ std::vector<Delivery> FaultyNetwork::carry(const Frames& frames, std::size_t dev
 }
 
 bool FaultyNetwork::corrupt(Frames& frames) {
-  const bool of_device = [&] {
-    const Result<Envelope> envelope = open_envelope(frames.control);
-    return envelope && !envelope->sender.is_zero();
-  }();
+  const Result<Envelope> envelope = open_envelope(frames.control);
+  const bool of_device = envelope && !envelope->sender.is_zero();
+  // Who shares keys is in no signature before the devices sign the survivors.
+  const bool is_bound = !envelope || envelope->type != MessageType::deliver_shares;
   // A coordinator's small answers carry nothing by which a device could tell that their body was altered: CURVE does that on the wire. So
   // only their headers are.
-  const bool large = frames.control.size() > 400;
+  const bool large = frames.control.size() > 400 && is_bound;
   const std::size_t reach = of_device || large ? frames.control.size() : kEnvelopeHeaderBytes;
   const Frames before = frames;
   switch (random_.below(frames.bulk ? 7 : 4)) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "client/update_pipeline.h"
+
 namespace fedspend::testing {
 namespace {
 
@@ -60,6 +62,63 @@ void Oracle::on_accepted(const ClientId& client, const IdentityPublicKey& identi
   if (!accepted_.emplace(client, unpacked(frames.bulk_bytes(), count, bits)).second) violated("accepted two updates of one device in a round");
 }
 
+void Oracle::on_secure_session(const SessionId& session) {
+  if (session_.is_zero()) return violated("a roster without an assignment");
+  if (session == secure_session_) return;
+  if (!secure_session_.is_zero()) violated("two rosters for one assignment");
+  if (!sessions_.insert(session).second) violated("a session that was there before");
+  secure_session_ = session;
+}
+
+void Oracle::on_shares_delivered(const ClientId& client, const SessionId& session, std::size_t count) { delivered_[{session, client}] = count; }
+
+void Oracle::on_masked(const ClientId& client, const SessionId& session, std::vector<float> update, const Frames& frames) {
+  const Result<Bytes> packed = client::pack_update(plan_, update);
+  if (!packed) return violated("masked what cannot be packed");
+  std::vector<std::int64_t> values = unpacked(*packed, plan_.model.parameter_count, plan_.aggregation.bits);
+  const std::vector<std::int64_t> sent = unpacked(frames.bulk_bytes(), plan_.model.parameter_count, plan_.aggregation.bits);
+  std::size_t equal = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) equal += values[i] == sent[i] ? 1U : 0U;
+  if (equal >= 2) violated("an input that left without its masks");  // of 13 values of 21 bits two agree once in 10^10
+  const auto [entry, is_new] = handed_in_.emplace(std::pair{session, client}, values);
+  if (!is_new && entry->second != values) violated("two inputs of one device in a session");
+  if (is_new) ++masked_inputs_[client];
+}
+
+void Oracle::on_unmask_accepted(const ClientId& client, const IdentityPublicKey& identity, const Frames& frames) {
+  const Result<Envelope> envelope = open_envelope(frames.control);
+  if (!envelope || envelope->type != MessageType::unmask) return violated("accepted what unmasks nothing");
+  if (!verify_envelope(*envelope, identity) || envelope->sender != client) return violated("accepted shares that their holder did not sign");
+  if (envelope->session != secure_session_) return violated("accepted shares of another session");
+  if (!handed_in_.contains({secure_session_, client})) return violated("accepted shares of a device without an input");
+  const Result<Message> message = decode_body(envelope->type, envelope->body);
+  if (!message) return violated("accepted shares that do not decode");
+  // In these worlds everybody seals right shares: all that were delivered open.
+  if (std::get<Unmask>(*message).shares.size() != 32 * delivered_[{secure_session_, client}]) violated("a device that does not reveal every share that it holds");
+}
+
+void Oracle::on_charges(const ClientId& client, std::uint32_t charged) {
+  if (charged < masked_inputs_[client]) violated("a device that is charged for " + std::to_string(charged) + " of its " + std::to_string(masked_inputs_[client]) + " participations");
+  if (charged < contributed_[client]) violated("a device that is charged for fewer sums than it is in");
+}
+
+// Of a secure round the contributors say which of the hidden inputs the sum is of.
+void Oracle::take_contributors(const std::vector<ClientId>& contributors) {
+  if (secure_session_.is_zero()) violated("published without a session");
+  for (const ClientId& client : contributors) {
+    if (!asked_.contains(client)) violated("a contributor that was not asked");
+    const auto handed_in = handed_in_.find({secure_session_, client});
+    if (handed_in == handed_in_.end()) {
+      violated("a contributor whose input never left it");
+      continue;
+    }
+    if (!accepted_.emplace(client, handed_in->second).second) violated("the contributors are not each once");
+    ++contributed_[client];
+    const bool is_zero = std::ranges::all_of(handed_in->second, [](std::int64_t value) { return value == 0; });
+    if (!is_zero && !published_updates_.emplace(client, handed_in->second).second) violated("an update that is in two published sums");
+  }
+}
+
 // The optimizers of Reddi et al. 2021, algorithm 2, written down once more and in double throughout.
 std::pair<std::vector<double>, Oracle::Moments> Oracle::expected_round() const {
   const ServerSpec& server = plan_.server;
@@ -92,6 +151,7 @@ void Oracle::on_published(const coordinator::Publish& publish) {
   const coordinator::RoundSummary& summary = publish.summary;
   if (!summary.published || !summary.why_aborted.empty()) violated("a published round that says it is none");
   if (summary.round.value != durable_round() + 1) violated("round " + std::to_string(summary.round.value) + " published after round " + std::to_string(durable_round()));
+  if (plan_.aggregation.mode == Aggregation::secure) take_contributors(summary.contributors);
   std::vector<ClientId> contributors;
   for (const auto& [client, values] : accepted_) contributors.push_back(client);
   if (summary.contributors != contributors) violated("the contributors are not exactly those whose updates were accepted, each once");
@@ -145,6 +205,7 @@ void Oracle::forget_unstored() {
 
 void Oracle::forget_session() {
   session_ = {};
+  secure_session_ = {};
   asked_.clear();
   accepted_.clear();
 }

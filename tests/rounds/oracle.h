@@ -1,6 +1,7 @@
 #pragma once
 // What must be true of a federation whatever the network and the devices do, computed apart from the machines: from the frames that
-// the coordinator acknowledged as accepted, unpacked bit by bit, and the plan. It keeps a list of what was violated, in words.
+// the coordinator acknowledged as accepted, unpacked bit by bit, and the plan; of secure aggregation, where those frames say nothing,
+// from what each session was handed to hide. It keeps a list of what was violated, in words.
 
 #include <map>
 #include <set>
@@ -19,6 +20,14 @@ class Oracle {
 
   void on_assignment(const ClientId& client, const Envelope& envelope, const Assignment& assignment, const Frames& frames);
   void on_accepted(const ClientId& client, const IdentityPublicKey& identity, const Frames& frames);
+  // Secure aggregation.
+  void on_secure_session(const SessionId& session);  // a roster went out
+  void on_shares_delivered(const ClientId& client, const SessionId& session, std::size_t count);
+  // What left a device in a session: `update` is what it trained.
+  void on_masked(const ClientId& client, const SessionId& session, std::vector<float> update, const Frames& frames);
+  void on_unmask_accepted(const ClientId& client, const IdentityPublicKey& identity, const Frames& frames);
+  void on_charges(const ClientId& client, std::uint32_t charged);  // what a device's record says
+
   void on_published(const coordinator::Publish& publish);
   void on_aborted(const coordinator::RoundSummary& summary);
   void on_durable(const coordinator::Publish& publish);
@@ -41,6 +50,7 @@ class Oracle {
   };
   std::pair<std::vector<double>, Moments> expected_round() const;
   void forget_session();
+  void take_contributors(const std::vector<ClientId>& contributors);
 
   Plan plan_;
   PlanHash plan_hash_;
@@ -51,6 +61,12 @@ class Oracle {
   std::set<ClientId> asked_;
   std::map<ClientId, std::vector<std::int64_t>> accepted_;
   std::set<SessionId> sessions_;                        // all that ever were
+  SessionId secure_session_;                            // of the open round, once it has a roster; zero: none
+  std::map<std::pair<SessionId, ClientId>, std::vector<std::int64_t>> handed_in_;  // what is under the masks
+  std::map<std::pair<SessionId, ClientId>, std::size_t> delivered_;                // shares
+  std::map<ClientId, std::uint32_t> masked_inputs_;     // sessions in which one left the device
+  std::map<ClientId, std::uint32_t> contributed_;       // published sums
+  std::set<std::pair<ClientId, std::vector<std::int64_t>>> published_updates_;
   std::uint64_t contributions_ = 0;
   std::vector<std::string> violations_;
 };

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "client/remembered_credentials.h"
+#include "client/update_pipeline.h"
 #include "common/check.h"
 #include "common/numeric/quantizer.h"
 #include "common/protocol/server_optimizers.h"
@@ -26,6 +27,8 @@ constexpr Millis kLongestStore{25'000};
 constexpr Millis kToTheEnd{3'600'000};   // after heal_at, at most
 constexpr Millis kAfterwards{120'000};   // what still comes after the end
 constexpr Millis kSelectionTimeout{90'000};
+constexpr Millis kLongestSum{3'000};
+const std::set<std::string_view> kSecretPhases = {"advertising", "sharing", "masking", "signing", "revealing"};
 
 Plan world_plan(const WorldOptions& options) {
   const std::size_t devices = options.devices;
@@ -44,6 +47,14 @@ Plan world_plan(const WorldOptions& options) {
   plan.federation.round_deadline_ms = 30'000;
   plan.federation.selection_window_ms = 5'000;
   plan.federation.retry_after_ms = 4'000;
+  if (options.secure) {
+    // Of the five to ten of a roster three in ten may be lost; the least that a plan of so few allows.
+    plan.federation.cohort = std::max<std::uint32_t>(5, static_cast<std::uint32_t>(devices / 2));
+    plan.federation.over_selection = 1.25;
+    plan.aggregation.mode = Aggregation::secure;
+    plan.aggregation.dropout_ppm = 300'000;
+    plan.aggregation.phase_deadline_ms = 10'000;
+  }
   return plan;
 }
 
@@ -63,6 +74,7 @@ struct Device {
   unsigned training = 0;                     // counts StartTraining
   std::vector<Frames> sent;                  // for rogues: what can be replayed
   SessionId last_session;
+  std::vector<float> handed_in;              // to the session, for its next masked input
 };
 
 class World {
@@ -87,6 +99,9 @@ class World {
   void carry_out(coordinator::Effects effects, std::size_t from, const Frames* incoming);
   void coordinator_step(const coordinator::Event& event) { carry_out(machine_->step(event, now_), options_.devices, nullptr); }
   void set_coordinator_alarm(Millis time);
+  void compute(const coordinator::ComputeSum& effect);
+  void on_reply_accepted(std::size_t index, std::size_t from, const Frames* incoming);
+  void check_charges();
   void publish(const coordinator::Publish& given);
   void deliver_up(std::size_t from, unsigned generation, const Delivery& delivery);
   void on_coordinator_send(const coordinator::Send& send, std::size_t from, const Frames* incoming);
@@ -99,6 +114,8 @@ class World {
   void train(std::size_t index, const client::StartTraining& start);
   std::variant<std::vector<float>, DeclineReason> trained(std::size_t index, const client::StartTraining& start);
   void misbehave(std::size_t index);
+  void misbehave_in_secret(Device& rogue, const std::function<void(Frames)>& send);
+  Frames sabotaged(std::size_t index, const Frames& frames);
   Bytes signed_by(const Device& device, const Message& message, const SessionId& session) { return seal_from_device(message, session, device.keys.id, device.keys.identity); }
 
   WorldOptions options_;
@@ -119,6 +136,8 @@ class World {
   Millis machine_alarm_ = Millis::max();
   SessionId open_session_;
   Millis collecting_until_{0};
+  std::pair<std::string, SessionId> machine_phase_;  // and the session it is in
+  Millis machine_phase_began_{0};
   Millis last_progress_{0};  // when a round last ended, or the coordinator began
   std::optional<coordinator::Publish> being_written_;
   std::uint64_t lost_model_ = 0;
@@ -154,6 +173,7 @@ WorldOutcome World::run() {
     if (++outcome_.steps > kMaxSteps) oracle_.violated("no end after " + std::to_string(kMaxSteps) + " steps");
     if (finished_ && now_ > options_.heal_at + kAfterwards) break;
   }
+  check_charges();
   outcome_.violations = oracle_.violations();
   outcome_.operations.assign(operations_.begin(), operations_.end());
   outcome_.contributions = oracle_.contributions();
@@ -163,7 +183,11 @@ WorldOutcome World::run() {
 
 void World::check_progress() {
   if (finished_) return;
-  const Millis longest = kSelectionTimeout + Millis(plan_.federation.round_deadline_ms) + kLongestStore + Millis(1'000);
+  const Millis phases = 4 * Millis(plan_.aggregation.phase_deadline_ms) + kLongestSum;
+  const Millis longest = kSelectionTimeout + Millis(plan_.federation.round_deadline_ms) + phases + kLongestStore + Millis(1'000);
+  const bool is_secret = machine_ && kSecretPhases.contains(machine_->phase());
+  const Millis phase_limit = machine_ && machine_->phase() == "advertising" ? Millis(plan_.federation.round_deadline_ms) : Millis(plan_.aggregation.phase_deadline_ms);
+  if (is_secret && now_ > machine_phase_began_ + phase_limit) oracle_.violated("a phase that goes on after its deadline: " + std::string(machine_->phase()));
   if (machine_ && machine_->phase() == "collecting" && now_ > collecting_until_) oracle_.violated("a round that goes on after its deadline");
   if (machine_ && now_ - last_progress_ > longest) oracle_.violated("no round has ended for " + std::to_string((now_ - last_progress_).count()) + " ms");
   if (now_ > options_.heal_at + kToTheEnd) oracle_.violated("the federation did not come to its end on a network that is whole");
@@ -261,12 +285,19 @@ void World::carry_out(coordinator::Effects effects, std::size_t from, const Fram
       oracle_.on_aborted(aborted->summary);
     } else if (const auto* dropped = std::get_if<coordinator::Dropped>(&effect)) {
       note("dropped: " + std::string(to_string(dropped->reason)));
+    } else if (const auto* sum = std::get_if<coordinator::ComputeSum>(&effect)) {
+      compute(*sum);
     } else if (std::holds_alternative<coordinator::Finished>(effect)) {
       finished_ = true;
       note("finished");
     }
   }
-  const bool waits = machine_->phase() == "selecting" || machine_->phase() == "collecting";
+  const std::pair phase(std::string(machine_->phase()), open_session_);
+  if (phase != machine_phase_) {
+    machine_phase_ = phase;
+    machine_phase_began_ = now_;
+  }
+  const bool waits = machine_->phase() == "selecting" || machine_->phase() == "collecting" || kSecretPhases.contains(machine_->phase());
   if (waits && machine_alarm_ == Millis::max()) oracle_.violated("a coordinator that is " + std::string(machine_->phase()) + " and set no alarm");
 }
 
@@ -283,20 +314,52 @@ void World::on_coordinator_send(const coordinator::Send& send, std::size_t from,
     if (open_session_ != envelope->session) collecting_until_ = now_ + Millis(assignment->deadline_ms);
     open_session_ = envelope->session;
   }
-  if (const auto* reply = std::get_if<UpdateReply>(&*message); reply != nullptr && reply->status == UpdateStatus::accepted) {
-    if (incoming == nullptr || from != index) return oracle_.violated("accepted without an update");
-    oracle_.on_accepted(devices_[index].keys.id, devices_[index].keys.identity.public_key(), *incoming);
-  }
+  if (std::holds_alternative<RosterView>(*message)) oracle_.on_secure_session(envelope->session);
+  if (const auto* shares = std::get_if<DeliverShares>(&*message)) oracle_.on_shares_delivered(devices_[index].keys.id, envelope->session, shares->sealed.size() / kSealedShareBytes);
+  if (const auto* reply = std::get_if<UpdateReply>(&*message); reply != nullptr && reply->status == UpdateStatus::accepted) on_reply_accepted(index, from, incoming);
   for (Delivery& delivery : network_.carry(send.frames, index, faulty())) {
     ++outcome_.messages;
     outcome_.corrupted += delivery.corrupted ? 1 : 0;
     at(now_ + delivery.delay, [this, index, generation, frames = std::move(delivery.frames)] {
       Device& device = devices_[index];
       if (!device.session || device.generation != generation) return;
-      if (const Result<Envelope> opened = open_envelope(frames.control); opened && opened->type == MessageType::assignment) device.last_session = opened->session;
+      if (const Result<Envelope> opened = open_envelope(frames.control); opened && !opened->session.is_zero()) device.last_session = opened->session;
       device_step(index, client::FramesReceived{frames});
     });
   }
+}
+
+void World::on_reply_accepted(std::size_t index, std::size_t from, const Frames* incoming) {
+  if (incoming == nullptr || from != index) return oracle_.violated("accepted without an update");
+  const DeviceKeys& keys = devices_[index].keys;
+  if (options_.secure) oracle_.on_unmask_accepted(keys.id, keys.identity.public_key(), *incoming);
+  else oracle_.on_accepted(keys.id, keys.identity.public_key(), *incoming);
+}
+
+// The sum comes after a while; a coordinator that was killed meanwhile has none.
+void World::compute(const coordinator::ComputeSum& effect) {
+  after(static_cast<std::uint64_t>(kLongestSum.count()), [this, effect, generation = machine_generation_] {
+    if (!machine_ || generation != machine_generation_) return;
+    auto outcome = effect.unmasking->run(executor_);
+    if (outcome && options_.sabotage == Sabotage::leaves_a_mask) {
+      RingVector mask(outcome->sum.size(), outcome->sum.bits());
+      for (std::uint32_t& value : mask.mutable_values()) value = static_cast<std::uint32_t>(random_.below(std::uint64_t{1} << mask.bits()));
+      outcome->sum.add(mask);
+    }
+    if (outcome && options_.sabotage == Sabotage::leaves_out_input) {
+      RingVector other(outcome->sum.size(), outcome->sum.bits());
+      for (std::uint32_t& value : other.mutable_values()) value = static_cast<std::uint32_t>(random_.below(2'000));  // what an update has
+      outcome->sum.add(other);
+    }
+    note(outcome ? "sum computed" : "no sum: " + outcome.error().why);
+    coordinator_step(coordinator::SumComputed{effect.session, std::move(outcome)});
+  });
+}
+
+void World::check_charges() {
+  if (!options_.secure) return;
+  for (const Device& device : devices_)
+    if (device.record) oracle_.on_charges(device.keys.id, device.record->participations(plan_.task).value_or(0));
 }
 
 void World::publish(const coordinator::Publish& given) {
@@ -313,6 +376,7 @@ void World::publish(const coordinator::Publish& given) {
   last_progress_ = now_;
   note("publish round " + std::to_string(seen.summary.round.value) + " of " + std::to_string(seen.summary.contributors.size()));
   oracle_.on_published(seen);
+  check_charges();
   being_written_ = given;
   const bool early = options_.sabotage == Sabotage::gives_out_early;
   const Millis written = now_ + below(1'500) + (early ? Millis(20'000) : Millis(0));
@@ -354,7 +418,7 @@ void World::boot_device(std::size_t index) {
   ++device.generation;
   const bool keeps_cache = device.cache != nullptr && network_.chance(500);
   if (!keeps_cache) device.cache = std::make_unique<client::MemoryCache>();
-  if (!device.record) {
+  if (!device.record || (options_.sabotage == Sabotage::forgets_charges && device.generation > 1)) {
     SeededRandom key(Hasher("test-record").u64(options_.seed).u64(index).finish());
     device.record = std::make_unique<client::MemoryDeviceRecord>(key);
   }
@@ -413,9 +477,32 @@ void World::carry_out(std::size_t index, client::Effects effects) {
   if (device.alarm == Millis::max()) oracle_.violated("a device that is " + std::string(device.session->phase()) + " and set no alarm");
 }
 
-void World::up(std::size_t index, const Frames& frames) {
+// What a device that is broken on purpose says instead.
+Frames World::sabotaged(std::size_t index, const Frames& frames) {
+  const Device& device = devices_[index];
+  const Envelope envelope = open_envelope(frames.control).value();
+  if (options_.sabotage == Sabotage::sends_plain && envelope.type == MessageType::masked_input) {
+    std::vector<float> update = device.handed_in;
+    const auto plain = shared_bytes(client::pack_update(plan_, update).value());
+    return {signed_by(device, MaskedInput{hash_of_update(*plain), static_cast<std::uint32_t>(kParameters), static_cast<std::uint8_t>(plan_.aggregation.bits)}, envelope.session), plain};
+  }
+  if (options_.sabotage == Sabotage::drops_a_share && envelope.type == MessageType::unmask) {
+    auto unmask = std::get<Unmask>(decode_body(envelope.type, envelope.body).value());
+    std::size_t last = 8 * unmask.opened.size() - 1;
+    while ((unmask.opened[last / 8] >> (last % 8) & 1) == 0) --last;
+    unmask.opened[last / 8] = static_cast<std::uint8_t>(unmask.opened[last / 8] ^ (1U << (last % 8)));
+    unmask.shares.resize(unmask.shares.size() - 32);
+    return {signed_by(device, unmask, envelope.session), nullptr};
+  }
+  return frames;
+}
+
+void World::up(std::size_t index, const Frames& said) {
+  const Frames frames = sabotaged(index, said);
   Device& device = devices_[index];
   if (device.sent.size() < 40) device.sent.push_back(frames);
+  const Envelope envelope = open_envelope(frames.control).value();
+  if (envelope.type == MessageType::masked_input) oracle_.on_masked(device.keys.id, envelope.session, device.handed_in, frames);
   for (Delivery& delivery : network_.carry(frames, index, faulty())) {
     ++outcome_.messages;
     outcome_.corrupted += delivery.corrupted ? 1 : 0;
@@ -431,8 +518,11 @@ void World::train(std::size_t index, const client::StartTraining& start) {
   const Millis takes = device.temper == Temper::slow ? below(60'000) : below(8'000);
   // It may have been stopped, or its session be over: then its end comes all the same, and must change nothing.
   at(now_ + takes, [this, index, start, generation = device.generation, outcome = trained(index, start)] {
-    if (!devices_[index].session || devices_[index].generation != generation) return;
+    Device& trained = devices_[index];
+    if (!trained.session || trained.generation != generation) return;
+    const bool was_training = trained.session->phase() == "training";
     device_step(index, client::TrainingFinished{start.session, outcome});
+    if (was_training && trained.session->phase() == "aggregating") trained.handed_in = std::get<std::vector<float>>(outcome);
   });
 }
 
@@ -440,7 +530,7 @@ std::variant<std::vector<float>, DeclineReason> World::trained(std::size_t index
   const Device& device = devices_[index];
   if (device.temper == Temper::failing && network_.chance(700)) return DeclineReason::training_failed;
   const std::uint64_t variation = device.temper == Temper::fickle ? device.training : 0;
-  SeededRandom values(Hasher("test-update").u64(index).u64(start.round.value).u64(variation).finish());
+  SeededRandom values(Hasher("test-update").u64(index).u64(start.round.value).u64(variation).field(options_.secure ? ByteSpan(start.attempt) : ByteSpan()).finish());
   std::vector<float> update(start.weights->size());
   for (float& value : update) value = (static_cast<float>(values.below(2'001)) - 1'000) / 4'000;
   if (device.temper == Temper::not_finite) update[values.below(update.size())] = std::numeric_limits<float>::quiet_NaN();
@@ -459,6 +549,7 @@ void World::misbehave(std::size_t index) {
   junk.back() &= 1;  // 13 values of 21 bits end with one bit in the last byte
   Update update{hash_of_update(junk), static_cast<std::uint32_t>(kParameters), static_cast<std::uint8_t>(plan_.aggregation.bits)};
   note("rogue " + std::to_string(index));
+  if (options_.secure && network_.chance(500)) return misbehave_in_secret(rogue, send);
   switch (random_.below(8)) {
     case 0:  // says again what it or another said
     case 1: {
@@ -481,7 +572,50 @@ void World::misbehave(std::size_t index) {
   }
 }
 
+// What does not make the sum wrong: against a false input or false shares of its own device no round is proof, and none is claimed to be.
+void World::misbehave_in_secret(Device& rogue, const std::function<void(Frames)>& send) {
+  Bytes junk(1 + random_.below(3'000));
+  random_.fill(junk);
+  const SessionId& session = rogue.last_session;
+  MaskedInput input{hash_of_update(junk), static_cast<std::uint32_t>(kParameters), static_cast<std::uint8_t>(plan_.aggregation.bits)};
+  if (junk.size() == packed_size(kParameters, plan_.aggregation.bits)) junk.push_back(0);
+  switch (random_.below(7)) {
+    case 0: {
+      AdvertiseKeys keys;  // points that are none, or the identity
+      if (network_.chance(500)) {
+        random_.fill(keys.keys.agreement);
+        keys.keys.mask.fill(0xff);
+      }
+      send(Frames{signed_by(rogue, keys, session), nullptr});
+      break;
+    }
+    case 1: send(Frames{signed_by(rogue, ShareKeys{Bytes(junk.size() / kSealedShareBytes * kSealedShareBytes + 1)}, session), nullptr}); break;
+    case 2: send(Frames{signed_by(rogue, input, session), shared_bytes(junk)}); break;
+    case 3: {
+      SignSurvivors choice;
+      random_.fill(choice.choice);
+      for (std::uint64_t i = 0; i <= random_.below(90) && machine_; ++i) send(Frames{signed_by(rogue, choice, session), nullptr});
+      break;
+    }
+    case 4: send(Frames{signed_by(rogue, Unmask{Bytes{0xff, 0xff}, Bytes(32 * (1 + random_.below(4)))}, session), nullptr}); break;
+    case 5: send(Frames{signed_by(rogue, Decline{DeclineReason::secure_aggregation}, session), nullptr}); break;
+    default:
+      if (!rogue.sent.empty()) send(rogue.sent[random_.below(rogue.sent.size())]);
+      break;
+  }
+}
+
 }  // namespace
+
+WorldOptions WorldOptions::random_secure(std::uint64_t seed) {
+  WorldOptions options = random(seed);
+  options.secure = true;
+  options.devices = 10 + options.devices % 10;
+  options.drop_permille /= 2;  // nine messages must pass instead of two
+  options.corrupt_permille /= 2;
+  options.long_delay_permille /= 2;
+  return options;
+}
 
 WorldOptions WorldOptions::random(std::uint64_t seed) {
   SeededRandom random(Hasher("test-options").u64(seed).finish());
@@ -507,7 +641,7 @@ std::string WorldOptions::describe() const {
   text << "seed " << seed << ": " << devices << " devices, whole after " << heal_at.count() << " ms, permille dropped " << drop_permille << ", duplicated "
        << duplicate_permille << ", corrupted " << corrupt_permille << ", delayed " << long_delay_permille << ", " << device_kills << " device and " << coordinator_kills
        << " coordinator kills, " << partitions << " partitions" << (misbehaving_devices ? ", misbehaving devices" : "")
-       << ", " << server_optimizer;
+       << (secure ? ", secure" : "") << ", " << server_optimizer;
   return text.str();
 }
 

@@ -29,6 +29,12 @@ enum class Sabotage {
   loses_alarms,       // the coordinator is not woken any more
   takes_corrupt,      // a message that the network corrupted arrives as if it had not
   gives_out_early,    // the model counts as stored before it is
+  // Of secure aggregation:
+  leaves_a_mask,      // the sum is computed with one mask left in
+  leaves_out_input,   // a contributor's input is not in the sum, which is said to be of all
+  sends_plain,        // a device's input leaves it without masks
+  drops_a_share,      // a device reveals one share fewer than it holds, and does not say so
+  forgets_charges,    // a device's record is lost over a restart
 };
 
 struct WorldOptions {
@@ -43,10 +49,12 @@ struct WorldOptions {
   unsigned coordinator_kills = 3;
   unsigned partitions = 3;
   bool misbehaving_devices = true;
+  bool secure = false;  // the coordinator sees masked inputs; the oracle knows from the devices' side what is in them
   std::string server_optimizer = "fedavg";
   Sabotage sabotage = Sabotage::none;
 
-  static WorldOptions random(std::uint64_t seed);  // all of it drawn
+  static WorldOptions random(std::uint64_t seed);  // all of it drawn, but for an open sum
+  static WorldOptions random_secure(std::uint64_t seed);
   std::string describe() const;
 };
 

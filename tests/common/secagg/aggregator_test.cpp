@@ -105,7 +105,7 @@ TEST_CASE("case 3: a message of another phase is dropped, and its sender counts 
   CHECK(session.count(Verdict::accepted) == 35);
   // Closed, everything is late.
   for (std::size_t type = 1; type < 5; ++type) CHECK(session.deliver_to_server(all[type * 7 + kSender]) == Verdict::wrong_phase);
-  CHECK(session.aggregator().advance().error().code == ErrorCode::conflict);
+  CHECK(code_of(session.aggregator().advance()) == ErrorCode::conflict);
 
   // Late by one phase: the sum is that of the others.
   SecureSession late;
@@ -236,7 +236,7 @@ TEST_CASE("case 11: survivors below the minimum, the quorum or the threshold: th
     CHECK(session.unmasked() == 0);
     CHECK(session.leak() == "");
     const auto phase = session.aggregator().phase();
-    CHECK(session.aggregator().advance().error().message == end.aborted);
+    CHECK(reason_of(session.aggregator().advance()) == end.aborted);
     CHECK(session.aggregator().phase() == phase);
     return end.aborted;
   };
@@ -434,7 +434,7 @@ TEST_CASE("case 33: the beacon is drawn for this attempt after the roster's root
   const std::vector<ForgedMember> members = advertised_by(clients);
   for (const ForgedMember& member : members) CHECK(aggregator.on_advertise_keys(member.identity, member.certificate, {member.keys}, member.signature) == Verdict::accepted);
   CHECK(beacon.asked.empty());
-  CHECK(aggregator.advance().error().code == ErrorCode::unavailable);
+  CHECK(code_of(aggregator.advance()) == ErrorCode::unavailable);
   CHECK(aggregator.phase() == "advertising");
   CHECK(aggregator.advertised() == 7);
   beacon.fails = false;

@@ -4,6 +4,7 @@
 // without (whoever it concerns is a dropout; the sum of the others is right). In both, no secret leaves a device.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,16 @@
 namespace fedspend::testing {
 
 inline bool holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+// Of what should be an error, and would be reported as none.
+template <class T>
+std::string reason_of(const Result<T>& result) {
+  return result ? std::string("it was accepted") : result.error().message;
+}
+template <class T>
+std::optional<ErrorCode> code_of(const Result<T>& result) {
+  return result ? std::nullopt : std::optional(result.error().code);
+}
 
 // The server's T to `victim`.
 template <class T>

@@ -49,7 +49,13 @@ TEST_CASE("every row of the table meets the three conditions, and the computed d
     const auto computed = smallest_graph(goal);
     REQUIRE(computed.has_value());
     CHECK(computed->degree <= row.size.degree);
+    CHECK(computed->degree <= kMaxDegree);
     CHECK(check_graph(goal, *computed).has_value());
+    const auto of_computed = failure_bounds(goal, *computed);
+    REQUIRE(of_computed.has_value());
+    CHECK(of_computed->security_log2 <= -40);
+    CHECK(of_computed->failure_log2 <= -20);
+    CHECK(of_computed->connectivity_log2 <= -40);
   }
 }
 

@@ -40,7 +40,7 @@ TEST_CASE("case 1: a message of the server that is repeated changes nothing; a s
   CHECK(session.run().is_right);
   // The shares leave once.
   SerialExecutor serial;
-  CHECK(session.client(kVictim).participant->on_quorum({}, {}, kSessionTime_s, serial).error().code == ErrorCode::conflict);
+  CHECK(code_of(session.client(kVictim).participant->on_quorum({}, {}, kSessionTime_s, serial)) == ErrorCode::conflict);
 }
 
 TEST_CASE("case 2: another session, round or task is not that of the roster's contents: the client aborts") {
@@ -246,9 +246,9 @@ TEST_CASE("case 11: t - 1 neighbours left are refused where the whole cohort is 
   Survivors shown = std::get<Survivors>(session.message_for(kVictim)->message);
   (void)with_alive(session, 0, all);
   shown.survivors = with_alive(session, threshold - 1, all).bitmap();
-  CHECK(participant.on_survivors(shown).error().message == "survivors: " + std::to_string(threshold - 1) + " neighbours are left, below the threshold");
+  CHECK(reason_of(participant.on_survivors(shown)) == "survivors: " + std::to_string(threshold - 1) + " neighbours are left, below the threshold");
   shown.survivors = with_alive(session, threshold, all).bitmap();
-  CHECK(holds(participant.on_survivors(shown).error().message, "Merkle proof"));  // it goes on to the proof, which is that of another set
+  CHECK(holds(reason_of(participant.on_survivors(shown)), "Merkle proof"));  // it goes on to the proof, which is that of another set
   CHECK(session.run().is_right);
 }
 
@@ -276,8 +276,8 @@ TEST_CASE("case 13: a client that has signed one survivor set signs no other") {
   Participant& participant = *session.client(kVictim).participant;
   const auto first = participant.on_survivors(without(6));
   REQUIRE(first.has_value());
-  CHECK(participant.on_survivors(without(5)).error().code == ErrorCode::conflict);
-  CHECK(participant.on_survivors(std::get<Survivors>(session.message_for(kVictim)->message)).error().code == ErrorCode::conflict);
+  CHECK(code_of(participant.on_survivors(without(5))) == ErrorCode::conflict);
+  CHECK(code_of(participant.on_survivors(std::get<Survivors>(session.message_for(kVictim)->message))) == ErrorCode::conflict);
   // The same once more is answered, also after the attempt.
   CHECK(participant.on_survivors(without(6))->choice == first->choice);
   // Another root over the same set is another choice.
@@ -288,7 +288,7 @@ TEST_CASE("case 13: a client that has signed one survivor set signs no other") {
   const std::uint32_t rank = kVictim;
   other_root.inputs_root = tree.root();
   other_root.proof = tree.proof(std::span(&rank, 1));
-  CHECK(participant.on_survivors(other_root).error().code == ErrorCode::conflict);
+  CHECK(code_of(participant.on_survivors(other_root)) == ErrorCode::conflict);
   // The others: the victim counts as a client that has not signed, and the quorum is over what it has not signed.
   const SessionEnd end = session.run();
   CHECK(end.is_right);
@@ -349,7 +349,7 @@ TEST_CASE("case 16: an unknown or non-neighbour client: the client aborts") {
   REQUIRE(session.run_to("signing"));
   Survivors survivors = std::get<Survivors>(session.message_for(kVictim)->message);
   survivors.survivors[0] |= 1U << 6;
-  CHECK(session.client(kVictim).participant->on_survivors(survivors).error().message == "survivors: a client that has shared no keys");
+  CHECK(reason_of(session.client(kVictim).participant->on_survivors(survivors)) == "survivors: a client that has shared no keys");
   CHECK(session.run().is_right);
 }
 

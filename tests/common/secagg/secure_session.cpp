@@ -338,6 +338,14 @@ std::string SecureSession::leak() {
       }
     }
   }
+  // Nor in what is logged: the reasons.
+  std::string reasons = aborted_;
+  for (const auto& client : clients_) {
+    for (const Error& error : client->refusals) reasons += error.message + error.hint;
+  }
+  for (const Secret& secret : secrets_) {
+    if (reasons.find(to_hex(ByteSpan(secret.bytes).first(8))) != std::string::npos) return secret.name + " in a reason";
+  }
   return "";
 }
 

@@ -122,6 +122,7 @@ class SecureSession {
   std::uint32_t unmasked() const;  // clients from which shares have left
   std::string aborted() const { return aborted_; }
 
+  void pretend_sent(Delivery delivery) { sent_.push_back(std::move(delivery)); }  // for the test of leak() itself
   // The name of the first secret in what has left a device that may not be there; empty: none.
   std::string leak();
   const std::vector<std::string>& transcript() const { return transcript_; }

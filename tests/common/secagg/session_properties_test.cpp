@@ -181,6 +181,54 @@ TEST_CASE("a masked input is the update nowhere, and two of the same update have
   CHECK_FALSE(has_even_bits(difference(zeros, zeros), 16));
 }
 
+// Or its silence elsewhere would mean nothing.
+TEST_CASE("what watches for secrets finds each kind of them where it may not be") {
+  const auto found = [](const std::function<Delivery(SecureSession&)>& sent) {
+    SecureSession session;
+    REQUIRE(session.run().is_right);
+    REQUIRE(session.leak() == "");
+    session.pretend_sent(sent(session));
+    return session.leak();
+  };
+  const auto input = [](Bytes bulk) { return Delivery{.client = 3, .message = MaskedInput{}, .bulk = std::move(bulk)}; };
+  const auto unmask_of = [](SecureSession& session, std::size_t client) {
+    for (const Delivery& sent : session.sent()) {
+      if (sent.client == client && std::holds_alternative<Unmask>(sent.message)) return sent;
+    }
+    return Delivery{};
+  };
+  CHECK(found([&](SecureSession& session) { return input(session.client(3).update.pack()); }) == "update of client 3 in masked_input of client 3");
+  const auto secret = [&](std::uint32_t which) {
+    return found([&](SecureSession& session) {
+      SeededRandom random = session.client(3).same_random;
+      SecretScalar scalar;
+      for (std::uint32_t i = 0; i <= which; ++i) scalar = SecretScalar::random(random);
+      Bytes bulk(7, 0xab);
+      bulk.insert(bulk.end(), scalar.expose().begin(), scalar.expose().end());
+      bulk.push_back(1);
+      return input(std::move(bulk));
+    });
+  };
+  CHECK(secret(0) == "r of client 3 in masked_input of client 3");
+  CHECK(secret(1) == "b of client 3 in masked_input of client 3");
+  // A share that its holder may reveal, in another message or from somebody else.
+  CHECK(found([&](SecureSession& session) { return input(std::get<Unmask>(unmask_of(session, 3).message).shares); }).starts_with("share of b of client "));
+  CHECK(found([&](SecureSession& session) {
+          Delivery unmask = unmask_of(session, 3);
+          unmask.client = 4;
+          return unmask;
+        }).ends_with("for client 3 in unmask of client 4"));
+  // The share of a survivor's r: what was right when client 5 had dropped out.
+  SecureSession session;
+  session.up = [](std::vector<Delivery>& deliveries) {
+    std::erase_if(deliveries, [](const Delivery& delivery) { return delivery.client == 5 && std::holds_alternative<MaskedInput>(delivery.message); });
+  };
+  REQUIRE(session.run().is_right);
+  REQUIRE(session.leak() == "");
+  for (std::uint32_t i = 0; i < 7; ++i) session.client(3).survivors.insert(i);
+  CHECK(session.leak() == "share of r of client 5 for client 3 in unmask of client 3");
+}
+
 TEST_CASE("the same randomness gives the same session, byte for byte") {
   SecureSession first;
   SecureSession second;

@@ -46,7 +46,7 @@ SessionTerms six_clients() {
 struct Cohort {
   SessionTerms terms = six_clients();
   SeededRandom random{5};
-  Credentials credentials{{.authority = key_of(0).public_key(), .population = "cards", .remembers_signatures = true}};
+  PinnedCredentials credentials{key_of(0).public_key(), "cards"};
   SerialExecutor executor;
   RosterBeacon beacon;
   Aggregator aggregator{terms, beacon};

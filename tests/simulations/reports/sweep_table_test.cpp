@@ -10,7 +10,7 @@ SweepJobFacts job(std::string value, std::uint64_t seed, double accuracy) {
   return {"job-" + value + "-" + std::to_string(seed), {std::move(value)}, seed, {{"eval_accuracy", accuracy}, {"eval_top3", 0.75}, {"eval_loss", 1.5}, {"model_hash", "ab"}, {"baselines", {{"markov_own", 0.375}}}}};
 }
 
-SweepTable table() { return sweep_table("<script>", true, {"server.learning_rate"}, {job("1", 1, 0.25), job("1", 2, 0.5), job("2", 1, 0.5), job("2", 2, 0.625)}); }
+SweepTable table() { return sweep_table("<script>", "DEMONSTRATION: no noise", {"server.learning_rate"}, {job("1", 1, 0.25), job("1", 2, 0.5), job("2", 1, 0.5), job("2", 2, 0.625)}); }
 
 }  // namespace
 
@@ -23,7 +23,7 @@ TEST_CASE("a point has the mean of its seeds and how far apart they are, and the
   CHECK(made.rows[1].lowest == 0.5);
   CHECK(made.rows[1].highest == 0.625);
   CHECK(made.best == 1);
-  CHECK(sweep_table("p", false, {"k"}, {job("1", 1, 0.5), job("2", 1, 0.5)}).best == 0);
+  CHECK(sweep_table("p", "", {"k"}, {job("1", 1, 0.5), job("2", 1, 0.5)}).best == 0);
 }
 
 TEST_CASE("text, JSON, CSV and page say the same") {
@@ -46,7 +46,7 @@ TEST_CASE("text, JSON, CSV and page say the same") {
 }
 
 TEST_CASE("a key whose values are words gets a table and no chart") {
-  const SweepTable words = sweep_table("p", false, {"server.optimizer"}, {job("fedavg", 1, 0.25), job("fedadam", 1, 0.5)});
+  const SweepTable words = sweep_table("p", "", {"server.optimizer"}, {job("fedavg", 1, 0.25), job("fedadam", 1, 0.5)});
   CHECK(sweep_page(words).find("<svg") == std::string::npos);
   CHECK(sweep_page(words).find("fedadam") != std::string::npos);
 }
