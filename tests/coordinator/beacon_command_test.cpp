@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <csignal>
+#include <optional>
 
 #include <doctest/doctest.h>
 
@@ -16,6 +17,11 @@ namespace {
 
 using test::TemporaryFolder;
 using test::content_of;
+
+template <class T>
+std::optional<ErrorCode> code_of(const Result<T>& result) {
+  return result ? std::nullopt : std::optional(result.error().code);
+}
 
 struct Scripts {
   TemporaryFolder folder;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <filesystem>
+#include <optional>
 
 #include <doctest/doctest.h>
 
@@ -19,6 +20,11 @@ namespace fs = std::filesystem;
 using test::content_of;
 using test::TemporaryFolder;
 
+template <class T>
+std::optional<ErrorCode> code_of(const Result<T>& result) {
+  return result ? std::nullopt : std::optional(result.error().code);
+}
+
 constexpr std::uint64_t kNow_s = 1'750'000'000;
 
 SessionId attempt(std::uint64_t number) {
@@ -32,13 +38,13 @@ Hash256 root(std::uint8_t value) {
   return hash;
 }
 
-struct Beacon {
+struct MadeBeacon {
   TemporaryFolder folder;
   fs::path key = folder / "beacon.key";
   fs::path ledger = folder / "beacon.key.ledger";
   IdentityPublicKey public_key;
 
-  Beacon() {
+  MadeBeacon() {
     SystemRandom random;
     REQUIRE(create_beacon(key, random));
     public_key = *program::read_identity_public_key(folder / "beacon.key.pub", "beacon");
@@ -46,7 +52,7 @@ struct Beacon {
 };
 
 TEST_CASE("a beacon is made once, private, with an empty ledger") {
-  Beacon beacon;
+  MadeBeacon beacon;
   struct stat status {};
   for (const fs::path& path : {beacon.key, beacon.ledger}) {
     REQUIRE(::stat(path.c_str(), &status) == 0);
@@ -65,7 +71,7 @@ TEST_CASE("a beacon is made once, private, with an empty ledger") {
 }
 
 TEST_CASE("an attempt's roster is signed as often as it is asked for, a second roster of the attempt never (hostile case 33)") {
-  Beacon beacon;
+  MadeBeacon beacon;
   const auto first = sign_once(beacon.key, attempt(1), root(1), kNow_s);
   REQUIRE(first);
   CHECK(open_beacon(beacon.public_key, attempt(1), root(1), first->signature).has_value());
@@ -83,7 +89,7 @@ TEST_CASE("an attempt's roster is signed as often as it is asked for, a second r
 }
 
 TEST_CASE("what cannot be remembered is not signed") {
-  Beacon beacon;
+  MadeBeacon beacon;
   const auto refused = [&] { return !sign_once(beacon.key, attempt(1), root(1), kNow_s); };
   SUBCASE("the ledger is gone") { fs::remove(beacon.ledger); }
   SUBCASE("the ledger is empty") { test::write_text(beacon.ledger, ""); }
@@ -101,7 +107,7 @@ TEST_CASE("what cannot be remembered is not signed") {
 }
 
 TEST_CASE("one process signs at a time") {
-  Beacon beacon;
+  MadeBeacon beacon;
   {
     const auto held = program::FileLock::take(beacon.folder / "beacon.key.lock", beacon.key);
     REQUIRE(held);

@@ -46,9 +46,9 @@ BeaconDraw as_if_signed(const Signature& signature) { return {.value = Hasher("e
 TEST_CASE("the external beacon's value is the hash of its signature of attempt and root, and another one for any other of the three") {
   const IdentityKey key = beacon_key();
   std::set<Hash256> values;
-  for (const std::uint8_t assignment : {1, 2})
-    for (const std::uint8_t root : {1, 2})
-      for (const std::uint64_t seed : {0U, 1U}) {
+  for (const std::uint8_t assignment : {std::uint8_t{1}, std::uint8_t{2}})
+    for (const std::uint8_t root : {std::uint8_t{1}, std::uint8_t{2}})
+      for (const std::uint64_t seed : {std::uint64_t{0}, std::uint64_t{1}}) {
         const IdentityKey signer = beacon_key(seed);
         const Signature signature = sign_beacon(signer, assignment_of(assignment), root_of(root));
         CHECK(signature == sign_beacon(signer, assignment_of(assignment), root_of(root)));
