@@ -48,7 +48,7 @@ struct Scripts {
 
 TEST_CASE("a command that prints the beacon's signature of attempt and root, which it was given, is the beacon") {
   const Scripts scripts;
-  for (const std::string& end : {"\\n", "", "\\r\\n", " \\n"}) {
+  for (const std::string end : {"\\n", "", "\\r\\n", " \\n"}) {
     const auto draw = scripts.draw("echo \"$# $1 $2\" > " + (scripts.folder / "given").string() + "; cat > /dev/null; printf '" + scripts.signature(scripts.key) + end + "'");
     REQUIRE_MESSAGE(draw, draw.error().message);
     CHECK(*draw == *open_beacon(scripts.key.public_key(), scripts.assignment, scripts.root, sign_beacon(scripts.key, scripts.assignment, scripts.root)));
@@ -78,7 +78,7 @@ TEST_CASE("a command that prints anything else is refused with its reason, befor
 TEST_CASE("a command that fails, is killed or is not there is no beacon, whatever it has printed") {
   const Scripts scripts;
   const std::string right = "echo " + scripts.signature(scripts.key);
-  for (const std::string& end : {"exit 1", "kill -9 $$"}) CHECK(code_of(scripts.draw(right + "; " + end)) == ErrorCode::unavailable);
+  for (const std::string end : {"exit 1", "kill -9 $$"}) CHECK(code_of(scripts.draw(right + "; " + end)) == ErrorCode::unavailable);
   BeaconCommand absent((scripts.folder / "absent").string(), scripts.key.public_key());
   CHECK(code_of(absent.draw(scripts.assignment, scripts.root)) == ErrorCode::unavailable);
 }
