@@ -16,13 +16,13 @@ std::size_t eligible_clients(const Plan& plan, const ClientSource& clients) {
 }
 
 Status check_cohort(const Plan& plan, std::size_t eligible) {
-  if (eligible >= plan.min_reports()) return {};
-  return fail(ErrorCode::invalid_argument, "a round needs " + std::to_string(plan.min_reports()) + " updates, and " + std::to_string(eligible) + " clients are eligible",
+  if (eligible >= plan.least_asked()) return {};
+  return fail(ErrorCode::invalid_argument, "a round asks at least " + std::to_string(plan.least_asked()) + " clients, and " + std::to_string(eligible) + " clients are eligible",
               "lower federation.cohort or federation.min_cohort");
 }
 
 std::string cohort_note(const Plan& plan, std::size_t eligible) {
-  if (eligible >= plan.federation.cohort || eligible < plan.min_reports()) return {};
+  if (eligible >= plan.federation.cohort || eligible < plan.least_asked()) return {};
   return "the plan asks for cohorts of " + std::to_string(plan.federation.cohort) + ", and " + std::to_string(eligible) + " clients are eligible: every round has fewer";
 }
 

@@ -272,7 +272,7 @@ TEST_CASE("what a run cannot do with these clients is refused before it begins, 
   const std::vector<std::string> before = rubbish.everything();
   const std::vector<std::string> run = {program_path("fedspend-sim"), "run", "--data", in("population/synthetic.toml"), "--plan", in("plan.toml"), "--out", rubbish / "OUT/run", "--no-progress", "--references", "none"};
   const Command command{"sim run", {}, {}};
-  check_refused(command, joined(run, {"--cohort", "5000"}), "a round needs 4500 updates, and 6 clients are eligible");
+  check_refused(command, joined(run, {"--cohort", "5000"}), "a round asks at least 5000 clients, and 6 clients are eligible");
   check_refused(command, joined(run, {"--evaluate-clients", "3"}), "--evaluate-clients is for clients that are made on demand");
   check_refused(command, joined(run, {"--min-gain", "0.1"}), "--min-gain says what a gain is, and nothing looks for one");
   CHECK(rubbish.everything() == before);

@@ -100,7 +100,7 @@ TEST_CASE("unknown commands, options and values are refused") {
   check_refused(folder, "baselines --data d.toml --threads 0", {"--threads", "1"});
   check_refused(folder, "plan --data d.toml --model nonsense --out p.toml", {"there is no model \"nonsense\""});
   check_refused(folder, "plan --data d.toml --out p.toml --set federation.rouns=3", {"federation.rouns", "federation.rounds"});
-  check_refused(folder, "plan --data d.toml --out p.toml", {"a secure sum needs 3 clients, and only 1", "--demonstration"});
+  check_refused(folder, "plan --data d.toml --out p.toml", {"a secure sum needs 3 clients, and only 1", "aggregation.mode=open"});
   check_refused(folder, "synth --clients 0 --out s", {"--clients"});
   CHECK(!std::filesystem::exists(folder.path() / "p.toml"));
   CHECK(!std::filesystem::exists(folder.path() / "s"));
@@ -123,7 +123,7 @@ TEST_CASE("an output that cannot be written, or is somebody's, is refused and no
   folder.write("theirs/file", "precious");
   check_refused(folder, "synth --clients 2 --out theirs", {"theirs holds files"});
   check_refused(folder, "synth --clients 2 --out x.csv/s", {"x.csv"});
-  check_refused(folder, "plan --data d.toml --demonstration --out no/p.toml", {"no/p.toml"});
+  check_refused(folder, "plan --data d.toml --demonstration --set aggregation.mode=open --out no/p.toml", {"no/p.toml"});
   CHECK(TemporaryFolder::read(folder.path() / "theirs" / "file") == "precious");
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path()), std::filesystem::directory_iterator()) == 3);
 }

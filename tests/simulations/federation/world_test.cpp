@@ -57,9 +57,9 @@ World harsh() {
   return *world;
 }
 
-tests::SmallRun in_harsh_world(std::uint64_t clients = 40) {
+tests::SmallRun in_harsh_world(std::uint64_t clients = 40, const std::string& aggregation = "secure") {
   tests::SmallRun run = tests::small_run(clients, {"federation.rounds=9", "federation.cohort=6", "federation.min_cohort=3", "federation.over_selection=1.5", "federation.round_deadline_ms=60000",
-                                                   "federation.retry_after_ms=60000"});
+                                                   "federation.retry_after_ms=60000", "aggregation.mode=" + aggregation});
   run.options.federation.world = harsh();
   return run;
 }
@@ -226,14 +226,18 @@ TEST_CASE("what a run reports of its devices adds up") {
 }
 
 TEST_CASE("where every device drops out, the run ends when its patience does, and says why") {
-  tests::SmallRun run = in_harsh_world();
-  auto& world = run.options.federation.world;
-  world.patience = Millis(24 * kHour);
-  for (DeviceClass& kind : world.classes) kind.drop_training = kCertain;
-  const auto result = run_of(run);
-  REQUIRE_FALSE(result);
-  CHECK(result.error().code == ErrorCode::timeout);
-  CHECK(result.error().message.find("too few updates") != std::string::npos);
+  const std::pair<const char*, const char*> reasons[] = {{"secure", "a roster of 0 clients, below the least of 3"}, {"open", "too few updates: 0 of at least 3"}};
+  for (const auto& [aggregation, reason] : reasons) {
+    CAPTURE(aggregation);
+    tests::SmallRun run = in_harsh_world(40, aggregation);
+    auto& world = run.options.federation.world;
+    world.patience = Millis(24 * kHour);
+    for (DeviceClass& kind : world.classes) kind.drop_training = kCertain;
+    const auto result = run_of(run);
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == ErrorCode::timeout);
+    CHECK(result.error().message.ends_with(reason));
+  }
 }
 
 TEST_CASE("lost replies and connections that come back make devices send twice, and no update counts twice") {

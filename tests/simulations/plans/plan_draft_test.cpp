@@ -41,8 +41,8 @@ TEST_CASE("a draft is a valid plan for the population and its model can be made"
   CHECK(plan.population == "cards");
   CHECK(plan.purpose == "next_category");
   CHECK(plan.model.categories == std::vector<std::string>{"c", "b", "a"});
-  CHECK(plan.federation.cohort == 100);
-  CHECK(plan.devices_asked() == 120);
+  CHECK(plan.federation.cohort == 112);
+  CHECK(plan.devices_asked() == 135);
   CHECK(drafted->eligible_clients == 400);
   const auto trainer = models::make_trainer(plan.model);
   REQUIRE(trainer);
@@ -57,21 +57,40 @@ TEST_CASE("a draft is protected unless it is a demonstration") {
   CHECK(guarded->plan.aggregation.mode == Aggregation::secure);
   CHECK(guarded->plan.privacy.mode == PrivacyMode::distributed);
   CHECK(!guarded->plan.is_demonstration());
-  CHECK(draft(population)->plan.is_demonstration());
+  const auto demonstration = draft(population);
+  REQUIRE(demonstration);
+  CHECK(demonstration->plan.aggregation.mode == Aggregation::secure);
+  CHECK(demonstration->plan.privacy.mode == PrivacyMode::none);
+  CHECK(demonstration->plan.is_demonstration());
 }
 
-TEST_CASE("a protected draft takes the three clients that a secure sum needs, or is refused") {
+TEST_CASE("a draft takes the three clients that a secure sum needs, or is refused; an open one takes fewer") {
   for (const std::size_t clients : {1UL, 2UL}) {
+    CAPTURE(clients);
+    const std::string refusal = "a secure sum needs 3 clients, and only " + std::to_string(clients) + " have the training rows that a plan asks for";
     const auto few = draft_plan(population_of(clients), {.population = "cards"});
     REQUIRE(!few);
-    CHECK(few.error().message == "a secure sum needs 3 clients, and only " + std::to_string(clients) + " have the training rows that a plan asks for");
+    CHECK(few.error().message == refusal);
+    const auto demonstration = draft(population_of(clients));
+    REQUIRE(!demonstration);
+    CHECK(demonstration.error().message == refusal);
+    CHECK(demonstration.error().hint.find("aggregation.mode=open") != std::string::npos);
+    const auto open = draft(population_of(clients), {"aggregation.mode=open"});
+    REQUIRE_MESSAGE(open, open.error().message);
+    CHECK(open->plan.federation.cohort == clients);
   }
-  for (const std::size_t clients : {3UL, 4UL, 5UL, 200UL}) {
-    const auto drafted = draft_plan(population_of(clients), {.population = "cards"});
-    REQUIRE_MESSAGE(drafted, drafted.error().message);
-    CHECK(drafted->plan.federation.cohort == std::max<std::size_t>(3, std::min<std::size_t>(100, (clients + 1) / 2)));
+}
+
+TEST_CASE("a draft's cohort is 112, or half of the clients, but three of them at least") {
+  const std::pair<std::size_t, std::uint32_t> cohorts[] = {{3, 3}, {4, 3}, {5, 3}, {6, 3}, {7, 4}, {50, 25}, {111, 56}, {112, 112}, {200, 112}};
+  for (const auto& [clients, cohort] : cohorts) {
+    CAPTURE(clients);
+    for (const bool demonstration : {false, true}) {
+      const auto drafted = draft_plan(population_of(clients), {.population = "cards", .demonstration = demonstration});
+      REQUIRE_MESSAGE(drafted, drafted.error().message);
+      CHECK(drafted->plan.federation.cohort == cohort);
+    }
   }
-  CHECK(draft(population_of(2))->plan.federation.cohort == 2);
 }
 
 TEST_CASE("the task id is random without a seed, and the same with one") {
@@ -81,12 +100,12 @@ TEST_CASE("the task id is random without a seed, and the same with one") {
 }
 
 TEST_CASE("a small population gives a cohort that it can fill") {
-  for (const std::size_t clients : {1UL, 2UL, 5UL, 99UL, 100UL, 110UL, 120UL}) {
+  for (const std::size_t clients : {3UL, 4UL, 5UL, 99UL, 111UL, 112UL, 134UL, 135UL, 200UL}) {
     CAPTURE(clients);
     const auto drafted = draft(population_of(clients));
     REQUIRE(drafted);
     CHECK(drafted->plan.devices_asked() <= clients);
-    CHECK(drafted->plan.federation.cohort >= 1);
+    CHECK(drafted->plan.federation.cohort >= kMinSecureClients);
   }
   const auto none = draft(population_of(5, 4));
   REQUIRE(!none);
@@ -120,7 +139,7 @@ TEST_CASE("categories beyond the cap, and those that a plan cannot hold, are lef
   CHECK(drafted->categories_left_to_other == 1);
   PopulationBuilder builder;
   for (int i = 0; i < 10; ++i) REQUIRE(builder.add("a", {.time_s = i, .amount_minor = 1, .category = i % 2 == 0 ? std::string(200, 'x') : "fine", .merchant = "", .currency = ""}));
-  const auto odd = draft(std::move(builder).build());
+  const auto odd = draft(std::move(builder).build(), {"aggregation.mode=open"});
   REQUIRE_MESSAGE(odd, odd.error().message);
   CHECK(odd->plan.model.categories == std::vector<std::string>{"fine"});
   CHECK(odd->categories_left_to_other == 1);
@@ -128,12 +147,12 @@ TEST_CASE("categories beyond the cap, and those that a plan cannot hold, are lef
 
 TEST_CASE("settings change any key, and the parameter count follows the sizes") {
   const auto plain = draft(population_of(10));
-  const auto drafted = draft(population_of(10), {"federation.rounds=7", "training.learning_rate=1", "aggregation.mode=secure", "name=my plan", "model.sizes.hidden=64", "model.categories=[\"c\", \"a\"]"});
+  const auto drafted = draft(population_of(10), {"federation.rounds=7", "training.learning_rate=1", "aggregation.mode=open", "name=my plan", "model.sizes.hidden=64", "model.categories=[\"c\", \"a\"]"});
   REQUIRE_MESSAGE(drafted, drafted.error().message);
   const Plan& plan = drafted->plan;
   CHECK(plan.federation.rounds == 7);
   CHECK(plan.training.learning_rate == 1.0);
-  CHECK(plan.aggregation.mode == Aggregation::secure);
+  CHECK(plan.aggregation.mode == Aggregation::open);
   CHECK(plan.name == "my plan");
   CHECK(plan.model.sizes.at("hidden") == 64);
   CHECK(plan.model.categories == std::vector<std::string>{"c", "a"});

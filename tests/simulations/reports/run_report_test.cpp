@@ -62,13 +62,21 @@ TEST_CASE("names that come from data are text in a report, never markup") {
 
 TEST_CASE("a demonstration says so at the top of the report and of the card, and a protected plan does not") {
   RunFacts run = sample_run();
-  CHECK(has(run_report(run), "Demonstration: "));
-  CHECK(run_report(run).find("Demonstration: ") < run_report(run).find("<h1>"));
-  CHECK(has(model_card(run), "**Demonstration.**"));
+  for (const auto& [mode, privacy] : {std::pair(Aggregation::open, PrivacyMode::none), std::pair(Aggregation::secure, PrivacyMode::none), std::pair(Aggregation::open, PrivacyMode::distributed)}) {
+    run.plan.aggregation.mode = mode;
+    run.plan.privacy.mode = privacy;
+    const std::string note(run.plan.demonstration_note());
+    REQUIRE(note.starts_with("DEMONSTRATION: "));
+    CHECK(has(run_report(run), note));
+    CHECK(run_report(run).find(note) < run_report(run).find("<h1>"));
+    CHECK(has(model_card(run), "> " + note + "\n"));
+  }
   run.plan.aggregation.mode = Aggregation::secure;
   run.plan.privacy.mode = PrivacyMode::distributed;
-  CHECK_FALSE(has(run_report(run), "Demonstration: "));
-  CHECK_FALSE(has(model_card(run), "**Demonstration.**"));
+  CHECK(run.plan.demonstration_note().empty());
+  CHECK_FALSE(has(run_report(run), "DEMONSTRATION"));
+  CHECK_FALSE(has(run_report(run), "class=\"note\""));
+  CHECK_FALSE(has(model_card(run), "DEMONSTRATION"));
   CHECK_FALSE(has(model_card(run), "no epsilon"));
 }
 

@@ -21,7 +21,7 @@ inline simulations::Population small_population(unsigned clients = 8, unsigned r
 }
 
 inline simulations::PlanFile small_plan(const simulations::Population& population, std::vector<std::string> settings = {}) {
-  settings.insert(settings.begin(), {"federation.rounds=3", "federation.cohort=4", "federation.min_cohort=4"});
+  settings.insert(settings.begin(), {"federation.rounds=3", "federation.cohort=4", "federation.min_cohort=3"});
   const auto draft = simulations::draft_plan(population, {.population = "small", .seed = 1, .demonstration = true, .settings = std::move(settings)});
   return simulations::plan_file_of(write_plan(draft.value().plan), draft.value().plan);
 }

@@ -26,7 +26,7 @@ TEST_CASE("clients that are made on demand train the model that the same clients
 }
 
 TEST_CASE("a client that is made on demand and has too few rows declines when it is asked") {
-  tests::SmallRun run = tests::small_run(20, {"federation.rounds=2", "federation.cohort=10", "federation.min_cohort=1", "federation.over_selection=2.0"});
+  tests::SmallRun run = tests::small_run(20, {"federation.rounds=2", "federation.cohort=10", "federation.min_cohort=2", "federation.over_selection=2.0"});
   // The rows of half of the clients are too few.
   std::vector<std::size_t> rows;
   for (const FederatedClient& client : run.clients) rows.push_back(models::training_rows(client.rows.size(), 0.2));
