@@ -68,8 +68,8 @@ TEST_CASE("fedspend-admin makes a beacon, signs an attempt's roster, and never a
   check_refused(sign_command(key, {digits('a'), digits('c')}), "another roster of the attempt " + digits('a') + " was signed before");
   for (const std::vector<std::string>& request : std::vector<std::vector<std::string>>{{digits('a')}, {digits('a'), digits('b'), digits('c')}, {digits('a'), "b"}, {digits('x'), digits('b')}})
     check_refused(sign_command(key, request), "an assignment id and a roster root");
-  check_refused(sign_command(key, {}), "request");
-  check_refused(sign_command(key + ".pub", {digits('d'), digits('b')}), "not a beacon private key but a beacon public one");
+  check_refused(sign_command(key, {}), "HEX is missing");
+  check_refused(sign_command(federation() / "keys/release.key", {digits('d'), digits('b')}), "not a beacon private key but a release private one");
   {
     const auto held = program::FileLock::take(key + ".lock", key);
     REQUIRE(held);
