@@ -114,8 +114,10 @@ Effects Session::answer(Aggregating& at, const Message& message, std::shared_ptr
   return {Send{at.last}, WakeAt{at.retry_at}};
 }
 
-// Well within a phase, so that one message that is lost does not cost the device its part.
+// Once there is a roster, well within a phase, so that one message that is lost does not cost the device its part. Before that the
+// coordinator may wait for others as long as a training takes, and counts what it is sent.
 Millis Session::retry_interval(const Aggregating& at) const {
+  if (at.participant->session().is_zero()) return options_.reply_timeout;
   return std::min(options_.reply_timeout, std::max(Millis(at.plan->aggregation.phase_deadline_ms) / 3, Millis(1)));
 }
 
