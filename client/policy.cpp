@@ -32,11 +32,13 @@ Status read_purposes(std::string_view key, const toml::node& node, DevicePolicy&
   return {};
 }
 
-Status read_release_key(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+template <auto Member>
+Status read_public_key(std::string_view key, const toml::node& node, DevicePolicy& policy) {
   const auto text = node.value_exact<std::string>();
-  IdentityPublicKey release_key;
-  if (!text || !from_hex(*text, release_key.bytes)) return wrong(key, "is not a public key of 64 hexadecimal digits", "take those of release.key.pub");
-  policy.release_key = release_key;
+  IdentityPublicKey public_key;
+  if (!text || !from_hex(*text, public_key.bytes))
+    return wrong(key, "is not a public key of 64 hexadecimal digits", std::string("take those of ") + (key == "beacon_key" ? "beacon.key.pub" : "release.key.pub"));
+  policy.*Member = public_key;
   return {};
 }
 
@@ -92,10 +94,11 @@ constexpr std::array kKeys = {
     Key{"min_security_bits", read_integer<&DevicePolicy::min_security_bits, 1, 128>},
     Key{"require_semi_malicious", read_flag<&DevicePolicy::require_semi_malicious>},
     Key{"allow_roster_beacon", read_flag<&DevicePolicy::allow_roster_beacon>},
+    Key{"beacon_key", read_public_key<&DevicePolicy::beacon_key>},
     Key{"max_participations", read_integer<&DevicePolicy::max_participations, 0, kMaxParticipationCap>},
     Key{"allow_open_aggregation", read_flag<&DevicePolicy::allow_open_aggregation>},
     Key{"allow_no_privacy", read_flag<&DevicePolicy::allow_no_privacy>},
-    Key{"release_key", read_release_key},
+    Key{"release_key", read_public_key<&DevicePolicy::release_key>},
 };
 
 Status read_key(std::string_view name, const toml::node& node, DevicePolicy& policy) {
@@ -124,8 +127,12 @@ Status check_secure_aggregation(const DevicePolicy& policy, const AggregationSpe
     return fail(ErrorCode::refused, "the plan's security is " + std::to_string(plan.security_bits) + " bits, below " + std::to_string(policy.min_security_bits));
   if (plan.threat != Threat::semi_malicious && policy.require_semi_malicious)
     return fail(ErrorCode::refused, "the plan trusts the coordinator to say truly who dropped out (its threat is not \"semi-malicious\")");
+  if (plan.beacon == BeaconSource::external && !policy.beacon_key)
+    return fail(ErrorCode::refused, std::string("the plan's masking graph comes from an external beacon, and the policy pins no beacon_key to check it by") +
+                                        (policy.allow_roster_beacon ? "" : " (nor does it allow the roster's own beacon: it refuses every secure sum)"));
   if (plan.beacon == BeaconSource::roster && !policy.allow_roster_beacon)
-    return fail(ErrorCode::refused, "the plan's masking graph comes from the roster alone, without an external beacon");
+    return fail(ErrorCode::refused, std::string("the plan's masking graph comes from the roster alone, without an external beacon") +
+                                        (policy.beacon_key ? "" : " (and the policy pins no beacon_key: it refuses every secure sum)"));
   return {};
 }
 

@@ -32,9 +32,11 @@ struct DevicePolicy {
   std::uint32_t min_security_bits = 40;
   bool require_semi_malicious = true;
   // A graph drawn from the roster alone can be ground by a coordinator that colludes with devices (SECAGG.md, case 33: not claimed).
-  // It is allowed because an external beacon is something that the bank must operate and a device cannot judge: where there is none,
-  // refusing would only mean no federation. False where there is one; or min_security_bits = 80, which leaves grinding room.
+  // It is allowed because an external beacon is a party of its own: where there is none, refusing would only mean no federation. False
+  // where there is one; or min_security_bits = 80, which leaves grinding room.
   bool allow_roster_beacon = true;
+  // The external beacon's. Without it a plan with such a beacon is refused: a value that nobody can check is the coordinator's choice.
+  std::optional<IdentityPublicKey> beacon_key = {};
   // Participations in one task after which this device is silent for good; 0: it never takes part. Nothing means "no cap".
   std::uint32_t max_participations = 1'000;
   bool allow_open_aggregation = false;   // the coordinator would see this device's update in the clear

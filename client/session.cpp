@@ -50,7 +50,7 @@ Effects Session::on_wake(Millis now) {
   if (auto* aggregating = std::get_if<Aggregating>(&phase_)) {
     if (now < aggregating->retry_at) return {WakeAt{aggregating->retry_at}};
     if (now >= aggregating->deadline) return idle_until(now + jittered(options_.transient_backoff), {});
-    aggregating->retry_at = std::min(now + options_.reply_timeout, std::max(aggregating->deadline, now + Millis(1)));
+    aggregating->retry_at = std::min(now + retry_interval(*aggregating), std::max(aggregating->deadline, now + Millis(1)));
     return {Send{aggregating->last}, WakeAt{aggregating->retry_at}};
   }
   auto& reporting = std::get<Reporting>(phase_);

@@ -205,6 +205,7 @@ class Session {
   Effects on_survivors(Aggregating& at, const Survivors& survivors, Millis now);
   Effects on_quorum(Aggregating& at, const Quorum& quorum, ByteSpan bulk, Millis now);
   Effects answer(Aggregating& at, const Message& message, std::shared_ptr<const Bytes> bulk, Millis now);
+  Millis retry_interval(const Aggregating& at) const;
   Effects give_up(const SessionId& session, const Error& error, Millis now);
   Effects forbidden(const SessionId& session, const Error& error, Millis now);
   bool is_silent(const TaskId& task);

@@ -48,7 +48,8 @@ Effects Session::advertise(const Training& training, std::vector<float>& update,
   at.assignment = training.session;
   at.round = training.round;
   at.plan = training.plan;
-  at.participant = std::make_unique<Participant>(*training.secure, identity_.public_key(), services_.random, services_.credentials);
+  at.participant = std::make_unique<Participant>(*training.secure, identity_.public_key(), services_.random, services_.credentials,
+                                                 options_.policy.beacon_key);
   at.update.reset(new RingVector(std::move(*encoded)));
   // The coordinator may wait for others until its own deadline, and then has five phases.
   at.deadline = training.deadline + 5 * Millis(training.plan->aggregation.phase_deadline_ms);
@@ -109,8 +110,15 @@ Effects Session::answer(Aggregating& at, const Message& message, std::shared_ptr
   const bool has_roster = !at.participant->session().is_zero();
   at.last = Frames{seal_from_device(message, has_roster ? at.participant->session() : at.assignment, id_, identity_), std::move(bulk)};
   at.bytes_sent += at.last.size();
-  at.retry_at = std::min(now + options_.reply_timeout, std::max(at.deadline, now + Millis(1)));
+  at.retry_at = std::min(now + retry_interval(at), std::max(at.deadline, now + Millis(1)));
   return {Send{at.last}, WakeAt{at.retry_at}};
+}
+
+// Once there is a roster, well within a phase, so that one message that is lost does not cost the device its part. Before that the
+// coordinator may wait for others as long as a training takes, and counts what it is sent.
+Millis Session::retry_interval(const Aggregating& at) const {
+  if (at.participant->session().is_zero()) return options_.reply_timeout;
+  return std::min(options_.reply_timeout, std::max(Millis(at.plan->aggregation.phase_deadline_ms) / 3, Millis(1)));
 }
 
 // A message out of turn changes nothing: the network may have repeated it. Anything else that fails a check ends the session.

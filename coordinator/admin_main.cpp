@@ -1,4 +1,4 @@
-// fedspend-admin: keys, signatures, and the enrolment authority. See coordinator/README.md.
+// fedspend-admin: keys, signatures, the enrolment authority, and the external beacon. See coordinator/README.md.
 
 #include <filesystem>
 #include <utility>
@@ -8,6 +8,7 @@
 #include "common/program/key_files.h"
 #include "common/program/program.h"
 #include "coordinator/authority_commands.h"
+#include "coordinator/beacon_commands.h"
 #include "coordinator/signed_plan_file.h"
 
 namespace fedspend::coordinator {
@@ -50,7 +51,7 @@ Result<Report> sign(const Arguments& arguments) {
 program::ProgramSpec admin_program() {
   program::ProgramSpec spec{
       .name = "fedspend-admin",
-      .summary = "keys, plan signatures, and the devices: authority, tokens, certificates, revocation",
+      .summary = "keys, plan signatures, and the devices: authority, tokens, certificates, revocation; and the external beacon",
       .commands = {{.name = "keygen",
                     .summary = "make the release key and the coordinator's CURVE key",
                     .example = "fedspend-admin keygen --out keys",
@@ -65,6 +66,7 @@ program::ProgramSpec admin_program() {
                     .positional = "",
                     .run = sign}}};
   for (program::Command& command : authority_commands()) spec.commands.push_back(std::move(command));
+  for (program::Command& command : beacon_commands()) spec.commands.push_back(std::move(command));
   return spec;
 }
 

@@ -1,11 +1,5 @@
 #include "coordinator/authority.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -27,30 +21,7 @@ Error at(const fs::path& path, Error error) {
 
 }  // namespace
 
-// An advisory lock on the folder's lock file; it goes with the process.
-class Authority::Lock {
- public:
-  static Result<std::unique_ptr<Lock>> take(const fs::path& folder) {
-    const fs::path path = folder / kLock;
-    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (descriptor < 0)
-      return fail(errno == ENOENT || errno == ENOTDIR ? ErrorCode::not_found : ErrorCode::invalid_argument, "cannot open " + path.string() + ": " + std::strerror(errno),
-                  "name the folder of `fedspend-admin authority`");
-    std::unique_ptr<Lock> lock(new Lock(descriptor));
-    if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0)
-      return fail(ErrorCode::conflict, folder.string() + " is in use by another process", "wait until the other `fedspend-admin` is done");
-    return lock;
-  }
-  ~Lock() { ::close(descriptor_); }
-  Lock(const Lock&) = delete;
-  Lock& operator=(const Lock&) = delete;
-
- private:
-  explicit Lock(int descriptor) : descriptor_(descriptor) {}
-  int descriptor_;
-};
-
-Authority::Authority(fs::path folder, std::unique_ptr<Lock> lock, IdentityKey key) : folder_(std::move(folder)), lock_(std::move(lock)), key_(std::move(key)) {}
+Authority::Authority(fs::path folder, program::FileLock lock, IdentityKey key) : folder_(std::move(folder)), lock_(std::move(lock)), key_(std::move(key)) {}
 Authority::Authority(Authority&&) noexcept = default;
 Authority::~Authority() = default;
 
@@ -71,7 +42,7 @@ Result<Authority> Authority::open(const fs::path& folder) {
   std::error_code ignored;
   if (!fs::exists(folder / kKey, ignored))
     return fail(ErrorCode::not_found, folder.string() + " holds no enrolment authority: there is no " + kKey + " in it", "make one with `fedspend-admin authority --out DIR`");
-  FEDSPEND_ASSIGN(auto lock, Lock::take(folder));
+  FEDSPEND_ASSIGN(program::FileLock lock, program::FileLock::take(folder / kLock, folder));
   FEDSPEND_ASSIGN(IdentityKey key, program::read_identity_key(folder / kKey, "authority"));
   Authority authority(folder, std::move(lock), std::move(key));
   FEDSPEND_ASSIGN(const Bytes tokens, program::read_file(folder / kTokens, kMaxLedgerBytes));

@@ -7,10 +7,10 @@
 // One thread.
 
 #include <filesystem>
-#include <memory>
 #include <span>
 
 #include "common/crypto/identity.h"
+#include "common/program/file_lock.h"
 #include "common/program/files.h"
 #include "common/protocol/revocation_list.h"
 #include "common/random_source.h"
@@ -38,10 +38,9 @@ class Authority {
   Status save(RevocationList revocations, const std::filesystem::path& copy);
 
  private:
-  class Lock;
-  Authority(std::filesystem::path folder, std::unique_ptr<Lock> lock, IdentityKey key);
+  Authority(std::filesystem::path folder, program::FileLock lock, IdentityKey key);
   std::filesystem::path folder_;
-  std::unique_ptr<Lock> lock_;
+  program::FileLock lock_;
   IdentityKey key_;
   TokenLedger ledger_;
   std::optional<RevocationList> revocations_;

@@ -89,6 +89,21 @@ void log_admission(const EnrolmentList& admitted, std::uint64_t revocation_list)
                 {"revocations", revocation_list != 0 ? "list " + std::to_string(revocation_list) : "none given"}});
 }
 
+// Null: the plan has the roster's own. What devices would refuse is not begun.
+Result<std::unique_ptr<Beacon>> external_beacon(const Arguments& arguments, const std::string& plan_path, const Plan& plan) {
+  const auto command = arguments.optional_text("beacon-command"), key_path = arguments.optional_text("beacon-key");
+  const bool is_needed = plan.aggregation.mode == Aggregation::secure && plan.aggregation.beacon == BeaconSource::external;
+  if (!command || !key_path) {
+    if (is_needed)
+      return fail(ErrorCode::invalid_argument, plan_path + ": the plan has an external beacon, and --" + (command ? "beacon-key" : "beacon-command") + " is not given",
+                  "give --beacon-command and --beacon-key, or sign a plan with aggregation.beacon = \"roster\"");
+    if (command || key_path) return fail(ErrorCode::invalid_argument, "--beacon-command and --beacon-key are given together or not at all", "give both");
+    return nullptr;
+  }
+  FEDSPEND_ASSIGN(const IdentityPublicKey key, program::read_identity_public_key(*key_path, "beacon"));
+  return std::make_unique<BeaconCommand>(*command, key);
+}
+
 // Everything that is given is read and checked before the first folder is made.
 Result<Federation> open_federation(const Arguments& arguments, const fs::path& state, const fs::path& out, RandomSource& random) {
   FEDSPEND_ASSIGN(const std::string plan_path, arguments.text("plan"));
@@ -106,16 +121,17 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   FEDSPEND_ASSIGN(Devices devices, read_devices(arguments, plan->population));
   FEDSPEND_ASSIGN(std::vector<float> weights, initial_weights(arguments, *plan, hash));
   FEDSPEND_ASSIGN(const std::int64_t selection_timeout, arguments.integer("selection-timeout-s", 1, 86'400));
+  FEDSPEND_ASSIGN(std::unique_ptr<Beacon> beacon, external_beacon(arguments, plan_path, *plan));
   FEDSPEND_TRY(program::ensure_writable_directory(state));
   FEDSPEND_TRY(program::ensure_writable_directory(out));
   Federation federation;
   federation.plan = *plan;
+  federation.beacon = std::move(beacon);
   FEDSPEND_ASSIGN(federation.store, Store::open(state / "coordinator.sqlite", hash));
   FEDSPEND_TRY(accept_revocations(state, devices.authority, devices.revocations ? &*devices.revocations : nullptr));
   federation.revocation_list = devices.revocations ? devices.revocations->sequence() : 0;
   FEDSPEND_ASSIGN(std::optional<StoredModel> stored, federation.store->latest_model());
   federation.chooser = std::make_unique<UniformChooser>(random);
-  if (const auto program = arguments.optional_text("beacon-command")) federation.beacon = std::make_unique<BeaconCommand>(*program);
   Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}};
   if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state)};
   FEDSPEND_ASSIGN(federation.machine,
@@ -203,7 +219,8 @@ program::ProgramSpec coordinator_program() {
                   {.name = "state", .value_name = "DIR", .help = "the database; a restart goes on from the last published model", .required = true},
                   {.name = "out", .value_name = "DIR", .help = "where model.fsm and cohorts.jsonl go; without it: --state"},
                   {.name = "threads", .value_name = "N", .help = "threads that unmask a secure sum; by default all cores"},
-                  {.name = "beacon-command", .value_name = "PROGRAM", .help = "for plans with beacon = \"external\": run with the roster's root, prints 64 hexadecimal digits"},
+                  {.name = "beacon-command", .value_name = "PROGRAM", .help = "for plans with beacon = \"external\": run as PROGRAM AID ROOT, prints the beacon's signature (`fedspend-admin beacon-sign`)"},
+                  {.name = "beacon-key", .value_name = "FILE", .help = "the external beacon's public key, which devices pin: what PROGRAM prints is checked by it"},
                   {.name = "max-failed-rounds", .value_name = "N", .help = "give up after so many aborted rounds in a row; 0: never", .default_text = "10"},
                   {.name = "selection-timeout-s", .value_name = "S", .help = "abort a round for which too few devices come in this time", .default_text = "600"},
                   {.name = "exit-when-finished", .value_name = "", .help = "end after the plan's last round"},

@@ -123,6 +123,10 @@ Status read_text(const std::filesystem::path& path, Half half, KeyText& text) {
   return {};
 }
 
+std::string hint_of(std::string_view kind) {
+  return std::string("make one with fedspend-admin ") + (kind == "authority" ? "authority" : kind == "beacon" ? "beacon-keygen" : "keygen");
+}
+
 // Says what the file holds instead, so that a swapped path is mended at once. Never quotes the file.
 tl::unexpected<Error> wrong_content(const std::filesystem::path& path, std::string_view kind, Half half, std::string_view text) {
   const bool wants_private = half == Half::private_half;
@@ -131,7 +135,7 @@ tl::unexpected<Error> wrong_content(const std::filesystem::path& path, std::stri
   const std::string wanted = std::string(kind) + (wants_private ? " private" : " public");
   const std::size_t space = text.find(' ');
   const std::string_view first = text.substr(0, std::min(space, text.size()));
-  for (const std::string_view other : {"identity", "release", "authority", "curve"}) {
+  for (const std::string_view other : {"identity", "release", "authority", "beacon", "curve"}) {
     for (const Half other_half : {Half::private_half, Half::public_half}) {
       const std::string prefix = prefix_of(other, other_half);
       if (first.size() + 1 != prefix.size() || !prefix.starts_with(first) || (other == kind && other_half == half)) continue;
@@ -139,7 +143,7 @@ tl::unexpected<Error> wrong_content(const std::filesystem::path& path, std::stri
                   "name the right key file");
     }
   }
-  return fail(ErrorCode::malformed, path.string() + " does not hold a " + wanted + " key", kind == "authority" ? "make one with fedspend-admin authority" : "make one with fedspend-admin keygen");
+  return fail(ErrorCode::malformed, path.string() + " does not hold a " + wanted + " key", hint_of(kind));
 }
 
 Status read_key(const std::filesystem::path& path, std::string_view kind, Half half, MutableByteSpan key) {
@@ -153,7 +157,7 @@ Status read_key(const std::filesystem::path& path, std::string_view kind, Half h
   return {};
 }
 
-void check_kind(std::string_view kind) { FEDSPEND_CHECK(kind == "identity" || kind == "release" || kind == "authority", "a kind of Ed25519 key"); }
+void check_kind(std::string_view kind) { FEDSPEND_CHECK(kind == "identity" || kind == "release" || kind == "authority" || kind == "beacon", "a kind of Ed25519 key"); }
 
 }  // namespace
 

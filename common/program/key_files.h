@@ -1,6 +1,6 @@
 #pragma once
 // Keys on disk, as text of one line: "fedspend-<kind>-<private|public>-v1 <64 hex digits>". Private files have mode 0600; one that
-// others may read is refused. A file is never overwritten. Kinds: identity, release and authority (Ed25519),
+// others may read is refused. A file is never overwritten. Kinds: identity, release, authority and beacon (Ed25519),
 // curve (X25519).
 
 #include <filesystem>
@@ -11,7 +11,7 @@
 
 namespace fedspend::program {
 
-// Writes PATH (private, 0600) and PATH.pub. `kind` is "identity", "release" or "authority".
+// Writes PATH (private, 0600) and PATH.pub. `kind` is "identity", "release", "authority" or "beacon".
 Status write_identity_key(const std::filesystem::path& path, std::string_view kind, const IdentityKey& key);
 Result<IdentityKey> read_identity_key(const std::filesystem::path& path, std::string_view kind);
 Result<IdentityPublicKey> read_identity_public_key(const std::filesystem::path& path, std::string_view kind);

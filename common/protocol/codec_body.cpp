@@ -239,8 +239,9 @@ void serialize(Archive& archive, AdvertiseKeys& m) {
 }
 template <class Archive>
 void serialize(Archive& archive, RosterView& m) {
-  archive(field("clients", m.clients), field("root", m.root), field("beacon", m.beacon), field("position", m.position),
-          counted("neighbours", m.neighbours, kMaxNeighbours, kNeighbourBytes), counted("proof", m.proof, kMaxRosterProofHashes, sizeof(Hash256)));
+  archive(field("clients", m.clients), field("root", m.root), field("beacon", m.beacon), field("beacon_signature", m.beacon_signature),
+          field("position", m.position), counted("neighbours", m.neighbours, kMaxNeighbours, kNeighbourBytes),
+          counted("proof", m.proof, kMaxRosterProofHashes, sizeof(Hash256)));
 }
 template <class Archive>
 void serialize(Archive& archive, ShareKeys& m) {
@@ -350,7 +351,7 @@ std::size_t max_body_bytes(MessageType type) {
     case MessageType::update_reply: return 1 + 4;
     case MessageType::decline: return 1;
     case MessageType::advertise_keys: return 96;
-    case MessageType::roster_view: return 4 + 32 + 32 + 4 + (4 + kMaxNeighbours * kNeighbourBytes) + (4 + kMaxRosterProofHashes * 32);
+    case MessageType::roster_view: return 4 + 32 + 32 + 64 + 4 + (4 + kMaxNeighbours * kNeighbourBytes) + (4 + kMaxRosterProofHashes * 32);
     case MessageType::share_keys: return 4 + kMaxNeighbours * kSealedShareBytes;
     case MessageType::deliver_shares: return (4 + kMaxBitmapBytes) + (4 + kMaxNeighbours * kSealedShareBytes);
     case MessageType::masked_input: return 32 + 4 + 1;

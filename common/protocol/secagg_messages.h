@@ -49,6 +49,7 @@ struct RosterView {
   std::uint32_t clients = 0;              // n
   Hash256 root{};
   Hash256 beacon{};
+  Signature beacon_signature{};           // of the external beacon; all zero: the beacon is the roster's own
   std::uint32_t position = 0;             // of the receiver
   std::vector<NeighbourKeys> neighbours;  // k, by the coordinate of each around the receiver
   std::vector<Hash256> proof;             // for the receiver and its neighbours

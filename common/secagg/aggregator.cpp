@@ -170,9 +170,9 @@ Result<Aggregator::Phase> Aggregator::begin_sharing(Advertising& from) {
   std::vector<RosterEntry> entries;
   for (const auto& [id, member] : from.members) entries.push_back({id, roster_leaf(member.identity, hash_of_round_keys(member.keys))});
   FEDSPEND_ASSIGN(Roster roster, Roster::create(std::move(entries)));
-  FEDSPEND_ASSIGN(const Hash256 beacon, beacon_.draw(roster.root()));
-  MaskingGraph graph = MaskingGraph::draw(parameters.clients, parameters.degree, roster.root(), beacon);
-  const SessionId id = secure_session_id(terms_, parameters, roster.root(), beacon);
+  FEDSPEND_ASSIGN(const BeaconDraw beacon, beacon_.draw(terms_.assignment, roster.root()));
+  MaskingGraph graph = MaskingGraph::draw(parameters.clients, parameters.degree, roster.root(), beacon.value);
+  const SessionId id = secure_session_id(terms_, parameters, roster.root(), beacon.value);
   std::vector<Member> members;  // a map's order is the roster's
   for (auto& [client, member] : from.members) members.push_back(std::move(member));
   auto session = std::make_unique<Session>(Session{std::move(members), std::move(roster), std::move(graph), parameters, beacon, id});
@@ -373,7 +373,13 @@ bool Aggregator::has_answered(const ClientId& client) const {
 }
 
 Outgoing Aggregator::roster_view(const Session& session, std::uint32_t position) const {
-  RosterView view{.clients = session.parameters.clients, .root = session.roster.root(), .beacon = session.beacon, .position = position, .neighbours = {}, .proof = {}};
+  RosterView view{.clients = session.parameters.clients,
+                  .root = session.roster.root(),
+                  .beacon = session.beacon.value,
+                  .beacon_signature = session.beacon.signature,
+                  .position = position,
+                  .neighbours = {},
+                  .proof = {}};
   std::vector<std::uint32_t> shown = {position};
   for (const Neighbour& neighbour : session.graph.neighbours(position)) {
     const Member& member = session.members[neighbour.position];

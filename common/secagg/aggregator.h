@@ -27,6 +27,7 @@
 #include "common/numeric/ring_vector.h"
 #include "common/protocol/messages.h"
 #include "common/result.h"
+#include "common/secagg/beacon.h"
 #include "common/secagg/graph.h"
 #include "common/secagg/position_set.h"
 #include "common/secagg/quorum.h"
@@ -45,18 +46,6 @@ enum class Verdict : std::uint8_t {
   bad_contents,  // lengths, pad bits, keys that are not canonical or that somebody else has (cases 5, 17 to 19, 21 to 23)
 };
 std::string_view to_string(Verdict verdict) noexcept;
-
-// Public randomness that is fixed after the roster's root (SECAGG.md, case 33).
-class Beacon {
- public:
-  virtual ~Beacon() = default;
-  virtual Result<Hash256> draw(const Hash256& roster_root) = 0;
-};
-// H("beacon", root): does not prevent grinding, and is what a plan with beacon = "roster" means.
-class RosterBeacon final : public Beacon {
- public:
-  Result<Hash256> draw(const Hash256& roster_root) override { return default_beacon(roster_root); }
-};
 
 struct Outgoing {
   Message message;
@@ -111,7 +100,7 @@ class Aggregator {
     Roster roster;
     MaskingGraph graph;
     SessionParameters parameters;
-    Hash256 beacon{};
+    BeaconDraw beacon;
     SessionId id;
   };
   struct Advertising {

@@ -26,7 +26,7 @@ struct Neighbour {
   auto operator<=>(const Neighbour&) const = default;
 };
 
-// H("beacon", root): the beacon where a deployment has no external one. It does not prevent grinding (SECAGG.md, case 33).
+// H("beacon", root): the beacon where a deployment has no external one. It does not prevent grinding (beacon.h).
 Hash256 default_beacon(const Hash256& roster_root);
 
 class MaskingGraph {

@@ -6,6 +6,7 @@
 #include "common/check.h"
 #include "common/overloaded.h"
 #include "common/protocol/codec.h"
+#include "common/secagg/beacon.h"
 #include "common/secagg/masks.h"
 #include "common/secagg/merkle_tree.h"
 #include "common/secagg/quorum.h"
@@ -21,8 +22,9 @@ tl::unexpected<Error> out_of_turn(std::string_view what) { return fail(ErrorCode
 
 }  // namespace
 
-Participant::Participant(SessionTerms terms, const IdentityPublicKey& identity, RandomSource& random, Credentials& credentials)
-    : terms_(std::move(terms)), identity_(identity), id_(client_id_of(identity)), random_(random), credentials_(credentials),
+Participant::Participant(SessionTerms terms, const IdentityPublicKey& identity, RandomSource& random, Credentials& credentials,
+                         std::optional<IdentityPublicKey> beacon_key)
+    : terms_(std::move(terms)), identity_(identity), id_(client_id_of(identity)), random_(random), credentials_(credentials), beacon_key_(beacon_key),
       phase_(Advertised{{SecretScalar::random(random), SecretScalar::random(random)}, AgreementKey::generate(random)}) {
   const auto& own = std::get<Advertised>(phase_);
   const Result<RistrettoPoint> point = RistrettoPoint::base_times(own.secrets.mask_secret);
@@ -71,10 +73,10 @@ Result<ShareKeys> Participant::on_roster(const RosterView& roster, const Session
   return message;
 }
 
-// From the cheap to the dear: the parameters, the session id, the graph, the proof, then two signatures for each neighbour.
+// From the cheap to the dear: the parameters, the beacon, the session id, the graph, the proof, then two signatures for each neighbour.
 Result<Participant::Session> Participant::check_roster(const RosterView& roster, const SessionId& session, std::uint64_t now_s, const AgreementKey& agreement) const {
   FEDSPEND_ASSIGN(const SessionParameters parameters, derive_parameters(terms_, roster.clients));
-  if (!terms_.external_beacon && roster.beacon != default_beacon(roster.root)) return refused("roster: the beacon is not that of its root");
+  FEDSPEND_TRY(check_beacon(roster));
   if (session != secure_session_id(terms_, parameters, roster.root, roster.beacon)) return refused("roster: the session id is not that of its contents");
   if (roster.position >= parameters.clients) return refused("roster: a position beyond its end");
   if (roster.neighbours.size() != parameters.degree)
@@ -98,6 +100,20 @@ Result<Participant::Session> Participant::check_roster(const RosterView& roster,
     checked.neighbours.push_back({neighbour.position, {peer, peer_mask}, ShareChannel(session, id_, agreement, peer, peer_agreement), *coordinate});
   }
   return checked;
+}
+
+// The graph may not be the coordinator's choice (case 33).
+Status Participant::check_beacon(const RosterView& roster) const {
+  if (!terms_.external_beacon) {
+    if (roster.beacon_signature != Signature{}) return refused("roster: a signed beacon, and the plan has the roster's own");
+    if (roster.beacon != default_beacon(roster.root)) return refused("roster: the beacon is not that of its root");
+    return {};
+  }
+  if (!beacon_key_) return refused("roster: an external beacon, and this device pins no key to check it by");
+  const Result<BeaconDraw> draw = open_beacon(*beacon_key_, terms_.assignment, roster.root, roster.beacon_signature);
+  if (!draw) return fail(draw.error().code, "roster: " + draw.error().message);
+  if (roster.beacon != draw->value) return refused("roster: the beacon is not that of its signature");
+  return {};
 }
 
 // No identity and no key twice among this client and its neighbours (case 5), and their order that of the sorted roster.

@@ -43,13 +43,15 @@ struct MaskedVector {
 class Participant {
  public:
   // Draws the keys of the round. `random` and `credentials` outlive the object; `random` is libsodium's generator but in tests and simulations.
-  Participant(SessionTerms terms, const IdentityPublicKey& identity, RandomSource& random, Credentials& credentials);
+  // `beacon_key` is the external beacon's that this device pins; without one, no roster with an external beacon is taken.
+  Participant(SessionTerms terms, const IdentityPublicKey& identity, RandomSource& random, Credentials& credentials,
+              std::optional<IdentityPublicKey> beacon_key = std::nullopt);
 
   AdvertiseKeys advertise_keys() const { return {keys_}; }
 
   // `session` is what the envelope says. refused: parameters that do not follow from the terms, a roster that does not hold
-  // together (cases 5, 11, 16, 22, 23); unauthorized: a key that its owner has not signed for this assignment (case 26), a
-  // certificate, a proof.
+  // together (cases 5, 11, 16, 22, 23, 33); unauthorized: a key that its owner has not signed for this assignment (case 26), a
+  // beacon that its key has not signed for it (case 33), a certificate, a proof.
   Result<ShareKeys> on_roster(const RosterView& roster, const SessionId& session, std::uint64_t now_s);
   // refused: fewer than t neighbours or min_clients alive, or oneself left out (case 15). Shares that do not open are skipped;
   // their senders are left out of Unmask::opened (cases 7, 8, 9).
@@ -122,6 +124,7 @@ class Participant {
   using Phase = std::variant<Advertised, Shared, Keyed, Masked, Signed, Unmasked>;
 
   Result<Session> check_roster(const RosterView& roster, const SessionId& session, std::uint64_t now_s, const AgreementKey& agreement) const;
+  Status check_beacon(const RosterView& roster) const;
   Status check_neighbour_keys(const RosterView& roster, std::uint64_t now_s) const;
   Status check_distinct(const RosterView& roster) const;
   Status check_proof(const RosterView& roster) const;
@@ -133,6 +136,7 @@ class Participant {
   ClientId id_;
   RandomSource& random_;
   Credentials& credentials_;
+  std::optional<IdentityPublicKey> beacon_key_;
   RoundKeys keys_;
   Phase phase_;
 };

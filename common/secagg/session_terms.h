@@ -34,7 +34,7 @@ struct SessionTerms {
   Threat threat = Threat::semi_malicious;
   std::uint32_t security_bits = 0;
   std::uint32_t failure_bits = 0;
-  bool external_beacon = false;   // false: the beacon must be default_beacon(root)
+  bool external_beacon = false;   // false: the beacon must be default_beacon(root); true: signed (beacon.h)
 };
 
 // refused: the plan's parameters do not allow a secure sum (the quantizer's scale; case 34), or `cohort` is not one that the plan has.

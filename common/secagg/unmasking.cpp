@@ -112,7 +112,7 @@ tl::expected<UnmaskedSum, UnmaskingFailure> Unmasking::run(Executor& executor) {
   }
   if (!failure.dealers.empty()) {
     std::ranges::sort(failure.dealers);
-    failure.why = "the secrets of " + std::to_string(failure.dealers.size()) + " clients are not what they committed to";
+    failure.why = std::to_string(failure.dealers.size()) + " of the secrets are not what their owners committed to";
     return tl::unexpected<UnmaskingFailure>(std::move(failure));
   }
   std::ranges::sort(result.wrong_holders);

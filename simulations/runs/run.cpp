@@ -32,7 +32,9 @@ Hash256 digest_of(const client::DevicePolicy& policy) {
   const nlohmann::json rest = {policy.min_cohort,           policy.min_clip_norm_l2,  policy.max_clip_norm_l2,       policy.min_bits,
                                policy.max_bits,             policy.min_corrupt_fraction, policy.min_security_bits,   policy.require_semi_malicious,
                                policy.allow_roster_beacon,  policy.max_participations, policy.allow_open_aggregation, policy.allow_no_privacy};
-  return hasher.field(rest.dump()).finish();
+  hasher.field(rest.dump());
+  if (policy.beacon_key) hasher.field(policy.beacon_key->bytes);
+  return hasher.finish();
 }
 
 Hash256 digest_of(const std::vector<RecordedRound>& recorded) {

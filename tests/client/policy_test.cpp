@@ -151,7 +151,12 @@ TEST_CASE("a policy that is stricter than the defaults refuses what they accept 
   }
   SUBCASE("allow_roster_beacon") {
     policy.allow_roster_beacon = false;
-    part = "external beacon";
+    policy.beacon_key = IdentityPublicKey{};
+    part = "from the roster alone, without an external beacon";
+  }
+  SUBCASE("allow_roster_beacon without a beacon_key: nothing is left, and it says so") {
+    policy.allow_roster_beacon = false;
+    part = "pins no beacon_key: it refuses every secure sum";
   }
   SUBCASE("max_participations (hostile case 28)") {
     policy.max_participations = 0;
@@ -169,10 +174,28 @@ TEST_CASE("what a policy refuses, a plan of more than it asks for is accepted by
   plan.aggregation.security_bits = 80;
   plan.aggregation.beacon = BeaconSource::external;
   plan.aggregation.bits = 32;
-  DevicePolicy policy{.purposes = {"next_category"}, .min_corrupt_fraction = 0.2, .min_security_bits = 80, .allow_roster_beacon = false};
+  DevicePolicy policy{.purposes = {"next_category"}, .min_corrupt_fraction = 0.2, .min_security_bits = 80, .allow_roster_beacon = false, .beacon_key = IdentityPublicKey{{1}}};
   CHECK(refusal(policy, plan).empty());
   plan.aggregation.threat = Threat::curious;
   policy.require_semi_malicious = false;
+  CHECK(refusal(policy, plan).empty());
+}
+
+TEST_CASE("an external beacon is refused by who pins no key to check it by, whatever else the policy allows (hostile case 33)") {
+  Plan plan;
+  plan.population = "cards";
+  plan.purpose = "next_category";
+  plan.aggregation.beacon = BeaconSource::external;
+  DevicePolicy policy{.purposes = {"next_category"}};
+  CHECK(refusal(policy, plan) == "the plan's masking graph comes from an external beacon, and the policy pins no beacon_key to check it by");
+  policy.allow_roster_beacon = false;
+  CHECK(holds(refusal(policy, plan), "pins no beacon_key to check it by (nor does it allow the roster's own beacon: it refuses every secure sum)"));
+  policy.beacon_key = IdentityPublicKey{{1}};
+  CHECK(refusal(policy, plan).empty());
+  policy.allow_roster_beacon = true;
+  CHECK(refusal(policy, plan).empty());
+  // A key that is pinned does not forbid the roster's own.
+  plan.aggregation.beacon = BeaconSource::roster;
   CHECK(refusal(policy, plan).empty());
 }
 
@@ -231,6 +254,7 @@ TEST_CASE("an empty policy file is the default policy") {
   CHECK(policy->allow_roster_beacon);
   CHECK(policy->max_participations == 1'000);
   CHECK_FALSE(policy->release_key);
+  CHECK_FALSE(policy->beacon_key);
   CHECK_FALSE(policy->allow_open_aggregation);
   CHECK_FALSE(policy->allow_no_privacy);
 }
@@ -239,8 +263,12 @@ TEST_CASE("every key of a policy file arrives") {
   const Result<DevicePolicy> policy = parse_policy(
       "purposes = [\"next_category\", \"budget\"]\nmin_cohort = 4\nmax_clip_norm_l2 = 2\nallow_open_aggregation = true\nallow_no_privacy = true\n"
       "min_clip_norm_l2 = 0.5\nmin_bits = 20\nmax_bits = 28\nmin_corrupt_fraction = 0.25\nmin_security_bits = 64\nrequire_semi_malicious = false\n"
-      "allow_roster_beacon = false\nmax_participations = 12\n");
+      "allow_roster_beacon = false\nmax_participations = 12\nbeacon_key = \"" + std::string(62, '0') + "0a\"\nrelease_key = \"" + std::string(62, '0') + "0b\"\n");
   REQUIRE(policy);
+  REQUIRE(policy->beacon_key);
+  CHECK(to_hex(policy->beacon_key->bytes) == std::string(62, '0') + "0a");
+  REQUIRE(policy->release_key);
+  CHECK(to_hex(policy->release_key->bytes) == std::string(62, '0') + "0b");
   CHECK(policy->min_clip_norm_l2 == 0.5);
   CHECK(policy->min_bits == 20);
   CHECK(policy->max_bits == 28);
@@ -292,6 +320,10 @@ TEST_CASE("a broken policy file is an error that names the key or the line, neve
       {"min_security_bits = 129", "min_security_bits"},
       {"require_semi_malicious = 0", "require_semi_malicious"},
       {"allow_roster_beacon = \"no\"", "allow_roster_beacon"},
+      {"beacon_key = true", "beacon_key"},
+      {"beacon_key = \"\"", "beacon_key"},
+      {"beacon_key = \"" + std::string(62, 'a') + "\"", "beacon_key"},
+      {"beacon_key = \"" + std::string(128, 'a') + "\"", "beacon_key"},
       {"max_participations = -1", "max_participations"},
       {"max_participations = 1000001", "max_participations"},
       {"max_participations = 1.0", "max_participations"},

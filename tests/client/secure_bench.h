@@ -13,6 +13,7 @@
 #include "common/numeric/quantizer.h"
 #include "common/secagg/aggregator.h"
 #include "tests/client/session_bench.h"
+#include "tests/common/secagg/signing_beacon.h"
 
 namespace fedspend::client {
 
@@ -61,13 +62,20 @@ struct SecureBench {
   std::vector<Frames> said{kDevices};  // what each device sent last
   std::set<std::size_t> silent;        // whose messages the aggregator does not get
   RosterBeacon beacon;
+  testing::SigningBeacon external;
   std::unique_ptr<Aggregator> aggregator;
 
+  // A device that pins the external beacon's key; the others do so with it.
+  static SessionOptions pinning() {
+    SessionOptions options = session_options();
+    options.policy.beacon_key = testing::beacon_key().public_key();
+    return options;
+  }
   // `record` and `options` are those of device 0.
   explicit SecureBench(Plan plan = testing::secure_plan(), DeviceRecord* record = nullptr, SessionOptions options = session_options()) : offer(std::move(plan)) {
     for (std::size_t i = 0; i < kDevices; ++i)
-      devices.push_back(std::make_unique<SessionBench>(i == 0 ? options : session_options(), i + 1, i == 0 ? record : nullptr));
-    aggregator = std::make_unique<Aggregator>(terms(), beacon);
+      devices.push_back(std::make_unique<SessionBench>(i == 0 ? options : pinning(), i + 1, i == 0 ? record : nullptr));
+    aggregator = std::make_unique<Aggregator>(terms(), terms().external_beacon ? static_cast<Beacon&>(external) : beacon);
   }
   SessionTerms terms() const { return *make_session_terms(offer.plan, offer.assignment.round, offer.sid(), offer.assignment.cohort); }
   SessionBench& first() { return *devices[0]; }

@@ -287,6 +287,10 @@ TEST_CASE("secure plans that are weaker than the policy are declined (hostile ca
     options.policy.allow_roster_beacon = false;
     part = "beacon";
   }
+  SUBCASE("an external beacon, and no key is pinned (hostile case 33)") {
+    plan.aggregation.beacon = BeaconSource::external;
+    part = "pins no beacon_key";
+  }
   SUBCASE("a smaller cohort") {
     options.policy.min_cohort = 6;
     part = "smallest cohort";

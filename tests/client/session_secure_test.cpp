@@ -295,6 +295,41 @@ TEST_CASE("a roster whose contents do not fit its session, or whose neighbours a
   expect_given_up(bench, bench.tell(0, roster), DeclineReason::secure_aggregation, part);
 }
 
+TEST_CASE("with an external beacon whose key is pinned a round goes through, and any beacon that it has not signed is given up (hostile case 33)") {
+  Plan plan = testing::secure_plan();
+  plan.aggregation.beacon = BeaconSource::external;
+  SecureBench bench(plan, nullptr, SecureBench::pinning());
+  bench.train_all();
+  SUBCASE("a whole round") {
+    for (const std::string_view phase : SecureBench::kPhases) {
+      bench.reach(phase);
+      bench.tell(0);
+    }
+    CHECK(bench.external.asked.size() == 1);
+    CHECK(bench.unmasked().pack() == bench.sum_of({0, 1, 2, 3, 4, 5, 6, 7}).pack());
+    return;
+  }
+  bench.reach("sharing");
+  auto roster = std::get<RosterView>(bench.outgoing(0).message);
+  std::string part = "the external beacon has not signed";
+  SUBCASE("another value") {
+    roster.beacon[31] ^= 1;
+    part = "not that of its signature";
+  }
+  SUBCASE("another signature") { roster.beacon_signature[0] ^= 1; }
+  SUBCASE("unsigned") { roster.beacon_signature = {}; }
+  SUBCASE("the roster's own") {
+    roster.beacon = default_beacon(roster.root);
+    roster.beacon_signature = {};
+  }
+  SUBCASE("signed for another attempt") {
+    const BeaconDraw draw = *bench.external.draw(SessionId{}, roster.root);
+    roster.beacon = draw.value;
+    roster.beacon_signature = draw.signature;
+  }
+  expect_given_up(bench, bench.tell(0, roster), DeclineReason::secure_aggregation, part);
+}
+
 TEST_CASE("an update that is not finite counts as zero, is masked and sent all the same, and as often as it comes (hostile case 30)") {
   SecureBench bench;
   std::vector<float> broken = SecureBench::update_of(0);

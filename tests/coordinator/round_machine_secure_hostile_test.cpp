@@ -250,31 +250,22 @@ TEST_CASE("a coordinator that dies in any phase begins the round anew, with a ne
   }
 }
 
-struct FixedBeacon final : Beacon {
-  Hash256 value{};
-  int draws = 0;
-  bool fails = false;
-  Result<Hash256> draw(const Hash256&) override {
-    ++draws;
-    if (fails) return fail(ErrorCode::unavailable, "the beacon does not answer");
-    return value;
-  }
-};
-
-TEST_CASE("with an external beacon the graph is drawn from it, and a beacon that fails is an abort with its reason (hostile case 33)") {
+TEST_CASE("with an external beacon devices take the graph that it has signed, and one that fails is an abort with its reason (hostile case 33)") {
   Plan plan = testing::secure_plan();
   plan.aggregation.beacon = BeaconSource::external;
-  FixedBeacon beacon;
-  beacon.value.fill(0x5a);
+  testing::SigningBeacon beacon;
   MachineOptions options;
   options.external_beacon = &beacon;
   SUBCASE("it answers") {
     SecureMachineBench bench(plan, 8, options);
     bench.check_in_all();
     bench.run();
-    CHECK(beacon.draws == 1);
+    const Envelope advertised = open_envelope(bench.last_of(Type::advertise_keys, 0).frames.control).value();
     const Envelope envelope = open_envelope(bench.last_of(Type::roster_view, 0).frames.control).value();
-    CHECK(std::get<RosterView>(decode_body(envelope.type, envelope.body).value()).beacon == beacon.value);
+    const auto view = std::get<RosterView>(decode_body(envelope.type, envelope.body).value());
+    REQUIRE(beacon.asked.size() == 1);
+    CHECK(beacon.asked.front() == std::pair{advertised.session, view.root});
+    CHECK(open_beacon(beacon.key().public_key(), advertised.session, view.root, view.beacon_signature)->value == view.beacon);
     bench.expect_published(kAll);
   }
   SUBCASE("it does not") {
@@ -285,6 +276,48 @@ TEST_CASE("with an external beacon the graph is drawn from it, and a beacon that
     CHECK(bench.aborted().why_aborted == "the beacon does not answer");
     for (std::size_t i = 0; i < 8; ++i) CHECK(bench.table[i]->session->phase() == "idle");
   }
+  SUBCASE("it is the coordinator's own: no device goes on, and nothing is published") {
+    testing::SigningBeacon own(1);
+    options.external_beacon = &own;
+    SecureMachineBench bench(plan, 8, options);
+    bench.check_in_all();
+    bench.run();
+    CHECK(own.asked.size() == 1);
+    CHECK(bench.aborted().why_aborted != "");
+    for (std::size_t i = 0; i < 8; ++i) {
+      CHECK(bench.count_of(Type::share_keys, i) == 0);
+      CHECK(bench.count_of(Type::decline, i) == 1);
+    }
+  }
+}
+
+TEST_CASE("no frame of a secure round is larger than the transport's cap, also where the quorum is larger than the model") {
+  SecureMachineBench bench;
+  bench.check_in_all();
+  bench.run();
+  std::size_t largest = 0;
+  for (const OnTheTable& message : bench.carried) largest = std::max(largest, message.frames.bulk_bytes().size());
+  CHECK(largest > 4 * testing::kParameters);
+  CHECK(largest <= largest_bulk_bytes(bench.plan));
+  CHECK(largest_bulk_bytes(testing::sample_plan()) == 4 * testing::kParameters);
+}
+
+TEST_CASE("while the sum is computed check-ins are held and nothing is published; it is the answer that ends the round") {
+  SecureMachineBench bench;
+  bench.computes = false;
+  bench.check_in_all();
+  bench.run();
+  REQUIRE(bench.machine->phase() == "unmasking");
+  CHECK(testing::all_of<Publish>(bench.seen).empty());
+  bench.from_machine(bench.check_in(0));
+  CHECK(bench.machine->pool_size() == 1);
+  const OnTheTable unmask = bench.last_of(Type::unmask, 1);
+  bench.deliver(unmask);  // late, and said so
+  CHECK(bench.dropped(DropReason::late) == 1);
+  bench.from_machine(bench.machine->step(Wake{}, bench.now + Millis(1'000'000)));
+  CHECK(bench.machine->phase() == "unmasking");
+  bench.compute_sum(testing::all_of<ComputeSum>(bench.seen).front().session);
+  bench.expect_published(kAll);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "client/remembered_credentials.h"
 #include "client/session.h"
 #include "common/secagg/unmasking.h"
+#include "tests/common/secagg/signing_beacon.h"
 #include "tests/coordinator/machine_bench.h"
 
 namespace fedspend::coordinator {
@@ -34,7 +35,7 @@ struct TableDevice {
     client::SessionOptions options;
     options.population = "cards";
     options.release_key = testing::release_key().public_key();
-    options.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .allow_no_privacy = true};
+    options.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .beacon_key = testing::beacon_key().public_key(), .allow_no_privacy = true};
     ++starts;
     session = std::make_unique<client::Session>(std::move(options), testing::device_keys(number).identity,
                                                 client::SessionServices{.random = random,

@@ -92,6 +92,11 @@ TEST_CASE("the wrong key file is named for what it is, without its content") {
   REQUIRE(write_identity_key(folder / "authority", "authority", key));
   CHECK(read_identity_key(folder / "authority", "authority")->public_key() == key.public_key());
   CHECK(read_identity_public_key(folder / "authority.pub", "release").error().message.find("authority public one") != std::string::npos);
+  REQUIRE(write_identity_key(folder / "beacon", "beacon", key));
+  CHECK(*read_identity_public_key(folder / "beacon.pub", "beacon") == key.public_key());
+  CHECK(read_identity_public_key(folder / "beacon.pub", "release").error().message.find("beacon public one") != std::string::npos);
+  write_text(folder / "none.pub", "none");
+  CHECK(read_identity_public_key(folder / "none.pub", "beacon").error().hint == "make one with fedspend-admin beacon-keygen");
   CHECK(read_curve_public_key(folder / "key.pub").error().message.find("identity public") != std::string::npos);
 }
 

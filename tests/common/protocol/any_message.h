@@ -55,7 +55,13 @@ inline Assignment any_assignment() {
   return a;
 }
 inline RosterView any_roster_view() {
-  RosterView view{.clients = any_count(), .root = any_array<Hash256>(), .beacon = any_array<Hash256>(), .position = any_u32(), .neighbours = {}, .proof = any_hashes(20)};
+  RosterView view{.clients = any_count(),
+                  .root = any_array<Hash256>(),
+                  .beacon = any_array<Hash256>(),
+                  .beacon_signature = any_array<Signature>(),
+                  .position = any_u32(),
+                  .neighbours = {},
+                  .proof = any_hashes(20)};
   view.neighbours.resize(*rc::gen::inRange<std::size_t>(0, 4));
   for (NeighbourKeys& neighbour : view.neighbours) neighbour = any_neighbour();
   return view;
@@ -106,7 +112,7 @@ inline bool same(const NeighbourKeys& a, const NeighbourKeys& b) {
   return a.position == b.position && a.identity == b.identity && a.certificate == b.certificate && a.keys == b.keys && a.signature == b.signature;
 }
 inline bool same(const RosterView& a, const RosterView& b) {
-  return a.clients == b.clients && a.root == b.root && a.beacon == b.beacon && a.position == b.position && a.proof == b.proof &&
+  return a.clients == b.clients && a.root == b.root && a.beacon == b.beacon && a.beacon_signature == b.beacon_signature && a.position == b.position && a.proof == b.proof &&
          std::ranges::equal(a.neighbours, b.neighbours, [](const auto& x, const auto& y) { return same(x, y); });
 }
 inline bool same(const ShareKeys& a, const ShareKeys& b) { return a.sealed == b.sealed; }

@@ -19,8 +19,8 @@ struct CountAt {
   std::uint32_t element_bytes;
 };
 constexpr CountAt kCounts[] = {
-    {MessageType::roster_view, "neighbours", 72, 1'024, 284},
-    {MessageType::roster_view, "proof", 76 + 2 * 284, 17'425, 32},
+    {MessageType::roster_view, "neighbours", 136, 1'024, 284},
+    {MessageType::roster_view, "proof", 140 + 2 * 284, 17'425, 32},
     {MessageType::share_keys, "sealed", 0, 106'496, 1},
     {MessageType::deliver_shares, "sharing", 0, 12'500, 1},
     {MessageType::deliver_shares, "sealed", 4 + 2, 106'496, 1},
@@ -111,7 +111,13 @@ TEST_CASE("a roster of no clients or of more than there may be is refused, and s
 
 // The messages that fill their limits.
 std::vector<Message> largest_messages() {
-  RosterView roster{.clients = kMaxRosterClients, .root = patterned<32>(1), .beacon = patterned<32>(2), .position = 0xffffffff, .neighbours = {}, .proof = {}};
+  RosterView roster{.clients = kMaxRosterClients,
+                    .root = patterned<32>(1),
+                    .beacon = patterned<32>(2),
+                    .beacon_signature = patterned<64>(3),
+                    .position = 0xffffffff,
+                    .neighbours = {},
+                    .proof = {}};
   for (std::size_t i = 0; i < kMaxNeighbours; ++i)
     roster.neighbours.push_back({static_cast<std::uint32_t>(i), {patterned<32>(i)}, patterned<88>(i), pattern_keys(i), patterned<64>(i)});
   for (std::size_t i = 0; i < kMaxRosterProofHashes; ++i) roster.proof.push_back(patterned<32>(i));
@@ -154,7 +160,7 @@ TEST_CASE("a message above a limit is not encoded: a programmer's mistake") {
 }
 
 TEST_CASE("a message without any element has the least size of the table and comes back") {
-  const std::pair<Message, std::size_t> messages[] = {{RosterView{.clients = 1, .root = {}, .beacon = {}, .position = 0, .neighbours = {}, .proof = {}}, 80},
+  const std::pair<Message, std::size_t> messages[] = {{RosterView{.clients = 1, .root = {}, .beacon = {}, .position = 0, .neighbours = {}, .proof = {}}, 144},
                                                       {ShareKeys{}, 4}, {DeliverShares{}, 8}, {Survivors{}, 40}, {Unmask{}, 8}};
   for (const auto& [message, size] : messages) {
     const Bytes body = encode_body(message);

@@ -46,7 +46,7 @@ constexpr TypeRow kTypes[] = {
     {MessageType::update_reply, false, false, 5, 5},
     {MessageType::decline, true, false, 1, 1},
     {MessageType::advertise_keys, true, false, 96, 96},
-    {MessageType::roster_view, false, false, 80, 848'496},
+    {MessageType::roster_view, false, false, 144, 848'560},
     {MessageType::share_keys, true, false, 4, 106'500},
     {MessageType::deliver_shares, false, false, 8, 119'004},
     {MessageType::masked_input, true, true, 37, 37},

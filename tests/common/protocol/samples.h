@@ -99,6 +99,7 @@ inline std::vector<Message> sample_messages() {
           RosterView{.clients = 12,
                      .root = patterned<32>(2),
                      .beacon = patterned<32>(3),
+                     .beacon_signature = patterned<64>(14),
                      .position = 7,
                      .neighbours = {neighbour(9), neighbour(0)},
                      .proof = pattern_hashes(4, 5, 6)},

@@ -9,6 +9,7 @@
 #include "common/protocol/certificate.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/model_file.h"
+#include "common/secagg/beacon.h"
 #include "common/secagg/graph.h"
 #include "common/secagg/key_schedule.h"
 #include "common/secagg/quorum.h"
@@ -129,6 +130,10 @@ TEST_CASE("the hashes of a secure session are those that WIRE.md describes") {
   CHECK(to_hex(of_session.leaf(1)) == to_hex(vector_of("roster_leaf")));
   CHECK(to_hex(of_session.root()) == to_hex(vector_of("roster_root")));
   CHECK(to_hex(default_beacon(of_session.root())) == to_hex(vector_of("beacon")));
+  const IdentityKey beacon_key = sample_key(150);
+  const Signature beacon_signature = sign_beacon(beacon_key, sample_session(), of_session.root());
+  CHECK(to_hex(beacon_signature) == to_hex(vector_of("beacon_signature")));
+  CHECK(to_hex(open_beacon(beacon_key.public_key(), sample_session(), of_session.root(), beacon_signature).value().value) == to_hex(vector_of("external_beacon")));
   CHECK(to_hex(hash_of_params(secure_terms(), kParameters)) == to_hex(vector_of("params_hash")));
   CHECK(secure_session_id(secure_terms(), kParameters, of_session.root(), hash_of("beacon")).hex() == to_hex(vector_of("secure_session_id")));
   std::array<std::uint8_t, 32> five{5};

@@ -84,7 +84,7 @@ bodies = {
     "update_reply": struct.pack("<BI", 1, 60000),
     "decline": struct.pack("<B", 2),
     "advertise_keys": pattern(1, 96),
-    "roster_view": struct.pack("<I", 12) + pattern(2, 32) + pattern(3, 32) + struct.pack("<I", 7)
+    "roster_view": struct.pack("<I", 12) + pattern(2, 32) + pattern(3, 32) + pattern(14, 64) + struct.pack("<I", 7)
                    + entries([struct.pack("<I", place) + pattern(place, 32) + pattern(40 + place, 88) + pattern(80 + place, 96) + pattern(120 + place, 64)
                               for place in (9, 0)])
                    + entries([pattern(first, 32) for first in (4, 5, 6)]),
@@ -126,6 +126,8 @@ leaves = [leaf(public(device) + keys_hash) for device, keys_hash in zip(devices,
 signers = [1, 2, 4]
 roster_root, proof = merkle(leaves, signers)
 beacon = h(b"beacon", roster_root)
+beacon_key = Ed25519PrivateKey.from_private_bytes(bytes(range(150, 182)))
+beacon_signature = beacon_key.sign(h(b"beacon-input", session, roster_root))
 sid = h(b"secure-sid", session, params, roster_root, beacon)
 inputs_root, _ = merkle([leaf(pattern(32 * i, 32)) for i in (1, 2, 3, 4)], [0])
 choice = h(b"survivors", sid, bitmap(5, [0, 1, 2, 3, 4]), bitmap(5, [1, 2, 3, 4]), inputs_root)
@@ -137,7 +139,8 @@ for place in signers:
     signature = device.sign(h(b"msg", struct.pack("<I", 13), sid, h(b"id", public(device)), choice))
     records += struct.pack("<I", place) + public(device) + keys_hashes[place] + certificate + signature
 vectors |= {"commitment": h(b"bcom", task, struct.pack("<Q", 7), vectors["client_id"], b"\x05" + bytes(31)), "keys_hash": keys_hashes[1], "roster_leaf": leaves[1],
-            "roster_root": roster_root, "beacon": beacon, "params_hash": params, "secure_session_id": sid, "inputs_root": inputs_root, "choice": choice,
+            "roster_root": roster_root, "beacon": beacon, "beacon_signature": beacon_signature,
+            "external_beacon": h(b"external-beacon", beacon_signature), "params_hash": params, "secure_session_id": sid, "inputs_root": inputs_root, "choice": choice,
             "quorum_bulk": records + b"".join(proof)}
 
 def kdf(label, secret, *fields):

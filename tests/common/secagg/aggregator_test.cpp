@@ -431,34 +431,33 @@ TEST_CASE("case 31: a flood of repeated and altered messages changes nothing") {
   CHECK(session.count(Verdict::accepted) == 5 * 7);
 }
 
-TEST_CASE("case 33: the beacon is drawn after the roster's root is fixed, once; if there is none, the session is aborted") {
-  class Lighthouse final : public Beacon {
-   public:
-    Result<Hash256> draw(const Hash256& roster_root) override {
-      roots.push_back(roster_root);
-      if (broken) return fail(ErrorCode::unavailable, "no beacon");
-      return Hash256{42};
-    }
-    std::vector<Hash256> roots;
-    bool broken = true;
-  };
+TEST_CASE("case 33: the beacon is drawn for this attempt after the roster's root is fixed; if there is none, the session is aborted") {
   SecureSession clients({.external_beacon = true});
-  Lighthouse beacon;
+  SigningBeacon beacon;
+  beacon.fails = true;
   Aggregator aggregator(clients.terms(), beacon);
   const std::vector<ForgedMember> members = advertised_by(clients);
   for (const ForgedMember& member : members)
     CHECK(aggregator.on_advertise_keys(member.identity, member.certificate, {member.keys}, member.signature) == Verdict::accepted);
-  CHECK(beacon.roots.empty());
+  CHECK(beacon.asked.empty());
   CHECK(code_of(aggregator.advance()) == ErrorCode::unavailable);
   CHECK(aggregator.phase() == "advertising");
   CHECK(aggregator.advertised() == 7);
-  beacon.broken = false;
+  beacon.fails = false;
   REQUIRE(aggregator.advance().has_value());
-  const ForgedRoster expected(clients.terms(), members, Hash256{42});
-  CHECK(beacon.roots == std::vector<Hash256>(2, expected.tree().root()));
-  CHECK(aggregator.session() == expected.session());
-  const Outgoing view = *aggregator.message_for(clients.client(3).id);
-  CHECK(clients.deliver_to_client({.client = 3, .message = view.message, .session = aggregator.session()}).has_value());
+  // Asked again for the same, and only the same.
+  const Hash256 root = ForgedRoster(clients.terms(), members).tree().root();
+  using Asked = std::vector<std::pair<SessionId, Hash256>>;
+  CHECK(beacon.asked == Asked(2, {clients.terms().assignment, root}));
+  const Signature signature = sign_beacon(beacon.key(), clients.terms().assignment, root);
+  const BeaconDraw draw = *open_beacon(beacon.key().public_key(), clients.terms().assignment, root, signature);
+  CHECK(aggregator.session() == ForgedRoster(clients.terms(), members, draw).session());
+  for (std::size_t i = 0; i < 7; ++i) {
+    const Outgoing view = *aggregator.message_for(clients.client(i).id);
+    CHECK(std::get<RosterView>(view.message).beacon == draw.value);
+    CHECK(std::get<RosterView>(view.message).beacon_signature == signature);
+    CHECK(clients.deliver_to_client({.client = i, .message = view.message, .session = aggregator.session()}).has_value());
+  }
 }
 
 }  // namespace

@@ -31,14 +31,20 @@ void sign_keys(ForgedMember& member, const IdentityKey& identity, const SessionI
       signed_digest(MessageType::advertise_keys, assignment, client_id_of(identity.public_key()), encode_body(AdvertiseKeys{member.keys})));
 }
 
-ForgedRoster::ForgedRoster(const SessionTerms& terms, std::vector<ForgedMember> members, std::optional<Hash256> beacon)
+ForgedRoster::ForgedRoster(const SessionTerms& terms, std::vector<ForgedMember> members, std::optional<BeaconDraw> beacon)
     : members_(std::move(members)), parameters_(*derive_parameters(terms, static_cast<std::uint32_t>(members_.size()))), tree_(tree_of(members_)),
-      beacon_(beacon.value_or(default_beacon(tree_.root()))),
-      graph_(MaskingGraph::draw(parameters_.clients, parameters_.degree, tree_.root(), beacon_)),
-      session_(secure_session_id(terms, parameters_, tree_.root(), beacon_)) {}
+      beacon_(beacon.value_or(BeaconDraw{.value = default_beacon(tree_.root())})),
+      graph_(MaskingGraph::draw(parameters_.clients, parameters_.degree, tree_.root(), beacon_.value)),
+      session_(secure_session_id(terms, parameters_, tree_.root(), beacon_.value)) {}
 
 RosterView ForgedRoster::view(std::uint32_t position) const {
-  RosterView view{.clients = parameters_.clients, .root = tree_.root(), .beacon = beacon_, .position = position, .neighbours = {}, .proof = {}};
+  RosterView view{.clients = parameters_.clients,
+                  .root = tree_.root(),
+                  .beacon = beacon_.value,
+                  .beacon_signature = beacon_.signature,
+                  .position = position,
+                  .neighbours = {},
+                  .proof = {}};
   std::vector<std::uint32_t> shown = {position};
   for (const Neighbour& neighbour : graph_.neighbours(position)) {
     const ForgedMember& member = members_[neighbour.position];

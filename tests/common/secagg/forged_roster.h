@@ -30,7 +30,7 @@ void sign_keys(ForgedMember& member, const IdentityKey& identity, const SessionI
 
 class ForgedRoster {
  public:
-  ForgedRoster(const SessionTerms& terms, std::vector<ForgedMember> members, std::optional<Hash256> beacon = std::nullopt);
+  ForgedRoster(const SessionTerms& terms, std::vector<ForgedMember> members, std::optional<BeaconDraw> beacon = std::nullopt);
 
   RosterView view(std::uint32_t position) const;
   Delivery view_for(std::size_t client, std::uint32_t position) const;
@@ -44,7 +44,7 @@ class ForgedRoster {
   std::vector<ForgedMember> members_;
   SessionParameters parameters_;
   MerkleTree tree_;
-  Hash256 beacon_{};
+  BeaconDraw beacon_;
   MaskingGraph graph_;
   SessionId session_;
 };

@@ -1,5 +1,5 @@
 // A coordinator that makes rosters of its own, with every hash, proof and session id as the protocol has them: keys that are none,
-// members twice, other parameters for one client, its own keys in a client's place, a graph of its choice. No client goes on.
+// members twice, other parameters for one client, its own keys in a client's place. No client goes on. (A graph of its choice: beacon_test.cpp.)
 #include <algorithm>
 
 #include "common/protocol/certificate.h"
@@ -74,29 +74,6 @@ TEST_CASE("cases 21, 22 and 23: a client that is sent a key that is none aborts,
     // They are as they were: the round with what was really advertised ends right.
     CHECK(session.run().is_right);
   }
-}
-
-TEST_CASE("case 33: without an external beacon no other beacon than the roster's is taken; with one, what it says decides the graph") {
-  SecureSession session({.clients = 70, .dropout_ppm = 100'000});
-  Hash256 ground{};
-  ground[0] = 7;
-  const ForgedRoster chosen(session.terms(), advertised_by(session), ground);
-  CHECK(reason_of(session.deliver_to_client(chosen.view_for(2, 2))) == "roster: the beacon is not that of its root");
-  CHECK(session.run().is_right);
-
-  SecureSession external({.clients = 70, .dropout_ppm = 100'000, .external_beacon = true});
-  const ForgedRoster drawn(external.terms(), advertised_by(external), ground);
-  const ForgedRoster other(external.terms(), advertised_by(external));
-  CHECK(drawn.graph().neighbours(2) != other.graph().neighbours(2));
-  // Shown with the session id of another beacon, or with the neighbours of another graph.
-  Delivery mixed = drawn.view_for(2, 2);
-  mixed.session = other.session();
-  CHECK(reason_of(external.deliver_to_client(mixed)) == "roster: the session id is not that of its contents");
-  mixed = other.view_for(2, 2);
-  std::get<RosterView>(mixed.message).beacon = ground;
-  mixed.session = drawn.session();
-  CHECK(reason_of(external.deliver_to_client(mixed)) == "roster: a client that is not a neighbour");
-  CHECK(external.deliver_to_client(drawn.view_for(2, 2)).has_value());
 }
 
 // The same top under another n, where the last leaf is promoted: SECAGG.md's root would not tell them apart.

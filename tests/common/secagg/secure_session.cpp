@@ -79,7 +79,7 @@ Bytes bytes_of(const Delivery& delivery) {
 SecureSession::SecureSession(const SessionOptions& options, const TermsOf& terms_for)
     : options_(options), terms_(testing::terms_of(options)), authority_(authority_of(options)),
       credentials_({.authority = authority_.public_key(), .population = std::string(kSessionPopulation), .remembers_signatures = true}),
-      aggregator_(terms_, beacon_) {
+      aggregator_(terms_, options.external_beacon ? static_cast<Beacon&>(external_beacon_) : roster_beacon_) {
   for (std::size_t i = 0; i < options.clients; ++i) clients_.push_back(make_client(options, i));
   std::ranges::sort(clients_, {}, [](const auto& client) { return client->id; });
   for (std::size_t i = 0; i < clients_.size(); ++i) {
@@ -88,7 +88,7 @@ SecureSession::SecureSession(const SessionOptions& options, const TermsOf& terms
     client.certificate = certificate_for(client.identity.public_key(), authority_, kSessionTime_s + 1'000);
     SessionTerms terms = terms_;
     if (terms_for) terms_for(i, terms);
-    client.participant = std::make_unique<Participant>(terms, client.identity.public_key(), client.random, credentials_);
+    client.participant = std::make_unique<Participant>(terms, client.identity.public_key(), client.random, credentials_, external_beacon_.key().public_key());
   }
 }
 

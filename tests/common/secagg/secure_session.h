@@ -20,6 +20,7 @@
 #include "common/secagg/aggregator.h"
 #include "common/secagg/credentials.h"
 #include "common/secagg/participant.h"
+#include "tests/common/secagg/signing_beacon.h"
 
 namespace fedspend::testing {
 
@@ -39,7 +40,7 @@ struct SessionOptions {
   std::uint32_t failure_bits = 20;
   std::uint64_t round = 3;
   std::uint64_t attempt = 1;  // in the assignment id, and in the randomness of the clients
-  bool external_beacon = false;
+  bool external_beacon = false;  // clients pin its key in either case
 };
 SessionTerms terms_of(const SessionOptions& options);
 
@@ -97,6 +98,7 @@ class SecureSession {
   Aggregator& aggregator() { return aggregator_; }
   const SessionTerms& terms() const { return terms_; }
   const IdentityKey& authority() const { return authority_; }
+  const SigningBeacon& external_beacon() const { return external_beacon_; }
 
   // The current phase once: everybody who is awaited is sent what it must be sent, and what they answer reaches the server.
   void exchange();
@@ -145,7 +147,8 @@ class SecureSession {
   SessionTerms terms_;
   IdentityKey authority_;
   client::RememberedCredentials credentials_;
-  RosterBeacon beacon_;
+  RosterBeacon roster_beacon_;
+  SigningBeacon external_beacon_;
   Aggregator aggregator_;
   std::vector<std::unique_ptr<SessionClient>> clients_;
   std::map<ClientId, std::size_t> index_;

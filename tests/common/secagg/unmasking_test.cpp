@@ -45,7 +45,7 @@ SessionEnd with_wrong_shares(const std::set<std::size_t>& holders, std::size_t d
     CHECK(end.wrong_holders == expected);
   } else {
     CHECK(end.blamed_dealers == std::vector<ClientId>{session.client(dealer).id});
-    CHECK(end.aborted == "the secrets of 1 clients are not what they committed to");
+    CHECK(end.aborted == "1 of the secrets are not what their owners committed to");
   }
   return end;
 }
@@ -112,7 +112,7 @@ TEST_CASE("case 24: several dealers are named in order, several holders once eac
       }
     };
     const SessionEnd end = session.run();
-    CHECK(end.aborted == "the secrets of 3 clients are not what they committed to");
+    CHECK(end.aborted == "3 of the secrets are not what their owners committed to");
     CHECK(end.blamed_dealers == std::vector<ClientId>{session.client(2).id, session.client(6).id, session.client(9).id});
   }
   SUBCASE("holders") {
