@@ -150,7 +150,8 @@ TEST_CASE("the ledger forgets what no device can be in any more, and a full one 
   REQUIRE(ledger.enter(attempt(4), root(4), kNow_s));  // a clock set back forgets nothing
   CHECK(ledger.entries.size() == 4);
 
-  for (std::uint64_t i = ledger.entries.size(); i < kMaxBeaconEntries; ++i) REQUIRE(ledger.enter(attempt(1'000 + i), root(1), kNow_s + kBeaconMemory_s));
+  for (std::uint64_t i = ledger.entries.size(); i < kMaxBeaconEntries; ++i)
+    ledger.entries.emplace(attempt(1'000 + i), BeaconLedger::Entry{.root = root(1), .signed_at_s = kNow_s + kBeaconMemory_s});
   CHECK(code_of(ledger.enter(attempt(5), root(5), kNow_s + kBeaconMemory_s)) == ErrorCode::limit);
   CHECK(ledger.enter(attempt(2), root(2), kNow_s + kBeaconMemory_s).has_value());
   CHECK(code_of(ledger.enter(attempt(2), root(3), kNow_s + kBeaconMemory_s)) == ErrorCode::refused);
