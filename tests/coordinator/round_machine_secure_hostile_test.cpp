@@ -291,34 +291,5 @@ TEST_CASE("with an external beacon devices take the graph that it has signed, an
   }
 }
 
-TEST_CASE("no frame of a secure round is larger than the transport's cap, also where the quorum is larger than the model") {
-  SecureMachineBench bench;
-  bench.check_in_all();
-  bench.run();
-  std::size_t largest = 0;
-  for (const OnTheTable& message : bench.carried) largest = std::max(largest, message.frames.bulk_bytes().size());
-  CHECK(largest > 4 * testing::kParameters);
-  CHECK(largest <= largest_bulk_bytes(bench.plan));
-  CHECK(largest_bulk_bytes(testing::sample_plan()) == 4 * testing::kParameters);
-}
-
-TEST_CASE("while the sum is computed check-ins are held and nothing is published; it is the answer that ends the round") {
-  SecureMachineBench bench;
-  bench.computes = false;
-  bench.check_in_all();
-  bench.run();
-  REQUIRE(bench.machine->phase() == "unmasking");
-  CHECK(testing::all_of<Publish>(bench.seen).empty());
-  bench.from_machine(bench.check_in(0));
-  CHECK(bench.machine->pool_size() == 1);
-  const OnTheTable unmask = bench.last_of(Type::unmask, 1);
-  bench.deliver(unmask);  // late, and said so
-  CHECK(bench.dropped(DropReason::late) == 1);
-  bench.from_machine(bench.machine->step(Wake{}, bench.now + Millis(1'000'000)));
-  CHECK(bench.machine->phase() == "unmasking");
-  bench.compute_sum(testing::all_of<ComputeSum>(bench.seen).front().session);
-  bench.expect_published(kAll);
-}
-
 }  // namespace
 }  // namespace fedspend::coordinator
