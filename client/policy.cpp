@@ -65,7 +65,7 @@ Result<double> number_in(const toml::node& node) {
 }
 
 template <auto Member>
-Status read_clip_norm(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+Status read_positive(std::string_view key, const toml::node& node, DevicePolicy& policy) {
   const Result<double> value = number_in(node);
   if (!value || *value <= 0) return wrong(key, "is not a number above 0");
   policy.*Member = *value;
@@ -79,6 +79,13 @@ Status read_corrupt_fraction(std::string_view key, const toml::node& node, Devic
   return {};
 }
 
+Status read_delta(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+  const Result<double> value = number_in(node);
+  if (!value || *value <= 0 || *value > 0.1) return wrong(key, "is not a number above 0 and at most 0.1", "far below one in the number of customers, e.g. 1e-6");
+  policy.delta = *value;
+  return {};
+}
+
 struct Key {
   std::string_view name;
   Status (*read)(std::string_view key, const toml::node& node, DevicePolicy& policy);
@@ -86,8 +93,8 @@ struct Key {
 constexpr std::array kKeys = {
     Key{"purposes", read_purposes},
     Key{"min_cohort", read_integer<&DevicePolicy::min_cohort, 1, 1'000'000>},
-    Key{"min_clip_norm_l2", read_clip_norm<&DevicePolicy::min_clip_norm_l2>},
-    Key{"max_clip_norm_l2", read_clip_norm<&DevicePolicy::max_clip_norm_l2>},
+    Key{"min_clip_norm_l2", read_positive<&DevicePolicy::min_clip_norm_l2>},
+    Key{"max_clip_norm_l2", read_positive<&DevicePolicy::max_clip_norm_l2>},
     Key{"min_bits", read_integer<&DevicePolicy::min_bits, 2, 32>},
     Key{"max_bits", read_integer<&DevicePolicy::max_bits, 2, 32>},
     Key{"min_corrupt_fraction", read_corrupt_fraction},
@@ -96,6 +103,10 @@ constexpr std::array kKeys = {
     Key{"allow_roster_beacon", read_flag<&DevicePolicy::allow_roster_beacon>},
     Key{"beacon_key", read_public_key<&DevicePolicy::beacon_key>},
     Key{"max_participations", read_integer<&DevicePolicy::max_participations, 0, kMaxParticipationCap>},
+    Key{"min_noise_multiplier", read_positive<&DevicePolicy::min_noise_multiplier>},
+    Key{"max_epsilon", read_positive<&DevicePolicy::max_epsilon>},
+    Key{"delta", read_delta},
+    Key{"allow_central_privacy", read_flag<&DevicePolicy::allow_central_privacy>},
     Key{"allow_open_aggregation", read_flag<&DevicePolicy::allow_open_aggregation>},
     Key{"allow_no_privacy", read_flag<&DevicePolicy::allow_no_privacy>},
     Key{"release_key", read_public_key<&DevicePolicy::release_key>},
@@ -136,6 +147,22 @@ Status check_secure_aggregation(const DevicePolicy& policy, const AggregationSpe
   return {};
 }
 
+Status check_privacy(const DevicePolicy& policy, const Plan& plan) {
+  const PrivacySpec& privacy = plan.privacy;
+  if (policy.allow_no_privacy) return {};
+  if (privacy.mode == PrivacyMode::none) return fail(ErrorCode::refused, "the plan adds no noise (privacy.mode is \"none\")");
+  if (privacy.mode == PrivacyMode::central && !policy.allow_central_privacy)
+    return fail(ErrorCode::refused, "the plan's devices add no noise: the coordinator would be trusted to (privacy.mode is \"central\")");
+  if (privacy.noise_cohort != 0) return fail(ErrorCode::refused, "the plan is a simulation's: its noise is that of a larger cohort (privacy.noise_cohort)");
+  // Written so that what is no number is below, or above.
+  if (!(privacy.noise_multiplier >= policy.min_noise_multiplier))
+    return fail(ErrorCode::refused, "the plan's noise multiplier is " + shown(privacy.noise_multiplier) + ", below " + shown(policy.min_noise_multiplier));
+  if (privacy.max_participations > policy.max_participations)
+    return fail(ErrorCode::refused, "the plan's participation cap is " + std::to_string(privacy.max_participations) + ", above " + std::to_string(policy.max_participations));
+  if (!(privacy.delta <= policy.delta)) return fail(ErrorCode::refused, "the plan's delta is " + shown(privacy.delta) + ", above " + shown(policy.delta));
+  return {};
+}
+
 }  // namespace
 
 Result<DevicePolicy> parse_policy(std::string_view toml_text) {
@@ -159,8 +186,7 @@ Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view
   if (aggregation.mode == Aggregation::open && !policy.allow_open_aggregation)
     return fail(ErrorCode::refused, "the plan's aggregation is open: the coordinator would see single updates");
   if (aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_aggregation(policy, aggregation));
-  if (plan.privacy.mode != PrivacyMode::distributed && !policy.allow_no_privacy)
-    return fail(ErrorCode::refused, "the plan's devices add no noise (privacy is not distributed)");
+  FEDSPEND_TRY(check_privacy(policy, plan));
   if (plan.min_reports() < policy.min_cohort)
     return fail(ErrorCode::refused, "the plan's smallest cohort is " + std::to_string(plan.min_reports()) + ", below " + std::to_string(policy.min_cohort));
   const auto outside = [](const std::string& what, const std::string& value, const std::string& least, const std::string& most) {

@@ -39,8 +39,15 @@ struct DevicePolicy {
   std::optional<IdentityPublicKey> beacon_key = {};
   // Participations in one task after which this device is silent for good; 0: it never takes part. Nothing means "no cap".
   std::uint32_t max_participations = 1'000;
+  // Differential privacy (PRIVACY.md). The noise multiplier is that of the noise that surely is in a released sum. `max_epsilon` is at
+  // `delta`, by this device's own account, for all that it ever sends, in all tasks: a plan whose participation cap would spend more is
+  // refused, and so is the participation that would overspend. A plan must not state its own epsilon at a greater delta.
+  double min_noise_multiplier = 0.5;
+  double max_epsilon = 10.0;
+  double delta = 1e-6;
+  bool allow_central_privacy = false;    // the coordinator, which sees sums without noise, would be trusted to add it
   bool allow_open_aggregation = false;   // the coordinator would see this device's update in the clear
-  bool allow_no_privacy = false;         // no noise would be added
+  bool allow_no_privacy = false;         // no noise would be added, or a simulation's
   std::optional<IdentityPublicKey> release_key = {};  // if set, the only one that this device may be configured with
 };
 

@@ -159,15 +159,16 @@ class Session {
     std::optional<SessionTerms> secure;  // of secure aggregation; nothing: the plan's sum is open
   };
   struct WipingDelete {  // what is not masked yet must not stay behind
-    void operator()(RingVector* update) const;
+    void operator()(std::vector<float>* update) const;
   };
   struct Aggregating {
     SessionId assignment;
     RoundId round;
     SharedPlan plan;
     std::unique_ptr<Participant> participant;
-    std::unique_ptr<RingVector, WipingDelete> update;  // until it is masked
-    Hash256 digest{};                    // of the update, for the record
+    std::unique_ptr<std::vector<float>, WipingDelete> update;  // clipped, until it is masked
+    bool was_clipped = false;            // what adaptive clipping counts
+    Hash256 digest{};                    // of the clipped update, for the record
     bool is_zero = false;                // nothing that could be handed in twice
     Frames last;                         // what was sent last
     std::uint64_t bytes_sent = 0;

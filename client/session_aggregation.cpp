@@ -6,6 +6,7 @@
 #include "client/session.h"
 #include "client/update_pipeline.h"
 #include "common/crypto/secret.h"
+#include "common/protocol/model_file.h"
 
 namespace fedspend::client {
 namespace {
@@ -19,9 +20,9 @@ void wipe_values(std::span<T> values) {
 
 }  // namespace
 
-void Session::WipingDelete::operator()(RingVector* update) const {
+void Session::WipingDelete::operator()(std::vector<float>* update) const {
   if (update == nullptr) return;
-  wipe_values(update->mutable_values());
+  wipe_values(std::span(*update));
   delete update;
 }
 
@@ -31,14 +32,15 @@ bool Session::is_silent(const TaskId& task) {
 }
 
 Effects Session::advertise(const Training& training, std::vector<float>& update, Millis now) {
-  Result<RingVector> encoded = encode_update(*training.plan, update);
-  wipe_values(std::span(update));
-  if (!encoded) return decline(training.session, DeclineReason::training_failed, encoded.error().message, now);
   Aggregating at;
-  Bytes packed = encoded->pack();
-  at.digest = hash_of_update(packed);
-  wipe(packed);
-  at.is_zero = std::ranges::all_of(encoded->values(), [](std::uint32_t value) { return value == 0; });
+  at.update.reset(new std::vector<float>(std::move(update)));
+  const Result<ClipOutcome> clipped = clip_update(*training.plan, training.secure->clip_norm_l2, *at.update);
+  if (!clipped) return decline(training.session, DeclineReason::training_failed, clipped.error().message, now);
+  at.was_clipped = clipped->was_clipped;
+  Bytes values = weights_to_bytes(*at.update);
+  at.digest = hash_of_update(values);
+  wipe(values);
+  at.is_zero = std::ranges::all_of(*at.update, [](float value) { return value == 0; });
   // The same update again would tell more than what was charged for it (case 29). Zero is no update.
   if (!at.is_zero) {
     const Result<bool> known = services_.record.has_contributed(at.digest);
@@ -50,7 +52,6 @@ Effects Session::advertise(const Training& training, std::vector<float>& update,
   at.plan = training.plan;
   at.participant = std::make_unique<Participant>(*training.secure, identity_.public_key(), services_.random, services_.credentials,
                                                  options_.policy.beacon_key);
-  at.update.reset(new RingVector(std::move(*encoded)));
   // The coordinator may wait for others until its own deadline, and then has five phases.
   at.deadline = training.deadline + 5 * Millis(training.plan->aggregation.phase_deadline_ms);
   const AdvertiseKeys message = at.participant->advertise_keys();
@@ -81,7 +82,9 @@ Effects Session::on_shares(Aggregating& at, const DeliverShares& shares, Millis 
   if (const Status taken = at.participant->on_shares(shares); !taken) return give_up(at.participant->session(), taken.error(), now);
   const SessionId session = at.participant->session();
   const auto update = std::move(at.update);
-  Result<MaskedVector> masked = at.participant->mask(std::move(*update));
+  Result<RingVector> encoded = encode_update(*at.plan, *at.participant, *update, at.was_clipped, services_.random);
+  if (!encoded) return give_up(session, encoded.error(), now);
+  Result<MaskedVector> masked = at.participant->mask(std::move(*encoded));
   if (!masked) return give_up(session, masked.error(), now);
   if (const Status charged = services_.record.charge_participation(at.plan->task, at.round, session, options_.policy.max_participations); !charged)
     return forbidden(session, charged.error(), now);
