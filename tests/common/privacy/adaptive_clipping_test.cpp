@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -40,7 +41,11 @@ TEST_CASE("update and indicator together have the noise multiplier z") {
     const long double of_update = 1 / (static_cast<long double>(chosen->update_noise_multiplier) * chosen->update_noise_multiplier);
     RC_ASSERT(of_indicator + of_update <= wanted);
     RC_ASSERT(of_indicator + of_update >= wanted * (1 - 1e-7L));
+    const long double alone = chosen->stddev;
+    RC_ASSERT(1 / (alone * alone) + of_update <= wanted);
     RC_ASSERT(share >= 4.0L);
+    RC_ASSERT(std::has_single_bit(chosen->weight));
+    RC_ASSERT((chosen->weight == 1U || share / 4 < 4.0L));  // half the weight would have been too little
     RC_ASSERT(static_cast<long double>(chosen->released_variance_ring()) <= share * honest);
     RC_ASSERT((clients < 400U || chosen->weight == 1U));
   }));

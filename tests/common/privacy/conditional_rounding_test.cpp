@@ -146,7 +146,7 @@ TEST_CASE("a vector that cannot be within the bound is zero, and an error") {
 TEST_CASE("NaN, infinity and values beyond 2^31 are zeros, and an error") {
   SeededRandom random(4);
   RandomBits bits(random);
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), 3e9F, -3e9F}) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), 3e9F, -3e9F, 0x1p32F, -0x1p32F, 1e30F}) {
     const std::vector<float> values{1, bad, 1};
     std::vector<std::int32_t> rounded(3, 1);
     CHECK_FALSE(round_conditionally(values, 1, kNoBound, bits, rounded).has_value());
