@@ -4,8 +4,6 @@
 #include <sstream>
 
 #include "common/check.h"
-#include "common/crypto/random_bits.h"
-#include "common/privacy/distributed_gaussian.h"
 
 namespace fedspend {
 
@@ -17,23 +15,19 @@ Result<CentralGaussian> CentralGaussian::create(const CentralGaussianGoal& goal)
   // The quantizer's tolerance, and upwards for the rounding of these few products.
   const double sensitivity = (goal.scale * goal.clip_norm_l2 * (1 + 1e-6) + std::sqrt(dimension) / 2) * (1 + 0x1p-48);
   const double deviation = goal.noise_multiplier * sensitivity;
-  if (!(deviation >= 0.5 && deviation <= 0x1p30)) {
+  if (!(deviation >= 1 && deviation <= 0x1p30)) {
     std::ostringstream why;
-    why << "central noise of " << deviation << " ring units (noise multiplier " << goal.noise_multiplier << ", sensitivity " << sensitivity << ") is not within 0.5 to 2^30";
-    return fail(ErrorCode::invalid_argument, why.str(), deviation < 0.5 ? "raise privacy.noise_multiplier or aggregation.bits" : "lower aggregation.bits or privacy.noise_multiplier");
+    why << "central noise of " << deviation << " ring units (noise multiplier " << goal.noise_multiplier << ", sensitivity " << sensitivity << ") is not within 1 to 2^30";
+    return fail(ErrorCode::invalid_argument, why.str(), deviation < 1 ? "raise privacy.noise_multiplier or aggregation.bits" : "lower aggregation.bits or privacy.noise_multiplier");
   }
-  FEDSPEND_ASSIGN(const DiscreteGaussian noise, DiscreteGaussian::create(fraction_at_least(deviation * deviation * (1 + 0x1p-48))));
+  FEDSPEND_ASSIGN(const RoundedGaussian noise, RoundedGaussian::create(deviation_at_least(deviation * (1 + 0x1p-48))));
   return CentralGaussian(goal, sensitivity, noise);
 }
 
 std::vector<float> CentralGaussian::release_mean(const RingVector& sum, std::uint64_t divisor, RandomSource& random) const {
   FEDSPEND_CHECK(sum.size() == goal_.dimension, "a sum of the dimension that the noise is for");
   FEDSPEND_CHECK(divisor > 0, "a divisor of at least 1");
-  RandomBits bits(random);
-  const double unit = 1 / (goal_.scale * static_cast<double>(divisor));
-  std::vector<float> mean(sum.size());
-  for (std::size_t i = 0; i < mean.size(); ++i) mean[i] = static_cast<float>(static_cast<double>(sum.centred(i) + noise_.sample(bits)) * unit);
-  return mean;
+  return noisy_mean(sum, goal_.scale * static_cast<double>(divisor), noise_, random);
 }
 
 }  // namespace fedspend
