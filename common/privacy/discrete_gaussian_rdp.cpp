@@ -55,7 +55,7 @@ Status out_of_range(const std::string& what) { return fail(ErrorCode::invalid_ar
 }  // namespace
 
 Status check(const DiscreteGaussianSum& sum) {
-  if (sum.clients < 2) return out_of_range("2 clients at least");
+  if (sum.clients < 1) return out_of_range("a client");
   if (sum.dimension < 1) return out_of_range("a dimension of at least 1");
   if (!(sum.sensitivity_l2 > 0 && std::isfinite(sum.sensitivity_l2))) return out_of_range("a sensitivity above 0");
   if (!(sum.share_variance >= 0.25 && std::isfinite(sum.share_variance))) return out_of_range("a share of variance at least 1/4 in ring units");

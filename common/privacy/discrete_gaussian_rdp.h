@@ -13,7 +13,7 @@
 namespace fedspend {
 
 struct DiscreteGaussianSum {
-  std::uint64_t clients = 0;         // n, the roster, at least 2
+  std::uint64_t clients = 0;         // n, the roster, at least 1
   std::uint64_t dimension = 0;       // d after padding, at least 1
   double sensitivity_l2 = 0;         // Delta2, above 0
   double share_variance = 0;         // sigma_share^2, the parameter of each share's discrete Gaussian; at least 1/4

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <vector>
 
+#include "common/privacy/calibration.h"
 #include "common/privacy/conditional_rounding.h"
 #include "common/privacy/discrete_gaussian_rdp.h"
 #include "common/privacy/gaussian_rdp.h"
@@ -17,6 +18,12 @@ std::string shown(double value) {
   std::ostringstream out;
   out << value;
   return out.str();
+}
+
+// In the four digits that a person would type, not below the value.
+std::string shown_up(double value) {
+  const double unit = std::pow(10.0, std::floor(std::log10(value)) - 3);
+  return shown(std::ceil(value / unit) * unit);
 }
 
 // Downwards: an accountant may be told of less noise than there is.
@@ -44,18 +51,6 @@ PrivacyCost cost_of(const SessionParameters& parameters) {
   PrivacyCost cost{.has_noise = true, .rdp = curve_of(parameters.noise.value()), .delta = kRoundingFailureProbability};
   if (parameters.clip_indicator) cost.rdp += curve_of(*parameters.clip_indicator);
   return cost;
-}
-
-// The smallest multiple of 1.01 times the plan's noise multiplier that is within budget; 0: none up to 1000 times it.
-double sufficient_noise_multiplier(Plan plan) {
-  const double first = plan.privacy.noise_multiplier;
-  for (int step = 1; step < 700; ++step) {
-    const double tried = first * std::pow(1.01, step);
-    plan.privacy.noise_multiplier = std::ceil(tried * 1000) / 1000;
-    const Result<double> epsilon = epsilon_at_cap(plan, plan.privacy.delta);
-    if (epsilon && *epsilon <= plan.privacy.max_epsilon) return plan.privacy.noise_multiplier;
-  }
-  return 0;
 }
 
 }  // namespace
@@ -108,8 +103,12 @@ Status check_privacy_budget(const Plan& plan) {
   if (epsilon <= privacy.max_epsilon) return {};
   std::uint32_t fits = 0;
   while (fits < most && repeated(cost, fits + 1).epsilon(privacy.delta) <= privacy.max_epsilon) ++fits;
-  const double enough = sufficient_noise_multiplier(plan);
-  std::string hint = enough > 0 ? "set privacy.noise_multiplier = " + shown(enough) : std::string("raise privacy.noise_multiplier, with more bits");
+  const auto epsilon_of = [tried = plan, &privacy](double noise_multiplier) mutable {
+    tried.privacy.noise_multiplier = noise_multiplier;
+    return epsilon_at_cap(tried, privacy.delta);
+  };
+  const Result<Calibration> enough = smallest_noise_multiplier(epsilon_of, privacy.max_epsilon);
+  std::string hint = enough ? "set privacy.noise_multiplier = " + shown_up(enough->noise_multiplier) : std::string("raise privacy.noise_multiplier, with more bits");
   if (fits > 0) hint += ", or privacy.max_participations = " + std::to_string(fits);
   return fail(ErrorCode::refused,
               "the plan's " + std::to_string(most) + " participations at noise multiplier " + shown(privacy.noise_multiplier) + " spend epsilon " + shown(epsilon) + " (delta " +

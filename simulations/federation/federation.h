@@ -87,6 +87,7 @@ struct FederationState {
   Millis clock{0};
   std::vector<float> weights;
   std::vector<float> optimizer_state;  // the server optimizer's; empty before the first round
+  PopulationLedger ledger = {};      // what the coordinator has charged
   std::vector<DeviceState> devices;  // of the eligible clients, in the clients' order; empty before the first round
 };
 

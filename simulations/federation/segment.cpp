@@ -28,7 +28,7 @@ Status Segment::begin() {
   } else {
     FEDSPEND_ASSIGN(chooser_, make_recorded_chooser(setup_.options.recorded, setup_.enrolment));
   }
-  coordinator::Checkpoint from{.rounds_done = state_.rounds_done, .weights = state_.weights, .optimizer_state = state_.optimizer_state};
+  coordinator::Checkpoint from{.rounds_done = state_.rounds_done, .weights = state_.weights, .optimizer_state = state_.optimizer_state, .ledger = state_.ledger};
   coordinator::MachineOptions options;
   options.selection_timeout = setup_.world().selection_timeout;
   FEDSPEND_ASSIGN(machine_, coordinator::RoundMachine::create(setup_.signed_plan, setup_.release_key, std::move(from), setup_.enrolment, options, *chooser_, random_));

@@ -25,7 +25,7 @@ std::int64_t uniform(std::uint64_t random, std::int64_t below) { return below <=
 }  // namespace
 
 void Segment::begin_devices() {
-  cache_.keep({std::make_shared<const Plan>(setup_.plan), setup_.signed_plan, setup_.plan_hash});
+  cache_.keep({std::make_shared<const Plan>(setup_.plan), setup_.signed_plan, setup_.plan_hash, std::make_shared<const PrivacyCost>(setup_.cost)});
   devices_.reserve(setup_.client_of_device.size());
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < setup_.client_of_device.size(); ++i) {
@@ -255,6 +255,7 @@ void Segment::take(std::size_t device, client::Effects effects) {
 // As after a restart of the coordinator: who waited to be asked checks in at once; who was at work is told to come again later.
 void Segment::store_state() {
   state_.clock = now_;
+  state_.ledger = machine_->ledger();
   const Millis retry(setup_.plan.federation.retry_after_ms);
   for (std::size_t i = 0; i < devices_.size(); ++i) {
     const std::string_view phase = phase_of(i);

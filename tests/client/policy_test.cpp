@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "common/bytes.h"
+#include "common/secagg/session_privacy.h"
 
 #include "tests/rounds/sample.h"
 
@@ -17,7 +18,7 @@ DevicePolicy demonstration() {
 }
 
 std::string refusal(const DevicePolicy& policy, const Plan& plan, std::string_view population = "cards") {
-  const Status allowed = check_plan(policy, plan, population);
+  const Status allowed = check_plan(policy, plan, dearest_contribution_cost(plan).value_or(PrivacyCost{}), population);
   if (allowed) return "";
   CHECK(allowed.error().code == ErrorCode::refused);
   return allowed.error().message;

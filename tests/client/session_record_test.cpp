@@ -1,5 +1,6 @@
 // What a device writes down before a message of secure aggregation leaves, and what it refuses because it is written down.
 
+#include "tests/client/record_folder.h"
 #include "tests/client/secure_bench.h"
 
 namespace fedspend::client {
@@ -52,7 +53,7 @@ TEST_CASE("the record is written before each message, and in this order") {
     REQUIRE(testing::all_of<Send>(bench.tell(0)).size() == 1);
     CHECK(record.kept == expected);
   }
-  CHECK(record.counts.at(bench.offer.plan.task) == 1);
+  CHECK(record.accounts.at(bench.offer.plan.task).participations == 1);
 }
 
 TEST_CASE("where a call of the record fails, nothing that it stands for leaves, only the word that this device declines") {
@@ -120,7 +121,7 @@ TEST_CASE("a session is charged once, also after a restart") {
   SecureBench bench(testing::secure_plan(), &record);
   bench.train_all();
   bench.reach("masking");
-  REQUIRE(record.charge_participation(bench.offer.plan.task, RoundId{1}, bench.aggregator->session(), 100));
+  REQUIRE(record.charge_participation(bench.offer.plan.task, RoundId{1}, bench.aggregator->session(), {}, capped(100)));
   CHECK(bench.first().sent<Decline>(bench.tell(0)).reason == DeclineReason::record);
   CHECK(record.participations(bench.offer.plan.task).value() == 1);
 }
@@ -139,7 +140,7 @@ struct CappedBench {
     for (std::uint32_t i = 0; i < spent; ++i) {
       SessionId session;
       session.bytes.fill(static_cast<std::uint8_t>(i + 1));
-      REQUIRE(record.charge_participation(bench.offer.plan.task, RoundId{1}, session, cap));
+      REQUIRE(record.charge_participation(bench.offer.plan.task, RoundId{1}, session, {}, capped(cap)));
     }
   }
 };
@@ -201,7 +202,7 @@ TEST_CASE("a cap of another task silences nobody") {
   options.policy.max_participations = 1;
   TaskId other;
   other.bytes.fill(99);
-  REQUIRE(record.charge_participation(other, RoundId{1}, SessionId{}, 1));
+  REQUIRE(record.charge_participation(other, RoundId{1}, SessionId{}, {}, capped(1)));
   SecureBench bench(testing::secure_plan(), &record, options);
   CHECK(testing::all_of<Send>(bench.train(0)).size() == 1);
 }

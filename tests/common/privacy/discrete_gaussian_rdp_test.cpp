@@ -121,7 +121,7 @@ TEST_CASE("sums outside the theorem are refused") {
     return !status.has_value() && status.error().code == ErrorCode::invalid_argument && aborts([&] { discrete_gaussian_rdp(sum, 2); });
   };
   CHECK(check(usual()).has_value());
-  CHECK(refused([](auto& s) { s.clients = 1; }));
+  CHECK(refused([](auto& s) { s.clients = 0; }));
   CHECK(refused([](auto& s) { s.dimension = 0; }));
   CHECK(refused([](auto& s) { s.sensitivity_l2 = 0; }));
   CHECK(refused([](auto& s) { s.sensitivity_l2 = std::numeric_limits<double>::quiet_NaN(); }));
