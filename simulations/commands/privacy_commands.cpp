@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 
 #include "common/privacy/calibration.h"
 #include "simulations/commands/commands.h"
@@ -18,6 +19,12 @@ std::string written(double value) {
   char text[40];
   std::snprintf(text, sizeof text, "%.7g", value);
   return text;
+}
+
+// As many digits, and never below the value.
+std::string written_up(double value) {
+  const std::string text = written(value);
+  return std::strtod(text.c_str(), nullptr) >= value ? text : written(value * (1 + 1e-6));
 }
 
 std::string cell_of(const nlohmann::json& value) {
@@ -40,7 +47,7 @@ Report report_of(const PrivacyQuestion& question, double noise_multiplier, const
   if (question.sampling_rate) report.data["sampling_rate"] = *question.sampling_rate;
   if (question.max_participations) report.data["max_participations"] = *question.max_participations;
   std::vector<std::vector<std::string>> rows{{"quantity", "value"},
-                                             {"epsilon, at most", written(answer.epsilon)},
+                                             {"epsilon, at most", written_up(answer.epsilon)},
                                              {"delta", written(question.delta)},
                                              {"noise multiplier", written(noise_multiplier)},
                                              {"compositions", std::to_string(question.compositions())},

@@ -15,6 +15,15 @@ namespace fedspend::simulations {
 enum class Mechanism { gaussian, discrete_gaussian };
 enum class Accountant { rdp, pld, zcdp };
 
+// Of the distributed mechanism: what decides the noise that surely is in a sum.
+struct DistributedRound {
+  std::uint32_t clients = 1'000;
+  std::uint64_t dimension = 100'000;  // parameters of the model
+  unsigned bits = 20;                 // of the ring
+  double clip_norm_l2 = 1;
+  std::uint32_t corrupt_ppm = 100'000, dropout_ppm = 100'000;
+};
+
 struct PrivacyQuestion {
   Mechanism mechanism = Mechanism::gaussian;
   Accountant accountant = Accountant::pld;
@@ -22,6 +31,7 @@ struct PrivacyQuestion {
   std::optional<double> sampling_rate;             // Poisson, where given
   std::optional<std::uint64_t> max_participations; // of one device, which it enforces
   double delta = 0;
+  DistributedRound round;                          // of discrete_gaussian alone
 
   // Releases that one device's contribution can be in.
   std::uint64_t compositions() const;
