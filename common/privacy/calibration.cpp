@@ -38,7 +38,8 @@ class Search {
   Result<Calibration> run() {
     if (!bracket()) {
       if (error_) return fail(*error_);
-      return fail(ErrorCode::refused, "even a noise multiplier of " + written(kMostNoiseMultiplier) + " gives an epsilon of " + written(low_.epsilon) + ", above " + written(wanted_),
+      return fail(ErrorCode::refused,
+                  "even a noise multiplier of " + written(kMostNoiseMultiplier) + " gives an epsilon of " + written(low_.epsilon) + ", above " + written(wanted_),
                   "a larger epsilon or delta, fewer steps, or for the distributed mechanism more bits");
     }
     if (low_.noise_multiplier > 0) narrow();
