@@ -38,8 +38,9 @@ class Search {
   Result<Calibration> run() {
     if (!bracket()) {
       if (error_) return fail(*error_);
-      return fail(ErrorCode::refused, "even a noise multiplier of " + written(kMostNoiseMultiplier) + " gives an epsilon of " + written(low_.epsilon) + ", above " + written(wanted_),
-                  "a larger epsilon or delta, or fewer steps");
+      return fail(ErrorCode::refused,
+                  "even a noise multiplier of " + written(kMostNoiseMultiplier) + " gives an epsilon of " + written(low_.epsilon) + ", above " + written(wanted_),
+                  "a larger epsilon or delta, fewer steps, or for the distributed mechanism more bits");
     }
     if (low_.noise_multiplier > 0) narrow();
     // An accountant's own grid may move its answer by parts of 1e-8: what is given back has been tried.

@@ -205,7 +205,8 @@ DeltaTable delta_table(std::span<const LossPart> parts, const LossWindow& window
 
   DeltaTable table{.step = step, .first = window.first, .upper = std::vector<double>(size), .lower = std::vector<double>(size)};
   const auto untilted = [&](double x) { return std::exp(std::min(log_moment - tilt * x, kMostLog)); };
-  const double rounding = std::expm1(log_error + 8 * kUnitRoundoff * (std::abs(log_moment) + tilt * std::max(std::abs(low_end), std::abs(high_end)) + static_cast<double>(size)));
+  const double exponents = std::abs(log_moment) + tilt * std::max(std::abs(low_end), std::abs(high_end));
+  const double rounding = std::expm1(log_error + 8 * kUnitRoundoff * (exponents + static_cast<double>(size)));
   Falling upper(step, untilted(high_end) + infinite), lower(step, 0);
   for (std::size_t i = size; i-- > 0;) {
     const double x = static_cast<double>(window.first + static_cast<std::int64_t>(i)) * step, weight = untilted(x);

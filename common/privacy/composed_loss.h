@@ -3,7 +3,8 @@
 //
 // The masses are tilted first: p(x) exp(t x) / M, whose composition is the tilted composition. With t near the best order less 1 the window
 // then holds the bulk of the tilted distribution, and what rounding does is small beside delta itself, however small that is; untilted,
-// 10,000 steps would leave an error of 1e-10 in delta. (Tilting: Esscher 1932; for privacy losses, Alghamdi et al. 2023, "The saddle-point method in differential privacy".)
+// 10,000 steps would leave an error of 1e-10 in delta. (Tilting: Esscher 1932; for privacy losses: Alghamdi et al. 2023, "The saddle-point
+// method in differential privacy".)
 // Nothing is lost on the upper side: what the transform wraps round adds to masses in the window, what lies above the window is
 // bounded by Chernoff and added, and so is the rounding of both transforms, coefficient by coefficient. Stateless.
 

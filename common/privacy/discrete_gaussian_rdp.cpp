@@ -54,6 +54,15 @@ Status out_of_range(const std::string& what) { return fail(ErrorCode::invalid_ar
 
 }  // namespace
 
+DiscreteGaussianSum released_sum(const DistributedGaussian& mechanism) {
+  const Variance& share = mechanism.share_variance;
+  return {.clients = mechanism.goal.clients,
+          .dimension = mechanism.dimension,
+          .sensitivity_l2 = mechanism.sensitivity_l2_ring,
+          .share_variance = static_cast<double>(share.numerator) / static_cast<double>(share.denominator) * (1 - 4 * kUnitRoundoff),
+          .honest_clients = static_cast<double>(mechanism.goal.honest_shares)};
+}
+
 Status check(const DiscreteGaussianSum& sum) {
   if (sum.clients < 1) return out_of_range("a client");
   if (sum.dimension < 1) return out_of_range("a dimension of at least 1");

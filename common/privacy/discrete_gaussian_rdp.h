@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "common/privacy/distributed_gaussian.h"
 #include "common/privacy/rdp_curve.h"
 #include "common/result.h"
 
@@ -19,6 +20,9 @@ struct DiscreteGaussianSum {
   double share_variance = 0;         // sigma_share^2, the parameter of each share's discrete Gaussian; at least 1/4
   double honest_clients = 0;         // n_h, whose shares surely are in the sum; 1 ... n
 };
+
+// The sum that a round with these parameters releases, as the accountant may take it: variance rounded down, sensitivity up.
+DiscreteGaussianSum released_sum(const DistributedGaussian& mechanism);
 
 // invalid_argument, naming the field and its range.
 Status check(const DiscreteGaussianSum& sum);

@@ -39,7 +39,9 @@ std::vector<SampledGaussianSteps> merged(std::span<const SampledGaussianSteps> s
     if (part.sampling_rate < 1) result.push_back(part);
     else mu_squared += static_cast<double>(part.steps) / (part.noise_multiplier * part.noise_multiplier);
   }
-  if (mu_squared > 0) result.push_back({.noise_multiplier = (1 - 64 * kUnitRoundoff) / std::sqrt(mu_squared * (1 + static_cast<double>(steps.size()) * 8 * kUnitRoundoff)), .sampling_rate = 1, .steps = 1});
+  if (mu_squared == 0) return result;
+  const double mu = std::sqrt(mu_squared * (1 + static_cast<double>(steps.size()) * 8 * kUnitRoundoff));
+  result.push_back({.noise_multiplier = (1 - 64 * kUnitRoundoff) / mu, .sampling_rate = 1, .steps = 1});
   return result;
 }
 

@@ -51,8 +51,8 @@ class Cells {
       return split;
     }
     const auto parts = static_cast<std::int64_t>(std::ceil(4 * length / scale));
-    for (std::int64_t i = 0; i < parts; ++i)
-      add(kFour, u0 + length * static_cast<double>(i) / static_cast<double>(parts), u0 + length * static_cast<double>(i + 1) / static_cast<double>(parts), j, split);
+    const double part = length / static_cast<double>(parts);
+    for (std::int64_t i = 0; i < parts; ++i) add(kFour, u0 + part * static_cast<double>(i), u0 + part * static_cast<double>(i + 1), j, split);
     return split;
   }
 
@@ -85,7 +85,11 @@ class Cells {
 }  // namespace
 
 SampledGaussianLoss::SampledGaussianLoss(double noise_multiplier, double sampling_rate, Direction direction)
-    : z_(noise_multiplier), q_(sampling_rate), mean_(1 / noise_multiplier), log_odds_(std::log(sampling_rate) - std::log1p(-sampling_rate)), direction_(direction) {
+    : z_(noise_multiplier),
+      q_(sampling_rate),
+      mean_(1 / noise_multiplier),
+      log_odds_(std::log(sampling_rate) - std::log1p(-sampling_rate)),
+      direction_(direction) {
   FEDSPEND_CHECK(noise_multiplier >= 1e-6 && noise_multiplier <= 1e9, "a noise multiplier from 1e-6 to 1e9");
   FEDSPEND_CHECK(sampling_rate > 0 && sampling_rate <= 1, "a sampling rate above 0, at most 1");
 }

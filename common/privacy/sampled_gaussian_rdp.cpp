@@ -67,7 +67,8 @@ double log_moment_whole(double z, double q, double alpha) {
     sum.add({.log = log_binomial + (alpha - k) * log_rest + k * log_q + log_growth, .error_units = binomial_error + 4 * parts + 4 * exponent});
   }
   const double scale = sum.scale(), upper = sum.upper();
-  const double log_moment = scale < 600 ? std::log1p(std::exp(scale) * upper * (1 + 4 * kUnitRoundoff * (1 + std::abs(scale)))) : scale + std::log(upper + std::exp(-scale));
+  const double log_moment = scale < 600 ? std::log1p(std::exp(scale) * upper * (1 + 4 * kUnitRoundoff * (1 + std::abs(scale))))
+                                        : scale + std::log(upper + std::exp(-scale));
   return enlarged(log_moment, 8 * kUnitRoundoff);
 }
 

@@ -113,6 +113,22 @@ TEST_CASE("more noise or more honest clients cost less, more sensitivity, dimens
   });
 }
 
+TEST_CASE("a round's parameters give the sum that it surely releases, no better than it is") {
+  const auto mechanism = choose_distributed_gaussian({.clients = 1000, .length = 1 << 17, .clip_norm_l2 = 1, .noise_multiplier = 1, .bits = 18, .honest_shares = 400});
+  REQUIRE(mechanism.has_value());
+  const DiscreteGaussianSum sum = released_sum(*mechanism);
+  CHECK(sum.clients == 1000);  // tau goes by the roster
+  CHECK(sum.dimension == 1 << 17);
+  CHECK(sum.honest_clients == 400);
+  CHECK(sum.sensitivity_l2 >= mechanism->scale);
+  const double exact = static_cast<double>(mechanism->share_variance.numerator) / static_cast<double>(mechanism->share_variance.denominator);
+  CHECK(sum.share_variance <= exact);
+  CHECK(sum.share_variance >= exact * (1 - 1e-14));
+  // z = 1, but for the inflated sensitivity.
+  CHECK(discrete_gaussian_zcdp(sum) >= 0.5);
+  CHECK(discrete_gaussian_zcdp(sum) <= 0.5 * 1.002);
+}
+
 TEST_CASE("sums outside the theorem are refused") {
   const auto refused = [](auto change) {
     DiscreteGaussianSum sum = usual();
