@@ -4,7 +4,6 @@
 #include <deque>
 #include <utility>
 
-#include "common/executor.h"
 #include "common/program/files.h"
 #include "common/program/runtime.h"
 #include "common/protocol/model_file.h"
@@ -14,28 +13,40 @@ namespace fedspend::coordinator {
 namespace {
 
 constexpr Millis kLongestWait{200};  // so that a signal is seen
+constexpr Millis kSumWait{10};       // while a sum is computed, so that it is not long in the worker's hands
 constexpr std::size_t kMessagesPerTurn = 256;
 
 }  // namespace
 
 Daemon::Daemon(RoundMachine& machine, Store& store, ServerChannel& channel, const Clock& clock, DaemonOptions options,
                std::function<void(const RoundSummary&)> on_round)
-    : machine_(machine), store_(store), channel_(channel), clock_(clock), options_(std::move(options)), on_round_(std::move(on_round)) {}
+    : machine_(machine), store_(store), channel_(channel), clock_(clock), options_(std::move(options)), on_round_(std::move(on_round)),
+      signature_executor_(options_.threads), own_unmasking_executor_(options_.threads),
+      sum_worker_(options_.unmasking_executor != nullptr ? *options_.unmasking_executor : own_unmasking_executor_) {}
 
 Result<DaemonSummary> Daemon::run(const std::atomic<bool>& stop) {
+  Result<DaemonSummary> ended = serve(stop);
+  sum_worker_.stop();
+  return ended;
+}
+
+Result<DaemonSummary> Daemon::serve(const std::atomic<bool>& stop) {
   program::remove_partials_of(options_.out / "model.fsm");
   program::remove_partials_of(options_.out / "cohorts.jsonl");
   FEDSPEND_TRY(rewrite_cohort_log(options_.out, store_, machine_.plan(), machine_.enrolment()));
   FEDSPEND_TRY(export_model());
   FEDSPEND_TRY(carry_out(machine_.start(clock_.now())));
   while (!stop.load()) {
+    if (std::optional<SumComputed> computed = sum_worker_.take()) FEDSPEND_TRY(carry_out(machine_.step(std::move(*computed), clock_.now())));
     Millis now = clock_.now();
     if (summary_.finished && options_.exit_when_finished && now >= finished_at_ + options_.linger) break;
-    const Millis wait = std::clamp(wake_at_ - now, Millis(0), kLongestWait);
+    const Millis wait = std::clamp(wake_at_ - now, Millis(0), sum_worker_.is_busy() ? kSumWait : kLongestWait);
     FEDSPEND_ASSIGN(std::vector<Incoming> incoming, channel_.receive(wait, kMessagesPerTurn));
     now = clock_.now();
-    for (Incoming& message : incoming)
-      FEDSPEND_TRY(carry_out(machine_.step(MessageReceived{std::move(message.peer), message.transport_key, std::move(message.frames)}, now)));
+    std::vector<MessageReceived> messages;
+    for (Incoming& message : incoming) messages.push_back({std::move(message.peer), message.transport_key, std::move(message.frames)});
+    machine_.check_signatures(messages, signature_executor_);
+    for (const MessageReceived& message : messages) FEDSPEND_TRY(carry_out(machine_.step(message, now)));
     if (now >= wake_at_) {
       wake_at_ = Millis::max();
       FEDSPEND_TRY(carry_out(machine_.step(Wake{}, now)));
@@ -64,9 +75,7 @@ Status Daemon::carry_out(Effects effects) {
     } else if (const auto* charge = std::get_if<ChargePrivacy>(&effect)) {
       FEDSPEND_TRY(store_.save_charge(charge->charge));
     } else if (const auto* compute = std::get_if<ComputeSum>(&effect)) {
-      ThreadExecutor executor(options_.threads);
-      Effects more = machine_.step(SumComputed{compute->session, compute->unmasking->run(executor)}, clock_.now());
-      pending.insert(pending.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+      sum_worker_.begin(*compute);
     } else if (const auto* aborted = std::get_if<RoundAborted>(&effect)) {
       FEDSPEND_TRY(note_aborted(aborted->summary));
     } else if (const auto* dropped = std::get_if<Dropped>(&effect)) {

@@ -1,6 +1,7 @@
 #pragma once
 // The loop around the round machine: channel in, machine, store, channel out. It owns no rule of the protocol: it carries out
-// effects. A published model is durable in the store before the machine hears of it, and before any device can.
+// effects. A published model is durable in the store before the machine hears of it, and before any device can. A secure sum is computed
+// beside the loop, which goes on answering; a stop gives it up, and what is left behind is what a kill would leave.
 // One thread per object.
 
 #include <atomic>
@@ -10,17 +11,20 @@
 #include <memory>
 
 #include "common/clock.h"
+#include "common/executor.h"
 #include "common/result.h"
 #include "common/transport/channel.h"
 #include "coordinator/round_machine.h"
 #include "coordinator/store.h"
+#include "coordinator/sum_worker.h"
 
 namespace fedspend::coordinator {
 
 struct DaemonOptions {
   std::filesystem::path out;            // model.fsm (newest, whole), cohorts.jsonl
   std::uint32_t max_failed_rounds = 10; // aborted in a row before the daemon gives up; 0: never
-  unsigned threads = 1;                 // that unmask; the loop waits for them
+  unsigned threads = 1;                 // that unmask beside the loop, and as many that check signatures in it
+  Executor* unmasking_executor = nullptr;  // instead of threads of its own; outlives the daemon, and serves nobody else
   bool exit_when_finished = false;
   Millis linger{2'000};                 // how long devices are still told that it is finished, before an exit
 };
@@ -44,6 +48,7 @@ class Daemon {
   Result<DaemonSummary> run(const std::atomic<bool>& stop);
 
  private:
+  Result<DaemonSummary> serve(const std::atomic<bool>& stop);
   Status carry_out(Effects effects);
   Status carry_out(const Publish& publish, Effects& more);
   Status note_aborted(const RoundSummary& summary);
@@ -56,6 +61,9 @@ class Daemon {
   const Clock& clock_;
   DaemonOptions options_;
   std::function<void(const RoundSummary&)> on_round_;
+  ThreadExecutor signature_executor_;
+  ThreadExecutor own_unmasking_executor_;
+  SumWorker sum_worker_;
   DaemonSummary summary_;
   Millis wake_at_ = Millis::max();
   std::uint32_t failed_in_a_row_ = 0;

@@ -219,7 +219,7 @@ program::ProgramSpec coordinator_program() {
                   {.name = "listen", .value_name = "ADDRESS", .help = "tcp://ADDRESS:PORT; * is any", .default_text = "tcp://127.0.0.1:5570"},
                   {.name = "state", .value_name = "DIR", .help = "the database; a restart goes on from the last published model", .required = true},
                   {.name = "out", .value_name = "DIR", .help = "where model.fsm and cohorts.jsonl go; without it: --state"},
-                  {.name = "threads", .value_name = "N", .help = "threads that unmask a secure sum; by default all cores"},
+                  {.name = "threads", .value_name = "N", .help = "threads that unmask a secure sum, and as many that check signatures; by default all cores"},
                   {.name = "beacon-command", .value_name = "PROGRAM", .help = "for plans with beacon = \"external\": run as PROGRAM AID ROOT, prints the beacon's signature (`fedspend-admin beacon-sign`)"},
                   {.name = "beacon-key", .value_name = "FILE", .help = "the external beacon's public key, which devices pin: what PROGRAM prints is checked by it"},
                   {.name = "max-failed-rounds", .value_name = "N", .help = "give up after so many aborted rounds in a row; 0: never", .default_text = "10"},

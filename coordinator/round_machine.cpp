@@ -31,11 +31,6 @@ std::vector<ClientId> sorted_ids(const auto& map) {
   return ids;
 }
 
-DropReason reason_of(std::optional<Exclusion> exclusion) {
-  if (!exclusion) return DropReason::not_enrolled;
-  return *exclusion == Exclusion::revoked ? DropReason::revoked : DropReason::expired;
-}
-
 }  // namespace
 
 std::string_view to_string(DropReason reason) noexcept {
@@ -159,51 +154,6 @@ Effects RoundMachine::on_wake(Millis now) {
     }
   }
   return effects;
-}
-
-Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
-  Effects effects;
-  tally_.bytes_up += message.frames.size();
-  const Result<Envelope> envelope = open_envelope(message.frames.control);
-  if (!envelope) {
-    if (envelope.error().code == ErrorCode::refused) {  // decodable, but of a version that is not spoken here
-      send(message.peer, ComeBack{.reason = ComeBackReason::version}, SessionId{}, nullptr, effects);
-      drop(DropReason::version, std::nullopt, effects);
-    } else {
-      drop(DropReason::undecodable, std::nullopt, effects);
-    }
-    return effects;
-  }
-  const EnrolledDevice* device = enrolment_.find(envelope->sender);
-  if (device == nullptr) return drop(reason_of(enrolment_.exclusion_of(envelope->sender)), std::nullopt, effects), effects;
-  if (device->transport != message.transport_key) return drop(DropReason::wrong_transport, std::nullopt, effects), effects;
-  const ClientId client = device->id;
-  if (!within_quota(client, now)) return drop(DropReason::quota, std::nullopt, effects), effects;
-  if (!verify_envelope(*envelope, device->identity)) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
-  const Result<Message> decoded = decode_body(envelope->type, envelope->body);
-  if (!decoded) return drop(DropReason::undecodable, client, effects), effects;
-  if (!has_bulk_frame(envelope->type) && !message.frames.bulk_bytes().empty()) return drop(DropReason::undecodable, client, effects), effects;
-
-  if (const auto* check_in = std::get_if<CheckIn>(&*decoded)) {
-    on_check_in(message.peer, client, *check_in, now, effects);
-  } else if (const auto* update = std::get_if<Update>(&*decoded)) {
-    on_update(message.peer, client, *envelope, *update, message.frames, now, effects);
-  } else if (std::holds_alternative<Decline>(*decoded)) {
-    on_decline(client, *envelope, now, effects);
-  } else if (is_from_device(envelope->type)) {
-    on_secure_message(message.peer, *device, *envelope, *decoded, message.frames, now, effects);
-  } else {
-    drop(DropReason::wrong_type, client, effects);
-  }
-  return effects;
-}
-
-bool RoundMachine::within_quota(const ClientId& client, Millis now) {
-  if (auto* done = std::get_if<Done>(&phase_); done != nullptr && now >= done->quota_since + options_.selection_timeout) {
-    done->quota_since = now;
-    messages_.clear();
-  }
-  return ++messages_[client] <= options_.max_messages_per_device_and_round;
 }
 
 // Clocks differ: a certificate that ends here within a day may have ended there.

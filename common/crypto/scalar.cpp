@@ -124,6 +124,12 @@ SecretScalar ScalarRows::get(std::size_t index) const {
   return value;
 }
 
+void ScalarRows::shorten(std::size_t count) {
+  FEDSPEND_CHECK(count <= size(), "rows that are there");
+  wipe(MutableByteSpan(bytes_).subspan(32 * count));
+  bytes_.resize(32 * count);
+}
+
 std::span<const std::uint8_t, 32> ScalarRows::expose(std::size_t index) const {
   FEDSPEND_CHECK(index < size(), "a row that is there");
   return std::span<const std::uint8_t, 32>(bytes_.data() + 32 * index, 32);

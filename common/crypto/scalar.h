@@ -70,6 +70,7 @@ class ScalarRows {
   // Exactly 32 bytes, canonical; malformed otherwise, and the row is unchanged.
   Status parse(std::size_t index, ByteSpan bytes);
   SecretScalar get(std::size_t index) const;
+  void shorten(std::size_t count);  // to its first rows; at most size() (a programmer's mistake otherwise)
 
   std::span<const std::uint8_t, 32> expose(std::size_t index) const;
   const std::uint8_t* expose_all() const { return bytes_.data(); }

@@ -4,7 +4,8 @@
 // `out` may be the memory of an operand. Constant time in the values. Source: RFC 9496, section 4.4; libsodium
 // crypto_core_ristretto255_scalar_*, for products, inverses and every reduction of more than one subtraction. The sums of many
 // products, which Shamir sharing lives on, are added up as plain 512-bit integers and reduced by libsodium once for many terms
-// instead of once for each; a sum or difference of two numbers is corrected by L at most once. These are integer additions and
+// instead of once for each; a sum or difference of two numbers is corrected by L at most once, and "below L" is the borrow of a
+// subtraction. These are integer additions and
 // multiplications of fixed length, no branch or index that depends on a value. Thread-safe (no state).
 
 #include <cstdint>

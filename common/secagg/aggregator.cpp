@@ -249,71 +249,71 @@ Result<Aggregator::Phase> Aggregator::begin_unmasking(Signing& from) const {
                          std::vector<std::optional<Unmask>>(clients), 0});
 }
 
-Result<Aggregator::Phase> Aggregator::close(Revealing& from) {
+// What each survivor has revealed, read once and sorted by dealer.
+std::vector<Aggregator::RevealedOfDealer> Aggregator::shares_by_dealer(const Revealing& from) {
   const Session& session = *from.session;
-  const SessionParameters& parameters = session.parameters;
-  // Shares by dealer: what each survivor has revealed, read once.
-  struct Collected {
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> by_coordinate;  // around the dealer; the holder's position
-    std::vector<ByteSpan> rows;
-    std::uint32_t answered = 0;  // neighbours who have revealed anything
-  };
-  std::vector<Collected> collected(parameters.clients);
-  for (std::uint32_t holder = 0; holder < parameters.clients; ++holder) {
+  std::vector<RevealedOfDealer> by_dealer(session.parameters.clients);
+  for (std::uint32_t holder = 0; holder < session.parameters.clients; ++holder) {
     if (!from.revealed[holder]) continue;
     const Unmask& unmask = *from.revealed[holder];
-    const PositionSet opened = *PositionSet::parse(parameters.degree, unmask.opened);  // it was parsed when it came
+    const PositionSet opened = *PositionSet::parse(session.parameters.degree, unmask.opened);  // it was parsed when it came
     const std::vector<Neighbour> neighbours = session.graph.neighbours(holder);
     ByteSpan rest(unmask.shares);
     for (std::uint32_t i = 0; i < neighbours.size(); ++i) {
-      Collected& of_dealer = collected[neighbours[i].position];
+      RevealedOfDealer& of_dealer = by_dealer[neighbours[i].position];
       ++of_dealer.answered;
       if (!opened.contains(i)) continue;
-      of_dealer.by_coordinate.emplace_back(*session.graph.coordinate(neighbours[i].position, holder), holder);
-      of_dealer.rows.push_back(rest.first(32));
+      of_dealer.shares.push_back({*session.graph.coordinate(neighbours[i].position, holder), holder, rest.first(32)});
       rest = rest.subspan(32);
     }
   }
+  return by_dealer;
+}
+
+RevealedSecret Aggregator::revealed_secret(const Revealing& from, std::uint32_t position, RevealedOfDealer& revealed) {
+  const Session& session = *from.session;
+  const Member& dealer = session.members[position];
+  std::ranges::sort(revealed.shares, {}, &RevealedShare::coordinate);
+  RevealedSecret secret{.kind = from.survivors.contains(position) ? SecretKind::self_mask : SecretKind::mask_key,
+                        .dealer = {dealer.id, dealer.mask_key},
+                        .commitment = dealer.keys.commitment,
+                        .coordinates = {},
+                        .shares = ScalarRows(revealed.shares.size()),
+                        .holders = {},
+                        .surviving_neighbours = {}};
+  for (const RevealedShare& share : revealed.shares) {
+    if (!secret.shares.parse(secret.holders.size(), share.bytes)) continue;  // not canonical (case 9)
+    secret.coordinates.push_back(share.coordinate);
+    secret.holders.push_back(session.members[share.holder].id);
+  }
+  secret.shares.shorten(secret.holders.size());
+  if (secret.kind == SecretKind::self_mask) return secret;
+  for (const Neighbour& neighbour : session.graph.neighbours(position)) {
+    if (!from.survivors.contains(neighbour.position)) continue;
+    const Member& member = session.members[neighbour.position];
+    secret.surviving_neighbours.push_back({member.id, member.mask_key});
+  }
+  return secret;
+}
+
+Result<Aggregator::Phase> Aggregator::close(Revealing& from) {
+  const Session& session = *from.session;
+  const std::uint32_t threshold = session.parameters.threshold;
+  std::vector<RevealedOfDealer> by_dealer = shares_by_dealer(from);
   std::vector<RevealedSecret> secrets;
   std::optional<std::size_t> fewest;  // of the secrets that cannot be opened
   for (const std::uint32_t position : from.sharing.positions()) {
-    const Member& dealer = session.members[position];
-    const Collected& shares = collected[position];
-    std::vector<std::size_t> order(shares.rows.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::ranges::sort(order, {}, [&](std::size_t i) { return shares.by_coordinate[i].first; });
-    RevealedSecret secret{.kind = from.survivors.contains(position) ? SecretKind::self_mask : SecretKind::mask_key,
-                          .dealer = {dealer.id, dealer.mask_key},
-                          .commitment = dealer.keys.commitment,
-                          .coordinates = {},
-                          .shares = ScalarRows(0),
-                          .holders = {},
-                          .surviving_neighbours = {}};
-    std::vector<ByteSpan> rows;
-    for (const std::size_t i : order) {
-      if (!SecretScalar::parse(shares.rows[i])) continue;  // not canonical (case 9)
-      secret.coordinates.push_back(shares.by_coordinate[i].first);
-      secret.holders.push_back(session.members[shares.by_coordinate[i].second].id);
-      rows.push_back(shares.rows[i]);
+    RevealedSecret secret = revealed_secret(from, position, by_dealer[position]);
+    const std::size_t shares = secret.holders.size();
+    if (shares < threshold) {
+      fewest = std::min(fewest.value_or(shares), shares);
+      if (by_dealer[position].answered >= threshold) dealers_at_fault_.push_back(secret.dealer.id);  // members are in the order of their ids
+    } else {
+      secrets.push_back(std::move(secret));
     }
-    if (rows.size() < parameters.threshold) {
-      fewest = std::min(fewest.value_or(rows.size()), rows.size());
-      if (shares.answered >= parameters.threshold) dealers_at_fault_.push_back(dealer.id);  // members are in the order of their ids
-      continue;
-    }
-    secret.shares = ScalarRows(rows.size());
-    for (std::size_t i = 0; i < rows.size(); ++i) FEDSPEND_TRY(secret.shares.parse(i, rows[i]));
-    if (secret.kind == SecretKind::mask_key) {
-      for (const Neighbour& neighbour : session.graph.neighbours(position)) {
-        if (!from.survivors.contains(neighbour.position)) continue;
-        const Member& member = session.members[neighbour.position];
-        secret.surviving_neighbours.push_back({member.id, member.mask_key});
-      }
-    }
-    secrets.push_back(std::move(secret));
   }
-  if (fewest) return too_few(std::to_string(*fewest) + " valid shares of a client's secret, of at least " + std::to_string(parameters.threshold));
-  const UnmaskingContext context{terms_.task, terms_.round, session.id, parameters.degree, parameters.threshold};
+  if (fewest) return too_few(std::to_string(*fewest) + " valid shares of a client's secret, of at least " + std::to_string(threshold));
+  const UnmaskingContext context{terms_.task, terms_.round, session.id, session.parameters.degree, threshold};
   auto unmasking = std::make_unique<Unmasking>(context, std::move(secrets), std::move(from.sum));
   return Phase(Closed{std::move(from.session), std::move(from.survivors), std::move(unmasking)});
 }

@@ -145,6 +145,15 @@ class Aggregator {
     std::unique_ptr<Unmasking> unmasking;
   };
   using Phase = std::variant<Advertising, Sharing, Masking, Signing, Revealing, Closed>;
+  struct RevealedShare {
+    std::uint32_t coordinate = 0;  // around the dealer
+    std::uint32_t holder = 0;      // its position
+    ByteSpan bytes;
+  };
+  struct RevealedOfDealer {
+    std::vector<RevealedShare> shares;
+    std::uint32_t answered = 0;  // neighbours who have revealed anything
+  };
 
   const Session* session_data() const;
   std::optional<std::uint32_t> position_of(const ClientId& client) const;
@@ -154,6 +163,8 @@ class Aggregator {
   Result<Phase> begin_signing(Masking& from) const;
   Result<Phase> begin_unmasking(Signing& from) const;
   Result<Phase> close(Revealing& from);
+  static std::vector<RevealedOfDealer> shares_by_dealer(const Revealing& from);
+  static RevealedSecret revealed_secret(const Revealing& from, std::uint32_t position, RevealedOfDealer& revealed);
   Status check_alive(const Session& session, const PositionSet& alive, std::string_view what) const;
   Status check_recoverable(const Session& session, const PositionSet& sharing, const PositionSet& survivors) const;
   Outgoing roster_view(const Session& session, std::uint32_t position) const;

@@ -62,4 +62,9 @@ std::vector<WordRange> split_words(std::size_t count, std::size_t parts) {
   return ranges;
 }
 
+std::vector<WordRange> split_words_for(std::size_t count, unsigned threads) {
+  FEDSPEND_CHECK(threads >= 1, "one thread at least");
+  return split_words(count, std::max<std::size_t>(threads, count / kBlockWords));
+}
+
 }  // namespace fedspend

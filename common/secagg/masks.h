@@ -4,7 +4,8 @@
 // neither masks nor vector travel through memory again and again, and nothing here grows with masks times length. Sums are kept
 // modulo 2^32 within a block and cut to b bits at its end, which is the same modulo 2^b.
 //
-// Thread rule: any thread over its own range of one vector; ranges begin at a block of the stream. split_words() makes such ranges.
+// Thread rule: any thread over its own range of one vector; ranges begin at a block of the stream. split_words() and
+// split_words_for() make such ranges.
 
 #include <cstdint>
 #include <span>
@@ -32,5 +33,8 @@ struct WordRange {
 };
 // 0 ... count-1 in order as at most `parts` ranges of about the same size, none empty, each beginning at a block. parts >= 1.
 std::vector<WordRange> split_words(std::size_t count, std::size_t parts);
+// The same for so many threads (at least 1): ranges of about the length that masks are applied to at once, so that a thread that is slow
+// does not keep the others waiting and that each range is soon done; not fewer than threads.
+std::vector<WordRange> split_words_for(std::size_t count, unsigned threads);
 
 }  // namespace fedspend

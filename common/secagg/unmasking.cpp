@@ -8,11 +8,17 @@
 namespace fedspend {
 namespace {
 
-// Parts of the vector for each thread, so that one that is slow does not keep the others waiting.
+// Parts of the secrets for each thread, so that one that is slow does not keep the others waiting; not more, as each part learns
+// anew whose shares are wrong.
 constexpr std::size_t kPartsPerThread = 4;
 constexpr std::uint32_t kSuspected = 2;  // wrong shares after which a holder's are left out: one may be its dealer's doing
 
 constexpr MaskSign opposite(MaskSign sign) { return sign == MaskSign::add ? MaskSign::subtract : MaskSign::add; }
+
+// How many masks that come from this secret are still in the sum.
+std::size_t masks_left(const RevealedSecret& revealed) { return revealed.kind == SecretKind::self_mask ? 1 : revealed.surviving_neighbours.size(); }
+
+tl::unexpected<UnmaskingFailure> stopped() { return tl::unexpected<UnmaskingFailure>(UnmaskingFailure{.why = "unmasking was stopped", .dealers = {}}); }
 
 }  // namespace
 
@@ -21,7 +27,7 @@ Unmasking::Unmasking(UnmaskingContext context, std::vector<RevealedSecret> secre
 
 std::size_t Unmasking::mask_count() const {
   std::size_t count = 0;
-  for (const RevealedSecret& secret : secrets_) count += secret.kind == SecretKind::self_mask ? 1 : secret.surviving_neighbours.size();
+  for (const RevealedSecret& secret : secrets_) count += masks_left(secret);
   return count;
 }
 
@@ -72,43 +78,56 @@ Unmasking::Opened Unmasking::open(const RevealedSecret& revealed, ShareCombiner&
   return opened;
 }
 
-// As they are to be applied to the sum.
-std::vector<Mask> Unmasking::masks_of(const RevealedSecret& revealed, const SecretScalar& secret) const {
-  std::vector<Mask> masks;
+// As it is to be applied to the sum.
+Mask Unmasking::mask_of(const RevealedSecret& revealed, const SecretScalar& secret, std::size_t neighbour) const {
   if (revealed.kind == SecretKind::self_mask) {
-    masks.push_back(self_mask(secret, revealed.dealer.id, context_.session));
-    masks.back().sign = opposite(masks.back().sign);
-    return masks;
+    Mask mask = self_mask(secret, revealed.dealer.id, context_.session);
+    mask.sign = opposite(mask.sign);
+    return mask;
   }
   // The neighbour applied the opposite of what the dealer would have: the dealer's own sign takes it off.
-  for (const PairEnd& neighbour : revealed.surviving_neighbours) {
-    Result<Mask> mask = pair_mask(secret, revealed.dealer, neighbour, context_.session);
-    FEDSPEND_CHECK(mask.has_value(), "a secret that is not 0, as its point is not the identity");
-    masks.push_back(std::move(*mask));
-  }
-  return masks;
+  Result<Mask> mask = pair_mask(secret, revealed.dealer, revealed.surviving_neighbours[neighbour], context_.session);
+  FEDSPEND_CHECK(mask.has_value(), "a secret that is not 0, as its point is not the identity");
+  return std::move(*mask);
 }
 
-tl::expected<UnmaskedSum, UnmaskingFailure> Unmasking::run(Executor& executor) {
+std::vector<Unmasking::Opened> Unmasking::open_all(Executor& executor, const std::stop_token& stop) const {
   std::vector<Opened> opened(secrets_.size());
-  std::vector<std::vector<Mask>> masks(secrets_.size());
   const std::size_t parts = std::min<std::size_t>(secrets_.size(), std::size_t{executor.width()} * kPartsPerThread);
   executor.for_each(parts, [&](std::size_t part) {
     ShareCombiner combiner(context_.degree, context_.threshold);
     Suspicion suspicion;
-    for (std::size_t i = part; i < secrets_.size(); i += parts) {
-      opened[i] = open(secrets_[i], combiner, suspicion);
-      if (!opened[i].failed) masks[i] = masks_of(secrets_[i], opened[i].secret);
-    }
+    for (std::size_t i = part; i < secrets_.size() && !stop.stop_requested(); i += parts) opened[i] = open(secrets_[i], combiner, suspicion);
   });
+  return opened;
+}
 
+// One by one over the threads: those of a client that dropped out are a Diffie-Hellman each, those of a survivor next to nothing.
+std::vector<Mask> Unmasking::masks_of(const std::vector<Opened>& opened, Executor& executor, const std::stop_token& stop) const {
+  struct Place {
+    std::size_t secret;
+    std::size_t neighbour;
+  };
+  std::vector<Place> places;
+  for (std::size_t i = 0; i < secrets_.size(); ++i) {
+    for (std::size_t j = 0; j < masks_left(secrets_[i]); ++j) places.push_back({i, j});
+  }
+  std::vector<Mask> masks(places.size());
+  executor.for_each(places.size(), [&](std::size_t i) {
+    if (stop.stop_requested()) return;
+    masks[i] = mask_of(secrets_[places[i].secret], opened[places[i].secret].secret, places[i].neighbour);
+  });
+  return masks;
+}
+
+tl::expected<UnmaskedSum, UnmaskingFailure> Unmasking::run(Executor& executor, const std::stop_token& stop) {
+  const std::vector<Opened> opened = open_all(executor, stop);
+  if (stop.stop_requested()) return stopped();  // some secrets are not there
   UnmaskingFailure failure;
   UnmaskedSum result{std::move(sum_), {}};
-  std::vector<Mask> all;
   for (std::size_t i = 0; i < secrets_.size(); ++i) {
     if (opened[i].failed) failure.dealers.push_back(secrets_[i].dealer.id);
     result.wrong_holders.insert(result.wrong_holders.end(), opened[i].wrong_holders.begin(), opened[i].wrong_holders.end());
-    std::ranges::move(masks[i], std::back_inserter(all));
   }
   if (!failure.dealers.empty()) {
     std::ranges::sort(failure.dealers);
@@ -118,9 +137,14 @@ tl::expected<UnmaskedSum, UnmaskingFailure> Unmasking::run(Executor& executor) {
   std::ranges::sort(result.wrong_holders);
   result.wrong_holders.erase(std::unique(result.wrong_holders.begin(), result.wrong_holders.end()), result.wrong_holders.end());
 
+  const std::vector<Mask> masks = masks_of(opened, executor, stop);
   const std::span<std::uint32_t> values = result.sum.mutable_values();
-  const std::vector<WordRange> ranges = split_words(values.size(), std::size_t{executor.width()} * kPartsPerThread);
-  executor.for_each(ranges.size(), [&](std::size_t i) { apply_masks(all, result.sum.bits(), ranges[i].first, values.subspan(ranges[i].first, ranges[i].count)); });
+  const std::vector<WordRange> ranges = split_words_for(values.size(), executor.width());
+  executor.for_each(ranges.size(), [&](std::size_t i) {
+    if (stop.stop_requested()) return;
+    apply_masks(masks, result.sum.bits(), ranges[i].first, values.subspan(ranges[i].first, ranges[i].count));
+  });
+  if (stop.stop_requested()) return stopped();
   return result;
 }
 

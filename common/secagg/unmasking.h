@@ -3,13 +3,15 @@
 // reconstructed and held against what their owner had committed to (b against K, r against R; case 24), then every mask that is
 // still in the sum is taken off: the self masks of the survivors, and the pairwise masks between a client that dropped out and its
 // surviving neighbours. An object of its own because it is seconds of arithmetic and no protocol: whoever drives the machine runs
-// it where it likes. Masks are streamed in blocks that stay in cache (masks.h); memory is the secrets, the mask keys and the sum.
-// One thread per object; run() uses the executor's.
+// it where it likes, and may have it stop. Masks are streamed in blocks that stay in cache (masks.h); memory is the secrets, the mask
+// keys and the sum. One thread per object; run() uses the executor's.
 
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <stop_token>
+#include <string>
 #include <vector>
 
 #include "common/executor.h"
@@ -56,8 +58,9 @@ class Unmasking {
  public:
   Unmasking(UnmaskingContext context, std::vector<RevealedSecret> secrets, RingVector masked_sum);
 
-  // Once.
-  tl::expected<UnmaskedSum, UnmaskingFailure> run(Executor& executor);
+  // Once. Once a stop is requested it ends soon, after a secret or some thousand words in progress on each thread, and what it returns
+  // means nothing.
+  tl::expected<UnmaskedSum, UnmaskingFailure> run(Executor& executor, const std::stop_token& stop = {});
 
   std::size_t mask_count() const;  // how many masks are taken off
 
@@ -73,7 +76,9 @@ class Unmasking {
   Opened open(const RevealedSecret& revealed, ShareCombiner& combiner, Suspicion& suspicion) const;
   std::optional<SecretScalar> combine_unsuspected(const RevealedSecret& revealed, ShareCombiner& combiner, const Suspicion& suspicion) const;
   bool is_right(const RevealedSecret& revealed, const SecretScalar& secret) const;
-  std::vector<Mask> masks_of(const RevealedSecret& revealed, const SecretScalar& secret) const;
+  Mask mask_of(const RevealedSecret& revealed, const SecretScalar& secret, std::size_t neighbour) const;
+  std::vector<Opened> open_all(Executor& executor, const std::stop_token& stop) const;
+  std::vector<Mask> masks_of(const std::vector<Opened>& opened, Executor& executor, const std::stop_token& stop) const;
 
   UnmaskingContext context_;
   std::vector<RevealedSecret> secrets_;

@@ -117,11 +117,19 @@ void make_clients(Round& round, const IdentityKey& authority) {
     round.clients[order[i]].credentials = std::make_unique<client::RememberedCredentials>(client::CredentialsOptions{.authority = round.authority, .population = std::string(kPopulation)});
 }
 
-// What the coordinator does with a frame before the aggregator sees it; nothing here is expected to fail.
-Result<Message> receive(const Client& client, const Frames& frames, Envelope& envelope) {
-  FEDSPEND_ASSIGN(envelope, open_envelope(frames.control));
-  if (!verify_envelope(envelope, client.identity.public_key())) return fail(ErrorCode::internal, "a signature of this round did not verify");
-  return decode_body(envelope.type, envelope.body);
+// A frame as the coordinator has it before the aggregator sees it; nothing here is expected to fail.
+struct Received {
+  Envelope envelope;  // borrows from the frames
+  bool is_signed = false;
+};
+// The signatures of what has arrived, on all threads, as the daemon checks them (RoundMachine::check_signatures).
+Result<std::vector<Received>> check_signatures(const std::vector<const Client*>& senders, const std::vector<Frames>& frames, Executor& executor) {
+  std::vector<Received> received(frames.size());
+  for (std::size_t i = 0; i < frames.size(); ++i) {
+    FEDSPEND_ASSIGN(received[i].envelope, open_envelope(frames[i].control));
+  }
+  executor.for_each(frames.size(), [&](std::size_t i) { received[i].is_signed = verify_envelope(received[i].envelope, senders[i]->identity.public_key()); });
+  return received;
 }
 
 Frames sent(Client& client, const Message& message, const SessionId& session, std::shared_ptr<const Bytes> bulk = nullptr) {
@@ -160,13 +168,19 @@ Status exchange(Round& round, const std::function<bool(const Client&)>& who, con
     const std::size_t count = std::min(kClientsAtOnce, at_work.size() - first);
     std::vector<Result<Frames>> answers(count);
     round.executor.for_each(count, [&](std::size_t i) { answers[i] = answer(round.clients[at_work[first + i]], at_work[first + i]); });
-    const double began = wall_ms();
+    std::vector<Frames> frames(count);
+    std::vector<const Client*> senders(count);
     for (std::size_t i = 0; i < count; ++i) {
-      FEDSPEND_ASSIGN(const Frames frames, std::move(answers[i]));
-      Envelope envelope;
-      const Client& client = round.clients[at_work[first + i]];
-      FEDSPEND_ASSIGN(const Message message, receive(client, frames, envelope));
-      FEDSPEND_TRY(accepted(take(client, envelope, message, frames)));
+      FEDSPEND_ASSIGN(frames[i], std::move(answers[i]));
+      senders[i] = &round.clients[at_work[first + i]];
+    }
+    const double began = wall_ms();
+    FEDSPEND_ASSIGN(const std::vector<Received> received, check_signatures(senders, frames, round.executor));
+    for (std::size_t i = 0; i < count; ++i) {
+      const Envelope& envelope = received[i].envelope;
+      if (!received[i].is_signed) return fail(ErrorCode::internal, "a signature of this round did not verify");
+      FEDSPEND_ASSIGN(const Message message, decode_body(envelope.type, envelope.body));
+      FEDSPEND_TRY(accepted(take(*senders[i], envelope, message, frames[i])));
     }
     server_ms += wall_ms() - began;
   }
@@ -268,7 +282,7 @@ Status unmask(Round& round) {
 
 // libsodium's stream alone: as many words as the masks have, block by block into one small buffer for each part.
 double mask_floor(std::uint64_t masks, std::uint64_t length, Executor& executor) {
-  const std::vector<WordRange> ranges = split_words(length, std::size_t{executor.width()} * 4);
+  const std::vector<WordRange> ranges = split_words_for(length, executor.width());
   const MaskKey key{};
   const double began = wall_ms();
   executor.for_each(ranges.size(), [&](std::size_t part) {

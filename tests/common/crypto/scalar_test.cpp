@@ -62,6 +62,29 @@ TEST_CASE("canonical scalars are taken as they are, others refused (case 9)") {
   CHECK(bad == 11);
 }
 
+// The order as it is written, most significant byte first.
+TEST_CASE("a scalar is canonical if and only if it is below the order of the group") {
+  std::array<std::uint8_t, 32> order{};
+  REQUIRE(from_hex("1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed", order).has_value());
+  const auto agrees = [&](const std::array<std::uint8_t, 32>& most_significant_first) {
+    Bytes bytes(most_significant_first.rbegin(), most_significant_first.rend());
+    return Scalar::parse(bytes).has_value() == std::ranges::lexicographical_compare(most_significant_first, order);
+  };
+  CHECK(rc::check([&](std::array<std::uint8_t, 32> bytes) {
+    RC_ASSERT(agrees(bytes));
+    bytes[0] = 0x10;  // where it is decided by what follows
+    RC_ASSERT(agrees(bytes));
+  }));
+  // Next to the order: one byte of it changed, by one or by chance.
+  CHECK(rc::check([&] {
+    std::array<std::uint8_t, 32> bytes = order;
+    const auto at = *rc::gen::inRange<std::size_t>(0, 32);
+    bytes[at] = static_cast<std::uint8_t>(bytes[at] + *rc::gen::element(1, 255, 2, 127));
+    RC_ASSERT(agrees(bytes));
+  }));
+  CHECK(agrees(order));
+}
+
 TEST_CASE("an error about a scalar does not show it") {
   const auto refused = SecretScalar::parse(Bytes(32, 0xab));
   REQUIRE_FALSE(refused.has_value());
@@ -130,6 +153,20 @@ TEST_CASE("the rows of destroyed scalars are zeros") {
   CHECK(moved.size() == 3);
   CHECK(std::ranges::equal(moved.get(2).expose(), Scalar::of(3).bytes()));
   CHECK(tests::aborts([&] { (void)moved.expose(3); }));
+}
+
+TEST_CASE("rows that are shortened keep the first, and no longer have the others") {
+  ScalarRows rows(3);
+  for (std::size_t i = 0; i < 3; ++i) rows.set(i, SecretScalar::of(Scalar::of(i + 1)));
+  rows.shorten(2);
+  CHECK(rows.size() == 2);
+  CHECK(std::ranges::equal(rows.expose(0), Scalar::of(1).bytes()));
+  CHECK(std::ranges::equal(rows.expose(1), Scalar::of(2).bytes()));
+  CHECK(std::ranges::count(std::span(rows.expose_all() + 64, 32), std::uint8_t{0}) == 32);  // still the rows' memory: it does not shrink
+  CHECK(tests::aborts([&] { (void)rows.expose(2); }));
+  CHECK(tests::aborts([&] { rows.shorten(3); }));
+  rows.shorten(0);
+  CHECK(rows.size() == 0);
 }
 
 TEST_CASE("a destroyed secret scalar leaves only zeros in its memory") {

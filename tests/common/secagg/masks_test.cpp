@@ -162,6 +162,16 @@ TEST_CASE("ranges cover every word once, begin at blocks, and differ by a block 
   }));
 }
 
+TEST_CASE("threads have a range each at least, as far as there are blocks, and long vectors many short ones") {
+  CHECK(split_words_for(0, 2).empty());
+  CHECK(split_words_for(16, 4).size() == 1);
+  CHECK(split_words_for(1'000, 4).size() == 4);
+  const auto ranges = split_words_for(1'000'000, 2);
+  CHECK(ranges.size() > 100);
+  for (const WordRange& range : ranges) CHECK(range.count < 4'096);
+  CHECK(ranges.back().first + ranges.back().count == 1'000'000);
+}
+
 TEST_CASE("a width or a beginning that makes no sense is a programmer's mistake") {
   Words values(32);
   SeededRandom random(1);
@@ -170,6 +180,7 @@ TEST_CASE("a width or a beginning that makes no sense is a programmer's mistake"
   CHECK(tests::aborts([&] { apply_masks(masks, 33, 0, values); }));
   CHECK(tests::aborts([&] { apply_masks(masks, 16, 8, values); }));
   CHECK(tests::aborts([] { split_words(10, 0); }));
+  CHECK(tests::aborts([] { split_words_for(10, 0); }));
 }
 
 TEST_CASE("without masks nothing changes") {

@@ -205,5 +205,35 @@ TEST_CASE("the sum does not depend on how many threads unmask") {
   }
 }
 
+// Before each call that it is given to do, it may ask for a stop.
+struct StoppingExecutor final : Executor {
+  explicit StoppingExecutor(int calls) : left(calls) {}
+  std::stop_source source;
+  int left;  // calls until it asks
+  bool asked_within = false;
+  void for_each(std::size_t count, const std::function<void(std::size_t)>& work) override {
+    for (std::size_t i = 0; i < count; ++i) {
+      if (left == 0 && i == count / 2) asked_within = source.request_stop();
+      work(i);
+    }
+    --left;
+  }
+  unsigned width() const override { return 2; }
+};
+
+TEST_CASE("unmasking that is asked to stop in any of its steps ends without a sum, and blames nobody") {
+  for (int calls = 0; calls < 3; ++calls) {
+    CAPTURE(calls);
+    SecureSession session(kTwelve);
+    session.up = [](std::vector<Delivery>& deliveries) { drop<MaskedInput>(deliveries, {3, 7}); };
+    REQUIRE(session.run_to("closed"));
+    StoppingExecutor executor(calls);
+    const auto result = session.aggregator().take_unmasking()->run(executor, executor.source.get_token());
+    CHECK(executor.asked_within);
+    REQUIRE_FALSE(result.has_value());
+    CHECK(result.error().dealers.empty());
+  }
+}
+
 }  // namespace
 }  // namespace fedspend::testing

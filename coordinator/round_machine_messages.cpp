@@ -1,0 +1,82 @@
+// The round machine's gate: whom a message is from, and whether it is taken up at all.
+
+#include "common/protocol/codec.h"
+#include "coordinator/round_machine.h"
+
+namespace fedspend::coordinator {
+namespace {
+
+DropReason reason_of(std::optional<Exclusion> exclusion) {
+  if (!exclusion) return DropReason::not_enrolled;
+  return *exclusion == Exclusion::revoked ? DropReason::revoked : DropReason::expired;
+}
+
+}  // namespace
+
+Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
+  Effects effects;
+  tally_.bytes_up += message.frames.size();
+  const Result<Envelope> envelope = open_envelope(message.frames.control);
+  if (!envelope) {
+    if (envelope.error().code == ErrorCode::refused) {  // decodable, but of a version that is not spoken here
+      send(message.peer, ComeBack{.reason = ComeBackReason::version}, SessionId{}, nullptr, effects);
+      drop(DropReason::version, std::nullopt, effects);
+    } else {
+      drop(DropReason::undecodable, std::nullopt, effects);
+    }
+    return effects;
+  }
+  const EnrolledDevice* device = enrolment_.find(envelope->sender);
+  if (device == nullptr) return drop(reason_of(enrolment_.exclusion_of(envelope->sender)), std::nullopt, effects), effects;
+  if (device->transport != message.transport_key) return drop(DropReason::wrong_transport, std::nullopt, effects), effects;
+  const ClientId client = device->id;
+  if (!within_quota(client, now)) return drop(DropReason::quota, std::nullopt, effects), effects;
+  const bool is_signed = message.signature.is_right_ ? *message.signature.is_right_ : verify_envelope(*envelope, device->identity);
+  if (!is_signed) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
+  const Result<Message> decoded = decode_body(envelope->type, envelope->body);
+  if (!decoded) return drop(DropReason::undecodable, client, effects), effects;
+  if (!has_bulk_frame(envelope->type) && !message.frames.bulk_bytes().empty()) return drop(DropReason::undecodable, client, effects), effects;
+
+  if (const auto* check_in = std::get_if<CheckIn>(&*decoded)) {
+    on_check_in(message.peer, client, *check_in, now, effects);
+  } else if (const auto* update = std::get_if<Update>(&*decoded)) {
+    on_update(message.peer, client, *envelope, *update, message.frames, now, effects);
+  } else if (std::holds_alternative<Decline>(*decoded)) {
+    on_decline(client, *envelope, now, effects);
+  } else if (is_from_device(envelope->type)) {
+    on_secure_message(message.peer, *device, *envelope, *decoded, message.frames, now, effects);
+  } else {
+    drop(DropReason::wrong_type, client, effects);
+  }
+  return effects;
+}
+
+bool RoundMachine::within_quota(const ClientId& client, Millis now) {
+  if (auto* done = std::get_if<Done>(&phase_); done != nullptr && now >= done->quota_since + options_.selection_timeout) {
+    done->quota_since = now;
+    messages_.clear();
+  }
+  return ++messages_[client] <= options_.max_messages_per_device_and_round;
+}
+
+void RoundMachine::check_signatures(std::span<MessageReceived> messages, Executor& executor) const {
+  struct Check {
+    MessageReceived* message;
+    Envelope envelope;
+    const EnrolledDevice* device;
+  };
+  std::vector<Check> checks;
+  std::unordered_map<ClientId, std::uint32_t> used;  // of the quota, once these messages before it are taken
+  for (MessageReceived& message : messages) {
+    const Result<Envelope> envelope = open_envelope(message.frames.control);
+    if (!envelope) continue;
+    const EnrolledDevice* device = enrolment_.find(envelope->sender);
+    if (device == nullptr || device->transport != message.transport_key) continue;
+    const auto counted = messages_.find(device->id);
+    std::uint32_t& of_device = used.try_emplace(device->id, counted == messages_.end() ? 0 : counted->second).first->second;
+    if (++of_device <= options_.max_messages_per_device_and_round) checks.push_back({&message, *envelope, device});
+  }
+  executor.for_each(checks.size(), [&](std::size_t i) { checks[i].message->signature.is_right_ = verify_envelope(checks[i].envelope, checks[i].device->identity); });
+}
+
+}  // namespace fedspend::coordinator
