@@ -18,8 +18,7 @@ using Four = float __attribute__((vector_size(16)));
 constexpr std::size_t kWidth = 4;
 // The stages inside a block run while it lies in the first-level cache; those across blocks run on tiles of kTileColumns
 // columns that are gathered into a buffer, because rows a power of two apart fall into the same few cache sets.
-constexpr unsigned kBlockLog = 12;  // 16 KiB
-constexpr std::size_t kBlock = std::size_t{1} << kBlockLog;
+constexpr unsigned kBlockLog = 12;        // 16 KiB
 constexpr unsigned kTileLog = 8;          // at most 2^8 rows a tile
 constexpr std::size_t kTileColumns = 32;  // two cache lines; the tile is 32 KiB
 

@@ -1,5 +1,6 @@
 #include "common/privacy/adaptive_clipping.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -41,8 +42,9 @@ Result<ClipIndicator> choose_clip_indicator(const ClipIndicatorGoal& goal) {
   const double z = goal.noise_multiplier;
   if (!(z > 0 && z < chosen.stddev))
     return refuse("a noise multiplier of " + std::to_string(z) + " with " + n + " clients, whose indicator alone has " + std::to_string(chosen.stddev),
-                  std::isfinite(z) && z > 0 ? "choose more than " + std::to_string(static_cast<std::uint64_t>(std::min(10 * z, 1e9))) + " clients, or a fixed clip norm"
-                                            : "choose a noise multiplier above 0");
+                  std::isfinite(z) && z > 0
+                      ? "choose more than " + std::to_string(static_cast<std::uint64_t>(std::min(10 * z, 1e9))) + " clients, or a fixed clip norm"
+                      : "choose a noise multiplier above 0");
   // The same as (z^-2 - (2 sigma_b)^-2)^(-1/2), without cancellation.
   chosen.update_noise_multiplier = z * chosen.stddev / std::sqrt((chosen.stddev - z) * (chosen.stddev + z)) * kAboveRounding;
   while (share_variance_of(chosen.stddev, chosen.weight, goal.honest_shares) < kLeastShareVariance) chosen.weight *= 2;

@@ -35,7 +35,8 @@ class DistributedEncoder {
   const DistributedGaussian& parameters() const { return parameters_; }
   std::size_t ring_size() const;  // d, and one more with an indicator
 
-  // `update`, as training left it (the indicator is of its norm), is clipped in place and else left as it is. The result, ring_size() values mod 2^b, is secret until it is masked.
+  // `update`, as training left it (the indicator is of its norm), is clipped in place and else left as it is. The result,
+  // ring_size() values mod 2^b, is secret until it is masked.
   // invalid_argument for an update that has not `length` values. Never fails otherwise.
   Result<RingVector> encode(std::span<float> update, const SessionId& session, RandomSource& random) const;
 

@@ -96,7 +96,8 @@ Status check_ranges(const DistributedGaussianGoal& goal) {
   if (!within(goal.noise_multiplier, 1e-6, 1e6))
     return refuse("a noise multiplier of " + number(goal.noise_multiplier), "choose a noise multiplier between 1e-6 and 1e6");
   if (goal.bits < 2 || goal.bits > 32) return refuse(std::to_string(goal.bits) + " bits", "choose 2 to 32 bits");
-  if (!within(goal.wrap_deviations, 1, 10)) return refuse("a range of " + number(goal.wrap_deviations) + " deviations", "choose 1 to 10 deviations, 3.8906 for a wrap probability of 1e-4");
+  if (!within(goal.wrap_deviations, 1, 10))
+    return refuse("a range of " + number(goal.wrap_deviations) + " deviations", "choose 1 to 10 deviations, 3.8906 for a wrap probability of 1e-4");
   return {};
 }
 

@@ -29,7 +29,7 @@ TEST_CASE("the clip norm settles at the target quantile of the norms") {
 TEST_CASE("update and indicator together have the noise multiplier z") {
   CHECK(rc::check([](std::uint64_t seed) {
     SeededRandom random(seed);
-    const auto clients = static_cast<std::uint32_t>(11 + random.below(50'000));
+    const auto clients = static_cast<std::uint32_t>(11 + random.below(seed % 2 == 0 ? 400 : 50'000));
     const double z = clients / 10.0 * (static_cast<double>(1 + random.below(99'999)) / 100'000);
     const auto honest = static_cast<std::uint32_t>(1 + random.below(clients));
     const auto chosen = choose_clip_indicator({.clients = clients, .honest_shares = honest, .noise_multiplier = z, .bits = 32});

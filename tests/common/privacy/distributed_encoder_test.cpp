@@ -186,6 +186,21 @@ TEST_CASE("an update that is not finite counts neither way") {
   CHECK(std::abs(sum.centred(1)) <= 6 * 1000);  // +-1 each would be 10,000
 }
 
+// 4,000 squares of a share: six standard deviations of sqrt(2 / 4000).
+TEST_CASE("the indicator has its own share of noise") {
+  const auto indicator = choose_clip_indicator({.clients = 1000, .honest_shares = 600, .noise_multiplier = 1, .bits = 20});
+  REQUIRE(indicator.has_value());
+  const DistributedEncoder encoder =
+      encoder_of({.clients = 1000, .length = 1, .clip_norm_l2 = 1, .noise_multiplier = indicator->update_noise_multiplier, .bits = 20, .honest_shares = 600}, *indicator);
+  SeededRandom random(12);
+  double squares = 0;
+  for (int i = 0; i < 4000; ++i) {
+    std::vector<float> update{std::numeric_limits<float>::quiet_NaN()};
+    squares += std::pow(encoder.encode(update, session_of(4), random)->centred(1), 2);
+  }
+  CHECK(std::abs(squares / 4000 / (100.0 * 100 / 600) - 1) <= 6 * std::sqrt(2.0 / 4000));
+}
+
 TEST_CASE("another session has another rotation, and another draw other noise") {
   const DistributedEncoder encoder = encoder_of({.clients = 10, .length = 64, .clip_norm_l2 = 1, .noise_multiplier = 1, .bits = 20, .honest_shares = 10});
   const auto encoded = [&](std::uint8_t session, std::uint64_t seed) {
