@@ -1,12 +1,15 @@
 #include "client/policy.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <sstream>
 
 #include <toml++/toml.h>
 
 #include "common/bytes.h"
+#include "common/secagg/session_privacy.h"
 
 namespace fedspend::client {
 namespace {
@@ -147,7 +150,7 @@ Status check_secure_aggregation(const DevicePolicy& policy, const AggregationSpe
   return {};
 }
 
-Status check_privacy(const DevicePolicy& policy, const Plan& plan) {
+Status check_privacy(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost) {
   const PrivacySpec& privacy = plan.privacy;
   if (policy.allow_no_privacy) return {};
   if (privacy.mode == PrivacyMode::none) return fail(ErrorCode::refused, "the plan adds no noise (privacy.mode is \"none\")");
@@ -160,6 +163,10 @@ Status check_privacy(const DevicePolicy& policy, const Plan& plan) {
   if (privacy.max_participations > policy.max_participations)
     return fail(ErrorCode::refused, "the plan's participation cap is " + std::to_string(privacy.max_participations) + ", above " + std::to_string(policy.max_participations));
   if (!(privacy.delta <= policy.delta)) return fail(ErrorCode::refused, "the plan's delta is " + shown(privacy.delta) + ", above " + shown(policy.delta));
+  const std::uint32_t most = std::min(privacy.max_participations, plan.federation.rounds);
+  const double epsilon = repeated(cost, most).epsilon(policy.delta);
+  if (!(epsilon <= policy.max_epsilon))
+    return fail(ErrorCode::refused, "the plan's " + std::to_string(most) + " participations would spend epsilon " + shown(epsilon) + " (delta " + shown(policy.delta) + "), above the policy's " + shown(policy.max_epsilon));
   return {};
 }
 
@@ -178,7 +185,7 @@ Result<DevicePolicy> parse_policy(std::string_view toml_text) {
   return policy;
 }
 
-Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view population) {
+Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost, std::string_view population) {
   if (plan.population != population) return fail(ErrorCode::refused, "the plan is for another population");
   if (!policy.purposes.contains(plan.purpose)) return fail(ErrorCode::refused, "no consent for the purpose " + plan.purpose);
   if (policy.max_participations == 0) return fail(ErrorCode::refused, "the policy allows no participation at all (max_participations is 0)");
@@ -186,7 +193,7 @@ Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view
   if (aggregation.mode == Aggregation::open && !policy.allow_open_aggregation)
     return fail(ErrorCode::refused, "the plan's aggregation is open: the coordinator would see single updates");
   if (aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_aggregation(policy, aggregation));
-  FEDSPEND_TRY(check_privacy(policy, plan));
+  FEDSPEND_TRY(check_privacy(policy, plan, cost));
   if (plan.min_reports() < policy.min_cohort)
     return fail(ErrorCode::refused, "the plan's smallest cohort is " + std::to_string(plan.min_reports()) + ", below " + std::to_string(policy.min_cohort));
   const auto outside = [](const std::string& what, const std::string& value, const std::string& least, const std::string& most) {
@@ -198,6 +205,13 @@ Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view
   if (aggregation.bits < policy.min_bits || aggregation.bits > policy.max_bits)
     return outside("bits", std::to_string(aggregation.bits), std::to_string(policy.min_bits), std::to_string(policy.max_bits));
   return {};
+}
+
+ParticipationLimits participation_limits(const DevicePolicy& policy, const Plan& plan) {
+  ParticipationLimits limits{.of_task = privacy_limits(plan), .max_epsilon_in_all = policy.max_epsilon, .delta_in_all = policy.delta};
+  limits.of_task.max_participations = std::min(limits.of_task.max_participations, policy.max_participations);
+  if (policy.allow_no_privacy) limits.max_epsilon_in_all = std::numeric_limits<double>::infinity();
+  return limits;
 }
 
 Status check_release_key(const DevicePolicy& policy, const IdentityPublicKey& configured) {

@@ -9,7 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "client/device_record.h"
 #include "common/crypto/identity.h"
+#include "common/privacy/ledger.h"
 #include "common/protocol/plan.h"
 #include "common/result.h"
 
@@ -57,8 +59,11 @@ inline constexpr std::uint32_t kMaxParticipationCap = 1'000'000;  // as many as 
 Result<DevicePolicy> parse_policy(std::string_view toml_text);
 
 // refused, with the first reason in words, or nothing. The parameters of secure aggregation are looked at where the plan has them:
-// an open sum, if it is allowed at all, has none.
-Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view population);
+// an open sum, if it is allowed at all, has none. `cost`: dearest_contribution_cost() of the plan.
+Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost, std::string_view population);
+
+// What this device may spend under this plan: the stricter of both.
+ParticipationLimits participation_limits(const DevicePolicy& policy, const Plan& plan);
 
 // refused where the policy pins another release key than the device's configuration: the device must not start.
 Status check_release_key(const DevicePolicy& policy, const IdentityPublicKey& configured);

@@ -155,6 +155,7 @@ class Session {
     SessionId session;
     RoundId round;
     SharedPlan plan;
+    std::shared_ptr<const PrivacyCost> cost;  // of the plan's dearest round
     Millis deadline{};
     std::optional<SessionTerms> secure;  // of secure aggregation; nothing: the plan's sum is open
   };
@@ -166,9 +167,8 @@ class Session {
     RoundId round;
     SharedPlan plan;
     std::unique_ptr<Participant> participant;
-    std::unique_ptr<std::vector<float>, WipingDelete> update;  // clipped, until it is masked
-    bool was_clipped = false;            // what adaptive clipping counts
-    Hash256 digest{};                    // of the clipped update, for the record
+    std::unique_ptr<std::vector<float>, WipingDelete> update;  // as trained, until it is masked
+    Hash256 digest{};                    // of it, for the record
     bool is_zero = false;                // nothing that could be handed in twice
     Frames last;                         // what was sent last
     std::uint64_t bytes_sent = 0;
@@ -209,7 +209,8 @@ class Session {
   Millis retry_interval(const Aggregating& at) const;
   Effects give_up(const SessionId& session, const Error& error, Millis now);
   Effects forbidden(const SessionId& session, const Error& error, Millis now);
-  bool is_silent(const TaskId& task);
+  bool is_at_cap(const TaskId& task, std::uint32_t max_participations);
+  Effects keep_silent(const Error& error, Millis now);
 
   Effects check_in(Millis now);
   Effects idle_until(Millis time, Effects effects);

@@ -61,6 +61,8 @@ Status Daemon::carry_out(Effects effects) {
       Effects more;
       FEDSPEND_TRY(carry_out(*publish, more));
       pending.insert(pending.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    } else if (const auto* charge = std::get_if<ChargePrivacy>(&effect)) {
+      FEDSPEND_TRY(store_.save_charge(charge->charge));
     } else if (const auto* compute = std::get_if<ComputeSum>(&effect)) {
       ThreadExecutor executor(options_.threads);
       Effects more = machine_.step(SumComputed{compute->session, compute->unmasking->run(executor)}, clock_.now());

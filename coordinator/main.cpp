@@ -132,8 +132,9 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   federation.revocation_list = devices.revocations ? devices.revocations->sequence() : 0;
   FEDSPEND_ASSIGN(std::optional<StoredModel> stored, federation.store->latest_model());
   federation.chooser = std::make_unique<UniformChooser>(random);
-  Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}};
-  if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state)};
+  Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}, .ledger = {}};
+  if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state), .ledger = {}};
+  FEDSPEND_ASSIGN(checkpoint.ledger, federation.store->ledger());
   FEDSPEND_ASSIGN(federation.machine,
                   RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(devices.admitted),
                                        {.selection_timeout = std::chrono::seconds(selection_timeout), .external_beacon = federation.beacon.get(), .unix_time_s = program::unix_time_s},

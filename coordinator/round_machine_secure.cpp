@@ -11,14 +11,12 @@ namespace fedspend::coordinator {
 
 Status check_supported(const Plan& plan) {
   if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
-  if (plan.privacy.mode != PrivacyMode::none)
-    return fail(ErrorCode::refused, "the plan asks for differential privacy, which this version does not have", "a demonstration sets privacy.mode = \"none\"");
-  return {};
+  return check_privacy_budget(plan);
 }
 
 std::size_t largest_bulk_bytes(const Plan& plan) {
-  const std::size_t weights = 4 * plan.model.parameter_count;
-  return plan.aggregation.mode == Aggregation::secure ? std::max(weights, max_quorum_bytes(plan.devices_asked(), plan.devices_asked())) : weights;
+  const std::size_t vectors = std::max<std::size_t>(4 * plan.model.parameter_count, packed_size(plan.ring_length(), plan.aggregation.bits));
+  return plan.aggregation.mode == Aggregation::secure ? std::max(vectors, max_quorum_bytes(plan.devices_asked(), plan.devices_asked())) : vectors;
 }
 
 void RoundMachine::begin_aggregating(std::unordered_map<ClientId, Asked> asked, const AssignmentTerms& terms, Millis now) {
@@ -128,8 +126,10 @@ void RoundMachine::advance_aggregation(Millis now, Effects& effects) {
   }
   if (std::unique_ptr<Unmasking> unmasking = aggregator.phase() == "closed" ? aggregator.take_unmasking() : nullptr) {
     const SessionId session = aggregator.session();
+    AwaitingSum awaiting{session, aggregating.since, aggregator.contributors(), aggregator.parameters()};
+    if (const Status charged = charge(session, awaiting.contributors, &awaiting.parameters, effects); !charged) return abort_aggregation(charged.error().message, now, effects);
     closed_ = Closed{session, std::move(aggregating.asked)};
-    phase_ = AwaitingSum{session, aggregating.since, aggregator.contributors()};
+    phase_ = std::move(awaiting);
     effects.emplace_back(ComputeSum{session, std::move(unmasking)});
     return;
   }
@@ -180,8 +180,9 @@ Effects RoundMachine::on_sum_computed(const SumComputed& computed, Millis now) {
     return effects;
   }
   for (const ClientId& holder : computed.outcome->wrong_holders) drop(DropReason::bad_share, holder, effects);
+  const std::vector<float> mean = mean_of(computed.outcome->sum, *awaiting);
   tally_.contributors = std::move(awaiting->contributors);
-  publish_mean(computed.outcome->sum, tally_.contributors.size(), now, effects);
+  publish_mean(mean, now, effects);
   return effects;
 }
 

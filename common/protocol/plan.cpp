@@ -67,6 +67,11 @@ std::uint64_t Plan::ring_length() const {
   return padded + (privacy.has_adaptive_clip() ? 1 : 0);
 }
 
+double Plan::added_noise_multiplier() const {
+  if (privacy.noise_cohort == 0) return privacy.noise_multiplier;
+  return privacy.noise_multiplier * federation.cohort / privacy.noise_cohort;
+}
+
 std::string_view Plan::demonstration_note() const {
   const bool open = aggregation.mode == Aggregation::open;
   if (privacy.noise_cohort != 0) return "SIMULATION: the noise is that of a larger cohort, and protects nobody here. Not for real customers.";

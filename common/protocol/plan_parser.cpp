@@ -337,6 +337,15 @@ void read_aggregation(Table table, AggregationSpec& aggregation) {
   table.refuse_unknown_keys();
 }
 
+void read_distributed(Table& table, PrivacySpec& privacy) {
+  table.number("wrap_stddevs", privacy.wrap_stddevs, 1, 10);
+  table.number("clip_quantile", privacy.clip_quantile, 0, 1, Bounds::without_most);
+  if (!privacy.has_adaptive_clip()) return table.refuse_key("clip_learning_rate", "a fixed clip norm has no such key (clip_quantile is 0)");
+  constexpr double default_rate = 0.2;  // Andrew et al. 2021
+  privacy.clip_learning_rate = default_rate;
+  table.number("clip_learning_rate", privacy.clip_learning_rate, 0, 1, Bounds::without_least);
+}
+
 void read_privacy(Table table, PrivacySpec& privacy) {
   table.choice("mode", privacy.mode, {PrivacyMode::none, PrivacyMode::central, PrivacyMode::distributed});
   if (privacy.has_noise()) {
@@ -345,19 +354,12 @@ void read_privacy(Table table, PrivacySpec& privacy) {
     table.number("max_epsilon", privacy.max_epsilon, 0, 1e6, Bounds::without_least);
     table.integer("max_participations", privacy.max_participations, 1, kMaxRounds);
     table.integer("min_separation_rounds", privacy.min_separation_rounds, 0, kMaxRounds);
-    table.number("clip_quantile", privacy.clip_quantile, 0, 1, Bounds::without_most);
-    if (privacy.has_adaptive_clip()) {
-      constexpr double default_rate = 0.2;  // Andrew et al. 2021
-      privacy.clip_learning_rate = default_rate;
-      table.number("clip_learning_rate", privacy.clip_learning_rate, 0, 1, Bounds::without_least);
-    } else {
-      table.refuse_key("clip_learning_rate", "a fixed clip norm has no such key (clip_quantile is 0)");
-    }
     table.integer("noise_cohort", privacy.noise_cohort, 0, 1'000'000'000);
-    if (privacy.mode == PrivacyMode::distributed)
-      table.number("wrap_stddevs", privacy.wrap_stddevs, 1, 32);
-    else
-      table.refuse_key("wrap_stddevs", "central noise is added to a decoded sum and has no such key");
+    if (privacy.mode == PrivacyMode::distributed) {
+      read_distributed(table, privacy);
+    } else {
+      for (const std::string_view key : kDistributedKeys) table.refuse_key(key.data(), "central noise has no such key");
+    }
   } else {
     for (const std::string_view key : kNoiseKeys) table.refuse_key(key.data(), "a plan without noise has no such key");
   }

@@ -147,10 +147,11 @@ void write_privacy(TomlText& out, const PrivacySpec& privacy) {
   out.number("max_epsilon", privacy.max_epsilon);
   out.integer("max_participations", privacy.max_participations);
   out.integer("min_separation_rounds", privacy.min_separation_rounds);
+  out.integer("noise_cohort", privacy.noise_cohort);
+  if (privacy.mode != PrivacyMode::distributed) return;
+  out.number("wrap_stddevs", privacy.wrap_stddevs);
   out.number("clip_quantile", privacy.clip_quantile);
   if (privacy.has_adaptive_clip()) out.number("clip_learning_rate", privacy.clip_learning_rate);
-  out.integer("noise_cohort", privacy.noise_cohort);
-  if (privacy.mode == PrivacyMode::distributed) out.number("wrap_stddevs", privacy.wrap_stddevs);
 }
 
 }  // namespace

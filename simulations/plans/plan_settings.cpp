@@ -82,7 +82,8 @@ void drop_keys_of_former_choices(toml::table& document, const std::set<std::stri
   }
   if (set.contains("privacy.mode")) {
     const std::string mode = document["privacy"]["mode"].value_or(std::string());
-    for (const std::string_view key : kNoiseKeys) drop("privacy", key.data(), mode != to_string(PrivacyMode::none) && (key != "wrap_stddevs" || mode == to_string(PrivacyMode::distributed)));
+    for (const std::string_view key : kNoiseKeys) drop("privacy", key.data(), mode != to_string(PrivacyMode::none));
+    for (const std::string_view key : kDistributedKeys) drop("privacy", key.data(), mode == to_string(PrivacyMode::distributed));
   }
   if (set.contains("privacy.clip_quantile")) drop("privacy", "clip_learning_rate", document["privacy"]["clip_quantile"].value_or(0.0) > 0);
   for (const std::string table : {"training.schedule", "server.schedule"}) {

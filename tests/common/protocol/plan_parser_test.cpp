@@ -477,14 +477,14 @@ TEST_CASE("the parameters of the noise are read into their places, and a plan wi
   for (const std::string& line : lines) all += line + "\n";
   const auto plan = parse_plan(all);
   REQUIRE(plan);
-  CHECK(plan->privacy == PrivacySpec{PrivacyMode::distributed, 0.5, 1e-7, 12.5, 4, 9, 0.25, 0.125, 6, 100'000});
+  CHECK(plan->privacy == PrivacySpec{PrivacyMode::distributed, 0.5, 1e-7, 12.5, 4, 9, 6, 0.25, 0.125, 100'000});
   CHECK(plan->is_demonstration());
   CHECK(std::size(lines) == kNoiseKeys.size());
   for (const std::string& line : lines) {
     const std::string key = line.substr(0, line.find(' '));
     CHECK(message_of(head + "mode = \"none\"\n" + line + "\n") == "plan: privacy." + key + " (line 12): a plan without noise has no such key");
   }
-  CHECK(message_of(head + "mode = \"central\"\nwrap_stddevs = 4\n") == "plan: privacy.wrap_stddevs (line 12): central noise is added to a decoded sum and has no such key");
+  CHECK(message_of(head + "mode = \"central\"\nwrap_stddevs = 4\n") == "plan: privacy.wrap_stddevs (line 12): central noise has no such key");
   CHECK(message_of(head + "clip_learning_rate = 0.2\n") == "plan: privacy.clip_learning_rate (line 11): a fixed clip norm has no such key (clip_quantile is 0)");
   CHECK(parse_plan(head + "clip_quantile = 0.5\n")->privacy.clip_learning_rate == 0.2);
 }

@@ -1,0 +1,120 @@
+#include "common/secagg/session_privacy.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <sstream>
+#include <vector>
+
+#include "common/privacy/conditional_rounding.h"
+#include "common/privacy/discrete_gaussian_rdp.h"
+#include "common/privacy/gaussian_rdp.h"
+
+namespace fedspend {
+namespace {
+
+std::string shown(double value) {
+  std::ostringstream out;
+  out << value;
+  return out.str();
+}
+
+// Downwards: an accountant may be told of less noise than there is.
+double at_most(const Variance& variance) {
+  return std::nextafter(static_cast<double>(variance.numerator) / static_cast<double>(variance.denominator), 0.0) * (1 - 0x1p-50);
+}
+
+RdpCurve curve_of(const DistributedGaussian& noise) {
+  return discrete_gaussian_rdp_curve({.clients = std::max(noise.goal.clients, 2U),
+                                      .dimension = noise.dimension,
+                                      .sensitivity_l2 = noise.sensitivity_l2_ring,
+                                      .share_variance = at_most(noise.share_variance),
+                                      .honest_clients = static_cast<double>(noise.goal.honest_shares)});
+}
+
+RdpCurve curve_of(const ClipIndicator& indicator) {
+  return discrete_gaussian_rdp_curve({.clients = std::max(indicator.goal.clients, 2U),
+                                      .dimension = 1,
+                                      .sensitivity_l2 = static_cast<double>(indicator.weight),
+                                      .share_variance = at_most(indicator.share_variance),
+                                      .honest_clients = static_cast<double>(indicator.goal.honest_shares)});
+}
+
+PrivacyCost cost_of(const SessionParameters& parameters) {
+  PrivacyCost cost{.has_noise = true, .rdp = curve_of(parameters.noise.value()), .delta = kRoundingFailureProbability};
+  if (parameters.clip_indicator) cost.rdp += curve_of(*parameters.clip_indicator);
+  return cost;
+}
+
+// The smallest multiple of 1.01 times the plan's noise multiplier that is within budget; 0: none up to 1000 times it.
+double sufficient_noise_multiplier(Plan plan) {
+  const double first = plan.privacy.noise_multiplier;
+  for (int step = 1; step < 700; ++step) {
+    const double tried = first * std::pow(1.01, step);
+    plan.privacy.noise_multiplier = std::ceil(tried * 1000) / 1000;
+    const Result<double> epsilon = epsilon_at_cap(plan, plan.privacy.delta);
+    if (epsilon && *epsilon <= plan.privacy.max_epsilon) return plan.privacy.noise_multiplier;
+  }
+  return 0;
+}
+
+}  // namespace
+
+Result<PrivacyCost> contribution_cost(const Plan& plan, std::uint32_t clients) {
+  if (plan.privacy.mode == PrivacyMode::none) return PrivacyCost{};
+  if (plan.privacy.mode == PrivacyMode::central) return PrivacyCost{.has_noise = true, .rdp = gaussian_rdp_curve(plan.privacy.noise_multiplier)};
+  Plan accounted = plan;  // as published: the noise of a noise cohort counts as if there were that cohort
+  accounted.privacy.noise_cohort = 0;
+  FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(accounted, RoundId{1}, SessionId{}, accounted.devices_asked()));
+  FEDSPEND_ASSIGN(const SessionParameters parameters, derive_parameters(terms, clients));
+  return cost_of(parameters);
+}
+
+Result<PrivacyCost> contribution_cost(const Plan& plan, const SessionParameters& parameters) {
+  if (plan.privacy.mode == PrivacyMode::distributed && plan.privacy.noise_cohort == 0) return cost_of(parameters);
+  return contribution_cost(plan, parameters.clients);
+}
+
+Result<PrivacyCost> dearest_contribution_cost(const Plan& plan) {
+  FEDSPEND_ASSIGN(PrivacyCost dearest, contribution_cost(plan, plan.devices_asked()));
+  if (plan.privacy.mode != PrivacyMode::distributed) return dearest;
+  FEDSPEND_ASSIGN(const PrivacyCost least, contribution_cost(plan, plan.least_asked()));
+  std::vector<double> values(dearest.rdp.values().begin(), dearest.rdp.values().end());
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::max(values[i], least.rdp.values()[i]);
+  FEDSPEND_ASSIGN(dearest.rdp, RdpCurve::of(std::move(values)));
+  return dearest;
+}
+
+PrivacyLimits privacy_limits(const Plan& plan) {
+  if (!plan.privacy.has_noise())
+    return {.max_participations = std::numeric_limits<std::uint32_t>::max(), .max_epsilon = std::numeric_limits<double>::infinity(), .delta = plan.privacy.delta};
+  return {.max_participations = plan.privacy.max_participations,
+          .min_separation_rounds = plan.privacy.min_separation_rounds,
+          .max_epsilon = plan.privacy.max_epsilon,
+          .delta = plan.privacy.delta};
+}
+
+Result<double> epsilon_at_cap(const Plan& plan, double delta) {
+  FEDSPEND_ASSIGN(const PrivacyCost cost, dearest_contribution_cost(plan));
+  return repeated(cost, std::min(plan.privacy.max_participations, plan.federation.rounds)).epsilon(delta);
+}
+
+Status check_privacy_budget(const Plan& plan) {
+  if (!plan.privacy.has_noise()) return {};
+  FEDSPEND_ASSIGN(const PrivacyCost cost, dearest_contribution_cost(plan));
+  const PrivacySpec& privacy = plan.privacy;
+  const std::uint32_t most = std::min(privacy.max_participations, plan.federation.rounds);
+  const double epsilon = repeated(cost, most).epsilon(privacy.delta);
+  if (epsilon <= privacy.max_epsilon) return {};
+  std::uint32_t fits = 0;
+  while (fits < most && repeated(cost, fits + 1).epsilon(privacy.delta) <= privacy.max_epsilon) ++fits;
+  const double enough = sufficient_noise_multiplier(plan);
+  std::string hint = enough > 0 ? "set privacy.noise_multiplier = " + shown(enough) : std::string("raise privacy.noise_multiplier, with more bits");
+  if (fits > 0) hint += ", or privacy.max_participations = " + std::to_string(fits);
+  return fail(ErrorCode::refused,
+              "the plan's " + std::to_string(most) + " participations at noise multiplier " + shown(privacy.noise_multiplier) + " spend epsilon " + shown(epsilon) + " (delta " +
+                  shown(privacy.delta) + "), above its max_epsilon " + shown(privacy.max_epsilon),
+              hint);
+}
+
+}  // namespace fedspend
