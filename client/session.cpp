@@ -158,6 +158,8 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   if (held.hash != assignment.plan_hash) return reject(DeclineReason::plan_signature, "the plan is not the one that the assignment names");
   const Plan& plan = *held.plan;
   if (Status allowed = check_plan(options_.policy, plan, *held.cost, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
+  // Fail closed: what this build cannot do is never replaced by something weaker.
+  if (plan.privacy.has_adaptive_clip()) return reject(DeclineReason::policy, "the plan asks for an adaptive clip norm, which this version does not have");
   if (plan.model.is_torchscript() && !options_.trains_torchscript)
     return reject(DeclineReason::policy, "the plan's model is a TorchScript file, which only the simulator trains");
   if (plan.task != assignment.task) return reject(DeclineReason::plan_signature, "the assignment is for another task than its plan");

@@ -166,6 +166,14 @@ TEST_CASE("a plan whose noise cannot be is refused and never carried out with le
   expect_refused(bench, Offer(plan), DeclineReason::policy, "bits");
 }
 
+TEST_CASE("a plan with an adaptive clip norm, which this version cannot carry out, is refused and never carried out with less") {
+  Plan plan = testing::secure_plan();
+  plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 0.1, .max_epsilon = 1e6, .clip_quantile = 0.5, .clip_learning_rate = 0.2};
+  SessionBench bench;
+  bench.check_in();
+  expect_refused(bench, Offer(plan), DeclineReason::policy, "adaptive clip norm");
+}
+
 TEST_CASE("an assignment of another task, round or cohort than the plan's is refused") {
   SessionBench bench;
   bench.check_in();
