@@ -31,16 +31,8 @@ double at_most(const Variance& variance) {
   return std::nextafter(static_cast<double>(variance.numerator) / static_cast<double>(variance.denominator), 0.0) * (1 - 0x1p-50);
 }
 
-RdpCurve curve_of(const DistributedGaussian& noise) {
-  return discrete_gaussian_rdp_curve({.clients = std::max(noise.goal.clients, 2U),
-                                      .dimension = noise.dimension,
-                                      .sensitivity_l2 = noise.sensitivity_l2_ring,
-                                      .share_variance = at_most(noise.share_variance),
-                                      .honest_clients = static_cast<double>(noise.goal.honest_shares)});
-}
-
 RdpCurve curve_of(const ClipIndicator& indicator) {
-  return discrete_gaussian_rdp_curve({.clients = std::max(indicator.goal.clients, 2U),
+  return discrete_gaussian_rdp_curve({.clients = indicator.goal.clients,
                                       .dimension = 1,
                                       .sensitivity_l2 = static_cast<double>(indicator.weight),
                                       .share_variance = at_most(indicator.share_variance),
@@ -48,7 +40,7 @@ RdpCurve curve_of(const ClipIndicator& indicator) {
 }
 
 PrivacyCost cost_of(const SessionParameters& parameters) {
-  PrivacyCost cost{.has_noise = true, .rdp = curve_of(parameters.noise.value()), .delta = kRoundingFailureProbability};
+  PrivacyCost cost{.has_noise = true, .rdp = discrete_gaussian_rdp_curve(released_sum(parameters.noise.value())), .delta = kRoundingFailureProbability};
   if (parameters.clip_indicator) cost.rdp += curve_of(*parameters.clip_indicator);
   return cost;
 }
