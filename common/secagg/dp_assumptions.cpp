@@ -16,14 +16,14 @@ void add_participation(const Plan& plan, std::vector<Assumption>& list) {
   std::string cap = "a device is in at most " + std::to_string(privacy.max_participations) + (privacy.max_participations == 1 ? " sum" : " sums");
   if (privacy.min_separation_rounds > 1) cap += ", " + std::to_string(privacy.min_separation_rounds) + " rounds apart";
   list.push_back({cap, enforced, "by the device's durable record, whoever asks, and by the coordinator's ledger"});
-  list.push_back({"no device spends more than epsilon " + shown(privacy.max_epsilon) + " on this plan", enforced, "by both ledgers; nothing is refunded, also where a round fails after it was charged"});
+  list.push_back({"no device spends more than epsilon " + bound_text(privacy.max_epsilon) + " on this plan", enforced, "by both ledgers; nothing is refunded, also where a round fails after it was charged"});
   list.push_back({"a sum is charged before the coordinator can see it", enforced, "by the coordinator, durably; by each device before its input leaves"});
   list.push_back({"which devices are selected plays no part: no amplification by sampling is counted", enforced, "devices come when they are available, so nobody samples them"});
 }
 
 void add_secure_sum(const Plan& plan, std::vector<Assumption>& list) {
   const AggregationSpec& aggregation = plan.aggregation;
-  const std::string corrupt = shown(aggregation.corrupt_ppm / kPartsPerMillion);
+  const std::string corrupt = number_text(aggregation.corrupt_ppm / kPartsPerMillion);
   list.push_back({"the coordinator sees sums of at least " + std::to_string(plan.min_reports()) + " devices and no single input", enforced,
                   "by secure aggregation, whose parameters every device computes for itself; threat: " + std::string(to_string(aggregation.threat)) + " coordinator"});
   list.push_back({"at most " + corrupt + " of a round's devices are corrupt or collude with the coordinator", assumed,
@@ -64,13 +64,13 @@ std::vector<Assumption> dp_assumptions(const Plan& plan, NoiseSource source) {
   return list;
 }
 
-std::string shown(double value) {
+std::string number_text(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", value);
   return text;
 }
 
-std::string shown_up(double value) {
+std::string bound_text(double value) {
   if (!std::isfinite(value)) return "infinity";
   if (!(value > 0)) return "0";
   const double unit = std::pow(10.0, std::floor(std::log10(value)) - 3);

@@ -11,8 +11,7 @@ namespace fedspend {
 // Empty without noise: there is nothing that could hold.
 std::vector<Assumption> dp_assumptions(const Plan& plan, NoiseSource source);
 
-// "0.1", at most six digits; and a bound that people read: four digits, rounded up, "infinity" where there is none.
-std::string shown(double value);
-std::string shown_up(double value);
+// "0.1", at most six digits.
+std::string number_text(double value);
 
 }  // namespace fedspend

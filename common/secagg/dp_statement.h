@@ -82,4 +82,7 @@ std::string to_text(const DpStatement& statement);
 // One line: what a run or a log prints.
 std::string short_text(const DpStatement& statement);
 
+// An epsilon for people: four digits, rounded up; "infinity" where nothing bounds it.
+std::string bound_text(double value);
+
 }  // namespace fedspend

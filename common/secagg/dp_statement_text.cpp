@@ -19,7 +19,7 @@ constexpr std::string_view kCovers = "training under this plan. Not: choosing hy
 
 bool is_simulated(const Plan& plan) { return plan.privacy.noise_cohort != 0; }
 
-std::string percent(std::uint32_t ppm) { return shown(ppm * 100 / kPartsPerMillion) + "%"; }
+std::string percent(std::uint32_t ppm) { return number_text(ppm * 100 / kPartsPerMillion) + "%"; }
 
 std::string setting_of(const Plan& plan) {
   switch (plan.privacy.mode) {
@@ -133,10 +133,10 @@ class Lines {
 
 std::string figure(const PrivacySpent& spent, const DpStatement& statement) {
   const Plan& plan = statement.plan;
-  std::string text = "(epsilon, delta) = (" + shown_up(spent.epsilon()) + ", " + shown(plan.privacy.delta) + ")";
-  if (spent.epsilon_pld) text += " by PLD, " + shown_up(spent.epsilon_rdp) + " by RDP";
+  std::string text = "(epsilon, delta) = (" + bound_text(spent.epsilon()) + ", " + number_text(plan.privacy.delta) + ")";
+  if (spent.epsilon_pld) text += " by PLD, " + bound_text(spent.epsilon_rdp) + " by RDP";
   else text += " by RDP";
-  return text + "; " + (statement.noise ? "approximate " : "") + "rho-zCDP with rho = " + shown_up(spent.rho);
+  return text + "; " + (statement.noise ? "approximate " : "") + "rho-zCDP with rho = " + bound_text(spent.rho);
 }
 
 std::string times(std::uint64_t participations) { return std::to_string(participations) + (participations == 1 ? " participation" : " participations"); }
@@ -155,15 +155,15 @@ void add_figures(const DpStatement& statement, Lines& lines) {
 void add_mechanism(const DpStatement& statement, Lines& lines) {
   const Plan& plan = statement.plan;
   lines.add("mechanism", mechanism_of(plan.privacy));
-  std::string noise = "noise multiplier " + shown(plan.privacy.noise_multiplier) + ", clip norm " + shown(plan.aggregation.clip_norm_l2) + " (L2)";
-  if (plan.privacy.has_adaptive_clip()) noise += ", adapted to the quantile " + shown(plan.privacy.clip_quantile);
-  if (is_simulated(plan)) noise += "; ADDED: " + shown(plan.added_noise_multiplier()) + " alone";
+  std::string noise = "noise multiplier " + number_text(plan.privacy.noise_multiplier) + ", clip norm " + number_text(plan.aggregation.clip_norm_l2) + " (L2)";
+  if (plan.privacy.has_adaptive_clip()) noise += ", with a noised indicator for its quantile " + number_text(plan.privacy.clip_quantile);
+  if (is_simulated(plan)) noise += "; ADDED: " + number_text(plan.added_noise_multiplier()) + " alone";
   lines.add("noise", noise);
   if (!statement.noise) return;
   lines.add("", "surely in a sum: the shares of n_h = " + std::to_string(statement.noise->honest_shares_least) + " (of " + std::to_string(plan.least_asked()) + " devices) to " +
-                    std::to_string(statement.noise->honest_shares_asked) + " (of " + std::to_string(plan.devices_asked()) + "); where nobody is lost, " + shown_up(statement.noise->noise_excess) +
+                    std::to_string(statement.noise->honest_shares_asked) + " (of " + std::to_string(plan.devices_asked()) + "); where nobody is lost, " + bound_text(statement.noise->noise_excess) +
                     " times the noise that is counted");
-  lines.add("", "dimension " + std::to_string(statement.noise->dimension) + ", " + std::to_string(plan.aggregation.bits) + " bits; expected wraps " + shown_up(statement.noise->expected_wraps) +
+  lines.add("", "dimension " + std::to_string(statement.noise->dimension) + ", " + std::to_string(plan.aggregation.bits) + " bits; expected wraps " + bound_text(statement.noise->expected_wraps) +
                     " a sum (d p: they cost accuracy, not privacy)");
 }
 
@@ -174,7 +174,7 @@ void add_run(const DpStatement& statement, Lines& lines) {
   if (plan.privacy.has_noise()) {
     std::string cap = "at most " + std::to_string(plan.privacy.max_participations) + " a device";
     if (plan.privacy.min_separation_rounds > 1) cap += ", " + std::to_string(plan.privacy.min_separation_rounds) + " rounds apart";
-    lines.add("participation", cap + "; epsilon at most " + shown(plan.privacy.max_epsilon));
+    lines.add("participation", cap + "; epsilon at most " + bound_text(plan.privacy.max_epsilon));
   }
   const AggregationSpec& aggregation = plan.aggregation;
   lines.add("secure sums", aggregation.mode == Aggregation::open
@@ -254,8 +254,8 @@ std::string short_text(const DpStatement& statement) {
   const Plan& plan = statement.plan;
   if (!plan.privacy.has_noise()) return std::string(kNoNoise);
   const std::string as_if = is_simulated(plan) ? "SIMULATED (protects nobody): " : "";
-  return as_if + std::string(to_string(plan.privacy.mode)) + " differential privacy, epsilon " + shown_up(statement.most_spent.epsilon()) + " at delta " + shown(plan.privacy.delta) + " (" +
-         accountant_of(statement) + ") after " + times(statement.most_spent.participations) + " of the device that took part most; at most " + shown_up(statement.at_cap.epsilon());
+  return as_if + std::string(to_string(plan.privacy.mode)) + " differential privacy, epsilon " + bound_text(statement.most_spent.epsilon()) + " at delta " + number_text(plan.privacy.delta) + " (" +
+         accountant_of(statement) + ") after " + times(statement.most_spent.participations) + " of the device that took part most; at most " + bound_text(statement.at_cap.epsilon());
 }
 
 }  // namespace fedspend

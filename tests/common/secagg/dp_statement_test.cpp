@@ -61,8 +61,8 @@ bool has(const std::string& text, std::string_view part) { return text.find(part
 std::string flowing(const DpStatement& statement) {
   std::string flat;
   for (const char c : to_text(statement)) {
-    const char shown = c == '\n' ? ' ' : c;
-    if (shown != ' ' || flat.empty() || flat.back() != ' ') flat += shown;
+    const char flat_c = c == '\n' ? ' ' : c;
+    if (flat_c != ' ' || flat.empty() || flat.back() != ' ') flat += flat_c;
   }
   return flat;
 }
@@ -277,25 +277,24 @@ TEST_CASE("the text has short lines, and names plan, code and figures") {
   std::size_t longest = 0;
   for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) longest = std::max(longest, text.find('\n', at) - at);
   CHECK(longest <= 110);
-  if (getenv("SHOW")) { fputs(text.c_str(), stdout); }
   for (const std::string& part : {statement.plan_hash.hex(), std::string("fedspend 1.2.3"), std::string("zero-out"), std::string("noise multiplier 2.5, clip norm 0.5"), std::string("2^-40"),
-                                  "(epsilon, delta) = (" + shown_up(statement.most_spent.epsilon()) + ", 1e-06)", std::string("3 of 100, 3 sums charged")})
+                                  "(epsilon, delta) = (" + bound_text(statement.most_spent.epsilon()) + ", 1e-06)", std::string("3 of 100, 3 sums charged")})
     CHECK_MESSAGE(has(flowing(statement), part), part);
 }
 
 TEST_CASE("a figure in text is never below the true one, and at most a thousandth above it") {
   rc::check([](std::uint32_t mantissa, std::uint8_t exponent) {
     const double value = (1 + mantissa * 0x1p-32) * std::pow(10.0, static_cast<int>(exponent % 12) - 6);
-    const double read = std::stod(shown_up(value));
+    const double read = std::stod(bound_text(value));
     RC_ASSERT((read >= value));
     RC_ASSERT((read <= value * 1.0010001));
   });
-  CHECK(shown_up(5.22153) == "5.222");
-  CHECK(shown_up(5) == "5");
-  CHECK(shown_up(0) == "0");
-  CHECK(shown_up(HUGE_VAL) == "infinity");
-  CHECK(shown_up(9.9991) == "10");
-  CHECK(shown_up(std::nextafter(5.222, 6.0)) == "5.223");
+  CHECK(bound_text(5.22153) == "5.222");
+  CHECK(bound_text(5) == "5");
+  CHECK(bound_text(0) == "0");
+  CHECK(bound_text(HUGE_VAL) == "infinity");
+  CHECK(bound_text(9.9991) == "10");
+  CHECK(bound_text(std::nextafter(5.222, 6.0)) == "5.223");
 }
 
 TEST_CASE("a plan that no coordinator runs has no statement") {
