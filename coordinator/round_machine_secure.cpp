@@ -11,6 +11,8 @@ namespace fedspend::coordinator {
 
 Status check_supported(const Plan& plan) {
   if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
+  if (plan.privacy.has_adaptive_clip())
+    return fail(ErrorCode::refused, "the plan asks for an adaptive clip norm (privacy.clip_quantile), which this version cannot carry out", "set privacy.clip_quantile = 0 and choose aggregation.clip_norm_l2");
   return check_privacy_budget(plan);
 }
 

@@ -10,7 +10,7 @@ namespace {
 
 // 8 KiB of the vector, as much of a mask's words, and as much that mask_words() reads: half of a first-level cache of 48 KiB.
 constexpr std::size_t kBlockWords = 2048;
-static_assert(kBlockWords % kMaskBlockWords == 0);
+static_assert(kBlockWords % kWholeWords == 0);
 
 class WipedWords {
  public:
@@ -51,12 +51,12 @@ void apply_masks(std::span<const Mask> masks, unsigned bits, std::uint64_t first
 
 std::vector<WordRange> split_words(std::size_t count, std::size_t parts) {
   FEDSPEND_CHECK(parts >= 1, "one part at least");
-  const std::size_t blocks = (count + kMaskBlockWords - 1) / kMaskBlockWords;
+  const std::size_t units = (count + kWholeWords - 1) / kWholeWords;
   std::vector<WordRange> ranges;
-  for (std::size_t part = 0; part < std::min(parts, blocks); ++part) {
-    const std::size_t used = std::min(parts, blocks);
-    const std::size_t begin = blocks * part / used * kMaskBlockWords;
-    const std::size_t end = std::min(count, blocks * (part + 1) / used * kMaskBlockWords);
+  for (std::size_t part = 0; part < std::min(parts, units); ++part) {
+    const std::size_t used = std::min(parts, units);
+    const std::size_t begin = units * part / used * kWholeWords;
+    const std::size_t end = std::min(count, units * (part + 1) / used * kWholeWords);
     ranges.push_back({.first = begin, .count = end - begin});
   }
   return ranges;
@@ -64,7 +64,8 @@ std::vector<WordRange> split_words(std::size_t count, std::size_t parts) {
 
 std::vector<WordRange> split_words_for(std::size_t count, unsigned threads) {
   FEDSPEND_CHECK(threads >= 1, "one thread at least");
-  return split_words(count, std::max<std::size_t>(threads, count / kBlockWords));
+  const std::size_t blocks = (count + kBlockWords - 1) / kBlockWords;
+  return split_words(count, std::max<std::size_t>(1, (blocks + threads - 1) / threads) * threads);
 }
 
 }  // namespace fedspend

@@ -33,16 +33,8 @@ double at_most(const Variance& variance) {
   return std::nextafter(static_cast<double>(variance.numerator) / static_cast<double>(variance.denominator), 0.0) * (1 - 0x1p-50);
 }
 
-DiscreteGaussianSum sum_of(const DistributedGaussian& noise) {
-  return {.clients = std::max(noise.goal.clients, 2U),
-          .dimension = noise.dimension,
-          .sensitivity_l2 = noise.sensitivity_l2_ring,
-          .share_variance = at_most(noise.share_variance),
-          .honest_clients = static_cast<double>(noise.goal.honest_shares)};
-}
-
 DiscreteGaussianSum sum_of(const ClipIndicator& indicator) {
-  return {.clients = std::max(indicator.goal.clients, 2U),
+  return {.clients = indicator.goal.clients,
           .dimension = 1,
           .sensitivity_l2 = static_cast<double>(indicator.weight),
           .share_variance = at_most(indicator.share_variance),
@@ -50,13 +42,13 @@ DiscreteGaussianSum sum_of(const ClipIndicator& indicator) {
 }
 
 PrivacyCost cost_of(const SessionParameters& parameters) {
-  PrivacyCost cost{.has_noise = true, .rdp = discrete_gaussian_rdp_curve(sum_of(parameters.noise.value())), .delta = kRoundingFailureProbability};
+  PrivacyCost cost{.has_noise = true, .rdp = discrete_gaussian_rdp_curve(released_sum(parameters.noise.value())), .delta = kRoundingFailureProbability};
   if (parameters.clip_indicator) cost.rdp += discrete_gaussian_rdp_curve(sum_of(*parameters.clip_indicator));
   return cost;
 }
 
 double zcdp_of(const SessionParameters& parameters) {
-  const double rho = discrete_gaussian_zcdp(sum_of(parameters.noise.value()));
+  const double rho = discrete_gaussian_zcdp(released_sum(parameters.noise.value()));
   return parameters.clip_indicator ? add_up(rho, discrete_gaussian_zcdp(sum_of(*parameters.clip_indicator))) : rho;
 }
 

@@ -383,7 +383,7 @@ TEST_CASE("a count or an entry that somebody changed with a tool is found") {
   CHECK(changed("UPDATE device SET key = randomblob(32)").find("its key") != std::string::npos);
   CHECK(changed("DROP INDEX entry_name").find("its tables") != std::string::npos);
   CHECK(changed("CREATE TRIGGER t AFTER INSERT ON entry BEGIN DELETE FROM entry; END").find("its tables") != std::string::npos);
-  CHECK(changed("PRAGMA user_version=2").find("schema version 2") != std::string::npos);
+  CHECK(changed("PRAGMA user_version=3").find("schema version 3") != std::string::npos);
 }
 
 }  // namespace

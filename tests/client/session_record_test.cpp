@@ -73,8 +73,8 @@ TEST_CASE("where a call of the record fails, nothing that it stands for leaves, 
     // Exactly what had left before that call.
     const auto before = static_cast<std::size_t>(std::count_if(all.calls.begin(), all.calls.end(), [&](std::size_t calls) { return calls <= call; }));
     std::vector<MessageType> expected(all.types.begin(), all.types.begin() + static_cast<std::ptrdiff_t>(before));
-    // A device that cannot say whether its cap is reached is silent (case 28).
-    if (call > 0) {
+    // A device that cannot say whether its cap is reached, or what it has spent, is silent (case 28).
+    if (call > 2) {
       expected.push_back(MessageType::decline);
       CHECK(left.reason == DeclineReason::record);
     }
@@ -250,6 +250,20 @@ TEST_CASE("the update of a sum is not handed in again, in another session or aft
     CHECK(restarted.first().sent<Decline>(restarted.train(0, update)).reason == DeclineReason::record);
   }
   CHECK(record.participations(bench.offer.plan.task).value() == 1);
+}
+
+TEST_CASE("the least update that is not zero, one step of one coordinate, is not handed in again either (hostile case 29)") {
+  SeededRandom random(3);
+  MemoryDeviceRecord record(random);
+  SecureBench bench(testing::secure_plan(), &record);
+  const Plan& plan = bench.offer.plan;
+  const Quantizer quantizer =
+      *Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2, .bits = plan.aggregation.bits, .max_clients = plan.devices_asked()});
+  std::vector<float> update(testing::kParameters, 0.0F);
+  update[3] = static_cast<float>(1 / quantizer.scale());
+  whole_round(bench, 1, update);
+  bench.offer.assignment.attempt.fill(2);
+  CHECK(bench.first().sent<Decline>(bench.train(0, update)).reason == DeclineReason::record);
 }
 
 TEST_CASE("an update of zeros is no update: it may be handed in as often as it comes (hostile cases 29 and 30)") {
