@@ -194,6 +194,9 @@ Effects Session::on_training(const TrainingFinished& finished, Millis now) {
   if (training->secure) return advertise(*training, update, now);
   Result<Bytes> packed = pack_update(*training->plan, update);
   if (!packed) return decline(finished.session, DeclineReason::training_failed, packed.error().message, now);
+  // An open sum is a participation like any other. A session that is charged already gets the same update once more.
+  const Status charged = services_.record.charge_participation(training->plan->task, training->round, finished.session, options_.policy.max_participations);
+  if (!charged && charged.error().code != ErrorCode::conflict) return forbidden(finished.session, charged.error(), now);
 
   Update message;
   message.bulk_hash = hash_of_update(*packed);
