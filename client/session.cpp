@@ -202,7 +202,6 @@ Effects Session::on_training(const TrainingFinished& finished, Millis now) {
   if (training->secure) return advertise(*training, update, now);
   Result<Bytes> packed = pack_update(*training->plan, update);
   if (!packed) return decline(finished.session, DeclineReason::training_failed, packed.error().message, now);
-
   const ParticipationLimits limits = participation_limits(options_.policy, *training->plan);
   // conflict: the reply to this session's update was lost, and it is given again; in the sum it is once.
   const Status charged = services_.record.charge_participation(training->plan->task, training->round, training->session, *training->cost, limits);

@@ -195,6 +195,48 @@ TEST_CASE("a restarted device at its cap, with the plan in its cache, is silent 
   CHECK(device.session.phase() == "idle");
 }
 
+TEST_CASE("an open sum is a participation too: charged before the update leaves, once a session, and the cap holds (hostile case 28)") {
+  FailingRecord record;
+  SessionOptions options = session_options();
+  options.policy.max_participations = 1;
+  const Offer offer;
+  const std::vector<float> update(offer.weights.size(), 0.01F);
+  const auto train = [&](SessionBench& device) {
+    device.check_in();
+    offer.give(device);
+    REQUIRE(device.session.phase() == "training");
+    return device.session.step(TrainingFinished{offer.sid(), update}, device.now);
+  };
+  SUBCASE("it is charged, and then the device is silent") {
+    SessionBench device(options, 1, &record);
+    device.sent<Update>(train(device));
+    CHECK(record.kept == std::vector<int>{kCharge});
+    Effects effects = device.receive(UpdateReply{UpdateStatus::accepted, 1'000}, offer.sid());
+    for (int day = 0; day < 50; ++day) {
+      effects = device.wake_at(effects);
+      CHECK(testing::all_of<Send>(effects).empty());
+    }
+  }
+  SUBCASE("asked again in the same session it sends the same, and is charged no more") {
+    options.policy.max_participations = 2;
+    for (int start = 0; start < 2; ++start) {
+      SessionBench device(options, 1, &record);
+      CHECK(device.sent<Update>(train(device)).count == update.size());
+    }
+    CHECK(record.accounts.at(offer.plan.task).participations == 1);
+  }
+  SUBCASE("where the record fails, no update leaves") {
+    for (std::size_t call = 3; call <= 6; ++call) {  // the first three are asked by the assignment
+      CAPTURE(call);
+      FailingRecord failing;
+      failing.fails_at = call;
+      SessionBench device(options, 1, &failing);
+      CHECK(device.sent<Decline>(train(device)).reason == DeclineReason::record);
+      CHECK(device.session.phase() == "idle");
+    }
+  }
+}
+
 TEST_CASE("a cap of another task silences nobody") {
   SeededRandom random(3);
   MemoryDeviceRecord record(random);
