@@ -103,7 +103,7 @@ TEST_CASE("within its limits it says what the record in memory says, segment for
     DeviceState state;
     SeededRandom random(1);
     client::MemoryDeviceRecord expected(random);
-    std::optional<SimulatedRecord> record(std::in_place, state, kKey);
+    std::optional<SimulatedRecord> record(std::in_place, state, kCost, kKey);
     std::uint8_t first_session = 0;  // of the segment: none comes again in the next
     const auto operations = *rc::gen::container<std::vector<std::uint8_t>>(rc::gen::arbitrary<std::uint8_t>());
     for (const std::uint8_t operation : operations) {
@@ -125,7 +125,7 @@ TEST_CASE("within its limits it says what the record in memory says, segment for
         default:
           if (first_session > 200) break;
           first_session = static_cast<std::uint8_t>(first_session + 4);
-          record.emplace(state, kKey);
+          record.emplace(state, kCost, kKey);
       }
     }
   });
