@@ -81,7 +81,7 @@ TEST_CASE("devices whose policy has not enough epsilon for the plan's cap take n
   Process device = federation.start("process-1", federation.device("process-1", endpoint));
   std::vector<Process> others;
   for (const std::string process : {"process-2", "process-3"}) others.push_back(federation.start(process, federation.device(process, endpoint)));
-  const bool refused = eventually(Millis(30'000), [&] { return federation.text_of("process-1.err").find("participations would spend epsilon") != std::string::npos; });
+  const bool refused = eventually(Millis(120'000), [&] { return federation.text_of("process-1.err").find("participations would spend epsilon") != std::string::npos; });
   INFO(federation.text_of("process-1.err"));
   CHECK(refused);
   CHECK(federation.text_of("state/cohorts.jsonl").empty());
