@@ -165,7 +165,7 @@ TEST_CASE("a second process, or a second object, is refused while the record is 
 }
 
 TEST_CASE("of two processes that make a record at once, neither loses what it was told is recorded") {
-  for (int repetition = 0; repetition < 20; ++repetition) {
+  for (int repetition = 0; repetition < 50; ++repetition) {
     const RecordFolder folder;
     int start[2];
     int outcomes[2];
@@ -194,6 +194,7 @@ TEST_CASE("of two processes that make a record at once, neither loses what it wa
     std::vector<char> recorded;
     for (char who = 0; read(outcomes[0], &who, 1) == 1;) recorded.push_back(who);
     close(outcomes[0]);
+    CAPTURE(repetition);
     CHECK_FALSE(recorded.empty());
     const auto record = folder.open();
     REQUIRE(record);
