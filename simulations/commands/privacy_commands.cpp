@@ -24,7 +24,8 @@ std::string written(double value) {
 // As many digits, and never below the value.
 std::string written_up(double value) {
   const std::string text = written(value);
-  return std::strtod(text.c_str(), nullptr) >= value ? text : written(value * (1 + 1e-6));
+  if (std::strtod(text.c_str(), nullptr) >= value) return text;
+  return written(value + 0.5 * std::pow(10.0, std::floor(std::log10(value)) - 6));  // it was rounded down: the next of 7 digits
 }
 
 std::string cell_of(const nlohmann::json& value) {

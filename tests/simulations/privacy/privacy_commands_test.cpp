@@ -99,6 +99,20 @@ TEST_CASE("calibrate keeps to the budget and gives known noise back") {
   CHECK(epsilon_of("--mechanism discrete-gaussian --steps 30 --max-participations 2 --delta 1e-6 --noise-multiplier " + z) == discrete["epsilon"]);
 }
 
+TEST_CASE("the epsilon in the table is the figure's, rounded up to 7 digits: not below it, and within the budget where that has no more") {
+  const TemporaryFolder folder;
+  for (const char* budget : {"8", "4", "2", "1", "0.5"}) {
+    CAPTURE(budget);
+    const std::string question = std::string("calibrate --epsilon ") + budget + " --mechanism discrete-gaussian --steps 30 --max-participations 5 --delta 1e-6 --dimension 27421 --bits 24";
+    const Ended ended = sim(folder, question);
+    REQUIRE(ended.code == 0);
+    const std::string label = "epsilon, at most";
+    const double shown = std::stod(ended.out.substr(ended.out.find(label) + label.size()));
+    CHECK(shown >= data_of(question)["epsilon"].get<double>());
+    CHECK(shown <= std::stod(budget));
+  }
+}
+
 TEST_CASE("privacy and calibrate refuse combinations that nothing proves, in one line") {
   const TemporaryFolder folder;
   const std::string rest = " --noise-multiplier 1 --steps 10 --delta 1e-6";
