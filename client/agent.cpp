@@ -138,6 +138,7 @@ Status Agent::State::receive(Millis timeout) {
 void Agent::State::collect_trainings() {
   for (TrainingPool::Finished& finished : pool.take_finished()) {
     ++summary.trainings;
+    if (finished.result.diverged) program::log(program::LogLevel::warning, "training_diverged", {{"client", profiles[finished.client].folder.filename().string()}});
     take(finished.client, sessions[finished.client]->step(finished.result, clock.now()));
   }
 }

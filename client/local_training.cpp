@@ -21,6 +21,7 @@ TrainingFinished train_locally(models::Trainer& trainer, const StartTraining& st
   spec.learning_rate *= learning_rate_factor(spec.schedule, start.round, plan.federation.rounds);  // the same on every device
   const models::TrainingOptions options{.spec = std::move(spec), .seed = models::training_seed(start.plan_hash, start.round, start.attempt), .stop = std::move(stop)};
   const Result<models::TrainingResult> trained = trainer.train(*start.weights, training, options, update);
+  if (!trained && trained.error().code == ErrorCode::limit) return {start.session, std::vector<float>(trainer.parameter_count()), true};
   if (!trained) return {start.session, trained.error().code == ErrorCode::refused ? DeclineReason::cancelled : DeclineReason::training_failed};
   return {start.session, std::move(update)};
 }

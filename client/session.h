@@ -88,10 +88,12 @@ struct Wake {};
 struct FramesReceived {
   Frames frames;
 };
-// The update as trained, of the plan's parameter count, or why there is none. `session` is that of StartTraining.
+// The update as trained, of the plan's parameter count, or why there is none. `session` is that of StartTraining. `diverged`: the update
+// is zero because training gave values that are not finite; for the device's own log alone.
 struct TrainingFinished {
   SessionId session;
   std::variant<std::vector<float>, DeclineReason> outcome;
+  bool diverged = false;
 };
 // The transport has given up. (The agent's does not: ZeroMQ goes on trying, and says ConnectionRestored.)
 struct ConnectionLost {};

@@ -52,7 +52,8 @@ class Trainer {
   virtual void initialize(std::span<float> weights, std::uint64_t seed) const = 0;
 
   // update[i] = trained[i] - weights[i]. Spans of parameter_count() floats. `history` is the client's training rows in order.
-  // Too few rows to train on: an update of zeros and examples 0.
+  // Too few rows to train on: an update of zeros and examples 0. limit: training gave values that are not finite, and the update is
+  // zero; the only error that depends on the rows.
   virtual Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history,
                                        const TrainingOptions& options, std::span<float> update) = 0;
   // The same for the rows of several histories as if they were one client's, their windows in one order from the seed: what a central

@@ -1,5 +1,6 @@
 // The devices' side of a segment: when they are within reach, what takes them time, and where they drop out.
 
+#include <atomic>
 #include <unordered_set>
 #include <utility>
 
@@ -225,7 +226,8 @@ Status Segment::compute_trainings() {
   to_train_.erase(to_train_.begin(), to_train_.begin() + count);
   std::vector<TrainingTask> tasks;
   for (const ToTrain& item : batch) tasks.push_back({setup_.client_of_device[item.device], *std::exchange(devices_[item.device].training, std::nullopt)});
-  return train_batch(
+  std::atomic<std::size_t> diverged = 0;
+  FEDSPEND_TRY(train_batch(
       tasks, setup_.options.threads, setup_.options.exchange,
       [&](const TrainingTask& task, unsigned worker) {
         std::vector<models::HistoryRow> scratch;
@@ -234,8 +236,15 @@ Status Segment::compute_trainings() {
       // Clipping, rounding, packing and signing are the device's work.
       [&](std::size_t i, const client::TrainingFinished& outcome) {
         Device& device = devices_[batch[i].device];
+        diverged += outcome.diverged ? 1 : 0;
         device.trained = device.session->step(outcome, batch[i].finish);
-      });
+      }));
+  // A device that diverges sends zero and says nothing, so the rounds themselves would go on.
+  diverged_in_a_row_ = diverged == batch.size() ? diverged_in_a_row_ + diverged : 0;
+  if (diverged_in_a_row_ >= setup_.plan.federation.cohort)
+    return fail(ErrorCode::limit, "training diverged on " + std::to_string(diverged_in_a_row_) + " devices in a row, in round " + std::to_string(tasks.front().start.round.value),
+                "lower training.learning_rate or server.learning_rate, or set training.gradient_clip_l2");
+  return {};
 }
 
 void Segment::take(std::size_t device, client::Effects effects) {

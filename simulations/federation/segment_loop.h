@@ -134,6 +134,7 @@ class Segment {
   std::uint64_t sequence_ = 0;
   Millis machine_alarm_ = Millis::max();
   std::vector<ToTrain> to_train_;
+  std::size_t diverged_in_a_row_ = 0;
   WorldTally tally_;  // since the last report
   std::optional<SegmentEnd> end_;
   unsigned aborted_in_a_row_ = 0;

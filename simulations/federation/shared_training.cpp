@@ -11,22 +11,23 @@
 namespace fedspend::simulations {
 namespace {
 
-// u8 0 and the update's float32, which may be anything (the device judges it), or u8 1 and the u8 reason of a decline.
+// u8 0, or 2 if it diverged, and the update's float32, which may be anything (the device judges it); or u8 1 and the u8 reason of a decline.
 Bytes encode(const client::TrainingFinished& finished) {
   if (const auto* reason = std::get_if<DeclineReason>(&finished.outcome)) return {1, static_cast<std::uint8_t>(*reason)};
   const auto& update = std::get<std::vector<float>>(finished.outcome);
   Bytes bytes(1 + 4 * update.size());
+  bytes[0] = finished.diverged ? 2 : 0;
   for (std::size_t i = 0; i < update.size(); ++i) store_u32(MutableByteSpan(bytes).subspan(1 + 4 * i), std::bit_cast<std::uint32_t>(update[i]));
   return bytes;
 }
 
 Result<client::TrainingFinished> decode(const SessionId& session, ByteSpan bytes) {
   if (bytes.size() == 2 && bytes[0] == 1) return client::TrainingFinished{session, static_cast<DeclineReason>(bytes[1])};
-  if (bytes.empty() || bytes[0] != 0 || bytes.size() % 4 != 1)
+  if (bytes.empty() || (bytes[0] != 0 && bytes[0] != 2) || bytes.size() % 4 != 1)
     return fail(ErrorCode::malformed, "a rank has given something that is no training", "start every rank with the same program and options");
   std::vector<float> update(bytes.size() / 4);
   for (std::size_t i = 0; i < update.size(); ++i) update[i] = std::bit_cast<float>(load_u32(bytes.subspan(1 + 4 * i)));
-  return client::TrainingFinished{session, std::move(update)};
+  return client::TrainingFinished{session, std::move(update), bytes[0] == 2};
 }
 
 // What these trainings begin from, and whose they are. Of equal models a rank may hold one object or several.

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/architecture/include_rules.h"
+#include "tests/paths.h"
 
 namespace fedspend::tests {
 namespace {
@@ -28,7 +29,7 @@ std::string read(const fs::path& path) {
 
 // Relative to the root, sorted.
 std::set<std::string> sources() {
-  const fs::path root = FEDSPEND_SOURCE_DIR;
+  const fs::path root = tests::source_dir();
   std::set<std::string> paths;
   for (const std::string_view folder : kFolders) {
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
@@ -40,7 +41,7 @@ std::set<std::string> sources() {
 }
 
 TEST_CASE("no source of the project breaks a rule of the house") {
-  const fs::path root = FEDSPEND_SOURCE_DIR;
+  const fs::path root = tests::source_dir();
   for (const std::string& path : sources()) {
     for (const std::string& violation : violations(path, read(root / path))) FAIL_CHECK(violation);
   }
@@ -52,7 +53,7 @@ TEST_CASE("the walk finds the sources") {
   CHECK(paths.size() > 40);
   for (const std::string known : {"common/result.h", "common/crypto/hash.cpp", "models/trainer.h", "tests/architecture/source_tree_test.cpp"})
     CHECK(paths.contains(known));
-  const auto includes = includes_of(read(fs::path(FEDSPEND_SOURCE_DIR) / "common/crypto/identity.cpp"));
+  const auto includes = includes_of(read(fs::path(tests::source_dir()) / "common/crypto/identity.cpp"));
   CHECK(std::ranges::any_of(includes, [](const Include& include) { return include.target == "sodium.h" && !include.quoted; }));
 }
 

@@ -4,13 +4,14 @@
 
 #include "simulations/data/canonical_reader.h"
 #include "simulations/data/table_file.h"
+#include "tests/paths.h"
 
 namespace {
 
 using namespace fedspend;
 
 Result<simulations::DataDescription> purchase_cards() {
-  return simulations::read_data_description(FEDSPEND_SOURCE_DIR "/simulations/data/purchase-cards.toml", FEDSPEND_SOURCE_DIR "/../shared/data");
+  return simulations::read_data_description(tests::source_dir() + "/simulations/data/purchase-cards.toml", tests::source_dir() + "/../shared/data");
 }
 
 void read_purchase_cards(benchmark::State& state) {

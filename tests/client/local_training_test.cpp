@@ -131,6 +131,15 @@ TEST_CASE("the trainer is given the learning rate of its round, and nothing else
   }
 }
 
+TEST_CASE("case 30: a training that diverges gives the zero update, which is sent as any other") {
+  NotingTrainer trainer;
+  trainer.error = Error{ErrorCode::limit, "training diverged"};
+  const TrainingFinished finished = train_locally(trainer, start_of(testing::sample_plan()), rows_of(20));
+  REQUIRE(std::holds_alternative<std::vector<float>>(finished.outcome));
+  CHECK(std::get<std::vector<float>>(finished.outcome) == std::vector<float>(testing::kParameters, 0.0f));
+  CHECK(finished.diverged);
+}
+
 TEST_CASE("a trainer that fails, is stopped or is of another size is a decline with its reason") {
   NotingTrainer trainer;
   SUBCASE("fails") {

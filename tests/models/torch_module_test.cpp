@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "tests/models/toy_history.h"
+#include "tests/paths.h"
 
 using namespace fedspend;
 using namespace fedspend::models;
@@ -32,7 +33,7 @@ TEST_CASE("a torch module that is named and not there is said so") {
 }
 
 TEST_CASE("a file that is no shared library is said so") {
-  const Error error = refusal(FEDSPEND_SOURCE_DIR "/README.md");
+  const Error error = refusal((tests::source_dir() + "/README.md").c_str());
   CHECK(error.code == ErrorCode::not_found);
   CHECK(error.message.find("cannot be loaded") != std::string::npos);
 }

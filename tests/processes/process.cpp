@@ -1,3 +1,4 @@
+#include "tests/paths.h"
 #include "tests/processes/process.h"
 
 #include <fcntl.h>
@@ -44,7 +45,7 @@ void redirect(int descriptor, const char* path) {
 
 }  // namespace
 
-std::filesystem::path program_path(const std::string& name) { return std::filesystem::path(FEDSPEND_BIN_DIR) / name; }
+std::filesystem::path program_path(const std::string& name) { return std::filesystem::path(tests::bin_dir()) / name; }
 
 Process::Process(const ProcessOptions& options) {
   std::vector<std::string> command = options.command;

@@ -13,7 +13,7 @@
 
 namespace fedspend::test {
 
-// Of FEDSPEND_BIN_DIR.
+// Of this build.
 std::filesystem::path program_path(const std::string& name);
 
 struct ProcessOptions {

@@ -2,17 +2,18 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/paths.h"
 #include "tests/processes/small_federation.h"
 
 namespace fedspend::test {
 namespace {
 
-const std::string kScript = FEDSPEND_SOURCE_DIR "/simulations/quickstart.sh";
+const std::string kScript = tests::source_dir() + "/simulations/quickstart.sh";
 
 TEST_CASE("the quickstart trains with real processes the model that the simulator trains, to the bit, and replaces only its own folder") {
   const TemporaryFolder folder;
   const std::string out = folder / "quickstart";
-  const std::vector<std::string> without_check = {"bash", kScript, "--bin", FEDSPEND_BIN_DIR, "--rounds", "3", "--clients", "12", "--out", out};
+  const std::vector<std::string> without_check = {"bash", kScript, "--bin", tests::bin_dir(), "--rounds", "3", "--clients", "12", "--out", out};
   std::vector<std::string> command = without_check;
   command.push_back("--check");
   const Outcome first = run_to_end(command, Millis(120'000));
@@ -32,7 +33,7 @@ TEST_CASE("the quickstart trains with real processes the model that the simulato
   const std::string theirs = folder / "theirs";
   std::filesystem::create_directories(theirs);
   write_text(theirs + "/notes.txt", "mine");
-  const Outcome refused = run_to_end({"bash", kScript, "--bin", FEDSPEND_BIN_DIR, "--out", theirs});
+  const Outcome refused = run_to_end({"bash", kScript, "--bin", tests::bin_dir(), "--out", theirs});
   CHECK(refused.code == 4);
   CHECK(refused.err.find(theirs) != std::string::npos);
   CHECK(names_in(theirs) == std::vector<std::string>{"notes.txt"});
@@ -45,7 +46,7 @@ TEST_CASE("the quickstart refuses wrong options in one line and writes nothing")
       {"--no-such-option"}, {"--rounds"}, {"--rounds", "many"}, {"--rounds", "0"}, {"--processes", "0"}, {"--data", folder / "absent.toml"}, {"--plan", folder / "absent.toml"}, {"--bin", folder / "absent"}};
   for (const auto& options : wrong) {
     CAPTURE(options[0]);
-    std::vector<std::string> command = {"bash", kScript, "--bin", FEDSPEND_BIN_DIR, "--out", out};
+    std::vector<std::string> command = {"bash", kScript, "--bin", tests::bin_dir(), "--out", out};
     command.insert(command.end(), options.begin(), options.end());
     const Outcome outcome = run_to_end(command);
     INFO(outcome.err);

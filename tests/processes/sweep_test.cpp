@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "tests/paths.h"
 #include "tests/processes/small_federation.h"
 
 namespace fedspend::test {
@@ -89,7 +90,7 @@ TEST_CASE("a job of a sweep and a run of its plan and seed give the same model")
 
 TEST_CASE("a sweep takes the course of a run, and its jobs are that run") {
   const TemporaryFolder folder;
-  const std::vector<std::string> course = {"--world", std::string(FEDSPEND_SOURCE_DIR) + "/simulations/worlds/mixed.toml", "--checkpoint-every", "4", "--evaluate-every", "2", "--stop-after-no-gain", "3", "--min-gain", "0.01", "--keep-models", "5", "--isa", "SSE4"};
+  const std::vector<std::string> course = {"--world", tests::source_dir() + "/simulations/worlds/mixed.toml", "--checkpoint-every", "4", "--evaluate-every", "2", "--stop-after-no-gain", "3", "--min-gain", "0.01", "--keep-models", "5", "--isa", "SSE4"};
   std::vector<std::string> swept = {"--grid", "server.learning_rate=1,2", "--seeds", "2", "--trainers", "lean", "--out", folder / "out"};
   swept.insert(swept.end(), course.begin(), course.end());
   require_done(command_of("sweep", swept));

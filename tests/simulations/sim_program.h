@@ -11,6 +11,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/paths.h"
 #include "tests/simulations/temporary_folder.h"
 
 namespace fedspend::tests {
@@ -22,7 +23,7 @@ struct Ended {
 
 inline Ended sim(const TemporaryFolder& folder, const std::string& arguments) {
   const auto out = folder.path() / "stdout.txt", err = folder.path() / "stderr.txt";
-  const std::string command = "cd '" + folder.path().string() + "' && '" FEDSPEND_BIN_DIR "/fedspend-sim' " + arguments + " >'" + out.string() + "' 2>'" + err.string() + "'";
+  const std::string command = "cd '" + folder.path().string() + "' && '" + bin_dir() + "/fedspend-sim' " + arguments + " >'" + out.string() + "' 2>'" + err.string() + "'";
   const int status = std::system(command.c_str());
   Ended ended{.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1, .out = TemporaryFolder::read(out), .err = TemporaryFolder::read(err)};
   std::filesystem::remove(out);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "common/bytes.h"
+#include "tests/paths.h"
 
 namespace fedspend::tests {
 
@@ -49,7 +50,7 @@ class VectorRecord {
 
 // Throws where the file is missing, malformed or without a record: a test must not pass on nothing.
 inline std::vector<VectorRecord> read_vectors(const std::string& name) {
-  std::ifstream file(std::string(FEDSPEND_SOURCE_DIR) + "/tests/vectors/" + name);
+  std::ifstream file(source_dir() + "/tests/vectors/" + name);
   if (!file) throw std::runtime_error("test vectors: " + name + " is not there");
   std::vector<VectorRecord> records(1);
   for (std::string line; std::getline(file, line);) {

@@ -13,6 +13,7 @@
 #include "common/protocol/messages.h"
 #include "common/protocol/model_file.h"
 #include "common/protocol/plan.h"
+#include "tests/paths.h"
 
 namespace fedspend::testing {
 
@@ -115,7 +116,7 @@ inline std::vector<Message> sample_messages() {
 inline Bytes vector_of(const std::string& name) {
   static const std::map<std::string, std::string> vectors = [] {
     std::map<std::string, std::string> read;
-    std::ifstream file(std::string(FEDSPEND_SOURCE_DIR) + "/tests/common/protocol/vectors.txt");
+    std::ifstream file(tests::source_dir() + "/tests/common/protocol/vectors.txt");
     for (std::string key, hex; file >> key >> hex;) read.emplace(key, hex);
     return read;
   }();

@@ -10,6 +10,7 @@
 
 #include "tests/common/secagg/forged_roster.h"
 #include "tests/common/secagg/secure_session.h"
+#include "tests/paths.h"
 
 namespace fedspend::testing {
 namespace {
@@ -22,7 +23,7 @@ std::string read_file(const std::string& path) {
 }
 
 void check_transcript(const std::string& name, const std::string& about, const SecureSession& session) {
-  const std::string path = std::string(FEDSPEND_SOURCE_DIR) + "/tests/transcripts/" + name + ".txt";
+  const std::string path = tests::source_dir() + "/tests/transcripts/" + name + ".txt";
   std::string text = "# " + about + "\n# Made by tests/common/secagg/transcripts_test.cpp, which says how to renew it; README.md says how to read it.\n";
   for (const std::string& line : session.transcript()) text += line + "\n";
   if (std::getenv("FEDSPEND_RENEW_TRANSCRIPTS") != nullptr) std::ofstream(path, std::ios::binary) << text;

@@ -7,13 +7,14 @@
 
 #include "models/transaction_fields.h"
 #include "simulations/population/baselines.h"
+#include "tests/paths.h"
 
 using namespace fedspend;
 using namespace fedspend::simulations;
 
 namespace {
 
-const std::filesystem::path kData = FEDSPEND_SOURCE_DIR "/../shared/data";
+const std::filesystem::path kData = tests::source_dir() + "/../shared/data";
 
 bool absent(const char* name, const char* file) {
   if (std::filesystem::exists(kData / file)) return false;
@@ -22,7 +23,7 @@ bool absent(const char* name, const char* file) {
 }
 
 Result<ReadPopulation> read(const char* description, unsigned threads = 2) {
-  FEDSPEND_ASSIGN(const DataDescription described, read_data_description(std::string(FEDSPEND_SOURCE_DIR "/simulations/data/") + description, kData));
+  FEDSPEND_ASSIGN(const DataDescription described, read_data_description(tests::source_dir() + "/simulations/data/" + description, kData));
   return read_population(described, {.threads = threads});
 }
 

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "simulations/federation/participation.h"
+#include "tests/paths.h"
 #include "tests/simulations/runs/small_run.h"
 
 using namespace fedspend;
@@ -82,7 +83,7 @@ std::uint64_t sum_of(const RunRecord& record, const std::string& key) {
 
 TEST_CASE("the shipped worlds are worlds") {
   for (const std::string name : {"phones", "branches", "mixed"}) {
-    const auto world = read_world_file(std::filesystem::path(FEDSPEND_SOURCE_DIR) / "simulations/worlds" / (name + ".toml"));
+    const auto world = read_world_file(std::filesystem::path(tests::source_dir()) / "simulations/worlds" / (name + ".toml"));
     REQUIRE(world);
     CHECK(world->name == name);
   }

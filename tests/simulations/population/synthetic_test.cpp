@@ -12,6 +12,7 @@
 #include "models/transaction_fields.h"
 #include "simulations/population/baselines.h"
 #include "simulations/population/population.h"
+#include "tests/paths.h"
 #include "tests/simulations/temporary_folder.h"
 
 using namespace fedspend;
@@ -146,7 +147,7 @@ TEST_CASE("what is written reads back as the histories, labels and attributes, b
 }
 
 TEST_CASE("the description that ships is the one that is written") {
-  CHECK(tests::TemporaryFolder::read(FEDSPEND_SOURCE_DIR "/simulations/data/synthetic.toml") == synthetic_description());
+  CHECK(tests::TemporaryFolder::read(tests::source_dir() + "/simulations/data/synthetic.toml") == synthetic_description());
 }
 
 TEST_CASE("the population is predictable, but not trivially, and its merchants do not tell every category") {
