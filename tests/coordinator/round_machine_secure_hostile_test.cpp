@@ -159,6 +159,42 @@ TEST_CASE("wrong shares beyond correction abort the round, and their dealers are
   CHECK(bench.machine->pool_size() == 0);
 }
 
+// Rounds are what is counted, not attempts: the one that the dealer ended is repeated without it, and is the first.
+TEST_CASE("a dealer at fault is left out of the next rounds, ten if nothing else is said, and of no more (hostile case 24)") {
+  CHECK(MachineOptions{}.rounds_excluded == 10);
+  for (const std::uint64_t rounds : {std::uint64_t{1}, std::uint64_t{2}}) {
+    CAPTURE(rounds);
+    Plan plan = testing::secure_plan();
+    plan.federation.rounds = 4;
+    SecureMachineBench bench(plan, 8, {.rounds_excluded = rounds});
+    bench.computes = false;
+    bench.check_in_all();
+    bench.run();
+    REQUIRE(bench.machine->phase() == "unmasking");
+    const SessionId session = testing::all_of<ComputeSum>(bench.seen).front().session;
+    bench.from_machine(bench.machine->step(SumComputed{session, tl::unexpected(UnmaskingFailure{"a client's secret does not fit", {bench.devices[2].id}})}, bench.now));
+    bench.computes = true;
+    for (std::uint64_t round = 1; round <= rounds; ++round) {
+      CAPTURE(round);
+      CHECK(bench.sent_to<ComeBack>(2, bench.check_in(2)).size() == 1);
+      CHECK(bench.machine->pool_size() == 0);
+      bench.seen.clear();
+      bench.shift += 0.004F;
+      bench.now += Millis(86'400'000);  // the devices' pauses are over; what else the machine's alarms were for is as well
+      bench.wake();
+      for (std::size_t i = 0; i < 8; ++i) {
+        if (i != 2) bench.wake_device(i);
+      }
+      bench.run();
+      while (bench.machine->rounds_done() < round && bench.machine_alarm != Millis::max()) bench.pass_deadline_and_run();
+      REQUIRE(bench.machine->rounds_done() == round);
+      CHECK(testing::all_of<Publish>(bench.seen).front().summary.contributors == bench.ids_of({0, 1, 3, 4, 5, 6, 7}));
+    }
+    CHECK(bench.sent_to<ComeBack>(2, bench.check_in(2)).empty());
+    CHECK(bench.machine->pool_size() == 1);
+  }
+}
+
 TEST_CASE("a device whose sealed shares open for nobody ends one round, and is left out of the next ones (hostile cases 8 and 10)") {
   SecureMachineBench bench;
   bench.alters = [&](OnTheTable& m) {
