@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/ids.h"
+#include "common/privacy/ledger.h"
 #include "common/protocol/plan.h"
 
 namespace fedspend::client {
@@ -21,6 +22,7 @@ struct HeldPlan {
   SharedPlan plan;
   SignedPlan signed_plan;
   PlanHash hash;
+  std::shared_ptr<const PrivacyCost> cost = {};  // dearest_contribution_cost() of the plan; null: not known yet
 };
 struct HeldModel {
   SharedWeights weights;

@@ -25,7 +25,7 @@ Status DeviceRecord::record_answered(const TaskId& task, RoundId round, const Se
   FEDSPEND_ASSIGN(const auto before, find(Kind::answered, session.bytes));
   if (before) return fail(ErrorCode::conflict, "this session was answered before");
   const Entry entry{Kind::answered, session.bytes, task_and_round(task, round)};
-  return keep({&entry, 1}, std::nullopt);
+  return keep({&entry, 1}, {});
 }
 
 Status DeviceRecord::record_survivor_choice(const SessionId& session, const Hash256& choice) {
@@ -33,20 +33,37 @@ Status DeviceRecord::record_survivor_choice(const SessionId& session, const Hash
   if (before && *before == choice) return {};
   if (before) return fail(ErrorCode::conflict, "other survivors were signed in this session");
   const Entry entry{Kind::choice, session.bytes, choice};
-  return keep({&entry, 1}, std::nullopt);
+  return keep({&entry, 1}, {});
 }
 
-Status DeviceRecord::charge_participation(const TaskId& task, RoundId round, const SessionId& session, std::uint32_t max_participations) {
+Result<std::array<DeviceRecord::Account, 2>> DeviceRecord::after(const TaskId& task, RoundId round, const PrivacyCost& cost, const ParticipationLimits& limits) {
+  FEDSPEND_CHECK(!task.is_zero(), "a task");
+  FEDSPEND_ASSIGN(const PrivacyAccount of_task, account_of(task));
+  FEDSPEND_ASSIGN(const PrivacyAccount in_all, account_of(TaskId{}));
+  FEDSPEND_ASSIGN(PrivacyAccount task_after, of_task.charged(round, cost, limits.of_task));
+  // Rounds of different tasks have no order.
+  Result<PrivacyAccount> all_after = in_all.charged(RoundId{0}, cost, {.max_participations = UINT32_MAX, .max_epsilon = limits.max_epsilon_in_all, .delta = limits.delta_in_all});
+  if (!all_after) return fail(all_after.error().code, "in all tasks together " + all_after.error().message);
+  return std::array<Account, 2>{Account{task, std::move(task_after)}, Account{TaskId{}, std::move(*all_after)}};
+}
+
+Status DeviceRecord::check_participation(const TaskId& task, RoundId round, const PrivacyCost& cost, const ParticipationLimits& limits) {
+  FEDSPEND_TRY(after(task, round, cost, limits));
+  return {};
+}
+
+Status DeviceRecord::charge_participation(const TaskId& task, RoundId round, const SessionId& session, const PrivacyCost& cost, const ParticipationLimits& limits) {
   FEDSPEND_ASSIGN(const auto before, find(Kind::charge, session.bytes));
   if (before) return fail(ErrorCode::conflict, "this session is charged already");
-  FEDSPEND_ASSIGN(const std::uint32_t spent, count_of(task));
-  if (spent >= max_participations)
-    return fail(ErrorCode::refused, "the participations in this task are spent: " + std::to_string(spent) + " of " + std::to_string(max_participations));
+  FEDSPEND_ASSIGN(const auto accounts, after(task, round, cost, limits));
   const Entry entry{Kind::charge, session.bytes, task_and_round(task, round)};
-  return keep({&entry, 1}, Count{task, spent + 1});
+  return keep({&entry, 1}, accounts);
 }
 
-Result<std::uint32_t> DeviceRecord::participations(const TaskId& task) { return count_of(task); }
+Result<std::uint32_t> DeviceRecord::participations(const TaskId& task) {
+  FEDSPEND_ASSIGN(const PrivacyAccount account, account_of(task));
+  return account.participations;
+}
 
 Result<bool> DeviceRecord::has_contributed(const Hash256& update) {
   FEDSPEND_ASSIGN(const auto before, find(Kind::update, digest_of(update)));
@@ -61,7 +78,7 @@ Status DeviceRecord::record_update(const SessionId& session, const Hash256& upda
   if (what && *what != digest) return fail(ErrorCode::conflict, "this session has another update");
   if (where) return {};  // both are kept, and pruned, together
   const std::array<Entry, 2> entries{Entry{Kind::update, digest, session.bytes}, Entry{Kind::session_update, session.bytes, digest}};
-  return keep(entries, std::nullopt);
+  return keep(entries, {});
 }
 
 MemoryDeviceRecord::MemoryDeviceRecord(RandomSource& random, RecordLimits limits) : limits_(limits) {
@@ -75,12 +92,12 @@ Result<std::optional<Hash256>> MemoryDeviceRecord::find(Kind kind, const Hash256
   return found->second;
 }
 
-Result<std::uint32_t> MemoryDeviceRecord::count_of(const TaskId& task) {
-  const auto found = counts_.find(task);
-  return found == counts_.end() ? 0 : found->second;
+Result<PrivacyAccount> MemoryDeviceRecord::account_of(const TaskId& task) {
+  const auto found = accounts_.find(task);
+  return found == accounts_.end() ? PrivacyAccount{} : found->second;
 }
 
-Status MemoryDeviceRecord::keep(std::span<const Entry> entries, const std::optional<Count>& count) {
+Status MemoryDeviceRecord::keep(std::span<const Entry> entries, std::span<const Account> accounts) {
   for (const Entry& entry : entries) {
     const bool is_new = values_.emplace(std::pair(entry.kind, entry.name), entry.value).second;
     FEDSPEND_CHECK(is_new, "a name that is not there yet");
@@ -90,7 +107,7 @@ Status MemoryDeviceRecord::keep(std::span<const Entry> entries, const std::optio
     values_.erase({entry.kind, names.front()});
     names.erase(names.begin());
   }
-  if (count) counts_[count->task] = count->participations;
+  for (const Account& account : accounts) accounts_.insert_or_assign(account.task, account.spent);
   return {};
 }
 

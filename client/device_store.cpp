@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,16 +18,16 @@ namespace fedspend::client {
 namespace fs = std::filesystem;
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr std::uint64_t kApplicationId = 0x66737072;  // "fspr": the file says whose it is
-constexpr const char* kMarks = "PRAGMA application_id=1718841458; PRAGMA user_version=1";
+constexpr const char* kMarks = "PRAGMA application_id=1718841458; PRAGMA user_version=2";
 static_assert(kApplicationId == 1'718'841'458);
 // SQLite keeps these texts as they are, and they are compared when the file is opened.
 constexpr std::array kSchema = {
     "CREATE TABLE device(key BLOB NOT NULL, seal BLOB NOT NULL)",
     "CREATE TABLE entry(kind INTEGER NOT NULL, number INTEGER NOT NULL, name BLOB NOT NULL, value BLOB NOT NULL, seal BLOB NOT NULL, PRIMARY KEY(kind, number)) WITHOUT ROWID",
     "CREATE UNIQUE INDEX entry_name ON entry(kind, name)",
-    "CREATE TABLE participation(task BLOB NOT NULL PRIMARY KEY, count INTEGER NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE account(task BLOB NOT NULL PRIMARY KEY, spent BLOB NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID",
 };
 constexpr const char* kRemedy = "restore the file from a backup of this device, or, if there is none, give this client new keys and a new enrolment";
 
@@ -73,6 +74,37 @@ tl::unexpected<Error> file_failure(const fs::path& path, const std::string& what
   return fail(ErrorCode::io, path.string() + ": " + what + ": " + std::strerror(errno), "the profile's folder must be one that this user may write");
 }
 
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+// Held while a record is opened, so that records in one folder are opened one after the other. Without it two processes that open a
+// record at once each get SQLite's shared lock, and SQLite then refuses both of them the exclusive one. Of the folder, not of the
+// file: to close another descriptor of the file would drop SQLite's own locks on it.
+class OpeningTurn {
+ public:
+  static Result<OpeningTurn> take(const fs::path& folder) {
+    OpeningTurn turn(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (turn.descriptor_ < 0) return file_failure(folder, "cannot be opened");
+    while (flock(turn.descriptor_, LOCK_EX) != 0)
+      if (errno != EINTR) return file_failure(folder, "cannot be locked");
+    return turn;
+  }
+  ~OpeningTurn() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  OpeningTurn(OpeningTurn&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  OpeningTurn& operator=(OpeningTurn&&) = delete;
+
+  // A new name in the folder is there after a power failure, too.
+  Status make_durable(const fs::path& folder) const {
+    if (fsync(descriptor_) != 0) return file_failure(folder, "cannot be made durable");
+    return {};
+  }
+
+ private:
+  explicit OpeningTurn(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
 }  // namespace
 
 struct SqliteDeviceRecord::Database {
@@ -102,7 +134,7 @@ struct SqliteDeviceRecord::Database {
     return {};
   }
   Status check_form();
-  static Status make(const fs::path& path, RandomSource& random);
+  static Status make(const fs::path& path, const OpeningTurn& turn, RandomSource& random);
   Status fill(RandomSource& random);
 };
 
@@ -117,8 +149,8 @@ Status SqliteDeviceRecord::Database::fill(RandomSource& random) {
   return execute("COMMIT", "making the record");
 }
 
-// Complete under another name first. link() does not replace: of two processes that do this at once, one makes the record.
-Status SqliteDeviceRecord::Database::make(const fs::path& path, RandomSource& random) {
+// Complete under another name first, so that a file under its own name is a whole one. link() replaces nothing.
+Status SqliteDeviceRecord::Database::make(const fs::path& path, const OpeningTurn& turn, RandomSource& random) {
   std::string name = path.string() + ".new-XXXXXX";
   const int descriptor = mkstemp(name.data());  // mode 0600
   if (descriptor < 0) return file_failure(path, "cannot be made");
@@ -129,17 +161,10 @@ Status SqliteDeviceRecord::Database::make(const fs::path& path, RandomSource& ra
     made = fresh.open(name);
     if (made) made = fresh.fill(random);
   }
-  if (made && link(name.c_str(), path.c_str()) != 0 && errno != EEXIST) made = file_failure(path, "cannot be made");
+  if (made && link(name.c_str(), path.c_str()) != 0) made = file_failure(path, "cannot be made");
   unlink(name.c_str());
   FEDSPEND_TRY(made);
-  // The name must be there after a power failure, too: entries that no name leads to would be forgotten.
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return file_failure(folder, "cannot be opened");
-  const bool synced = fsync(directory) == 0;
-  close(directory);
-  if (!synced) return file_failure(folder, "cannot be made durable");
-  return {};
+  return turn.make_durable(folder_of(path));  // entries that no name leads to would be forgotten
 }
 
 Status SqliteDeviceRecord::Database::check_form() {
@@ -148,7 +173,9 @@ Status SqliteDeviceRecord::Database::check_form() {
     if (marks.step() != SQLITE_ROW) return failure("reading its version");
     if (marks.integer(0) != kApplicationId) return fail(ErrorCode::malformed, path + " is not a device's record: it is another program's, or damaged", kRemedy);
     if (marks.integer(1) > kSchemaVersion)
-      return fail(ErrorCode::invalid_argument, path + " is of schema version " + std::to_string(marks.integer(1)), "this program reads version 1: update it");
+      return fail(ErrorCode::invalid_argument, path + " is of schema version " + std::to_string(marks.integer(1)), "this program reads version " + std::to_string(kSchemaVersion) + ": update it");
+    if (marks.integer(1) < kSchemaVersion)
+      return fail(ErrorCode::invalid_argument, path + " is of schema version " + std::to_string(marks.integer(1)) + ", from before privacy was accounted for", kRemedy);
   }
   Statement check(handle, "PRAGMA integrity_check(1)");
   if (check.step() != SQLITE_ROW) return failure("checking it");
@@ -170,10 +197,11 @@ SqliteDeviceRecord::~SqliteDeviceRecord() = default;
 
 Result<std::unique_ptr<SqliteDeviceRecord>> SqliteDeviceRecord::open(const fs::path& path, RandomSource& random, RecordLimits limits) {
   FEDSPEND_CHECK(limits.entries_kept > 0, "at least one entry kept");
+  FEDSPEND_ASSIGN(const OpeningTurn turn, OpeningTurn::take(folder_of(path)));
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno != ENOENT) return file_failure(path, "cannot be read");
-    FEDSPEND_TRY(Database::make(path, random));
+    FEDSPEND_TRY(Database::make(path, turn, random));
   } else if (!S_ISREG(status.st_mode)) {
     return fail(ErrorCode::malformed, path.string() + " is not a file", kRemedy);
   } else if (status.st_size == 0) {
@@ -191,7 +219,7 @@ Result<std::unique_ptr<SqliteDeviceRecord>> SqliteDeviceRecord::open(const fs::p
   FEDSPEND_TRY(opened.check_form());
   FEDSPEND_TRY(record->read_key());
   FEDSPEND_TRY(record->check_entries());
-  FEDSPEND_TRY(record->check_counts());
+  FEDSPEND_TRY(record->check_accounts());
   FEDSPEND_TRY(opened.execute("COMMIT", "opening"));
   return record;
 }
@@ -208,8 +236,8 @@ Hash256 SqliteDeviceRecord::seal_of(const Entry& entry, std::uint64_t number) co
   return Hasher("record-entry").field(key_.expose()).u8(static_cast<std::uint8_t>(entry.kind)).u64(number).field(entry.name).field(entry.value).finish();
 }
 
-Hash256 SqliteDeviceRecord::seal_of(const Count& count) const {
-  return Hasher("record-count").field(key_.expose()).field(count.task.bytes).u32(count.participations).finish();
+Hash256 SqliteDeviceRecord::seal_of(const Account& account) const {
+  return Hasher("record-account").field(key_.expose()).field(account.task.bytes).field(account.spent.serialise()).finish();
 }
 
 Status SqliteDeviceRecord::check_entries() {
@@ -227,17 +255,18 @@ Status SqliteDeviceRecord::check_entries() {
   return {};
 }
 
-Status SqliteDeviceRecord::check_counts() {
-  Statement read(database_->handle, "SELECT task, count, seal FROM participation");
+Status SqliteDeviceRecord::check_accounts() {
+  Statement read(database_->handle, "SELECT task, spent, seal FROM account");
   int code = SQLITE_DONE;
   while ((code = read.step()) == SQLITE_ROW) {
-    Count count;
+    Account account;
     Hash256 seal{};
-    count.participations = static_cast<std::uint32_t>(read.integer(1));
-    const bool whole = read.integer(1) <= UINT32_MAX && read.blob(0, count.task.bytes) && read.blob(2, seal);
-    if (!whole || seal != seal_of(count)) return database_->damaged("a count of participations is not what was written");
+    const Result<PrivacyAccount> spent = PrivacyAccount::parse(as_bytes(read.text(1)));
+    const bool whole = spent && read.blob(0, account.task.bytes) && read.blob(2, seal);
+    if (whole) account.spent = *spent;
+    if (!whole || seal != seal_of(account)) return database_->damaged("an account of participations is not what was written");
   }
-  if (code != SQLITE_DONE) return database_->failure("reading its counts");
+  if (code != SQLITE_DONE) return database_->failure("reading its accounts");
   return {};
 }
 
@@ -251,12 +280,14 @@ Result<std::optional<Hash256>> SqliteDeviceRecord::find(Kind kind, const Hash256
   return value;
 }
 
-Result<std::uint32_t> SqliteDeviceRecord::count_of(const TaskId& task) {
-  Statement read(database_->handle, "SELECT count FROM participation WHERE task = ?");
+Result<PrivacyAccount> SqliteDeviceRecord::account_of(const TaskId& task) {
+  Statement read(database_->handle, "SELECT spent FROM account WHERE task = ?");
   const int code = read.bind(1, ByteSpan(task.bytes)).step();
-  if (code == SQLITE_DONE) return 0;
-  if (code != SQLITE_ROW) return database_->failure("reading a count");
-  return static_cast<std::uint32_t>(read.integer(0));
+  if (code == SQLITE_DONE) return PrivacyAccount{};
+  if (code != SQLITE_ROW) return database_->failure("reading an account");
+  Result<PrivacyAccount> spent = PrivacyAccount::parse(as_bytes(read.text(0)));
+  if (!spent) return database_->damaged("an account is not what was written");
+  return spent;
 }
 
 Status SqliteDeviceRecord::write(const Entry& entry) {
@@ -276,18 +307,18 @@ Status SqliteDeviceRecord::write(const Entry& entry) {
   return {};
 }
 
-Status SqliteDeviceRecord::write(const Count& count) {
-  Statement replace(database_->handle, "INSERT OR REPLACE INTO participation VALUES(?, ?, ?)");
-  replace.bind(1, ByteSpan(count.task.bytes)).bind(2, std::uint64_t{count.participations}).bind(3, ByteSpan(seal_of(count)));
-  if (replace.step() != SQLITE_DONE) return database_->failure("writing a count");
+Status SqliteDeviceRecord::write(const Account& account) {
+  Statement replace(database_->handle, "INSERT OR REPLACE INTO account VALUES(?, ?, ?)");
+  replace.bind(1, ByteSpan(account.task.bytes)).bind(2, ByteSpan(account.spent.serialise())).bind(3, ByteSpan(seal_of(account)));
+  if (replace.step() != SQLITE_DONE) return database_->failure("writing an account");
   return {};
 }
 
-Status SqliteDeviceRecord::keep(std::span<const Entry> entries, const std::optional<Count>& count) {
+Status SqliteDeviceRecord::keep(std::span<const Entry> entries, std::span<const Account> accounts) {
   FEDSPEND_TRY(database_->execute("BEGIN IMMEDIATE", "beginning to write"));
   const auto write_all = [&]() -> Status {
     for (const Entry& entry : entries) FEDSPEND_TRY(write(entry));
-    if (count) FEDSPEND_TRY(write(*count));
+    for (const Account& account : accounts) FEDSPEND_TRY(write(account));
     return database_->execute("COMMIT", "writing");
   };
   Status written = write_all();

@@ -28,15 +28,15 @@ class SqliteDeviceRecord final : public DeviceRecord {
   struct Database;
   explicit SqliteDeviceRecord(std::unique_ptr<Database> database);
   Status check_entries();
-  Status check_counts();
+  Status check_accounts();
   Status read_key();
   Status write(const Entry& entry);
-  Status write(const Count& count);
+  Status write(const Account& account);
   Hash256 seal_of(const Entry& entry, std::uint64_t number) const;
-  Hash256 seal_of(const Count& count) const;
+  Hash256 seal_of(const Account& account) const;
   Result<std::optional<Hash256>> find(Kind kind, const Hash256& name) override;
-  Result<std::uint32_t> count_of(const TaskId& task) override;
-  Status keep(std::span<const Entry> entries, const std::optional<Count>& count) override;
+  Result<PrivacyAccount> account_of(const TaskId& task) override;
+  Status keep(std::span<const Entry> entries, std::span<const Account> accounts) override;
 
   std::unique_ptr<Database> database_;
   RecordLimits limits_;

@@ -1,12 +1,15 @@
 #include "client/policy.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <sstream>
 
 #include <toml++/toml.h>
 
 #include "common/bytes.h"
+#include "common/secagg/session_privacy.h"
 
 namespace fedspend::client {
 namespace {
@@ -65,7 +68,7 @@ Result<double> number_in(const toml::node& node) {
 }
 
 template <auto Member>
-Status read_clip_norm(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+Status read_positive(std::string_view key, const toml::node& node, DevicePolicy& policy) {
   const Result<double> value = number_in(node);
   if (!value || *value <= 0) return wrong(key, "is not a number above 0");
   policy.*Member = *value;
@@ -79,6 +82,13 @@ Status read_corrupt_fraction(std::string_view key, const toml::node& node, Devic
   return {};
 }
 
+Status read_delta(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+  const Result<double> value = number_in(node);
+  if (!value || *value <= 0 || *value > 0.1) return wrong(key, "is not a number above 0 and at most 0.1", "far below one in the number of customers, e.g. 1e-6");
+  policy.delta = *value;
+  return {};
+}
+
 struct Key {
   std::string_view name;
   Status (*read)(std::string_view key, const toml::node& node, DevicePolicy& policy);
@@ -86,8 +96,8 @@ struct Key {
 constexpr std::array kKeys = {
     Key{"purposes", read_purposes},
     Key{"min_cohort", read_integer<&DevicePolicy::min_cohort, 1, 1'000'000>},
-    Key{"min_clip_norm_l2", read_clip_norm<&DevicePolicy::min_clip_norm_l2>},
-    Key{"max_clip_norm_l2", read_clip_norm<&DevicePolicy::max_clip_norm_l2>},
+    Key{"min_clip_norm_l2", read_positive<&DevicePolicy::min_clip_norm_l2>},
+    Key{"max_clip_norm_l2", read_positive<&DevicePolicy::max_clip_norm_l2>},
     Key{"min_bits", read_integer<&DevicePolicy::min_bits, 2, 32>},
     Key{"max_bits", read_integer<&DevicePolicy::max_bits, 2, 32>},
     Key{"min_corrupt_fraction", read_corrupt_fraction},
@@ -96,6 +106,10 @@ constexpr std::array kKeys = {
     Key{"allow_roster_beacon", read_flag<&DevicePolicy::allow_roster_beacon>},
     Key{"beacon_key", read_public_key<&DevicePolicy::beacon_key>},
     Key{"max_participations", read_integer<&DevicePolicy::max_participations, 0, kMaxParticipationCap>},
+    Key{"min_noise_multiplier", read_positive<&DevicePolicy::min_noise_multiplier>},
+    Key{"max_epsilon", read_positive<&DevicePolicy::max_epsilon>},
+    Key{"delta", read_delta},
+    Key{"allow_central_privacy", read_flag<&DevicePolicy::allow_central_privacy>},
     Key{"allow_open_aggregation", read_flag<&DevicePolicy::allow_open_aggregation>},
     Key{"allow_no_privacy", read_flag<&DevicePolicy::allow_no_privacy>},
     Key{"release_key", read_public_key<&DevicePolicy::release_key>},
@@ -136,6 +150,26 @@ Status check_secure_aggregation(const DevicePolicy& policy, const AggregationSpe
   return {};
 }
 
+Status check_privacy(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost) {
+  const PrivacySpec& privacy = plan.privacy;
+  if (policy.allow_no_privacy) return {};
+  if (privacy.mode == PrivacyMode::none) return fail(ErrorCode::refused, "the plan adds no noise (privacy.mode is \"none\")");
+  if (privacy.mode == PrivacyMode::central && !policy.allow_central_privacy)
+    return fail(ErrorCode::refused, "the plan's devices add no noise: the coordinator would be trusted to (privacy.mode is \"central\")");
+  if (privacy.noise_cohort != 0) return fail(ErrorCode::refused, "the plan is a simulation's: its noise is that of a larger cohort (privacy.noise_cohort)");
+  // Written so that what is no number is below, or above.
+  if (!(privacy.noise_multiplier >= policy.min_noise_multiplier))
+    return fail(ErrorCode::refused, "the plan's noise multiplier is " + shown(privacy.noise_multiplier) + ", below " + shown(policy.min_noise_multiplier));
+  if (privacy.max_participations > policy.max_participations)
+    return fail(ErrorCode::refused, "the plan's participation cap is " + std::to_string(privacy.max_participations) + ", above " + std::to_string(policy.max_participations));
+  if (!(privacy.delta <= policy.delta)) return fail(ErrorCode::refused, "the plan's delta is " + shown(privacy.delta) + ", above " + shown(policy.delta));
+  const std::uint32_t most = std::min(privacy.max_participations, plan.federation.rounds);
+  const double epsilon = repeated(cost, most).epsilon(policy.delta);
+  if (!(epsilon <= policy.max_epsilon))
+    return fail(ErrorCode::refused, "the plan's " + std::to_string(most) + " participations would spend epsilon " + shown(epsilon) + " (delta " + shown(policy.delta) + "), above the policy's " + shown(policy.max_epsilon));
+  return {};
+}
+
 }  // namespace
 
 Result<DevicePolicy> parse_policy(std::string_view toml_text) {
@@ -151,7 +185,7 @@ Result<DevicePolicy> parse_policy(std::string_view toml_text) {
   return policy;
 }
 
-Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view population) {
+Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost, std::string_view population) {
   if (plan.population != population) return fail(ErrorCode::refused, "the plan is for another population");
   if (!policy.purposes.contains(plan.purpose)) return fail(ErrorCode::refused, "no consent for the purpose " + plan.purpose);
   if (policy.max_participations == 0) return fail(ErrorCode::refused, "the policy allows no participation at all (max_participations is 0)");
@@ -159,8 +193,7 @@ Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view
   if (aggregation.mode == Aggregation::open && !policy.allow_open_aggregation)
     return fail(ErrorCode::refused, "the plan's aggregation is open: the coordinator would see single updates");
   if (aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_aggregation(policy, aggregation));
-  if (plan.privacy.mode != PrivacyMode::distributed && !policy.allow_no_privacy)
-    return fail(ErrorCode::refused, "the plan's devices add no noise (privacy is not distributed)");
+  FEDSPEND_TRY(check_privacy(policy, plan, cost));
   if (plan.min_reports() < policy.min_cohort)
     return fail(ErrorCode::refused, "the plan's smallest cohort is " + std::to_string(plan.min_reports()) + ", below " + std::to_string(policy.min_cohort));
   const auto outside = [](const std::string& what, const std::string& value, const std::string& least, const std::string& most) {
@@ -172,6 +205,13 @@ Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view
   if (aggregation.bits < policy.min_bits || aggregation.bits > policy.max_bits)
     return outside("bits", std::to_string(aggregation.bits), std::to_string(policy.min_bits), std::to_string(policy.max_bits));
   return {};
+}
+
+ParticipationLimits participation_limits(const DevicePolicy& policy, const Plan& plan) {
+  ParticipationLimits limits{.of_task = privacy_limits(plan), .max_epsilon_in_all = policy.max_epsilon, .delta_in_all = policy.delta};
+  limits.of_task.max_participations = std::min(limits.of_task.max_participations, policy.max_participations);
+  if (policy.allow_no_privacy) limits.max_epsilon_in_all = std::numeric_limits<double>::infinity();
+  return limits;
 }
 
 Status check_release_key(const DevicePolicy& policy, const IdentityPublicKey& configured) {

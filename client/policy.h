@@ -9,7 +9,9 @@
 #include <string>
 #include <string_view>
 
+#include "client/device_record.h"
 #include "common/crypto/identity.h"
+#include "common/privacy/ledger.h"
 #include "common/protocol/plan.h"
 #include "common/result.h"
 
@@ -39,8 +41,15 @@ struct DevicePolicy {
   std::optional<IdentityPublicKey> beacon_key = {};
   // Participations in one task after which this device is silent for good; 0: it never takes part. Nothing means "no cap".
   std::uint32_t max_participations = 1'000;
+  // Differential privacy (PRIVACY.md). The noise multiplier is that of the noise that surely is in a released sum. `max_epsilon` is at
+  // `delta`, by this device's own account, for all that it ever sends, in all tasks: a plan whose participation cap would spend more is
+  // refused, and so is the participation that would overspend. A plan must not state its own epsilon at a greater delta.
+  double min_noise_multiplier = 0.5;
+  double max_epsilon = 10.0;
+  double delta = 1e-6;
+  bool allow_central_privacy = false;    // the coordinator, which sees sums without noise, would be trusted to add it
   bool allow_open_aggregation = false;   // the coordinator would see this device's update in the clear
-  bool allow_no_privacy = false;         // no noise would be added
+  bool allow_no_privacy = false;         // no noise would be added, or a simulation's
   std::optional<IdentityPublicKey> release_key = {};  // if set, the only one that this device may be configured with
 };
 
@@ -50,8 +59,11 @@ inline constexpr std::uint32_t kMaxParticipationCap = 1'000'000;  // as many as 
 Result<DevicePolicy> parse_policy(std::string_view toml_text);
 
 // refused, with the first reason in words, or nothing. The parameters of secure aggregation are looked at where the plan has them:
-// an open sum, if it is allowed at all, has none.
-Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view population);
+// an open sum, if it is allowed at all, has none. `cost`: dearest_contribution_cost() of the plan.
+Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost, std::string_view population);
+
+// What this device may spend under this plan: the stricter of both.
+ParticipationLimits participation_limits(const DevicePolicy& policy, const Plan& plan);
 
 // refused where the policy pins another release key than the device's configuration: the device must not start.
 Status check_release_key(const DevicePolicy& policy, const IdentityPublicKey& configured);

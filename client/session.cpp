@@ -7,6 +7,7 @@
 #include "common/check.h"
 #include "common/overloaded.h"
 #include "common/protocol/model_file.h"
+#include "common/secagg/session_privacy.h"
 
 namespace fedspend::client {
 namespace {
@@ -61,7 +62,7 @@ Effects Session::on_wake(Millis now) {
 }
 
 Effects Session::check_in(Millis now) {
-  if (const auto plan = services_.cache.find_plan(held_plan_); plan && is_silent(plan->plan->task)) return idle_until(now + jittered(options_.permanent_backoff), {});
+  if (const auto plan = services_.cache.find_plan(held_plan_); plan && is_at_cap(plan->plan->task, participation_limits(options_.policy, *plan->plan).of_task.max_participations)) return idle_until(now + jittered(options_.permanent_backoff), {});
   CheckIn message;
   message.population = options_.population;
   message.software = options_.software;
@@ -105,9 +106,9 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   if (session != envelope.session) return ignored("an assignment whose session id is not that of its contents");
   if (assignment.version < kProtocolVersionMin || assignment.version > kProtocolVersionMax) return ignored("an assignment of another protocol version");
 
-  const bool is_at_cap = is_silent(assignment.task);
+  const bool is_spent = is_at_cap(assignment.task, options_.policy.max_participations);
   const auto refuse = [&](DeclineReason reason, std::string why) {
-    return is_at_cap ? idle_until(now + jittered(options_.permanent_backoff), {}) : decline(session, reason, std::move(why), now);
+    return is_spent ? idle_until(now + jittered(options_.permanent_backoff), {}) : decline(session, reason, std::move(why), now);
   };
   auto plan = accept_plan(assignment);
   if (!plan) return refuse(plan.error().reason, plan.error().why);
@@ -126,8 +127,10 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   held_model_ = model->hash;
   // Never longer than the plan says: the assignment itself is not signed.
   const Millis deadline = now + Millis(std::min(assignment.deadline_ms, plan->plan->federation.round_deadline_ms));
-  if (is_at_cap) return idle_until(now + jittered(options_.permanent_backoff), {});
-  phase_ = Training{session, assignment.round, plan->plan, deadline, std::move(secure)};
+  if (is_spent) return idle_until(now + jittered(options_.permanent_backoff), {});
+  const Status may = services_.record.check_participation(assignment.task, assignment.round, *plan->cost, participation_limits(options_.policy, *plan->plan));
+  if (!may) return keep_silent(may.error(), now);
+  phase_ = Training{session, assignment.round, plan->plan, plan->cost, deadline, std::move(secure)};
   return {StartTraining{session, assignment.round, plan->plan, plan->hash, model->weights, assignment.attempt}, WakeAt{deadline}};
 }
 
@@ -147,11 +150,16 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
     held.hash = hash_of_plan(held.signed_plan.bytes);
     held.plan = std::make_shared<const Plan>(std::move(*plan));
   }
+  if (held.cost == nullptr) {
+    Result<PrivacyCost> cost = dearest_contribution_cost(*held.plan);
+    if (!cost) return reject(DeclineReason::policy, cost.error().message);
+    held.cost = std::make_shared<const PrivacyCost>(std::move(*cost));
+  }
   if (held.hash != assignment.plan_hash) return reject(DeclineReason::plan_signature, "the plan is not the one that the assignment names");
   const Plan& plan = *held.plan;
-  if (Status allowed = check_plan(options_.policy, plan, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
+  if (Status allowed = check_plan(options_.policy, plan, *held.cost, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
   // Fail closed: what this build cannot do is never replaced by something weaker.
-  if (plan.privacy.mode != PrivacyMode::none) return reject(DeclineReason::policy, "the plan asks for differential privacy, which this version does not have");
+  if (plan.privacy.has_adaptive_clip()) return reject(DeclineReason::policy, "the plan asks for an adaptive clip norm, which this version does not have");
   if (plan.model.is_torchscript() && !options_.trains_torchscript)
     return reject(DeclineReason::policy, "the plan's model is a TorchScript file, which only the simulator trains");
   if (plan.task != assignment.task) return reject(DeclineReason::plan_signature, "the assignment is for another task than its plan");
@@ -194,6 +202,10 @@ Effects Session::on_training(const TrainingFinished& finished, Millis now) {
   if (training->secure) return advertise(*training, update, now);
   Result<Bytes> packed = pack_update(*training->plan, update);
   if (!packed) return decline(finished.session, DeclineReason::training_failed, packed.error().message, now);
+  const ParticipationLimits limits = participation_limits(options_.policy, *training->plan);
+  // conflict: the reply to this session's update was lost, and it is given again; in the sum it is once.
+  const Status charged = services_.record.charge_participation(training->plan->task, training->round, training->session, *training->cost, limits);
+  if (!charged && charged.error().code != ErrorCode::conflict) return forbidden(training->session, charged.error(), now);
 
   Update message;
   message.bulk_hash = hash_of_update(*packed);

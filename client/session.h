@@ -29,8 +29,8 @@
 // they are parsed, plan hash, policy, task, round, cohort, and the model's length and hash. The first that fails is the refusal.
 //
 // What must be durable before a message of secure aggregation leaves is in the record (device_record.h) before it is an effect:
-// ShareKeys: the session is answered; MaskedInput: the participation is charged; SignSurvivors: the choice; Unmask: the update. A
-// device whose cap for the task is reached is silent: it neither checks in nor declines (case 28).
+// ShareKeys: the session is answered; MaskedInput, and Update of an open sum: the participation is charged; SignSurvivors: the choice;
+// Unmask: the update. A device whose cap for the task is reached is silent: it neither checks in nor declines (case 28).
 
 #include <array>
 #include <cstdint>
@@ -155,19 +155,20 @@ class Session {
     SessionId session;
     RoundId round;
     SharedPlan plan;
+    std::shared_ptr<const PrivacyCost> cost;  // of the plan's dearest round
     Millis deadline{};
     std::optional<SessionTerms> secure;  // of secure aggregation; nothing: the plan's sum is open
   };
   struct WipingDelete {  // what is not masked yet must not stay behind
-    void operator()(RingVector* update) const;
+    void operator()(std::vector<float>* update) const;
   };
   struct Aggregating {
     SessionId assignment;
     RoundId round;
     SharedPlan plan;
     std::unique_ptr<Participant> participant;
-    std::unique_ptr<RingVector, WipingDelete> update;  // until it is masked
-    Hash256 digest{};                    // of the update, for the record
+    std::unique_ptr<std::vector<float>, WipingDelete> update;  // as trained, until it is masked
+    Hash256 digest{};                    // of it, for the record
     bool is_zero = false;                // nothing that could be handed in twice
     Frames last;                         // what was sent last
     std::uint64_t bytes_sent = 0;
@@ -208,7 +209,8 @@ class Session {
   Millis retry_interval(const Aggregating& at) const;
   Effects give_up(const SessionId& session, const Error& error, Millis now);
   Effects forbidden(const SessionId& session, const Error& error, Millis now);
-  bool is_silent(const TaskId& task);
+  bool is_at_cap(const TaskId& task, std::uint32_t max_participations);
+  Effects keep_silent(const Error& error, Millis now);
 
   Effects check_in(Millis now);
   Effects idle_until(Millis time, Effects effects);

@@ -1,11 +1,15 @@
 // The session's part in secure aggregation: what is recorded before what leaves. The protocol is common/secagg's.
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "client/session.h"
 #include "client/update_pipeline.h"
 #include "common/crypto/secret.h"
+#include "common/numeric/norm.h"
+#include "common/protocol/model_file.h"
+#include "common/secagg/session_privacy.h"
 
 namespace fedspend::client {
 namespace {
@@ -19,26 +23,33 @@ void wipe_values(std::span<T> values) {
 
 }  // namespace
 
-void Session::WipingDelete::operator()(RingVector* update) const {
+void Session::WipingDelete::operator()(std::vector<float>* update) const {
   if (update == nullptr) return;
-  wipe_values(update->mutable_values());
+  wipe_values(std::span(*update));
   delete update;
 }
 
-bool Session::is_silent(const TaskId& task) {
+bool Session::is_at_cap(const TaskId& task, std::uint32_t max_participations) {
   const Result<std::uint32_t> participations = services_.record.participations(task);
-  return !participations || *participations >= options_.policy.max_participations;
+  return !participations || *participations >= max_participations;
+}
+
+// Nothing leaves, not even a refusal: that this device has spent what it may is its own affair (case 28).
+Effects Session::keep_silent(const Error& error, Millis now) {
+  return idle_until(now + jittered(options_.permanent_backoff), {Refused{DeclineReason::record, error.message}});
 }
 
 Effects Session::advertise(const Training& training, std::vector<float>& update, Millis now) {
-  Result<RingVector> encoded = encode_update(*training.plan, update);
-  wipe_values(std::span(update));
-  if (!encoded) return decline(training.session, DeclineReason::training_failed, encoded.error().message, now);
   Aggregating at;
-  Bytes packed = encoded->pack();
-  at.digest = hash_of_update(packed);
-  wipe(packed);
-  at.is_zero = std::ranges::all_of(encoded->values(), [](std::uint32_t value) { return value == 0; });
+  at.update.reset(new std::vector<float>(std::move(update)));
+  if (at.update->size() != training.plan->model.parameter_count)
+    return decline(training.session, DeclineReason::training_failed, "the trainer gave another number of values than the plan has", now);
+  Bytes values = weights_to_bytes(*at.update);
+  at.digest = hash_of_update(values);
+  wipe(values);
+  // One that is not finite counts as zero (case 30).
+  const double norm = norm_l2(*at.update);
+  at.is_zero = norm == 0 || !std::isfinite(norm);
   // The same update again would tell more than what was charged for it (case 29). Zero is no update.
   if (!at.is_zero) {
     const Result<bool> known = services_.record.has_contributed(at.digest);
@@ -50,7 +61,6 @@ Effects Session::advertise(const Training& training, std::vector<float>& update,
   at.plan = training.plan;
   at.participant = std::make_unique<Participant>(*training.secure, identity_.public_key(), services_.random, services_.credentials,
                                                  options_.policy.beacon_key);
-  at.update.reset(new RingVector(std::move(*encoded)));
   // The coordinator may wait for others until its own deadline, and then has five phases.
   at.deadline = training.deadline + 5 * Millis(training.plan->aggregation.phase_deadline_ms);
   const AdvertiseKeys message = at.participant->advertise_keys();
@@ -81,9 +91,13 @@ Effects Session::on_shares(Aggregating& at, const DeliverShares& shares, Millis 
   if (const Status taken = at.participant->on_shares(shares); !taken) return give_up(at.participant->session(), taken.error(), now);
   const SessionId session = at.participant->session();
   const auto update = std::move(at.update);
-  Result<MaskedVector> masked = at.participant->mask(std::move(*update));
+  Result<RingVector> encoded = encode_update(*at.plan, *at.participant, *update, services_.random);
+  if (!encoded) return give_up(session, encoded.error(), now);
+  Result<MaskedVector> masked = at.participant->mask(std::move(*encoded));
   if (!masked) return give_up(session, masked.error(), now);
-  if (const Status charged = services_.record.charge_participation(at.plan->task, at.round, session, options_.policy.max_participations); !charged)
+  const Result<PrivacyCost> cost = contribution_cost(*at.plan, at.participant->parameters());
+  if (!cost) return give_up(session, cost.error(), now);
+  if (const Status charged = services_.record.charge_participation(at.plan->task, at.round, session, *cost, participation_limits(options_.policy, *at.plan)); !charged)
     return forbidden(session, charged.error(), now);
   return answer(at, masked->message, std::move(masked->packed), now);
 }

@@ -132,8 +132,9 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   federation.revocation_list = devices.revocations ? devices.revocations->sequence() : 0;
   FEDSPEND_ASSIGN(std::optional<StoredModel> stored, federation.store->latest_model());
   federation.chooser = std::make_unique<UniformChooser>(random);
-  Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}};
-  if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state)};
+  Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}, .ledger = {}};
+  if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state), .ledger = {}};
+  FEDSPEND_ASSIGN(checkpoint.ledger, federation.store->ledger());
   FEDSPEND_ASSIGN(federation.machine,
                   RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(devices.admitted),
                                        {.selection_timeout = std::chrono::seconds(selection_timeout), .external_beacon = federation.beacon.get(), .unix_time_s = program::unix_time_s},
@@ -151,11 +152,12 @@ Report report_of(const DaemonSummary& summary, const Federation& federation, con
                  {"bytes_down", summary.bytes_down},
                  {"finished", summary.finished},
                  {"demonstration", federation.plan.is_demonstration()},
-                 {"model", (out / "model.fsm").string()}};
+                 {"model", (out / "model.fsm").string()},
+                 {"dp_statement", (out / kDpStatementJson).string()}};
   report.text = (federation.plan.is_demonstration() ? std::string(federation.plan.demonstration_note()) + "\n" : std::string()) + "round " +
                 std::to_string(federation.machine->rounds_done()) + " of " + std::to_string(federation.plan.federation.rounds) + " done, " +
                 std::to_string(summary.rounds_aborted) + " rounds aborted, " + std::to_string(summary.bytes_up) + " bytes up, " + std::to_string(summary.bytes_down) +
-                " bytes down; the model is " + (out / "model.fsm").string() + "\n";
+                " bytes down; the model is " + (out / "model.fsm").string() + ", what bounds what it tells about a customer: " + (out / kDpStatementText).string() + "\n";
   return report;
 }
 

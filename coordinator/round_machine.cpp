@@ -51,6 +51,7 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::wrong_population: return "wrong_population";
     case DropReason::excluded: return "excluded";
     case DropReason::bad_share: return "bad_share";
+    case DropReason::spent: return "spent";
   }
   return "undecodable";
 }
@@ -67,20 +68,28 @@ Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_pla
                 "give the initial model that was made for this plan");
   if (!all_finite(weights))
     return fail(ErrorCode::invalid_argument, "the model has values that are not finite", "no device would take it: give another initial model");
-  FEDSPEND_ASSIGN(Quantizer quantizer, Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2,
-                                                          .bits = plan.aggregation.bits,
-                                                          .max_clients = plan.devices_asked()}));
+  std::optional<Quantizer> quantizer;
+  if (plan.privacy.mode != PrivacyMode::distributed) {
+    FEDSPEND_ASSIGN(quantizer, Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2, .bits = plan.aggregation.bits, .max_clients = plan.devices_asked()}));
+  }
+  std::optional<CentralGaussian> central;
+  if (plan.privacy.mode == PrivacyMode::central) {
+    FEDSPEND_ASSIGN(central, CentralGaussian::create({.scale = quantizer->scale(),
+                                                      .clip_norm_l2 = plan.aggregation.clip_norm_l2,
+                                                      .dimension = plan.ring_length(),
+                                                      .noise_multiplier = plan.added_noise_multiplier()}));
+  }
   FEDSPEND_ASSIGN(auto optimizer, make_server_optimizer(plan.server, plan.federation.rounds));
   if (checkpoint.rounds_done == 0 && checkpoint.optimizer_state.empty()) checkpoint.optimizer_state = optimizer->initial_state(weights.size());
   FEDSPEND_TRY(optimizer->check_state(checkpoint.optimizer_state, weights.size()));
   return std::unique_ptr<RoundMachine>(
-      new RoundMachine(std::move(signed_plan), std::move(plan), std::move(checkpoint), std::move(enrolment), options, chooser, random, quantizer, std::move(optimizer)));
+      new RoundMachine(std::move(signed_plan), std::move(plan), std::move(checkpoint), std::move(enrolment), options, chooser, random, {std::move(quantizer), std::move(central)}, std::move(optimizer)));
 }
 
 RoundMachine::RoundMachine(SignedPlan signed_plan, Plan plan, Checkpoint checkpoint, EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser,
-                           RandomSource& random, Quantizer quantizer, std::unique_ptr<ServerOptimizer> optimizer)
+                           RandomSource& random, Decoders decoders, std::unique_ptr<ServerOptimizer> optimizer)
     : signed_plan_(std::move(signed_plan)), plan_(std::move(plan)), plan_hash_(hash_of_plan(signed_plan_.bytes)), enrolment_(std::move(enrolment)), options_(options),
-      chooser_(chooser), random_(random), quantizer_(quantizer), optimizer_(std::move(optimizer)),
+      chooser_(chooser), random_(random), quantizer_(std::move(decoders.quantizer)), central_(std::move(decoders.central)), limits_(privacy_limits(plan_)), ledger_(std::move(checkpoint.ledger)), optimizer_(std::move(optimizer)),
       optimizer_state_(std::make_shared<const std::vector<float>>(std::move(checkpoint.optimizer_state))), rounds_done_(checkpoint.rounds_done), phase_(Selecting{}) {
   auto shared = std::make_shared<const std::vector<float>>(std::move(checkpoint.weights));
   const ModelHash hash = hash_of_weights(weights_to_bytes(*shared));
@@ -186,6 +195,10 @@ void RoundMachine::on_check_in(const PeerId& peer, const ClientId& client, const
     send(peer, ComeBack{.reason = ComeBackReason::not_selected, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
     return drop(DropReason::excluded, client, effects);
   }
+  if (!may_contribute(client)) {
+    send(peer, ComeBack{.reason = ComeBackReason::not_selected, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
+    return drop(DropReason::spent, client, effects);
+  }
   if (pool_.size() >= options_.max_pool && !pool_.contains(client)) {
     return send(peer, ComeBack{.reason = ComeBackReason::busy, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
   }
@@ -229,6 +242,7 @@ void RoundMachine::try_select(Millis now, Effects& effects) {
   auto& selecting = std::get<Selecting>(phase_);
   const FederationSpec& federation = plan_.federation;
   if (now >= release_at_) release_long_held(now, effects);
+  release_spent(effects);
   if (pool_.size() < plan_.least_asked()) {
     selecting.enough_since.reset();
     return;
@@ -282,7 +296,7 @@ void RoundMachine::begin_round(const std::vector<ClientId>& chosen, Millis now, 
                         .since = now,
                         .deadline = terms.deadline,
                         .asked = std::move(asked),
-                        .sum = RingVector(plan_.model.parameter_count, plan_.aggregation.bits)};
+                        .sum = RingVector(plan_.ring_length(), plan_.aggregation.bits)};
   }
 }
 
@@ -370,15 +384,16 @@ void RoundMachine::close_if_complete(Millis now, Effects& effects) {
 void RoundMachine::close(Millis now, Effects& effects) {
   auto collecting = std::move(std::get<Collecting>(phase_));
   tally_.collection_time = now - collecting.since;
-  closed_ = Closed{collecting.session, std::move(collecting.asked)};
+  const SessionId session = collecting.session;
+  closed_ = Closed{session, std::move(collecting.asked)};
   if (collecting.accepted < plan_.min_reports()) {
     return abort_round("too few updates: " + std::to_string(collecting.accepted) + " of at least " + std::to_string(plan_.min_reports()), now, effects);
   }
-  publish_mean(collecting.sum, collecting.accepted, now, effects);
+  if (const Status charged = charge(session, tally_.contributors, nullptr, effects); !charged) return abort_round(charged.error().message, now, effects);
+  publish_mean(mean_of(collecting.sum, collecting.accepted), now, effects);
 }
 
-void RoundMachine::publish_mean(const RingVector& sum, std::uint64_t divisor, Millis now, Effects& effects) {
-  const std::vector<float> mean = quantizer_.decode_mean(sum, divisor);
+void RoundMachine::publish_mean(std::span<const float> mean, Millis now, Effects& effects) {
   auto next = std::make_shared<std::vector<float>>(*weights_);
   auto state = std::make_shared<std::vector<float>>(*optimizer_state_);  // a copy: what is not published has not moved
   const RoundId round{rounds_done_ + 1};
@@ -388,6 +403,10 @@ void RoundMachine::publish_mean(const RingVector& sum, std::uint64_t divisor, Mi
   Publishing publishing{next, state, hash_of_weights(weights_to_bytes(*next)), round};
   RoundSummary summary = take_summary();
   summary.published = true;
+  if (plan_.privacy.has_noise()) {
+    summary.most_participations = ledger_.most_participations();
+    summary.epsilon = ledger_.worst().epsilon(plan_.privacy.delta);
+  }
   effects.emplace_back(Publish{publishing.weights, publishing.optimizer_state, publishing.hash, std::move(summary)});
   phase_ = std::move(publishing);
 }

@@ -10,16 +10,19 @@
 //   Selecting   Wake, selection timeout, enough check-ins    Collecting  the same, however long the window
 //   Selecting   Wake, selection timeout, fewer               Selecting   RoundAborted, WakeAt
 //   Collecting  Update, valid, first of its device           Collecting  Send(UpdateReply accepted)
-//   Collecting  goal count reached, or everyone answered     Publishing  Publish
-//   Collecting  Wake, deadline, min_reports reached          Publishing  Publish
+//   Collecting  goal count reached, or everyone answered     Publishing  ChargePrivacy, Publish
+//   Collecting  Wake, deadline, min_reports reached          Publishing  ChargePrivacy, Publish
 //   Collecting  Wake, deadline, fewer                        Selecting   RoundAborted
 //   Aggregating AdvertiseKeys ... Unmask                     Aggregating Send(what the aggregator's next phase asks for), WakeAt
-//   Aggregating the aggregator closed                        AwaitingSum ComputeSum
+//   Aggregating the aggregator closed                        AwaitingSum ChargePrivacy, ComputeSum
 //   Aggregating it has no next phase                         Selecting   Send(UpdateReply aborted), RoundAborted
 //   AwaitingSum SumComputed                                  Publishing  Publish; or Selecting, RoundAborted
 //   Publishing  ModelStored                                  Selecting   (the next round) or, after the last, Finished
 //   Finished    CheckIn                                      Finished    Send(ComeBack finished)
 //
+// With noise (privacy.mode central or distributed) each sum is charged to all whose updates are in it before this side can see it:
+// ChargePrivacy comes before ComputeSum, and the driver makes it durable before it goes on. A device that has spent what the plan allows
+// is told to come back and is not asked; a sum that would overspend for one of its devices is not computed.
 // Check-ins are held in every phase but Finished. A model counts only when the driver says ModelStored: until then the old one is
 // what devices get, so that after a crash nobody holds a model that was never published. A session of secure aggregation that was
 // open at a crash is gone with its machine (case 32). A misbehaving device is a Dropped effect, never an error. Checks on a message, in this order: caps, envelope, enrolment, CURVE key of the connection, quota, signature,
@@ -44,11 +47,14 @@
 #include "common/executor.h"
 #include "common/numeric/quantizer.h"
 #include "common/numeric/ring_vector.h"
+#include "common/privacy/central_gaussian.h"
+#include "common/privacy/ledger.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/plan.h"
 #include "common/random_source.h"
 #include "common/result.h"
 #include "common/secagg/aggregator.h"
+#include "common/secagg/session_privacy.h"
 #include "common/transport/channel.h"
 #include "coordinator/cohort_selection.h"
 #include "coordinator/enrolment.h"
@@ -74,6 +80,7 @@ enum class DropReason : std::uint8_t {
   wrong_population,
   excluded,         // its shares could not be reconstructed in an earlier session
   bad_share,        // a share that it handed in was not its dealer's, and was corrected
+  spent,            // its participations in this plan, or its epsilon, or too soon after the last
 };
 std::string_view to_string(DropReason reason) noexcept;
 
@@ -93,6 +100,9 @@ struct RoundSummary {
   Millis selection_time{};
   Millis collection_time{};
   double update_norm_l2 = 0;              // of the mean update
+  // With noise: of the device that has spent most, this round included where it is published.
+  std::uint32_t most_participations = 0;
+  double epsilon = 0;                     // at the plan's delta, by the ledger's accountant (RDP)
 };
 
 // Events
@@ -136,6 +146,10 @@ struct Publish {
 struct RoundAborted {
   RoundSummary summary;
 };
+// Nothing of the round goes on before this is durable; it is never taken back.
+struct ChargePrivacy {
+  PrivacyCharge charge;
+};
 // Reconstruction and unmasking take seconds of arithmetic: the driver runs it, on the threads that it has, and says SumComputed.
 struct ComputeSum {
   SessionId session;
@@ -146,7 +160,7 @@ struct Dropped {
   std::optional<ClientId> client;  // only when its signature was right
 };
 struct Finished {};
-using Effect = std::variant<Send, WakeAt, Publish, RoundAborted, ComputeSum, Dropped, Finished>;
+using Effect = std::variant<Send, WakeAt, Publish, RoundAborted, ChargePrivacy, ComputeSum, Dropped, Finished>;
 using Effects = std::vector<Effect>;
 
 // Fail closed: what this version cannot do is refused, never replaced by something weaker. create() asks it, too.
@@ -161,6 +175,7 @@ struct Checkpoint {
   std::uint64_t rounds_done = 0;       // of the model that `weights` are; 0: the initial model
   std::vector<float> weights;
   std::vector<float> optimizer_state;  // as the round's Publish had it; empty: none, which only an initial model or an optimizer without state may have
+  PopulationLedger ledger = {};        // what was charged before, whether its round was published or not
 };
 
 struct MachineOptions {
@@ -199,6 +214,7 @@ class RoundMachine {
   std::uint64_t rounds_done() const { return rounds_done_; }
   std::shared_ptr<const std::vector<float>> weights() const { return weights_; }
   std::shared_ptr<const std::vector<float>> optimizer_state() const { return optimizer_state_; }
+  const PopulationLedger& ledger() const { return ledger_; }
   std::size_t pool_size() const { return pool_.size(); }
   std::string_view phase() const;
 
@@ -237,6 +253,7 @@ class RoundMachine {
     SessionId session;
     Millis since{};
     std::vector<ClientId> contributors;
+    SessionParameters parameters;
   };
   struct Publishing {
     std::shared_ptr<const std::vector<float>> weights;
@@ -267,8 +284,12 @@ class RoundMachine {
     Millis deadline{};
   };
 
+  struct Decoders {  // what is needed of them by the plan's privacy
+    std::optional<Quantizer> quantizer;      // none with distributed privacy
+    std::optional<CentralGaussian> central;
+  };
   RoundMachine(SignedPlan signed_plan, Plan plan, Checkpoint checkpoint, EnrolmentList enrolment, MachineOptions options,
-               CohortChooser& chooser, RandomSource& random, Quantizer quantizer, std::unique_ptr<ServerOptimizer> optimizer);
+               CohortChooser& chooser, RandomSource& random, Decoders decoders, std::unique_ptr<ServerOptimizer> optimizer);
 
   Effects on_message(const MessageReceived& message, Millis now);
   Effects on_wake(Millis now);
@@ -283,6 +304,9 @@ class RoundMachine {
   void begin_aggregating(std::unordered_map<ClientId, Asked> asked, const AssignmentTerms& terms, Millis now);
   void on_secure_message(const PeerId& peer, const EnrolledDevice& device, const Envelope& envelope, const Message& message, const Frames& frames, Millis now,
                          Effects& effects);
+  // That a survivor signs for the first time when the quorum is there without it. The quorum has been sent to it, and nothing is left that its
+  // signature could be good for: it is not checked. Who signs again has not heard of the quorum, and is sent it once more.
+  bool signs_late(const Envelope& envelope, const ClientId& client) const;
   Verdict give_to_aggregator(Aggregating& aggregating, const EnrolledDevice& device, const Envelope& envelope, const Message& message, const Frames& frames);
   void answer_out_of_turn(const PeerId& peer, const ClientId& client, const SessionId& session, Verdict verdict, Effects& effects);
   bool is_phase_complete(const Aggregating& aggregating) const;
@@ -298,7 +322,13 @@ class RoundMachine {
   void begin_round(const std::vector<ClientId>& chosen, Millis now, Effects& effects);
   void close_if_complete(Millis now, Effects& effects);
   void close(Millis now, Effects& effects);
-  void publish_mean(const RingVector& sum, std::uint64_t divisor, Millis now, Effects& effects);
+  void publish_mean(std::span<const float> mean, Millis now, Effects& effects);
+  std::vector<float> mean_of(const RingVector& sum, std::size_t contributors);
+  std::vector<float> mean_of(const RingVector& sum, const AwaitingSum& awaiting);
+  // Nothing to charge, or an effect; refused where a device would overspend.
+  Status charge(const SessionId& session, const std::vector<ClientId>& contributors, const SessionParameters* parameters, Effects& effects);
+  bool may_contribute(const ClientId& client) const;
+  void release_spent(Effects& effects);
   void abort_round(std::string why, Millis now, Effects& effects);
   void begin_selecting(Millis now, Effects& effects);
   void send(const PeerId& peer, const Message& message, const SessionId& session, std::shared_ptr<const Bytes> bulk, Effects& effects);
@@ -316,7 +346,10 @@ class RoundMachine {
   MachineOptions options_;
   CohortChooser& chooser_;
   RandomSource& random_;
-  Quantizer quantizer_;
+  std::optional<Quantizer> quantizer_;
+  std::optional<CentralGaussian> central_;
+  PrivacyLimits limits_;
+  PopulationLedger ledger_;
   std::unique_ptr<ServerOptimizer> optimizer_;
   RosterBeacon roster_beacon_;
   // Dealers whose secrets could not be reconstructed (case 24), and the last round that they are left out of. Not for ever, since

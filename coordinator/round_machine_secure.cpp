@@ -11,14 +11,14 @@ namespace fedspend::coordinator {
 
 Status check_supported(const Plan& plan) {
   if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
-  if (plan.privacy.mode != PrivacyMode::none)
-    return fail(ErrorCode::refused, "the plan asks for differential privacy, which this version does not have", "a demonstration sets privacy.mode = \"none\"");
-  return {};
+  if (plan.privacy.has_adaptive_clip())
+    return fail(ErrorCode::refused, "the plan asks for an adaptive clip norm (privacy.clip_quantile), which this version cannot carry out", "set privacy.clip_quantile = 0 and choose aggregation.clip_norm_l2");
+  return check_privacy_budget(plan);
 }
 
 std::size_t largest_bulk_bytes(const Plan& plan) {
-  const std::size_t weights = 4 * plan.model.parameter_count;
-  return plan.aggregation.mode == Aggregation::secure ? std::max(weights, max_quorum_bytes(plan.devices_asked(), plan.devices_asked())) : weights;
+  const std::size_t vectors = std::max<std::size_t>(4 * plan.model.parameter_count, packed_size(plan.ring_length(), plan.aggregation.bits));
+  return plan.aggregation.mode == Aggregation::secure ? std::max(vectors, max_quorum_bytes(plan.devices_asked(), plan.devices_asked())) : vectors;
 }
 
 void RoundMachine::begin_aggregating(std::unordered_map<ClientId, Asked> asked, const AssignmentTerms& terms, Millis now) {
@@ -52,13 +52,18 @@ void RoundMachine::on_secure_message(const PeerId& peer, const EnrolledDevice& d
   if (asked == aggregating->asked.end() || aggregating->gone.contains(client)) return drop(DropReason::not_assigned, client, effects);
   asked->second.peer = peer;
   const Verdict verdict = give_to_aggregator(*aggregating, device, envelope, message, frames);
-  // The quorum went to all when it was there: it is sent again only to who says again that it has signed.
-  const bool signs_late = envelope.type == MessageType::sign_survivors && aggregating->signers.insert(client).second && verdict == Verdict::duplicate;
-  if (signs_late) return;
+  if (envelope.type == MessageType::sign_survivors) aggregating->signers.insert(client);
   if (verdict != Verdict::accepted) return answer_out_of_turn(peer, client, envelope.session, verdict, effects);
   asked->second.answered = true;
   if (envelope.type == MessageType::unmask) reply_to_update(peer, envelope.session, UpdateStatus::accepted, effects);
   if (is_phase_complete(*aggregating)) advance_aggregation(now, effects);
+}
+
+bool RoundMachine::signs_late(const Envelope& envelope, const ClientId& client) const {
+  const auto* aggregating = std::get_if<Aggregating>(&phase_);
+  return aggregating != nullptr && envelope.type == MessageType::sign_survivors && envelope.session == aggregating->aggregator->session() &&
+         aggregating->aggregator->phase() == "revealing" && aggregating->aggregator->is_awaited(client) && !aggregating->gone.contains(client) &&
+         !aggregating->signers.contains(client);
 }
 
 Verdict RoundMachine::give_to_aggregator(Aggregating& aggregating, const EnrolledDevice& device, const Envelope& envelope, const Message& message, const Frames& frames) {
@@ -128,8 +133,10 @@ void RoundMachine::advance_aggregation(Millis now, Effects& effects) {
   }
   if (std::unique_ptr<Unmasking> unmasking = aggregator.phase() == "closed" ? aggregator.take_unmasking() : nullptr) {
     const SessionId session = aggregator.session();
+    AwaitingSum awaiting{session, aggregating.since, aggregator.contributors(), aggregator.parameters()};
+    if (const Status charged = charge(session, awaiting.contributors, &awaiting.parameters, effects); !charged) return abort_aggregation(charged.error().message, now, effects);
     closed_ = Closed{session, std::move(aggregating.asked)};
-    phase_ = AwaitingSum{session, aggregating.since, aggregator.contributors()};
+    phase_ = std::move(awaiting);
     effects.emplace_back(ComputeSum{session, std::move(unmasking)});
     return;
   }
@@ -180,8 +187,9 @@ Effects RoundMachine::on_sum_computed(const SumComputed& computed, Millis now) {
     return effects;
   }
   for (const ClientId& holder : computed.outcome->wrong_holders) drop(DropReason::bad_share, holder, effects);
+  const std::vector<float> mean = mean_of(computed.outcome->sum, *awaiting);
   tally_.contributors = std::move(awaiting->contributors);
-  publish_mean(computed.outcome->sum, tally_.contributors.size(), now, effects);
+  publish_mean(mean, now, effects);
   return effects;
 }
 

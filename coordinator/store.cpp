@@ -12,8 +12,8 @@
 namespace fedspend::coordinator {
 namespace {
 
-constexpr int kSchemaVersion = 3;
-constexpr const char* kSetSchemaVersion = "PRAGMA user_version=3";
+constexpr int kSchemaVersion = 4;
+constexpr const char* kSetSchemaVersion = "PRAGMA user_version=4";
 constexpr std::uint64_t kModelsKept = 10;  // weights and optimizer states of these; the hashes of all
 constexpr const char* kSchema = R"(
 CREATE TABLE federation(plan_hash BLOB NOT NULL);
@@ -23,9 +23,16 @@ CREATE TABLE round(id INTEGER PRIMARY KEY, round INTEGER NOT NULL, attempt INTEG
                    asked INTEGER NOT NULL, declined INTEGER NOT NULL, bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL);
 CREATE TABLE contributor(round INTEGER NOT NULL, client BLOB NOT NULL, PRIMARY KEY(round, client)) WITHOUT ROWID;
 )";
+// What was charged, in the order in which it was: the cost as common/privacy/ledger.h stores it, the ids of the devices one after the other.
+constexpr const char* kChargeSchema =
+    "CREATE TABLE charge(id INTEGER PRIMARY KEY, session BLOB NOT NULL UNIQUE, round INTEGER NOT NULL, cost BLOB NOT NULL, clients BLOB NOT NULL, hash BLOB NOT NULL)";
 
 // Against damage: a state that is not what was stored must not be gone on from.
 Hash256 hash_of_state(ByteSpan bytes) { return Hasher("optimizer-state").field(bytes).finish(); }
+
+Hash256 hash_of_charge(ByteSpan session, std::uint64_t round, ByteSpan cost, ByteSpan clients) {
+  return Hasher("stored-charge").field(session).u64(round).field(cost).field(clients).finish();
+}
 
 template <class Id>
 Result<Id> id_of(ByteSpan bytes) {
@@ -100,6 +107,7 @@ struct Store::Database {
   Status create(const PlanHash& plan);
   Status take_over_version_1();
   Status take_over_version_2();
+  Status take_over_version_3();
 };
 
 Status Store::Database::create(const PlanHash& plan) {
@@ -109,6 +117,7 @@ Status Store::Database::create(const PlanHash& plan) {
     if (tables.integer(0) != 0) return fail(ErrorCode::malformed, path + " is not a coordinator's database: it is another program's", "give another --state folder");
   }
   FEDSPEND_TRY(execute(kSchema, "making the tables"));
+  FEDSPEND_TRY(execute(kChargeSchema, "making the tables"));
   Statement insert(handle, "INSERT INTO federation VALUES(?)");
   if (insert.bind(1, ByteSpan(plan.bytes)).step() != SQLITE_DONE) return failure("writing the plan's hash");
   return execute(kSetSchemaVersion, "writing its version");
@@ -125,7 +134,12 @@ Status Store::Database::take_over_version_1() {
 
 // Version 2 did not keep the attempts' nonces.
 Status Store::Database::take_over_version_2() {
-  FEDSPEND_TRY(execute("ALTER TABLE model ADD COLUMN nonce BLOB NOT NULL DEFAULT x''", "adding the attempts' nonces"));
+  return execute("ALTER TABLE model ADD COLUMN nonce BLOB NOT NULL DEFAULT x''", "adding the attempts' nonces");
+}
+
+// Version 3 was written by programs that refused every plan with noise.
+Status Store::Database::take_over_version_3() {
+  FEDSPEND_TRY(execute(kChargeSchema, "adding the charges"));
   return execute(kSetSchemaVersion, "writing its version");
 }
 
@@ -152,6 +166,7 @@ Status Store::Database::prepare(const PlanHash& plan) {
     }
     if (version == 1) FEDSPEND_TRY(take_over_version_1());
     if (version < 3) FEDSPEND_TRY(take_over_version_2());
+    if (version < 4) FEDSPEND_TRY(take_over_version_3());
   }
   return execute("COMMIT", "opening");
 }
@@ -221,6 +236,42 @@ Status Store::save_published(const Publish& publish) {
 }
 
 Status Store::save_aborted(const RoundSummary& summary) { return database_->save_round(summary); }
+
+Status Store::save_charge(const PrivacyCharge& charge) {
+  Bytes clients;
+  for (const ClientId& client : charge.contributors) clients.insert(clients.end(), client.bytes.begin(), client.bytes.end());
+  const Bytes cost = charge.cost.serialise();
+  Statement insert(database_->handle, "INSERT INTO charge(session, round, cost, clients, hash) VALUES(?, ?, ?, ?, ?)");
+  insert.bind(1, ByteSpan(charge.session.bytes)).bind(2, charge.round.value).bind(3, ByteSpan(cost)).bind(4, ByteSpan(clients));
+  insert.bind(5, ByteSpan(hash_of_charge(charge.session.bytes, charge.round.value, cost, clients)));
+  if (insert.step() == SQLITE_DONE) return {};
+  if (sqlite3_errcode(database_->handle) == SQLITE_CONSTRAINT) return fail(ErrorCode::conflict, database_->path + ": this session is charged already");
+  return database_->failure("writing a charge");
+}
+
+Result<PopulationLedger> Store::ledger() {
+  const auto damaged = [&] { return fail(ErrorCode::malformed, database_->path + ": a charge of the privacy ledger is not what was written", "restore the file from a backup"); };
+  PopulationLedger ledger;
+  Statement read(database_->handle, "SELECT session, round, cost, clients, hash FROM charge ORDER BY id");
+  int code = SQLITE_DONE;
+  while ((code = read.step()) == SQLITE_ROW) {
+    PrivacyCharge charge;
+    FEDSPEND_ASSIGN(charge.session, id_of<SessionId>(read.blob(0)));
+    charge.round = RoundId{read.integer(1)};
+    const ByteSpan cost = read.blob(2), clients = read.blob(3);
+    const Hash256 hash = hash_of_charge(charge.session.bytes, charge.round.value, cost, clients);
+    const Result<PrivacyCost> parsed = PrivacyCost::parse(cost);
+    if (!std::ranges::equal(hash, read.blob(4)) || !parsed || clients.size() % ClientId::kSize != 0) return damaged();
+    charge.cost = *parsed;
+    for (std::size_t at = 0; at < clients.size(); at += ClientId::kSize) {
+      FEDSPEND_ASSIGN(const ClientId client, id_of<ClientId>(clients.subspan(at, ClientId::kSize)));
+      charge.contributors.push_back(client);
+    }
+    if (!ledger.charge(charge)) return damaged();
+  }
+  if (code != SQLITE_DONE) return database_->failure("reading the charges");
+  return ledger;
+}
 
 Result<std::uint64_t> Store::count_rounds(bool published) {
   Statement read(database_->handle, "SELECT count(*) FROM round WHERE published = ?");

@@ -1,9 +1,9 @@
 #pragma once
 // What a coordinator must not forget: the published models, each with the state that the server optimizer left it with, and what
 // happened in every round, in one SQLite file (WAL, synchronous = FULL). One file serves one plan. save_published is one
-// transaction, durable when it returns: a crash leaves the old model and state or the new ones, never half of either. Schema 3; a
+// transaction, durable when it returns: a crash leaves the old model and state or the new ones, never half of either. Schema 4; a
 // file of schema 1, which had no state, is taken over when it is opened: the programs that wrote those ran plans of FedAvg alone,
-// which has none. Nor had files of schema 2 the nonces of their attempts. One thread per object; a second process on the same file is refused.
+// which has none. Nor had files of schema 2 the nonces of their attempts, or those of schema 3 charges: their plans had no noise. One thread per object; a second process on the same file is refused.
 
 #include <cstdint>
 #include <filesystem>
@@ -43,6 +43,10 @@ class Store {
   Result<std::optional<StoredModel>> latest_model();
   Status save_published(const Publish& publish);
   Status save_aborted(const RoundSummary& summary);
+  // Durable when it returns. conflict: this session is charged already.
+  Status save_charge(const PrivacyCharge& charge);
+  // All that was ever charged. malformed: a charge that is not what was written.
+  Result<PopulationLedger> ledger();
   Result<std::uint64_t> count_rounds(bool published);
   Result<std::vector<PublishedRound>> published_rounds();  // in order
 

@@ -1,6 +1,7 @@
 #include "common/protocol/plan.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "common/crypto/hash.h"
@@ -61,15 +62,26 @@ std::uint32_t Plan::least_asked() const {
   return static_cast<std::uint32_t>((std::uint64_t{min_reports()} * 1'000'000 + stay - 1) / stay);
 }
 
+std::uint64_t Plan::ring_length() const {
+  const std::uint64_t padded = privacy.mode == PrivacyMode::distributed ? std::bit_ceil(model.parameter_count) : model.parameter_count;
+  return padded + (privacy.has_adaptive_clip() ? 1 : 0);
+}
+
+double Plan::added_noise_multiplier() const {
+  if (privacy.noise_cohort == 0) return privacy.noise_multiplier;
+  return privacy.noise_multiplier * federation.cohort / privacy.noise_cohort;
+}
+
 std::string_view Plan::demonstration_note() const {
   const bool open = aggregation.mode == Aggregation::open;
+  if (privacy.noise_cohort != 0) return "SIMULATION: the noise is that of a larger cohort, and protects nobody here. Not for real customers.";
   if (open && privacy.mode == PrivacyMode::none) return "DEMONSTRATION: the coordinator saw single updates in the clear, and no noise was added. Not for real customers.";
   if (open) return "DEMONSTRATION: the coordinator saw single updates in the clear. Not for real customers.";
   if (privacy.mode == PrivacyMode::none) return "DEMONSTRATION: no noise was added to the sums of updates. Not for real customers.";
   return {};
 }
 
-bool Plan::is_demonstration() const { return aggregation.mode == Aggregation::open || privacy.mode == PrivacyMode::none; }
+bool Plan::is_demonstration() const { return aggregation.mode == Aggregation::open || privacy.mode == PrivacyMode::none || privacy.noise_cohort != 0; }
 
 PlanHash hash_of_plan(ByteSpan signed_bytes) {
   Hasher hasher("plan");

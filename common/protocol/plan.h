@@ -95,7 +95,22 @@ struct AggregationSpec {
 
 struct PrivacySpec {
   PrivacyMode mode = PrivacyMode::distributed;
+  // Of modes distributed and central; in mode none they have these values.
+  double noise_multiplier = 1.0;             // z: standard deviation of the noise that surely is in a released sum, over the clip norm
+  double delta = 1e-6;                       // of (epsilon, delta); above 0, below 1
+  double max_epsilon = 8.0;                  // what no device's contributions to this task may spend more than; > 0
+  std::uint32_t max_participations = 1;      // P: sums that one device may be in
+  std::uint32_t min_separation_rounds = 0;   // rounds between two of them: the next is in round r + this at the earliest
+  // Mode distributed alone; in the others they have these values.
+  double wrap_stddevs = 4.0;                 // standard deviations of a coordinate of the sum that 2^bits must hold
+  double clip_quantile = 0.0;                // adaptive clipping: the share of updates that the clip norm should leave whole; 0: fixed norm
+  double clip_learning_rate = 0.0;           // eta of adaptive clipping; 0 where the norm is fixed, otherwise 0.2 by default
+  // A simulation's: the noise is scaled down to that of a cohort of so many (pfl-research's noise_cohort_size); 0: none. What such a run
+  // publishes is not private, and no device takes part in one.
+  std::uint32_t noise_cohort = 0;
 
+  bool has_noise() const { return mode != PrivacyMode::none; }
+  bool has_adaptive_clip() const { return clip_quantile > 0; }
   bool operator==(const PrivacySpec&) const = default;
 };
 
@@ -134,6 +149,11 @@ struct Plan {
   // Fewest devices with which an attempt can end well: min_reports(), with secure aggregation and the tolerated losses on top.
   std::uint32_t least_asked() const;
   std::uint32_t min_reports() const;         // min_cohort, or the largest where it is 0
+  // Coordinates of the vectors that are summed: the parameters; for distributed privacy padded to a power of two; one more where the
+  // clip norm is adaptive.
+  std::uint64_t ring_length() const;
+  // z of the noise that is really added: the plan's, but in a simulation with a noise cohort, whose noise is scaled down by it.
+  double added_noise_multiplier() const;
   // True where the sum or the release is not protected: every output of such a run is marked as a demonstration.
   bool is_demonstration() const;
   // What every output of a demonstration begins with: what is not protected. Empty where the plan is none.
@@ -144,6 +164,10 @@ struct Plan {
 // The keys of [aggregation] that mode secure alone has. Literals: data() ends in a zero byte.
 inline constexpr std::array<std::string_view, 7> kSecureAggregationKeys = {"corrupt_fraction", "dropout_fraction", "threat",           "security_bits",
                                                                            "failure_bits",     "beacon",           "phase_deadline_ms"};
+// The keys of [privacy] that mode none has not, and those of them that mode central has not either.
+inline constexpr std::array<std::string_view, 9> kNoiseKeys = {"noise_multiplier", "delta",        "max_epsilon",   "max_participations", "min_separation_rounds",
+                                                               "noise_cohort",     "wrap_stddevs", "clip_quantile", "clip_learning_rate"};
+inline constexpr std::array<std::string_view, 3> kDistributedKeys = {"wrap_stddevs", "clip_quantile", "clip_learning_rate"};
 inline constexpr std::size_t kMaxPlanBytes = 1 << 20;
 
 PlanHash hash_of_plan(ByteSpan signed_bytes);                 // H("plan", bytes)

@@ -337,6 +337,35 @@ void read_aggregation(Table table, AggregationSpec& aggregation) {
   table.refuse_unknown_keys();
 }
 
+void read_distributed(Table& table, PrivacySpec& privacy) {
+  table.number("wrap_stddevs", privacy.wrap_stddevs, 1, 10);
+  table.number("clip_quantile", privacy.clip_quantile, 0, 1, Bounds::without_most);
+  if (!privacy.has_adaptive_clip()) return table.refuse_key("clip_learning_rate", "a fixed clip norm has no such key (clip_quantile is 0)");
+  constexpr double default_rate = 0.2;  // Andrew et al. 2021
+  privacy.clip_learning_rate = default_rate;
+  table.number("clip_learning_rate", privacy.clip_learning_rate, 0, 1, Bounds::without_least);
+}
+
+void read_privacy(Table table, PrivacySpec& privacy) {
+  table.choice("mode", privacy.mode, {PrivacyMode::none, PrivacyMode::central, PrivacyMode::distributed});
+  if (privacy.has_noise()) {
+    table.number("noise_multiplier", privacy.noise_multiplier, 0, 1000, Bounds::without_least);
+    table.number("delta", privacy.delta, 0, 0.1, Bounds::without_least);
+    table.number("max_epsilon", privacy.max_epsilon, 0, 1e6, Bounds::without_least);
+    table.integer("max_participations", privacy.max_participations, 1, kMaxRounds);
+    table.integer("min_separation_rounds", privacy.min_separation_rounds, 0, kMaxRounds);
+    table.integer("noise_cohort", privacy.noise_cohort, 0, 1'000'000'000);
+    if (privacy.mode == PrivacyMode::distributed) {
+      read_distributed(table, privacy);
+    } else {
+      for (const std::string_view key : kDistributedKeys) table.refuse_key(key.data(), "central noise has no such key");
+    }
+  } else {
+    for (const std::string_view key : kNoiseKeys) table.refuse_key(key.data(), "a plan without noise has no such key");
+  }
+  table.refuse_unknown_keys();
+}
+
 void read_evaluation(Table table, EvaluationSpec& evaluation) {
   table.number("holdout_fraction", evaluation.holdout_fraction, 0, 1, Bounds::without_most);
   table.integer("min_rows", evaluation.min_rows, 1, kMaxDevices);
@@ -371,7 +400,17 @@ void check_cohort(Table table, const Plan& plan) {
                 "raise it to cohort * over_selection at least, or leave it out");
 }
 
+void check_privacy(Table table, const Plan& plan) {
+  if (plan.privacy.mode == PrivacyMode::distributed && plan.aggregation.mode == Aggregation::open)
+    table.fault("mode", "distributed noise needs secure aggregation: in an open sum the coordinator sees each update with a share of the noise alone",
+                "set aggregation.mode = \"secure\", or privacy.mode = \"central\" or \"none\"");
+  if (plan.privacy.noise_cohort != 0 && plan.privacy.noise_cohort < plan.federation.cohort)
+    table.fault("noise_cohort", std::to_string(plan.privacy.noise_cohort) + " is below the cohort, " + std::to_string(plan.federation.cohort), "it stands for a larger cohort: raise it, or leave it out");
+}
+
+// What distributed noise needs of the bits follows from the roster: common/secagg/session_terms.h.
 void check_aggregation(Table table, const Plan& plan) {
+  if (plan.privacy.mode == PrivacyMode::distributed) return;
   const auto quantizer = Quantizer::create(
       {.clip_norm_l2 = plan.aggregation.clip_norm_l2, .bits = plan.aggregation.bits, .max_clients = plan.devices_asked()});
   if (!quantizer) table.fault("bits", quantizer.error().message, "more bits, or fewer devices asked");
@@ -393,8 +432,7 @@ void read_plan(Table root, Plan& plan, Faults& faults) {
   read_aggregation(aggregation, plan.aggregation);
 
   Table privacy = root.table("privacy");
-  privacy.choice("mode", plan.privacy.mode, {PrivacyMode::none, PrivacyMode::central, PrivacyMode::distributed});
-  privacy.refuse_unknown_keys();
+  read_privacy(privacy, plan.privacy);
 
   Table eligibility = root.table("eligibility");
   eligibility.integer("min_examples", plan.eligibility.min_examples, 0, 1'000'000);
@@ -405,6 +443,7 @@ void read_plan(Table root, Plan& plan, Faults& faults) {
   // Consistency is looked at only where every value by itself is right.
   if (!faults.status()) return;
   check_cohort(federation, plan);
+  if (faults.status()) check_privacy(privacy, plan);
   if (faults.status()) check_aggregation(aggregation, plan);
 }
 

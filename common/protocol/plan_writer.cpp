@@ -138,6 +138,22 @@ void write_aggregation(TomlText& out, const AggregationSpec& aggregation) {
   out.integer("phase_deadline_ms", aggregation.phase_deadline_ms);
 }
 
+void write_privacy(TomlText& out, const PrivacySpec& privacy) {
+  out.table("privacy");
+  out.text("mode", to_string(privacy.mode));
+  if (!privacy.has_noise()) return;
+  out.number("noise_multiplier", privacy.noise_multiplier);
+  out.number("delta", privacy.delta);
+  out.number("max_epsilon", privacy.max_epsilon);
+  out.integer("max_participations", privacy.max_participations);
+  out.integer("min_separation_rounds", privacy.min_separation_rounds);
+  out.integer("noise_cohort", privacy.noise_cohort);
+  if (privacy.mode != PrivacyMode::distributed) return;
+  out.number("wrap_stddevs", privacy.wrap_stddevs);
+  out.number("clip_quantile", privacy.clip_quantile);
+  if (privacy.has_adaptive_clip()) out.number("clip_learning_rate", privacy.clip_learning_rate);
+}
+
 }  // namespace
 
 std::string write_plan(const Plan& plan) {
@@ -152,8 +168,7 @@ std::string write_plan(const Plan& plan) {
   write_federation(out, plan.federation);
   write_server(out, plan.server);
   write_aggregation(out, plan.aggregation);
-  out.table("privacy");
-  out.text("mode", to_string(plan.privacy.mode));
+  write_privacy(out, plan.privacy);
   out.table("eligibility");
   out.integer("min_examples", plan.eligibility.min_examples);
   out.table("evaluation");

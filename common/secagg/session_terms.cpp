@@ -21,33 +21,67 @@ SecurityGoal goal_of(const SessionTerms& terms, std::uint32_t clients) {
 Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const SessionId& assignment, std::uint32_t cohort) {
   if (cohort < plan.min_reports() || cohort > plan.devices_asked())
     return fail(ErrorCode::refused, "a cohort of " + std::to_string(cohort) + " is not one that the plan allows");
-  FEDSPEND_ASSIGN(const Quantizer quantizer, Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2,
-                                                                .bits = plan.aggregation.bits,
-                                                                .max_clients = plan.devices_asked()}));
   const AggregationSpec& aggregation = plan.aggregation;
-  return SessionTerms{.task = plan.task,
-                      .round = round,
-                      .assignment = assignment,
-                      .cohort = cohort,
-                      .length = plan.model.parameter_count,
-                      .bits = aggregation.bits,
-                      .clip_norm_l2 = aggregation.clip_norm_l2,
-                      .scale = quantizer.scale(),
-                      .min_clients = plan.min_reports(),
-                      .corrupt_ppm = aggregation.corrupt_ppm,
-                      .dropout_ppm = aggregation.dropout_ppm,
-                      .threat = aggregation.threat,
-                      .security_bits = aggregation.security_bits,
-                      .failure_bits = aggregation.failure_bits,
-                      .external_beacon = aggregation.beacon == BeaconSource::external};
+  SessionTerms terms{.task = plan.task,
+                     .round = round,
+                     .assignment = assignment,
+                     .cohort = cohort,
+                     .length = plan.ring_length(),
+                     .update_length = plan.model.parameter_count,
+                     .bits = aggregation.bits,
+                     .clip_norm_l2 = aggregation.clip_norm_l2,
+                     .min_clients = plan.min_reports(),
+                     .corrupt_ppm = aggregation.corrupt_ppm,
+                     .dropout_ppm = aggregation.dropout_ppm,
+                     .threat = aggregation.threat,
+                     .security_bits = aggregation.security_bits,
+                     .failure_bits = aggregation.failure_bits,
+                     .external_beacon = aggregation.beacon == BeaconSource::external};
+  if (plan.privacy.mode == PrivacyMode::distributed) {
+    terms.noise = NoiseTerms{.noise_multiplier = plan.added_noise_multiplier(),
+                             .wrap_deviations = plan.privacy.wrap_stddevs,
+                             .has_clip_indicator = plan.privacy.has_adaptive_clip()};
+  } else {
+    FEDSPEND_ASSIGN(const Quantizer quantizer, Quantizer::create({.clip_norm_l2 = aggregation.clip_norm_l2, .bits = aggregation.bits, .max_clients = plan.devices_asked()}));
+    terms.scale = quantizer.scale();
+  }
+  return terms;
 }
 
 Status check_secure_plan(const Plan& plan) {
   FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(plan, RoundId{1}, SessionId{}, plan.devices_asked()));
-  const Result<SessionParameters> whole = derive_parameters(terms, plan.federation.cohort);
-  if (!whole) return fail(whole.error().code, "the plan's secure aggregation: " + whole.error().message, whole.error().hint);
+  std::vector<std::uint32_t> rosters = {plan.federation.cohort};
+  if (terms.noise) rosters.insert(rosters.end(), {plan.devices_asked(), plan.least_asked()});
+  for (const std::uint32_t clients : rosters) {
+    const Result<SessionParameters> whole = derive_parameters(terms, clients);
+    if (!whole) return fail(whole.error().code, "the plan's secure aggregation, " + std::to_string(clients) + " devices: " + whole.error().message, whole.error().hint);
+  }
   return {};
 }
+
+namespace {
+
+Status add_noise(const SessionTerms& terms, SessionParameters& parameters) {
+  const std::uint32_t corrupt = goal_of(terms, parameters.clients).corrupt();
+  if (parameters.quorum <= corrupt)
+    return fail(ErrorCode::refused, "of a quorum of " + std::to_string(parameters.quorum) + " all may be corrupt, and no share of the noise is sure", "raise the cohort or min_cohort");
+  const std::uint32_t honest_shares = parameters.quorum - corrupt;
+  double noise_multiplier = terms.noise->noise_multiplier;
+  if (terms.noise->has_clip_indicator) {
+    FEDSPEND_ASSIGN(parameters.clip_indicator, choose_clip_indicator({.clients = parameters.clients, .honest_shares = honest_shares, .noise_multiplier = noise_multiplier, .bits = terms.bits}));
+    noise_multiplier = parameters.clip_indicator->update_noise_multiplier;
+  }
+  FEDSPEND_ASSIGN(parameters.noise, choose_distributed_gaussian({.clients = parameters.clients,
+                                                                 .length = terms.update_length,
+                                                                 .clip_norm_l2 = terms.clip_norm_l2,
+                                                                 .noise_multiplier = noise_multiplier,
+                                                                 .bits = terms.bits,
+                                                                 .honest_shares = honest_shares,
+                                                                 .wrap_deviations = terms.noise->wrap_deviations}));
+  return {};
+}
+
+}  // namespace
 
 Result<SessionParameters> derive_parameters(const SessionTerms& terms, std::uint32_t clients) {
   if (clients < terms.min_clients)
@@ -59,6 +93,7 @@ Result<SessionParameters> derive_parameters(const SessionTerms& terms, std::uint
   parameters.degree = size.degree;
   parameters.threshold = size.threshold;
   FEDSPEND_ASSIGN(parameters.quorum, quorum_size(goal, terms.min_clients));
+  if (terms.noise) FEDSPEND_TRY(add_noise(terms, parameters));
   return parameters;
 }
 
@@ -68,6 +103,14 @@ Hash256 hash_of_params(const SessionTerms& terms, const SessionParameters& param
   hasher.u32(terms.min_clients).u32(terms.corrupt_ppm).u32(terms.dropout_ppm).u32(static_cast<std::uint32_t>(terms.threat));
   hasher.u32(terms.security_bits).u32(terms.failure_bits).u64(terms.length).u32(terms.bits);
   hasher.u64(std::bit_cast<std::uint64_t>(terms.clip_norm_l2)).u64(std::bit_cast<std::uint64_t>(terms.scale));
+  if (const std::optional<DistributedGaussian>& noise = parameters.noise) {
+    hasher.u64(std::bit_cast<std::uint64_t>(terms.noise->noise_multiplier)).u64(std::bit_cast<std::uint64_t>(terms.noise->wrap_deviations));
+    hasher.u32(noise->goal.honest_shares).u64(std::bit_cast<std::uint64_t>(noise->scale));
+    hasher.u64(noise->share_variance.numerator).u64(noise->share_variance.denominator).u64(noise->squared_norm_bound);
+    hasher.u8(parameters.clip_indicator ? 1 : 0);
+    if (const std::optional<ClipIndicator>& indicator = parameters.clip_indicator)
+      hasher.u32(indicator->weight).u64(indicator->share_variance.numerator).u64(indicator->share_variance.denominator);
+  }
   return hasher.finish();
 }
 

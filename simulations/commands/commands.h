@@ -18,5 +18,7 @@ program::Command compare_command();
 program::Command references_command();
 program::Command secagg_params_command();
 program::Command secagg_command();
+program::Command privacy_command();
+program::Command calibrate_command();
 
 }  // namespace fedspend::simulations

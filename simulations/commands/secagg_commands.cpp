@@ -8,6 +8,7 @@
 
 #include "common/executor.h"
 #include "simulations/commands/commands.h"
+#include "simulations/commands/parts_per_million.h"
 #include "simulations/secagg/secure_round.h"
 
 namespace fedspend::simulations {
@@ -15,15 +16,6 @@ namespace {
 
 using program::Arguments;
 using program::Report;
-
-// Given as a fraction; parameters count in whole parts per million, so that every device computes the same.
-Result<std::uint32_t> parts_per_million(const Arguments& arguments, const std::string& name) {
-  FEDSPEND_ASSIGN(const double fraction, arguments.number(name, 0, 0.999999));
-  const double parts = std::round(fraction * 1e6);
-  if (std::abs(parts - fraction * 1e6) > 1e-6)
-    return fail(ErrorCode::invalid_argument, "--" + name + " has more than six decimals", "the protocol counts in parts per million");
-  return static_cast<std::uint32_t>(parts);
-}
 
 Result<Threat> threat_of(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string name, arguments.text("threat"));

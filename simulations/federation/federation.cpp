@@ -5,6 +5,7 @@
 #include "client/local_training.h"
 #include "common/check.h"
 #include "common/crypto/random.h"
+#include "common/secagg/session_privacy.h"
 #include "simulations/federation/segment.h"
 #include "simulations/parallel.h"
 
@@ -58,6 +59,7 @@ Result<std::unique_ptr<Federation>> Federation::create(const ClientSource& clien
   setup->plan_hash = hash_of_plan(plan_bytes);
   setup->release_key = release_key.public_key();
   FEDSPEND_ASSIGN(setup->plan, open_plan(setup->signed_plan, setup->release_key));
+  FEDSPEND_ASSIGN(setup->cost, dearest_contribution_cost(setup->plan));
   FEDSPEND_TRY(check_recorded(setup->plan, options.recorded));
 
   setup->clients = &clients;

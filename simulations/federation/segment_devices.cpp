@@ -25,7 +25,7 @@ std::int64_t uniform(std::uint64_t random, std::int64_t below) { return below <=
 }  // namespace
 
 void Segment::begin_devices() {
-  cache_.keep({std::make_shared<const Plan>(setup_.plan), setup_.signed_plan, setup_.plan_hash});
+  cache_.keep({std::make_shared<const Plan>(setup_.plan), setup_.signed_plan, setup_.plan_hash, std::make_shared<const PrivacyCost>(setup_.cost)});
   devices_.reserve(setup_.client_of_device.size());
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < setup_.client_of_device.size(); ++i) {
@@ -101,7 +101,7 @@ void Segment::make_session(std::size_t device) {
   options.trains_torchscript = true;
   if (state_.devices[device].holds_plan) options.held_plan = setup_.plan_hash;
   Device& it = devices_[device];
-  it.record = std::make_unique<client::MemoryDeviceRecord>(it.random);
+  it.record = std::make_unique<SimulatedRecord>(state_.devices[device], setup_.cost, simulated_key("sim-record", setup_.options.seed, label));
   it.session = std::make_unique<client::Session>(std::move(options), simulated_identity(setup_.options.seed, label),
                                                  client::SessionServices{.random = it.random,
                                                                          .cache = cache_,
@@ -255,6 +255,7 @@ void Segment::take(std::size_t device, client::Effects effects) {
 // As after a restart of the coordinator: who waited to be asked checks in at once; who was at work is told to come again later.
 void Segment::store_state() {
   state_.clock = now_;
+  state_.ledger = machine_->ledger();
   const Millis retry(setup_.plan.federation.retry_after_ms);
   for (std::size_t i = 0; i < devices_.size(); ++i) {
     const std::string_view phase = phase_of(i);

@@ -80,6 +80,12 @@ void drop_keys_of_former_choices(toml::table& document, const std::set<std::stri
     const bool secure = document["aggregation"]["mode"].value_or(std::string()) == to_string(Aggregation::secure);
     for (const std::string_view key : kSecureAggregationKeys) drop("aggregation", key.data(), secure);
   }
+  if (set.contains("privacy.mode")) {
+    const std::string mode = document["privacy"]["mode"].value_or(std::string());
+    for (const std::string_view key : kNoiseKeys) drop("privacy", key.data(), mode != to_string(PrivacyMode::none));
+    for (const std::string_view key : kDistributedKeys) drop("privacy", key.data(), mode == to_string(PrivacyMode::distributed));
+  }
+  if (set.contains("privacy.clip_quantile")) drop("privacy", "clip_learning_rate", document["privacy"]["clip_quantile"].value_or(0.0) > 0);
   for (const std::string table : {"training.schedule", "server.schedule"}) {
     if (!set.contains(table + ".kind")) continue;
     const std::string name = table_of(document, table)["kind"].value_or(std::string());

@@ -69,6 +69,7 @@ const Home kHomes[] = {
      [](std::string_view path) { return is_cpp(path) && (path.starts_with("models/") || path.starts_with("simulations/")); },
      "*.cpp of models and simulations"},
     {{"pybind11/", "Python.h"}, [](std::string_view path) { return path.starts_with("simulations/python/"); }, "simulations/python"},
+    {{"Eigen/", "unsupported/Eigen"}, [](std::string_view path) { return path.starts_with("common/privacy/") && is_cpp(path); }, "*.cpp of common/privacy"},
     {{"hwy/"}, [](std::string_view path) { return path.starts_with("models/"); }, "models"},
 };
 

@@ -71,25 +71,25 @@ TEST_CASE_TEMPLATE("participations are charged once a session, counted by task, 
   Kept kept;
   CHECK(kept.record().participations(task_of(1)).value() == 0);
   for (std::uint64_t i = 1; i <= 3; ++i) {
-    CHECK(kept.record().charge_participation(task_of(1), RoundId{i}, session_of(i), 3));
+    CHECK(kept.record().charge_participation(task_of(1), RoundId{i}, session_of(i), {}, capped(3)));
     CHECK(kept.record().participations(task_of(1)).value() == i);
-    CHECK(conflicts(kept.record().charge_participation(task_of(1), RoundId{i}, session_of(i), 3)));
+    CHECK(conflicts(kept.record().charge_participation(task_of(1), RoundId{i}, session_of(i), {}, capped(3))));
     CHECK(kept.record().participations(task_of(1)).value() == i);
     kept.restart();
   }
-  CHECK(is(kept.record().charge_participation(task_of(1), RoundId{4}, session_of(4), 3), ErrorCode::refused));
+  CHECK(is(kept.record().charge_participation(task_of(1), RoundId{4}, session_of(4), {}, capped(3)), ErrorCode::refused));
   CHECK(kept.record().participations(task_of(1)).value() == 3);
   CHECK(kept.record().participations(task_of(2)).value() == 0);
-  CHECK(kept.record().charge_participation(task_of(2), RoundId{1}, session_of(5), 3));
+  CHECK(kept.record().charge_participation(task_of(2), RoundId{1}, session_of(5), {}, capped(3)));
   // What was refused was not charged: a policy with a higher cap lets the same session through, a lower one lets none.
-  CHECK(is(kept.record().charge_participation(task_of(1), RoundId{4}, session_of(4), 2), ErrorCode::refused));
-  CHECK(kept.record().charge_participation(task_of(1), RoundId{4}, session_of(4), 4));
+  CHECK(is(kept.record().charge_participation(task_of(1), RoundId{4}, session_of(4), {}, capped(2)), ErrorCode::refused));
+  CHECK(kept.record().charge_participation(task_of(1), RoundId{4}, session_of(4), {}, capped(4)));
   CHECK(kept.record().participations(task_of(1)).value() == 4);
 }
 
 TEST_CASE_TEMPLATE("a cap of 0 is no participation, not no cap", Kept, InMemory, OnDisk) {
   Kept kept;
-  CHECK(is(kept.record().charge_participation(task_of(1), kRound, session_of(1), 0), ErrorCode::refused));
+  CHECK(is(kept.record().charge_participation(task_of(1), kRound, session_of(1), {}, capped(0)), ErrorCode::refused));
   CHECK(kept.record().participations(task_of(1)).value() == 0);
 }
 
@@ -114,7 +114,7 @@ TEST_CASE_TEMPLATE("what is recorded of a session is of its own kind: none stand
   Kept kept;
   CHECK(kept.record().record_answered(task_of(1), kRound, session_of(1)));
   CHECK(kept.record().record_survivor_choice(session_of(1), hash_of(1)));
-  CHECK(kept.record().charge_participation(task_of(1), kRound, session_of(1), 1));
+  CHECK(kept.record().charge_participation(task_of(1), kRound, session_of(1), {}, capped(1)));
   CHECK(kept.record().record_update(session_of(1), hash_of(1)));
   CHECK_FALSE(kept.record().has_contributed(session_of(1).bytes).value());
 }
@@ -125,7 +125,7 @@ TEST_CASE_TEMPLATE("the newest entries of each kind are kept, and every count of
     const auto task = static_cast<std::uint8_t>(i);
     REQUIRE(kept.record().record_answered(task_of(task), RoundId{i}, session_of(i)));
     REQUIRE(kept.record().record_survivor_choice(session_of(i), hash_of(i)));
-    REQUIRE(kept.record().charge_participation(task_of(task), RoundId{i}, session_of(i), 1));
+    REQUIRE(kept.record().charge_participation(task_of(task), RoundId{i}, session_of(i), {}, capped(1)));
     REQUIRE(kept.record().record_update(session_of(i), hash_of(i)));
   }
   kept.restart();
@@ -133,7 +133,7 @@ TEST_CASE_TEMPLATE("the newest entries of each kind are kept, and every count of
   for (std::uint64_t i = 3; i <= 6; ++i) {
     CHECK(conflicts(kept.record().record_answered(task_of(9), kRound, session_of(i))));
     CHECK(conflicts(kept.record().record_survivor_choice(session_of(i), hash_of(100))));
-    CHECK(conflicts(kept.record().charge_participation(task_of(9), kRound, session_of(i), 9)));
+    CHECK(conflicts(kept.record().charge_participation(task_of(9), kRound, session_of(i), {}, capped(9))));
     CHECK(kept.record().has_contributed(hash_of(i)).value());
     CHECK(conflicts(kept.record().record_update(session_of(i), hash_of(100))));
   }

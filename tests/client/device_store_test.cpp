@@ -71,7 +71,7 @@ void fill(DeviceRecord& record) {
   for (std::uint64_t i = 1; i <= 3; ++i) {
     REQUIRE(record.record_answered(task_of(1), kRound, session_of(i)));
     REQUIRE(record.record_survivor_choice(session_of(i), hash_of(i)));
-    REQUIRE(record.charge_participation(task_of(1), kRound, session_of(i), 100));
+    REQUIRE(record.charge_participation(task_of(1), kRound, session_of(i), {}, capped(100)));
     REQUIRE(record.record_update(session_of(i), hash_of(i)));
   }
 }
@@ -79,7 +79,7 @@ bool holds_all(DeviceRecord& record) {
   bool all = record.participations(task_of(1)).value_or(0) == 3;
   for (std::uint64_t i = 1; i <= 3; ++i) {
     all = all && !record.record_answered(task_of(1), kRound, session_of(i)) && !record.record_survivor_choice(session_of(i), hash_of(9));
-    all = all && !record.charge_participation(task_of(1), kRound, session_of(i), 100) && record.has_contributed(hash_of(i)).value_or(false);
+    all = all && !record.charge_participation(task_of(1), kRound, session_of(i), {}, capped(100)) && record.has_contributed(hash_of(i)).value_or(false);
     all = all && !record.record_update(session_of(i), hash_of(9));
   }
   return all;
@@ -117,7 +117,7 @@ TEST_CASE("each call has reached the disk when it returns") {
   syncs = 0;
   CHECK(synced((*record)->record_answered(task_of(1), kRound, session_of(1))));
   CHECK(synced((*record)->record_survivor_choice(session_of(1), hash_of(1))));
-  CHECK(synced((*record)->charge_participation(task_of(1), kRound, session_of(1), 10)));
+  CHECK(synced((*record)->charge_participation(task_of(1), kRound, session_of(1), {}, capped(10))));
   CHECK(synced((*record)->record_update(session_of(1), hash_of(1))));
 }
 
@@ -165,7 +165,7 @@ TEST_CASE("a second process, or a second object, is refused while the record is 
 }
 
 TEST_CASE("of two processes that make a record at once, neither loses what it was told is recorded") {
-  for (int repetition = 0; repetition < 20; ++repetition) {
+  for (int repetition = 0; repetition < 50; ++repetition) {
     const RecordFolder folder;
     int start[2];
     int outcomes[2];
@@ -194,6 +194,7 @@ TEST_CASE("of two processes that make a record at once, neither loses what it wa
     std::vector<char> recorded;
     for (char who = 0; read(outcomes[0], &who, 1) == 1;) recorded.push_back(who);
     close(outcomes[0]);
+    CAPTURE(repetition);
     CHECK_FALSE(recorded.empty());
     const auto record = folder.open();
     REQUIRE(record);
@@ -219,7 +220,7 @@ TEST_CASE("a device that is killed forgets nothing that it was told is recorded 
       for (std::uint64_t i = charged;; ++i) {
         DeviceRecord& each = **record;
         const bool done = each.record_answered(task_of(1), kRound, session_of(i)) && each.record_survivor_choice(session_of(i), hash_of(i)) &&
-                          each.record_update(session_of(i), hash_of(i)) && each.charge_participation(task_of(1), kRound, session_of(i), 1'000'000);
+                          each.record_update(session_of(i), hash_of(i)) && each.charge_participation(task_of(1), kRound, session_of(i), {}, capped(1'000'000));
         if (!done || write(acknowledged[1], &i, sizeof(i)) != sizeof(i)) _exit(1);
       }
     }
@@ -246,10 +247,10 @@ TEST_CASE("a device that is killed forgets nothing that it was told is recorded 
       CHECK_FALSE((*record)->record_answered(task_of(1), kRound, session_of(i)));
       CHECK_FALSE((*record)->record_survivor_choice(session_of(i), hash_of(i + 1)));
       CHECK((*record)->has_contributed(hash_of(i)).value());
-      CHECK_FALSE((*record)->charge_participation(task_of(1), kRound, session_of(i), 1'000'000));
+      CHECK_FALSE((*record)->charge_participation(task_of(1), kRound, session_of(i), {}, capped(1'000'000)));
     }
     // The session under way may be half recorded; the next child begins past it.
-    if (!(*record)->charge_participation(task_of(1), kRound, session_of(found), 1'000'000)) FAIL("nothing was charged beyond what was found");
+    if (!(*record)->charge_participation(task_of(1), kRound, session_of(found), {}, capped(1'000'000))) FAIL("nothing was charged beyond what was found");
     charged = found + 1;
     if (acknowledgements > 0) ++kills;
   }
@@ -266,13 +267,13 @@ TEST_CASE("a full disk is an error, nothing is charged, and with space again the
     const rlimit tight{64 * 1024, RLIM_INFINITY};
     if (setrlimit(RLIMIT_FSIZE, &tight) != 0) return 2;
     for (std::uint64_t i = 0; i < 10'000; ++i) {
-      const Status charged = (*record)->charge_participation(task_of(1), kRound, session_of(i), 1'000'000);
+      const Status charged = (*record)->charge_participation(task_of(1), kRound, session_of(i), {}, capped(1'000'000));
       if (charged) continue;
       if (charged.error().code != ErrorCode::io || i == 0) return 3;
       if ((*record)->participations(task_of(1)).value_or(0) != i) return 4;
       const rlimit wide{RLIM_INFINITY, RLIM_INFINITY};
       if (setrlimit(RLIMIT_FSIZE, &wide) != 0) return 5;
-      if (!(*record)->charge_participation(task_of(1), kRound, session_of(i), 1'000'000)) return 6;
+      if (!(*record)->charge_participation(task_of(1), kRound, session_of(i), {}, capped(1'000'000))) return 6;
       return (*record)->participations(task_of(1)).value_or(0) == i + 1 ? 0 : 7;
     }
     return 8;
@@ -282,7 +283,7 @@ TEST_CASE("a full disk is an error, nothing is charged, and with space again the
   REQUIRE(record);
   const std::uint32_t found = (*record)->participations(task_of(1)).value();
   CHECK(found > 1);
-  CHECK_FALSE((*record)->charge_participation(task_of(1), kRound, session_of(found - 1), 1'000'000));
+  CHECK_FALSE((*record)->charge_participation(task_of(1), kRound, session_of(found - 1), {}, capped(1'000'000)));
 }
 
 TEST_CASE("a folder without space for a new record is an error, and leaves no half of one") {
@@ -370,10 +371,12 @@ TEST_CASE("a count or an entry that somebody changed with a tool is found") {
     const auto record = folder.open();
     return record ? std::string() : record.error().message;
   };
-  CHECK(changed("PRAGMA user_version=1").empty());
-  CHECK(changed("UPDATE participation SET count = 1").find("count of participations") != std::string::npos);
-  CHECK(changed("UPDATE participation SET count = -1").find("count of participations") != std::string::npos);
-  CHECK(changed("UPDATE participation SET task = zeroblob(16)").find("count of participations") != std::string::npos);
+  CHECK(changed("PRAGMA user_version=2").empty());
+  CHECK(changed("PRAGMA user_version=1").find("from before privacy was accounted for") != std::string::npos);
+  CHECK(changed("UPDATE account SET spent = x'00' WHERE task != zeroblob(16)").find("an account of participations") != std::string::npos);
+  // Another account that is one: fewer participations than there were.
+  CHECK(changed("UPDATE account SET spent = CAST(substr(spent, 1, 4) || x'01000000' || substr(spent, 9) AS BLOB)").find("an account of participations") != std::string::npos);
+  CHECK(changed("UPDATE account SET task = randomblob(16) WHERE task = zeroblob(16)").find("an account of participations") != std::string::npos);
   CHECK(changed("UPDATE entry SET value = zeroblob(32) WHERE kind = 2").find("an entry") != std::string::npos);
   CHECK(changed("UPDATE entry SET name = randomblob(32) WHERE kind = 1").find("an entry") != std::string::npos);
   CHECK(changed("UPDATE entry SET kind = 9 WHERE kind = 1").find("an entry") != std::string::npos);
@@ -381,7 +384,7 @@ TEST_CASE("a count or an entry that somebody changed with a tool is found") {
   CHECK(changed("UPDATE device SET key = randomblob(32)").find("its key") != std::string::npos);
   CHECK(changed("DROP INDEX entry_name").find("its tables") != std::string::npos);
   CHECK(changed("CREATE TRIGGER t AFTER INSERT ON entry BEGIN DELETE FROM entry; END").find("its tables") != std::string::npos);
-  CHECK(changed("PRAGMA user_version=2").find("schema version 2") != std::string::npos);
+  CHECK(changed("PRAGMA user_version=3").find("schema version 3") != std::string::npos);
 }
 
 }  // namespace

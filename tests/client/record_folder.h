@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <string>
 
 #include <unistd.h>
@@ -45,6 +46,12 @@ inline TaskId task_of(std::uint8_t number) {
   TaskId task;
   task.bytes.fill(number);
   return task;
+}
+
+// Nothing but a cap.
+inline ParticipationLimits capped(std::uint32_t max_participations) {
+  constexpr double unlimited = std::numeric_limits<double>::infinity();
+  return {.of_task = {.max_participations = max_participations, .max_epsilon = unlimited, .delta = 1e-6}, .max_epsilon_in_all = unlimited, .delta_in_all = 1e-6};
 }
 
 }  // namespace fedspend::client

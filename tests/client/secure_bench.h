@@ -23,7 +23,7 @@ class FailingRecord final : public DeviceRecord {
   std::size_t fails_at = SIZE_MAX;  // the call with this number, from 0
   std::size_t calls = 0;
   std::vector<int> kept;            // kinds, in the order they were kept
-  std::map<TaskId, std::uint32_t> counts;
+  std::map<TaskId, PrivacyAccount> accounts;
 
  private:
   bool fails() { return calls++ == fails_at; }
@@ -33,17 +33,17 @@ class FailingRecord final : public DeviceRecord {
     const auto found = values_.find({kind, name});
     return found == values_.end() ? std::nullopt : std::optional(found->second);
   }
-  Result<std::uint32_t> count_of(const TaskId& task) override {
+  Result<PrivacyAccount> account_of(const TaskId& task) override {
     if (fails()) return failure();
-    return counts[task];
+    return accounts[task];
   }
-  Status keep(std::span<const Entry> entries, const std::optional<Count>& count) override {
+  Status keep(std::span<const Entry> entries, std::span<const Account> changed) override {
     if (fails()) return failure();
     for (const Entry& entry : entries) {
       values_.emplace(std::pair(entry.kind, entry.name), entry.value);
       kept.push_back(static_cast<int>(entry.kind));
     }
-    if (count) counts[count->task] = count->participations;
+    for (const Account& account : changed) accounts[account.task] = account.spent;
     return {};
   }
   std::map<std::pair<Kind, Hash256>, Hash256> values_;

@@ -46,6 +46,30 @@ TEST_CASE("only secure aggregation with privacy is no demonstration") {
   CHECK(plan.is_demonstration());
 }
 
+TEST_CASE("vectors have a coordinate for each parameter; distributed noise needs a power of two, adaptive clipping one more") {
+  Plan plan;
+  plan.model.parameter_count = 6656;
+  CHECK(plan.ring_length() == 8192);
+  plan.privacy.clip_quantile = 0.5;
+  CHECK(plan.ring_length() == 8193);
+  plan.privacy = {.mode = PrivacyMode::central};
+  CHECK(plan.ring_length() == 6656);
+  plan.privacy = {.mode = PrivacyMode::none};
+  CHECK(plan.ring_length() == 6656);
+  plan.privacy = {};
+  plan.model.parameter_count = 8192;
+  CHECK(plan.ring_length() == 8192);
+  plan.model.parameter_count = 1;
+  CHECK(plan.ring_length() == 1);
+}
+
+TEST_CASE("noise as of a larger cohort is a simulation's, and says so") {
+  Plan plan;
+  plan.privacy.noise_cohort = 1'000'000;
+  CHECK(plan.is_demonstration());
+  CHECK(plan.demonstration_note().starts_with("SIMULATION"));
+}
+
 TEST_CASE("a plan that the release key signed opens") {
   const auto plan = open_plan(sign_plan(bytes_of(kShortPlan), sample_key()), sample_key().public_key());
   REQUIRE(plan);

@@ -22,11 +22,11 @@ TEST_CASE("what is written is read back as the same plan, and every key is writt
     CHECK(*again == *plan);
     CHECK(write_plan(*again) == written);
   }
-  // One line with " = " for every key of plan.h that FedAvg and constant schedules have: 5 + 4 + 7 + 2 + 8 + 2 + 2 + 10 + 1 + 1 + 2 and no sizes.
+  // One line with " = " for every key of plan.h that FedAvg and constant schedules have: 5 + 4 + 7 + 2 + 8 + 2 + 2 + 10 + 9 + 1 + 2 and no sizes.
   const std::string written = write_plan(parse_plan(kShortPlan).value());
   std::size_t keys = 0;
   for (std::size_t at = written.find(" = "); at != std::string::npos; at = written.find(" = ", at + 1)) ++keys;
-  CHECK(keys == 44);
+  CHECK(keys == 52);
 }
 
 TEST_CASE("a plan is written as a person would write it") {
@@ -89,6 +89,24 @@ AggregationSpec any_aggregation() {
   return aggregation;
 }
 
+PrivacySpec any_privacy(const Plan& plan) {
+  const bool open = plan.aggregation.mode == Aggregation::open;
+  PrivacySpec privacy{.mode = open ? *rc::gen::element(PrivacyMode::none, PrivacyMode::central)
+                                   : *rc::gen::element(PrivacyMode::none, PrivacyMode::central, PrivacyMode::distributed)};
+  if (!privacy.has_noise()) return privacy;
+  privacy.noise_multiplier = any_number(1000);
+  privacy.delta = any_number(0.1);
+  privacy.max_epsilon = any_number(1e6);
+  privacy.max_participations = any_in(1, 1'000'000);
+  privacy.min_separation_rounds = any_in(0, 1'000'000);
+  privacy.noise_cohort = *rc::gen::element(0u, plan.federation.cohort, 1'000'000'000u);
+  if (privacy.mode != PrivacyMode::distributed) return privacy;
+  privacy.wrap_stddevs = 1 + any_number(9);
+  privacy.clip_quantile = *rc::gen::element(0.0, any_number(1));
+  if (privacy.has_adaptive_clip()) privacy.clip_learning_rate = any_number(1);
+  return privacy;
+}
+
 Plan any_plan() {
   Plan plan;
   plan.name = any_text(64);
@@ -122,7 +140,7 @@ Plan any_plan() {
   plan.federation.selection_pool = *rc::gen::element(0u, plan.devices_asked(), 1'000'000u);
   plan.federation.retry_after_ms = any_in(0, 604'800'000);
   plan.server = any_server();
-  plan.privacy.mode = *rc::gen::element(PrivacyMode::none, PrivacyMode::central, PrivacyMode::distributed);
+  plan.privacy = any_privacy(plan);
   plan.eligibility.min_examples = any_in(0, 1'000'000);
   plan.evaluation = {any_number(1), any_in(1, 1'000'000)};
   return plan;

@@ -256,37 +256,26 @@ TEST_CASE("case 11: survivors below the minimum, the quorum or the threshold: th
         "4 clients have signed the survivor set, of at least 5");
 }
 
-// Those around one client on the graph, and the client: every survivor has t neighbours left, the one that is lost has t - 1.
-TEST_CASE("case 10: where a lost client's mask key could not be given back, the session ends before anybody is asked to sign") {
-  const auto lost_around = [](SecureSession& session, const std::vector<int>& distances) {
-    const MaskingGraph graph = ForgedRoster(session.terms(), advertised_by(session)).graph();
-    std::set<std::size_t> lost{0};
-    for (const int distance : distances) {
-      const std::uint32_t half = graph.degree() / 2;
-      const std::uint32_t coordinate = distance > 0 ? static_cast<std::uint32_t>(distance) : half + static_cast<std::uint32_t>(-distance);
-      lost.insert(graph.neighbours(0)[coordinate - 1].position);
+// On a sparse graph alone: every survivor has t neighbours among the survivors, and somebody who dropped out has not.
+TEST_CASE("case 10: a client that dropped out with fewer than t neighbours left: the server aborts before anybody reveals anything") {
+  SecureSession session({.clients = 75, .dropout_ppm = 100'000});
+  constexpr std::uint32_t kLost = 30;
+  std::set<std::size_t> lost = {kLost};
+  session.down = [&](std::vector<Delivery>& deliveries) {
+    const Delivery* delivery = find<RosterView>(deliveries, kLost);
+    if (delivery == nullptr) return;
+    const auto& view = std::get<RosterView>(delivery->message);
+    REQUIRE(session.aggregator().parameters() == SessionParameters{.clients = 75, .degree = 22, .threshold = 15, .quorum = 42});
+    // Those at distance 1, 4, 10 and 11 on both sides: of the others nobody loses more than seven of 22 neighbours by it.
+    for (const Neighbour& neighbour : MaskingGraph::draw(75, 22, view.root, view.beacon).neighbours(kLost)) {
+      if (std::set<std::uint32_t>{1, 4, 10, 11, 12, 15, 21, 22}.contains(neighbour.coordinate)) lost.insert(neighbour.position);
     }
-    session.up = without<MaskedInput>(lost);
-    return lost.size();
   };
-  const SessionOptions hundred{.clients = 100, .length = 4, .corrupt_ppm = 100'000, .dropout_ppm = 100'000};
-  std::vector<int> around{-16, -15, -14, -13, -1, 1, 12, 13, 14, 15, 16};
-  {
-    SecureSession session(hundred);
-    CHECK(lost_around(session, around) == 12);
-    const SessionEnd end = session.run();
-    REQUIRE(session.aggregator().parameters().degree == 32);
-    REQUIRE(session.aggregator().parameters().threshold == 22);
-    CHECK(end.aborted == "a client that dropped out has 21 neighbours who could give its mask key back, of at least 22");
-    CHECK_FALSE(end.sum.has_value());
-    CHECK(std::ranges::none_of(session.sent(), [](const Delivery& sent) { return std::holds_alternative<SignSurvivors>(sent.message); }));
-    CHECK(session.unmasked() == 0);
-  }
-  // With one neighbour more it goes on.
-  around.erase(std::ranges::find(around, 12));
-  SecureSession session(hundred);
-  CHECK(lost_around(session, around) == 11);
-  CHECK(session.run().is_right);
+  session.up = [&](std::vector<Delivery>& deliveries) { drop<MaskedInput>(deliveries, lost); };
+  const SessionEnd end = session.run();
+  CHECK(end.aborted == "a client that dropped out has 14 neighbours who could give its mask key back, of at least 15");
+  CHECK(session.unmasked() == 0);
+  CHECK(session.leak() == "");
 }
 
 TEST_CASE("case 16: a client that is not awaited is told nothing, and what it sends is dropped") {

@@ -162,18 +162,18 @@ TEST_CASE("ranges cover every word once, begin where libsodium has no blocks lef
   }));
 }
 
-TEST_CASE("threads have as many ranges each, as far as there are blocks, and none longer than 8 KiB") {
+TEST_CASE("threads have as many ranges each, as far as there are blocks, and none longer than 4 KiB") {
   CHECK(split_words_for(0, 2).empty());
   CHECK(split_words_for(128, 4).size() == 1);
   CHECK(split_words_for(1'000, 4).size() == 4);
-  CHECK(split_words_for(4'096, 2).size() == 2);
-  CHECK(split_words_for(4'097, 2).size() == 4);
+  CHECK(split_words_for(2'048, 2).size() == 2);
+  CHECK(split_words_for(2'049, 2).size() == 4);
   CHECK(rc::check([] {
     const auto count = *rc::gen::inRange<std::size_t>(1, 1'000'000);
     const auto threads = *rc::gen::inRange<unsigned>(1, 20);
     const auto ranges = split_words_for(count, threads);
     RC_ASSERT((count <= kWholeWords * (threads - 1) || ranges.size() % threads == 0));
-    RC_ASSERT(std::ranges::all_of(ranges, [](const WordRange& range) { return range.count <= 2'048; }));
+    RC_ASSERT(std::ranges::all_of(ranges, [](const WordRange& range) { return range.count <= 1'024; }));
     RC_ASSERT(ranges.back().first + ranges.back().count == count);
   }));
 }

@@ -1,0 +1,113 @@
+#include "common/privacy/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "common/check.h"
+
+namespace fedspend {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kTolerance = 1e-6;
+
+std::string written(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
+// The next number of 7 significant digits.
+double rounded_up(double z) {
+  const double unit = std::pow(10.0, std::floor(std::log10(z)) - 6);
+  double digits = std::ceil(z / unit * (1 - 1e-15));
+  char text[40];
+  std::snprintf(text, sizeof text, "%.6e", digits * unit);
+  const double rounded = std::strtod(text, nullptr);
+  return rounded >= z ? rounded : (digits + 1) * unit;
+}
+
+class Search {
+ public:
+  Search(const std::function<Result<double>(double)>& epsilon_of, double epsilon) : epsilon_of_(epsilon_of), wanted_(epsilon) {}
+
+  Result<Calibration> run() {
+    if (!bracket()) {
+      if (error_) return fail(*error_);
+      return fail(ErrorCode::refused,
+                  "even a noise multiplier of " + written(kMostNoiseMultiplier) + " gives an epsilon of " + written(low_.epsilon) + ", above " + written(wanted_),
+                  "a larger epsilon or delta, fewer steps, or for the distributed mechanism more bits");
+    }
+    if (low_.noise_multiplier > 0) narrow();
+    // An accountant's own grid may move its answer by parts of 1e-8: what is given back has been tried.
+    for (double z = rounded_up(high_.noise_multiplier);; z = rounded_up(z * (1 + kTolerance / 2))) {
+      const double epsilon = at(z);
+      if (epsilon <= wanted_) return Calibration{.noise_multiplier = z, .epsilon = epsilon};
+      if (z > 2 * high_.noise_multiplier) return fail(error_ ? *error_ : Error{ErrorCode::internal, "the accountant is not monotone in the noise"});
+    }
+  }
+
+ private:
+  double at(double z) {
+    auto epsilon = epsilon_of_(z);
+    if (!epsilon) {
+      error_ = std::move(epsilon).error();
+      return kInfinity;
+    }
+    FEDSPEND_CHECK(*epsilon >= 0, "an epsilon of at least 0");
+    return *epsilon;
+  }
+
+  // Between a noise multiplier that is too small, or 0 where none is, and one that is enough.
+  bool bracket() {
+    Calibration point{.noise_multiplier = 1, .epsilon = at(1)};
+    const bool enough = point.epsilon <= wanted_;
+    const double factor = enough ? 0.5 : 2;
+    while (true) {
+      (enough ? high_ : low_) = point;
+      const double next = std::clamp(point.noise_multiplier * factor, kLeastNoiseMultiplier, kMostNoiseMultiplier);
+      if (next == point.noise_multiplier) return enough;
+      point = {.noise_multiplier = next, .epsilon = at(next)};
+      if ((point.epsilon <= wanted_) != enough) break;
+    }
+    (enough ? low_ : high_) = point;
+    return true;
+  }
+
+  // Secants in logarithms, a little to the far side of the end that moved last, so that both ends close in; halves where those do not help.
+  void narrow() {
+    bool moved_high = false;
+    for (int i = 0; i < 80 && high_.noise_multiplier > low_.noise_multiplier * (1 + kTolerance); ++i) {
+      const double low = std::log(low_.noise_multiplier), high = std::log(high_.noise_multiplier), width = high - low;
+      double guess = low + width / 2;
+      if (std::isfinite(low_.epsilon) && high_.epsilon > 0 && i % 4 != 3) {
+        const double rise = std::log(low_.epsilon / high_.epsilon);
+        const double root = low + width * std::log(low_.epsilon / wanted_) / rise;
+        guess = std::clamp(root + (moved_high ? -1 : 1) * kTolerance / 3, low + 1e-3 * width, high - 1e-3 * width);
+      }
+      const double z = std::exp(guess);
+      if (!(z > low_.noise_multiplier && z < high_.noise_multiplier)) break;
+      const Calibration point{.noise_multiplier = z, .epsilon = at(z)};
+      moved_high = point.epsilon <= wanted_;
+      (moved_high ? high_ : low_) = point;
+    }
+  }
+
+  const std::function<Result<double>(double)>& epsilon_of_;
+  double wanted_;
+  Calibration low_{.noise_multiplier = 0, .epsilon = kInfinity}, high_;
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+Result<Calibration> smallest_noise_multiplier(const std::function<Result<double>(double)>& epsilon_of, double epsilon) {
+  FEDSPEND_CHECK(epsilon > 0, "an epsilon above 0");
+  return Search(epsilon_of, epsilon).run();
+}
+
+}  // namespace fedspend

@@ -1,0 +1,33 @@
+#include "common/privacy/central_gaussian.h"
+
+#include <cmath>
+#include <sstream>
+
+#include "common/check.h"
+
+namespace fedspend {
+
+Result<CentralGaussian> CentralGaussian::create(const CentralGaussianGoal& goal) {
+  // Written so that what is no number is refused.
+  if (!(goal.scale > 0 && goal.clip_norm_l2 > 0 && goal.noise_multiplier > 0 && goal.dimension > 0))
+    return fail(ErrorCode::invalid_argument, "central noise needs a scale, a clip norm, a dimension and a noise multiplier above 0");
+  const double dimension = static_cast<double>(goal.dimension);
+  // The quantizer's tolerance, and upwards for the rounding of these few products.
+  const double sensitivity = (goal.scale * goal.clip_norm_l2 * (1 + 1e-6) + std::sqrt(dimension) / 2) * (1 + 0x1p-48);
+  const double deviation = goal.noise_multiplier * sensitivity;
+  if (!(deviation >= 1 && deviation <= 0x1p30)) {
+    std::ostringstream why;
+    why << "central noise of " << deviation << " ring units (noise multiplier " << goal.noise_multiplier << ", sensitivity " << sensitivity << ") is not within 1 to 2^30";
+    return fail(ErrorCode::invalid_argument, why.str(), deviation < 1 ? "raise privacy.noise_multiplier or aggregation.bits" : "lower aggregation.bits or privacy.noise_multiplier");
+  }
+  FEDSPEND_ASSIGN(const RoundedGaussian noise, RoundedGaussian::create(deviation_at_least(deviation * (1 + 0x1p-48))));
+  return CentralGaussian(goal, sensitivity, noise);
+}
+
+std::vector<float> CentralGaussian::release_mean(const RingVector& sum, std::uint64_t divisor, RandomSource& random) const {
+  FEDSPEND_CHECK(sum.size() == goal_.dimension, "a sum of the dimension that the noise is for");
+  FEDSPEND_CHECK(divisor > 0, "a divisor of at least 1");
+  return noisy_mean(sum, goal_.scale * static_cast<double>(divisor), noise_, random);
+}
+
+}  // namespace fedspend

@@ -1,0 +1,131 @@
+// fedspend-sim privacy and calibrate as commands: the figures of PRIVACY.md, what each accountant says beside epsilon, and what is refused.
+#include <cmath>
+#include <string>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/simulations/sim_program.h"
+
+using namespace fedspend::tests;
+
+namespace {
+
+nlohmann::json data_of(const std::string& arguments) {
+  CAPTURE(arguments);
+  const TemporaryFolder folder;
+  const Ended ended = sim(folder, arguments + " --format json");
+  CAPTURE(ended.err);
+  REQUIRE(ended.code == 0);
+  const auto envelope = nlohmann::json::parse(ended.out, nullptr, false);
+  REQUIRE(envelope.is_object());
+  CHECK(envelope["status"] == "ok");
+  return envelope["data"];
+}
+
+double epsilon_of(const std::string& arguments) { return data_of("privacy " + arguments)["epsilon"].get<double>(); }
+
+}  // namespace
+
+TEST_CASE("privacy gives the published epsilons") {
+  const std::string gaussian = "--mechanism gaussian ";
+  CHECK(epsilon_of(gaussian + "--noise-multiplier 1.5 --steps 2250 --sampling-rate 0.04 --delta 1e-5 --accountant rdp") == doctest::Approx(7.32911117143).epsilon(1e-10));
+  CHECK(epsilon_of(gaussian + "--noise-multiplier 1.3 --steps 6000 --sampling-rate 0.0025 --delta 1e-5 --accountant rdp") == doctest::Approx(0.7242234026).epsilon(1e-9));
+  CHECK(epsilon_of(gaussian + "--noise-multiplier 1 --steps 30000 --sampling-rate 0.001 --delta 1e-7 --accountant rdp") == doctest::Approx(1.4154988495).epsilon(1e-9));
+  CHECK(epsilon_of(gaussian + "--noise-multiplier 0.7 --steps 2 --delta 1e-5 --accountant pld") == doctest::Approx(10.1224946).epsilon(1e-8));
+  // PRIVACY.md, unamplified: P = 1, z = 1 and P = 5, z = 2.5.
+  CHECK(epsilon_of(gaussian + "--noise-multiplier 1 --steps 100 --max-participations 1 --delta 1e-6 --accountant pld") == doctest::Approx(4.88655).epsilon(2e-6));
+  CHECK(epsilon_of(gaussian + "--noise-multiplier 2.5 --steps 100 --max-participations 5 --delta 1e-6 --accountant pld") == doctest::Approx(4.30584).epsilon(2e-6));
+  CHECK(epsilon_of(gaussian + "--noise-multiplier 1 --steps 100 --max-participations 1 --delta 1e-6 --accountant rdp") == doctest::Approx(5.22153).epsilon(2e-6));
+  CHECK(epsilon_of(gaussian + "--noise-multiplier 2.5 --steps 5 --delta 1e-6 --accountant zcdp") == doctest::Approx(4.60444).epsilon(2e-6));
+}
+
+TEST_CASE("privacy says for which guarantee, and what its accountant adds") {
+  const auto pld = data_of("privacy --noise-multiplier 2 --steps 40 --max-participations 3 --delta 1e-6");
+  CHECK(pld["mechanism"] == "gaussian");
+  CHECK(pld["accountant"] == "pld");
+  CHECK(pld["compositions"] == 3);
+  CHECK(pld["steps"] == 40);
+  CHECK(pld["max_participations"] == 3);
+  CHECK(pld["amplified"] == false);
+  CHECK(pld["delta"] == 1e-6);
+  CHECK(pld["epsilon_error"].get<double>() < 1e-3);
+  CHECK(pld["guarantee"].get<std::string>().find("at most 3 of the steps") != std::string::npos);
+  const auto rdp = data_of("privacy --noise-multiplier 2 --steps 3 --delta 1e-6 --accountant rdp");
+  CHECK(rdp["compositions"] == 3);
+  CHECK(rdp["order"] > 1.0);
+  CHECK(rdp["rho"].get<double>() == doctest::Approx(3.0 / 8));
+  CHECK(rdp["epsilon"] >= pld["epsilon"]);
+  CHECK(rdp["guarantee"].get<std::string>().find("every step") != std::string::npos);
+  // A cap above the number of steps counts the steps.
+  CHECK(data_of("privacy --noise-multiplier 2 --steps 3 --max-participations 10 --delta 1e-6")["epsilon"] == pld["epsilon"]);
+  const auto sampled = data_of("privacy --noise-multiplier 2 --steps 40 --sampling-rate 0.01 --delta 1e-6 --accountant rdp");
+  CHECK(sampled["amplified"] == true);
+  CHECK(sampled["sampling_rate"] == 0.01);
+  CHECK(sampled["guarantee"].get<std::string>().find("Poisson") != std::string::npos);
+  CHECK(sampled["epsilon"] < pld["epsilon"]);
+}
+
+TEST_CASE("privacy of the distributed mechanism is by the bound of its sum, a little above the central one") {
+  const auto data = data_of("privacy --mechanism discrete-gaussian --noise-multiplier 2.5 --steps 50 --max-participations 5 --delta 1e-6 --clients 1000 --dimension 100000 --bits 20");
+  CHECK(data["accountant"] == "rdp");
+  CHECK(data["honest_shares"] == 451);  // a quorum of 551, less 100 that collude
+  CHECK(data["padded_dimension"] == 131072);
+  CHECK(data["tau"] > 0.0);
+  CHECK(data["epsilon"] >= 4.60444);
+  CHECK(data["epsilon"] <= 4.62);
+  const auto defaults = data_of("privacy --mechanism discrete-gaussian --noise-multiplier 2.5 --steps 50 --max-participations 5 --delta 1e-6");
+  CHECK(defaults == data);
+  const auto zcdp = data_of("privacy --mechanism discrete-gaussian --accountant zcdp --noise-multiplier 2.5 --steps 50 --max-participations 5 --delta 1e-6");
+  CHECK(zcdp["epsilon"] >= 4.60444);
+  CHECK(zcdp["epsilon"] <= 4.62);
+  // Fewer bits are coarser, and cost more.
+  CHECK(epsilon_of("--mechanism discrete-gaussian --bits 14 --noise-multiplier 2.5 --steps 5 --delta 1e-6") > data["epsilon"]);
+}
+
+TEST_CASE("calibrate keeps to the budget and gives known noise back") {
+  const auto rdp = data_of("calibrate --epsilon 7.32911117143 --steps 2250 --sampling-rate 0.04 --delta 1e-5 --accountant rdp");
+  CHECK(rdp["noise_multiplier"].get<double>() == doctest::Approx(1.5).epsilon(3e-6));
+  CHECK(rdp["epsilon"] <= 7.32911117143);
+  const auto pld = data_of("calibrate --epsilon 4.88655 --steps 30 --max-participations 1 --delta 1e-6");
+  CHECK(pld["noise_multiplier"].get<double>() == doctest::Approx(1).epsilon(5e-6));
+  CHECK(pld["epsilon"] <= 4.88655);
+  CHECK(pld["epsilon_wanted"] == 4.88655);
+  const auto discrete = data_of("calibrate --epsilon 4 --mechanism discrete-gaussian --steps 30 --max-participations 2 --delta 1e-6");
+  CHECK(discrete["epsilon"] <= 4.0);
+  CHECK(discrete["epsilon"] >= 3.9999);
+  // What calibrate says, privacy says again.
+  const std::string z = nlohmann::json(discrete["noise_multiplier"]).dump();
+  CHECK(epsilon_of("--mechanism discrete-gaussian --steps 30 --max-participations 2 --delta 1e-6 --noise-multiplier " + z) == discrete["epsilon"]);
+}
+
+TEST_CASE("privacy and calibrate refuse combinations that nothing proves, in one line") {
+  const TemporaryFolder folder;
+  const std::string rest = " --noise-multiplier 1 --steps 10 --delta 1e-6";
+  check_refused(folder, "privacy --mechanism discrete-gaussian --accountant pld" + rest, {"no dominating pair is proven", "--accountant rdp"});
+  check_refused(folder, "privacy --mechanism discrete-gaussian --sampling-rate 0.1" + rest, {"sampling amplifies nothing", "--max-participations"});
+  check_refused(folder, "privacy --accountant zcdp --sampling-rate 0.1" + rest, {"not amplified by sampling", "pld or rdp"});
+  check_refused(folder, "privacy --sampling-rate 0.1 --max-participations 3" + rest, {"exclude each other"});
+  check_refused(folder, "privacy --clients 100" + rest, {"--clients", "central Gaussian", "discrete-gaussian"});
+  check_refused(folder, "privacy --mechanism discrete-gaussian --bits 8 --noise-multiplier 0.01 --steps 10 --delta 1e-6", {"8 bits", "choose at least"});
+  check_refused(folder, "privacy --mechanism discrete-gaussian --corrupt 0.5 --dropout 0.3" + rest, {"1000 clients"});
+  check_refused(folder, "calibrate --mechanism discrete-gaussian --bits 12 --epsilon 0.001 --steps 10 --delta 1e-6", {"epsilon", "more bits"});
+}
+
+TEST_CASE("privacy and calibrate refuse wrong values, in one line with the range") {
+  const TemporaryFolder folder;
+  for (const char* z : {"0", "-1", "nan", "inf", "1e7", "x"}) check_refused(folder, std::string("privacy --steps 10 --delta 1e-6 --noise-multiplier ") + z, {"--noise-multiplier '", "from 0.001 to 1e+06"});
+  for (const char* delta : {"0", "1", "-1e-6", "nan", "2"}) check_refused(folder, std::string("privacy --steps 10 --noise-multiplier 1 --delta ") + delta, {"--delta '", "from 1e-100 to 0.999"});
+  for (const char* q : {"0", "1.0001", "-0.1", "nan"}) check_refused(folder, std::string("privacy --steps 10 --noise-multiplier 1 --delta 1e-6 --sampling-rate ") + q, {"--sampling-rate '", "from 1e-12 to 1"});
+  for (const char* steps : {"0", "-3", "1.5", "2000000000"}) check_refused(folder, std::string("privacy --noise-multiplier 1 --delta 1e-6 --steps ") + steps, {"--steps '", "from 1 to 1000000000"});
+  for (const char* cap : {"0", "-3", "many"}) check_refused(folder, std::string("privacy --noise-multiplier 1 --delta 1e-6 --steps 5 --max-participations ") + cap, {"--max-participations '", "from 1 to"});
+  for (const char* epsilon : {"0", "-1", "nan", "1e9"}) check_refused(folder, std::string("calibrate --steps 10 --delta 1e-6 --epsilon ") + epsilon, {"--epsilon '", "from 1e-06 to 1e+06"});
+  check_refused(folder, "privacy --noise-multiplier 1 --steps 5", {"--delta D is missing"});
+  check_refused(folder, "privacy --noise-multiplier 1 --delta 1e-6", {"--steps T is missing"});
+  check_refused(folder, "privacy --steps 5 --delta 1e-6", {"--noise-multiplier Z is missing"});
+  check_refused(folder, "calibrate --steps 5 --delta 1e-6", {"--epsilon E is missing"});
+  check_refused(folder, "privacy --noise-multiplier 1 --steps 5 --delta 1e-6 --accountant prv", {"--accountant 'prv' is none of rdp, pld, zcdp"});
+  check_refused(folder, "privacy --noise-multiplier 1 --steps 5 --delta 1e-6 --mechanism laplace", {"--mechanism 'laplace' is neither gaussian nor discrete-gaussian"});
+  check_refused(folder, "privacy --noise-multiplier 1 --steps 5 --delta 1e-6 --mechanism discrete-gaussian --clip 0", {"--clip '0'"});
+  check_refused(folder, "privacy --noise-multiplier 1 --steps 5 --delta 1e-6 --mechanism discrete-gaussian --bits 33", {"--bits '33'", "from 2 to 32"});
+}
