@@ -23,12 +23,13 @@ void give_back(void* memory) {
 
 }  // namespace
 
-void watch_freed_memory(std::span<const std::uint8_t> bytes) {
+void set_watched(std::span<const std::uint8_t> bytes) {
   FEDSPEND_CHECK(bytes.size() >= kWatchedBytes, "enough bytes to know them again");
   std::memcpy(watched.data(), bytes.data(), watched.size());
   found = 0;
-  is_watching = true;
+  is_watching = false;
 }
+void watch_freed_memory() { is_watching = true; }
 void pause_watching() { is_watching = false; }
 unsigned stop_watching() {
   is_watching = false;

@@ -10,8 +10,9 @@ namespace fedspend::testing {
 
 inline constexpr std::size_t kWatchedBytes = 32;
 
-void watch_freed_memory(std::span<const std::uint8_t> bytes);  // the first kWatchedBytes of them
+void set_watched(std::span<const std::uint8_t> bytes);  // the first kWatchedBytes of them; nobody watches yet
+void watch_freed_memory();
 void pause_watching();
-unsigned stop_watching();  // in how many blocks they were, since watch_freed_memory()
+unsigned stop_watching();  // in how many blocks they were, since set_watched()
 
 }  // namespace fedspend::testing
