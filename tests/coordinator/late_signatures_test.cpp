@@ -50,8 +50,8 @@ struct AtQuorum : SecureMachineBench {
     CHECK(drops(effects) == std::vector{DropReason::bad_signature});
   }
   void expect_quorum(std::size_t device, const Effects& effects) const {
-    CHECK(effects.size() == 1);
-    CHECK(sent_to<Quorum>(device, effects).size() == 1);
+    REQUIRE(effects.size() == 1);
+    REQUIRE(sent_to<Quorum>(device, effects).size() == 1);
     CHECK(testing::all_of<Send>(effects).front().frames.bulk_bytes().size() == last_of(Type::quorum, device).frames.bulk_bytes().size());
   }
 };
