@@ -13,11 +13,11 @@
 
 #include <toml++/toml.h>
 
-#include "common/numeric/quantizer.h"
 #include "common/protocol/messages.h"
 #include "common/protocol/near_keys.h"
 #include "common/protocol/plain_text.h"
 #include "common/protocol/plan.h"
+#include "common/protocol/plan_consistency.h"
 #include "common/protocol/server_optimizers.h"
 
 namespace fedspend {
@@ -26,7 +26,6 @@ namespace {
 enum class Presence { optional, required };
 enum class Bounds { closed, without_least, without_most };  // which end the range leaves out
 
-constexpr std::int64_t kMaxDevices = 1'000'000;
 constexpr std::int64_t kMaxRounds = 1'000'000;
 constexpr std::int64_t kMaxDelayMs = 7LL * 24 * 3600 * 1000;
 constexpr std::int64_t kMaxParameterCount = 1LL << 24;
@@ -372,50 +371,6 @@ void read_evaluation(Table table, EvaluationSpec& evaluation) {
   table.refuse_unknown_keys();
 }
 
-// Only where the values by themselves are right: min_cohort at most the cohort is looked at by the caller.
-void check_secure_cohort(Table table, const Plan& plan) {
-  const FederationSpec& federation = plan.federation;
-  const std::uint32_t most = plan.most_min_cohort();
-  if (federation.cohort < kMinSecureClients)
-    return table.fault("cohort", std::to_string(federation.cohort) + " is too few for secure aggregation, which hides nobody among fewer than " + std::to_string(kMinSecureClients),
-                       "raise it");
-  if (federation.min_cohort > most)
-    return table.fault("min_cohort", std::to_string(federation.min_cohort) + " is above " + std::to_string(most) + ", which is left of the cohort after the tolerated losses",
-                       "those losses would end every round: lower min_cohort or aggregation.dropout_fraction");
-  if (plan.min_reports() < 2)
-    table.fault("min_cohort", "a round could end with a sum of " + std::to_string(plan.min_reports()), "the sum of one update is that update: raise min_cohort or cohort, or lower aggregation.dropout_fraction");
-}
-
-void check_cohort(Table table, const Plan& plan) {
-  const FederationSpec& federation = plan.federation;
-  if (federation.min_cohort > federation.cohort)
-    table.fault("min_cohort", std::to_string(federation.min_cohort) + " is above the cohort, " + std::to_string(federation.cohort),
-                "a round closes at `cohort` updates: lower min_cohort or raise cohort");
-  if (plan.aggregation.mode == Aggregation::secure) check_secure_cohort(table, plan);
-  if (federation.cohort * federation.over_selection > static_cast<double>(kMaxDevices))
-    return table.fault("over_selection", "cohort times over_selection is above " + std::to_string(kMaxDevices), "lower one of the two");
-  if (federation.selection_pool != 0 && federation.selection_pool < plan.devices_asked())
-    table.fault("selection_pool",
-                std::to_string(federation.selection_pool) + " is below the devices asked, " + std::to_string(plan.devices_asked()),
-                "raise it to cohort * over_selection at least, or leave it out");
-}
-
-void check_privacy(Table table, const Plan& plan) {
-  if (plan.privacy.mode == PrivacyMode::distributed && plan.aggregation.mode == Aggregation::open)
-    table.fault("mode", "distributed noise needs secure aggregation: in an open sum the coordinator sees each update with a share of the noise alone",
-                "set aggregation.mode = \"secure\", or privacy.mode = \"central\" or \"none\"");
-  if (plan.privacy.noise_cohort != 0 && plan.privacy.noise_cohort < plan.federation.cohort)
-    table.fault("noise_cohort", std::to_string(plan.privacy.noise_cohort) + " is below the cohort, " + std::to_string(plan.federation.cohort), "it stands for a larger cohort: raise it, or leave it out");
-}
-
-// What distributed noise needs of the bits follows from the roster: common/secagg/session_terms.h.
-void check_aggregation(Table table, const Plan& plan) {
-  if (plan.privacy.mode == PrivacyMode::distributed) return;
-  const auto quantizer = Quantizer::create(
-      {.clip_norm_l2 = plan.aggregation.clip_norm_l2, .bits = plan.aggregation.bits, .max_clients = plan.devices_asked()});
-  if (!quantizer) table.fault("bits", quantizer.error().message, "more bits, or fewer devices asked");
-}
-
 void read_plan(Table root, Plan& plan, Faults& faults) {
   root.integer("schema", plan.schema, 1, 1, Presence::required);
   root.text("name", plan.name, Presence::required);
@@ -442,9 +397,10 @@ void read_plan(Table root, Plan& plan, Faults& faults) {
 
   // Consistency is looked at only where every value by itself is right.
   if (!faults.status()) return;
-  check_cohort(federation, plan);
-  if (faults.status()) check_privacy(privacy, plan);
-  if (faults.status()) check_aggregation(aggregation, plan);
+  if (const std::optional<Contradiction> found = find_contradiction(plan)) {
+    Table& table = found->table == PlanTable::federation ? federation : found->table == PlanTable::privacy ? privacy : aggregation;
+    table.fault(found->key, found->what, found->hint);
+  }
 }
 
 // A plan of another schema has keys that this program does not know: say that first, and not that they are unknown.

@@ -4,8 +4,12 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <array>
+#include <set>
 #include <string>
 #include <thread>
+#include <tuple>
+#include <utility>
 
 #include "common/crypto/random.h"
 #include "common/numeric/ring_vector.h"
@@ -83,13 +87,47 @@ TEST_CASE("masked vectors are those of an independent computation") {
   }
 }
 
-TEST_CASE("many masks at once are the masks one by one, for every width, length and beginning") {
+// As many that add and as many that subtract as are asked for, in any order.
+std::vector<Mask> masks_of_signs(RandomSource& random, std::size_t added, std::size_t subtracted) {
+  std::vector<Mask> masks = random_masks(random, added + subtracted);
+  for (std::size_t i = 0; i < masks.size(); ++i) masks[i].sign = i < added ? MaskSign::add : MaskSign::subtract;
+  for (std::size_t i = masks.size(); i > 1; --i) std::swap(masks[i - 1], masks[random.below(i)]);
+  return masks;
+}
+
+// Masks of one sign are taken four by four and what is left one by one: zero, one and two fours, with and without a rest, in both signs.
+TEST_CASE("many masks at once are the masks one by one, for every width, however many of them add and subtract") {
+  constexpr std::array<std::size_t, 7> kCounts{1, 17, 127, 1023, 1024, 1025, 2051};
+  std::set<std::tuple<std::size_t, std::size_t, std::size_t>> seen;
   for (unsigned bits = 1; bits <= 32; ++bits) {
     CAPTURE(bits);
     SeededRandom random(bits);
-    const auto masks = random_masks(random, 5);
-    for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{17}, std::size_t{2047}, std::size_t{2048}, std::size_t{2049}, std::size_t{5000}}) {
-      for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{16}, std::uint64_t{kMaskChunkWords - 1024}}) {
+    for (std::size_t added = 0; added <= 9; ++added) {
+      for (std::size_t subtracted = 0; subtracted <= 9; ++subtracted) {
+        CAPTURE(added);
+        CAPTURE(subtracted);
+        const std::size_t count = kCounts[(bits + added + 3 * subtracted) % kCounts.size()];  // every one with every number of masks
+        CAPTURE(count);
+        seen.emplace(added, subtracted, count);
+        const auto masks = masks_of_signs(random, added, subtracted);
+        const Words before = random_values(random, count, bits);
+        Words values = before;
+        apply_masks(masks, bits, 16, values);
+        CHECK(values == masked_slowly(masks, bits, 16, before));
+      }
+    }
+  }
+  CHECK(seen.size() == 10 * 10 * kCounts.size());
+}
+
+TEST_CASE("many masks at once are the masks one by one, for every length and beginning") {
+  SeededRandom random(33);
+  const auto masks = masks_of_signs(random, 6, 5);
+  for (const std::size_t count : {std::size_t{0}, std::size_t{1}, std::size_t{17}, std::size_t{2047}, std::size_t{2048}, std::size_t{2049}, std::size_t{5000}}) {
+    for (const std::uint64_t first : {std::uint64_t{0}, std::uint64_t{16}, std::uint64_t{kMaskChunkWords - 1024}}) {
+      CAPTURE(count);
+      CAPTURE(first);
+      for (const unsigned bits : {1U, 20U, 32U}) {
         const Words before = random_values(random, count, bits);
         Words values = before;
         apply_masks(masks, bits, first, values);

@@ -205,6 +205,72 @@ TEST_CASE("the sum does not depend on how many threads unmask") {
   }
 }
 
+// The sum of `dealers` self-masked zeros, of each of whose b eleven holders have a share, seven needed: the sum has to be zero again. A
+// serial executor does every fourth secret in one part, which remembers whose shares were wrong: four in a row are one "turn" of each part.
+struct WithLiars {
+  static constexpr std::uint32_t kHolders = 11;
+  static ClientId holder(std::uint32_t number) { return {{static_cast<std::uint8_t>(100 + number)}}; }
+
+  // In each turn, the holders (from 0) whose shares of its secrets are wrong.
+  static tl::expected<UnmaskedSum, UnmaskingFailure> run(const std::vector<std::set<std::uint32_t>>& liars) {
+    const UnmaskingContext context{.task = {}, .round = RoundId{1}, .session = {}, .degree = kHolders, .threshold = 7};
+    SeededRandom random(9);
+    std::vector<RevealedSecret> secrets;
+    std::vector<Mask> masks;
+    for (std::size_t i = 0; i < 4 * liars.size(); ++i) {
+      const ClientId dealer{{static_cast<std::uint8_t>(i + 1)}};
+      const SecretScalar b = SecretScalar::random(random);
+      RevealedSecret secret{.kind = SecretKind::self_mask, .dealer = {dealer, *RistrettoPoint::base_times(SecretScalar::random(random))},
+          .commitment = self_mask_commitment(b, dealer, context.task, context.round), .coordinates = {}, .shares = deal_shares(b, 7, kHolders, random), .holders = {},
+          .surviving_neighbours = {}};
+      for (std::uint32_t j = 0; j < kHolders; ++j) {
+        secret.coordinates.push_back(j + 1);
+        secret.holders.push_back(holder(j));
+        if (liars[i / 4].contains(j)) secret.shares.set(j, SecretScalar::random(random));
+      }
+      secrets.push_back(std::move(secret));
+      masks.push_back(self_mask(b, dealer, context.session));
+    }
+    RingVector sum(50, 16);
+    apply_masks(masks, 16, 0, sum.mutable_values());
+    SerialExecutor serial;
+    return Unmasking(context, std::move(secrets), std::move(sum)).run(serial);
+  }
+  static std::vector<ClientId> holders(const std::set<std::uint32_t>& numbers) {
+    std::vector<ClientId> ids;
+    for (const std::uint32_t number : numbers) ids.push_back(holder(number));
+    return ids;
+  }
+};
+
+TEST_CASE("case 24: a holder whose shares were wrong twice is left out, so that more wrong shares than can be corrected do no harm") {
+  CHECK_FALSE(WithLiars::run({{0, 1, 2}}).has_value());  // of eleven shares two wrong ones can be corrected
+  // Each of the three is found out twice, two at a time; a fourth and a fifth once.
+  const auto result = WithLiars::run({{0, 1}, {0, 2}, {1, 2}, {3, 4}, {0, 1, 2}, {0, 1, 2}});
+  REQUIRE(result.has_value());
+  CHECK(std::ranges::count(result->sum.values(), 0U) == 50);
+  CHECK(result->wrong_holders == WithLiars::holders({0, 1, 2, 3, 4}));
+  // Once is not enough: it may be the dealer's doing.
+  const auto once = WithLiars::run({{0, 1}, {2, 3}, {0, 1, 2}});
+  REQUIRE_FALSE(once.has_value());
+  CHECK(once.error().dealers.size() == 4);
+}
+
+TEST_CASE("case 24: of the holders who were wrong twice none is left out where too few would be left, and their right shares do no harm") {
+  // Five, so that six of eleven would be left, of at least seven.
+  const std::vector<std::set<std::uint32_t>> five{{0, 1}, {0, 1}, {2, 3}, {2, 3}, {4}, {4}};
+  auto corrected = five;
+  corrected.push_back({0, 1});
+  const auto result = WithLiars::run(corrected);
+  REQUIRE(result.has_value());
+  CHECK(std::ranges::count(result->sum.values(), 0U) == 50);
+  auto beyond = five;
+  beyond.push_back({0, 1, 2});
+  CHECK_FALSE(WithLiars::run(beyond).has_value());
+  // Who is left out, and another one who is wrong now: corrected with all shares.
+  CHECK(WithLiars::run({{0}, {0}, {0, 5}}).has_value());
+}
+
 // Before each call that it is given to do, it may ask for a stop.
 struct StoppingExecutor final : Executor {
   explicit StoppingExecutor(int calls) : left(calls) {}
