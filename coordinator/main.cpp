@@ -133,7 +133,7 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   FEDSPEND_ASSIGN(std::optional<StoredModel> stored, federation.store->latest_model());
   federation.chooser = std::make_unique<UniformChooser>(random);
   Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}, .ledger = {}};
-  if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state), .ledger = {}};
+  if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state), .clip_norm_l2 = stored->next_clip_norm_l2, .ledger = {}};
   FEDSPEND_ASSIGN(checkpoint.ledger, federation.store->ledger());
   FEDSPEND_ASSIGN(federation.machine,
                   RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(devices.admitted),

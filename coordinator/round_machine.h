@@ -100,6 +100,7 @@ struct RoundSummary {
   Millis selection_time{};
   Millis collection_time{};
   double update_norm_l2 = 0;              // of the mean update
+  double clip_norm_l2 = 0;                // of the round
   // With noise: of the device that has spent most, this round included where it is published.
   std::uint32_t most_participations = 0;
   double epsilon = 0;                     // at the plan's delta, by the ledger's accountant (RDP)
@@ -141,6 +142,7 @@ struct Publish {
   std::shared_ptr<const std::vector<float>> weights;
   std::shared_ptr<const std::vector<float>> optimizer_state;  // to be stored with the weights, both or neither; never null
   ModelHash hash;
+  double next_clip_norm_l2 = 0;  // of the round to come; to be stored with the weights, like the optimizer's state
   RoundSummary summary;
 };
 struct RoundAborted {
@@ -175,6 +177,7 @@ struct Checkpoint {
   std::uint64_t rounds_done = 0;       // of the model that `weights` are; 0: the initial model
   std::vector<float> weights;
   std::vector<float> optimizer_state;  // as the round's Publish had it; empty: none, which only an initial model or an optimizer without state may have
+  double clip_norm_l2 = 0;             // of the next round, as the last Publish had it; 0: the plan's, which it is before the first one or where it is fixed
   PopulationLedger ledger = {};        // what was charged before, whether its round was published or not
 };
 
@@ -195,7 +198,7 @@ struct MachineOptions {
 class RoundMachine {
  public:
   // invalid_argument if the plan asks for what this version cannot do (it never does something weaker instead), or the weights
-  // or the optimizer's state are not of the plan's length.
+  // or the optimizer's state are not of the plan's length; refused if the clip norm is none that the plan's rounds may have.
   // `chooser`, `random` (attempt nonces, retry jitter) outlive the machine.
   static Result<std::unique_ptr<RoundMachine>> create(SignedPlan signed_plan, const IdentityPublicKey& release_key, Checkpoint checkpoint,
                                                       EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser, RandomSource& random);
@@ -214,6 +217,7 @@ class RoundMachine {
   std::uint64_t rounds_done() const { return rounds_done_; }
   std::shared_ptr<const std::vector<float>> weights() const { return weights_; }
   std::shared_ptr<const std::vector<float>> optimizer_state() const { return optimizer_state_; }
+  double clip_norm_l2() const { return clip_norm_l2_; }  // of the round in progress, or the next
   const PopulationLedger& ledger() const { return ledger_; }
   std::size_t pool_size() const { return pool_.size(); }
   std::string_view phase() const;
@@ -259,6 +263,7 @@ class RoundMachine {
     std::shared_ptr<const std::vector<float>> weights;
     std::shared_ptr<const std::vector<float>> optimizer_state;
     ModelHash hash;
+    double next_clip_norm_l2 = 0;
     RoundId round;
   };
   struct Done {
@@ -322,9 +327,13 @@ class RoundMachine {
   void begin_round(const std::vector<ClientId>& chosen, Millis now, Effects& effects);
   void close_if_complete(Millis now, Effects& effects);
   void close(Millis now, Effects& effects);
-  void publish_mean(std::span<const float> mean, Millis now, Effects& effects);
+  void publish_mean(std::span<const float> mean, double next_clip_norm_l2, Millis now, Effects& effects);
   std::vector<float> mean_of(const RingVector& sum, std::size_t contributors);
-  std::vector<float> mean_of(const RingVector& sum, const AwaitingSum& awaiting);
+  struct Decoded {
+    std::vector<float> mean;
+    double next_clip_norm_l2 = 0;
+  };
+  Decoded decode(const RingVector& sum, const AwaitingSum& awaiting);
   // Nothing to charge, or an effect; refused where a device would overspend.
   Status charge(const SessionId& session, const std::vector<ClientId>& contributors, const SessionParameters* parameters, Effects& effects);
   bool may_contribute(const ClientId& client) const;
@@ -360,6 +369,7 @@ class RoundMachine {
   std::shared_ptr<const Bytes> weights_bytes_;
   std::shared_ptr<const std::vector<float>> optimizer_state_;
   ModelHash model_hash_;
+  double clip_norm_l2_;
   std::uint64_t rounds_done_;
   std::uint32_t attempt_ = 0;  // at the round in progress; a selection that fails is one too
 
