@@ -114,8 +114,7 @@ std::string_view RoundMachine::phase() const {
 Effects RoundMachine::start(Millis now) {
   Effects effects;
   if (rounds_done_ >= plan_.federation.rounds) {
-    phase_ = Done{now};
-    effects.emplace_back(Finished{});
+    finish({}, now, effects);
   } else {
     begin_selecting(now, effects);
   }
@@ -234,6 +233,7 @@ void RoundMachine::release_long_held(Millis now, Effects& effects) {
 }
 
 void RoundMachine::begin_selecting(Millis now, Effects& effects) {
+  if (std::string why = why_no_round_can_be(); !why.empty()) return finish(std::move(why), now, effects);
   phase_ = Selecting{now, std::nullopt};
   ++attempt_;
   effects.emplace_back(WakeAt{now + options_.selection_timeout});
@@ -427,13 +427,17 @@ Effects RoundMachine::on_model_stored(const ModelStored& stored, Millis now) {
     begin_selecting(now, effects);
     return effects;
   }
+  finish({}, now, effects);
+  return effects;
+}
+
+void RoundMachine::finish(std::string why_early, Millis now, Effects& effects) {
   phase_ = Done{now};
   for (const auto& [client, waiting] : pool_) {
     send(waiting.peer, ComeBack{.reason = ComeBackReason::finished, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
   }
   pool_.clear();
-  effects.emplace_back(Finished{});
-  return effects;
+  effects.emplace_back(Finished{std::move(why_early)});
 }
 
 void RoundMachine::abort_round(std::string why, Millis now, Effects& effects) {

@@ -18,6 +18,7 @@
 //   Aggregating it has no next phase                         Selecting   Send(UpdateReply aborted), RoundAborted
 //   AwaitingSum SumComputed                                  Publishing  Publish; or Selecting, RoundAborted
 //   Publishing  ModelStored                                  Selecting   (the next round) or, after the last, Finished
+//   Selecting   too few who may still spend for a round      Finished    Finished(why), Send(ComeBack finished) to the pool
 //   Finished    CheckIn                                      Finished    Send(ComeBack finished)
 //
 // With noise (privacy.mode central or distributed) each sum is charged to all whose updates are in it before this side can see it:
@@ -161,7 +162,9 @@ struct Dropped {
   DropReason reason{};
   std::optional<ClientId> client;  // only when its signature was right
 };
-struct Finished {};
+struct Finished {
+  std::string why_early;  // empty: the plan's last round is published. Else no other can be: the enrolled devices have spent what the plan allows
+};
 using Effect = std::variant<Send, WakeAt, Publish, RoundAborted, ChargePrivacy, ComputeSum, Dropped, Finished>;
 using Effects = std::vector<Effect>;
 
@@ -338,6 +341,8 @@ class RoundMachine {
   Status charge(const SessionId& session, const std::vector<ClientId>& contributors, const SessionParameters* parameters, Effects& effects);
   bool may_contribute(const ClientId& client) const;
   void release_spent(Effects& effects);
+  std::string why_no_round_can_be() const;  // empty: it can, for all that the ledger says
+  void finish(std::string why_early, Millis now, Effects& effects);
   void abort_round(std::string why, Millis now, Effects& effects);
   void begin_selecting(Millis now, Effects& effects);
   void send(const PeerId& peer, const Message& message, const SessionId& session, std::shared_ptr<const Bytes> bulk, Effects& effects);

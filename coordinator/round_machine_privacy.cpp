@@ -13,6 +13,17 @@ bool RoundMachine::may_contribute(const ClientId& client) const {
   return !plan_.privacy.has_noise() || ledger_.admits(client, RoundId{rounds_done_ + 1}, limits_).has_value();
 }
 
+// Nobody can be asked but the enrolled, and no round is passed over: where too few of them may be in this one, there will be none.
+std::string RoundMachine::why_no_round_can_be() const {
+  const std::size_t enrolled = enrolment_.devices().size(), needed = plan_.least_asked();
+  if (!plan_.privacy.has_noise() || enrolled < needed) return {};
+  std::size_t left = 0;
+  for (const EnrolledDevice& device : enrolment_.devices())
+    if (may_contribute(device.id) && ++left >= needed) return {};
+  return "the privacy budget is used up: " + std::to_string(left) + " of " + std::to_string(enrolled) + " enrolled devices may contribute to round " + std::to_string(rounds_done_ + 1) +
+         ", and it takes " + std::to_string(needed);
+}
+
 // Who was held while a round that it had been in was charged.
 void RoundMachine::release_spent(Effects& effects) {
   if (!plan_.privacy.has_noise()) return;

@@ -103,7 +103,9 @@ Status Segment::take(coordinator::Effects effects) {
       FEDSPEND_TRY(take(machine_->step(coordinator::SumComputed{compute->session, compute->unmasking->run(executor_)}, now_)));
     } else if (const auto* aborted = std::get_if<coordinator::RoundAborted>(&effect)) {
       FEDSPEND_TRY(on_aborted(*aborted));
-    } else if (std::holds_alternative<coordinator::Finished>(effect)) {
+    } else if (const auto* finished = std::get_if<coordinator::Finished>(&effect)) {
+      if (!finished->why_early.empty())
+        return fail(ErrorCode::refused, finished->why_early, "lower federation.rounds, raise privacy.max_participations (with privacy.noise_multiplier), or take a population with more eligible clients");
       end_ = SegmentEnd::finished;
     }
   }
