@@ -185,6 +185,22 @@ Result<DevicePolicy> parse_policy(std::string_view toml_text) {
   return policy;
 }
 
+namespace {
+
+tl::unexpected<Error> outside(const std::string& what, const std::string& value, const std::string& least, const std::string& most) {
+  return fail(ErrorCode::refused, what + ", " + value + ", is outside the policy's " + least + " to " + most);
+}
+
+Status check_clip_norm(const DevicePolicy& policy, const std::string& what, double clip_norm_l2) {
+  // Written so that a clip norm that is no number is outside.
+  if (clip_norm_l2 >= policy.min_clip_norm_l2 && clip_norm_l2 <= policy.max_clip_norm_l2) return {};
+  return outside(what, shown(clip_norm_l2), shown(policy.min_clip_norm_l2), shown(policy.max_clip_norm_l2));
+}
+
+}  // namespace
+
+Status check_clip_norm(const DevicePolicy& policy, double clip_norm_l2) { return check_clip_norm(policy, "the round's clip norm", clip_norm_l2); }
+
 Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost, std::string_view population) {
   if (plan.population != population) return fail(ErrorCode::refused, "the plan is for another population");
   if (!policy.purposes.contains(plan.purpose)) return fail(ErrorCode::refused, "no consent for the purpose " + plan.purpose);
@@ -196,14 +212,9 @@ Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCos
   FEDSPEND_TRY(check_privacy(policy, plan, cost));
   if (plan.min_reports() < policy.min_cohort)
     return fail(ErrorCode::refused, "the plan's smallest cohort is " + std::to_string(plan.min_reports()) + ", below " + std::to_string(policy.min_cohort));
-  const auto outside = [](const std::string& what, const std::string& value, const std::string& least, const std::string& most) {
-    return fail(ErrorCode::refused, "the plan's " + what + ", " + value + ", is outside the policy's " + least + " to " + most);
-  };
-  // Written so that a clip norm that is no number is outside.
-  if (!(aggregation.clip_norm_l2 >= policy.min_clip_norm_l2 && aggregation.clip_norm_l2 <= policy.max_clip_norm_l2))
-    return outside("clip norm", shown(aggregation.clip_norm_l2), shown(policy.min_clip_norm_l2), shown(policy.max_clip_norm_l2));
+  FEDSPEND_TRY(check_clip_norm(policy, "the plan's clip norm", aggregation.clip_norm_l2));
   if (aggregation.bits < policy.min_bits || aggregation.bits > policy.max_bits)
-    return outside("bits", std::to_string(aggregation.bits), std::to_string(policy.min_bits), std::to_string(policy.max_bits));
+    return outside("the plan's bits", std::to_string(aggregation.bits), std::to_string(policy.min_bits), std::to_string(policy.max_bits));
   return {};
 }
 

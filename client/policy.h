@@ -62,6 +62,9 @@ Result<DevicePolicy> parse_policy(std::string_view toml_text);
 // an open sum, if it is allowed at all, has none. `cost`: dearest_contribution_cost() of the plan.
 Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost, std::string_view population);
 
+// The same of a round's clip norm, which need not be the plan's where that adapts.
+Status check_clip_norm(const DevicePolicy& policy, double clip_norm_l2);
+
 // What this device may spend under this plan: the stricter of both.
 ParticipationLimits participation_limits(const DevicePolicy& policy, const Plan& plan);
 

@@ -114,7 +114,7 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   if (!plan) return refuse(plan.error().reason, plan.error().why);
   std::optional<SessionTerms> secure;
   if (plan->plan->aggregation.mode == Aggregation::secure) {
-    Result<SessionTerms> terms = make_session_terms(*plan->plan, assignment.round, session, assignment.cohort);
+    Result<SessionTerms> terms = make_session_terms(*plan->plan, assignment.round, session, assignment.cohort, assignment.clip_norm_l2);
     if (!terms) return refuse(DeclineReason::policy, terms.error().message);
     secure = std::move(*terms);
   }
@@ -159,7 +159,6 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   const Plan& plan = *held.plan;
   if (Status allowed = check_plan(options_.policy, plan, *held.cost, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
   // Fail closed: what this build cannot do is never replaced by something weaker.
-  if (plan.privacy.has_adaptive_clip()) return reject(DeclineReason::policy, "the plan asks for an adaptive clip norm, which this version does not have");
   if (plan.model.is_torchscript() && !options_.trains_torchscript)
     return reject(DeclineReason::policy, "the plan's model is a TorchScript file, which only the simulator trains");
   if (plan.task != assignment.task) return reject(DeclineReason::plan_signature, "the assignment is for another task than its plan");
@@ -167,6 +166,8 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
     return reject(DeclineReason::policy, "the assignment's round is not one that the plan has");
   if (assignment.cohort < plan.min_reports() || assignment.cohort > plan.devices_asked())
     return reject(DeclineReason::policy, "the assignment's cohort is not one that the plan allows");
+  if (Status of_plan = check_round_clip_norm(plan, assignment.clip_norm_l2); !of_plan) return reject(DeclineReason::policy, of_plan.error().message);
+  if (Status allowed = check_clip_norm(options_.policy, assignment.clip_norm_l2); !allowed) return reject(DeclineReason::policy, allowed.error().message);
   return held;
 }
 

@@ -82,8 +82,10 @@ Status Daemon::carry_out(Effects effects) {
     } else if (const auto* dropped = std::get_if<Dropped>(&effect)) {
       ++summary_.messages_dropped;
       program::log(program::LogLevel::debug, "message_dropped", {{"reason", std::string(to_string(dropped->reason))}});
-    } else if (std::holds_alternative<Finished>(effect)) {
+    } else if (const auto* finished = std::get_if<Finished>(&effect)) {
       summary_.finished = true;
+      summary_.why_early = finished->why_early;
+      if (!finished->why_early.empty()) program::log(program::LogLevel::warning, "finished_early", {{"reason", finished->why_early}});
       finished_at_ = clock_.now();
     }
   }

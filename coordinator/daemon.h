@@ -38,7 +38,8 @@ struct DaemonSummary {
   std::uint64_t bytes_up = 0;
   std::uint64_t bytes_down = 0;
   std::uint64_t messages_dropped = 0;
-  bool finished = false;                // the plan's last round is published
+  bool finished = false;                // the plan's last round is published, or no other can be
+  std::string why_early;                // why no other can be; empty otherwise
 };
 
 class Daemon {

@@ -133,7 +133,7 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   FEDSPEND_ASSIGN(std::optional<StoredModel> stored, federation.store->latest_model());
   federation.chooser = std::make_unique<UniformChooser>(random);
   Checkpoint checkpoint{.rounds_done = 0, .weights = std::move(weights), .optimizer_state = {}, .ledger = {}};
-  if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state), .ledger = {}};
+  if (stored) checkpoint = {.rounds_done = stored->round, .weights = std::move(stored->weights), .optimizer_state = std::move(stored->optimizer_state), .clip_norm_l2 = stored->next_clip_norm_l2, .ledger = {}};
   FEDSPEND_ASSIGN(checkpoint.ledger, federation.store->ledger());
   FEDSPEND_ASSIGN(federation.machine,
                   RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(devices.admitted),
@@ -151,10 +151,11 @@ Report report_of(const DaemonSummary& summary, const Federation& federation, con
                  {"bytes_up", summary.bytes_up},
                  {"bytes_down", summary.bytes_down},
                  {"finished", summary.finished},
+                 {"why_early", summary.why_early},
                  {"demonstration", federation.plan.is_demonstration()},
                  {"model", (out / "model.fsm").string()},
                  {"dp_statement", (out / kDpStatementJson).string()}};
-  report.text = (federation.plan.is_demonstration() ? std::string(federation.plan.demonstration_note()) + "\n" : std::string()) + "round " +
+  report.text = (federation.plan.is_demonstration() ? std::string(federation.plan.demonstration_note()) + "\n" : std::string()) + (summary.why_early.empty() ? std::string() : "ended early: " + summary.why_early + "\n") + "round " +
                 std::to_string(federation.machine->rounds_done()) + " of " + std::to_string(federation.plan.federation.rounds) + " done, " +
                 std::to_string(summary.rounds_aborted) + " rounds aborted, " + std::to_string(summary.bytes_up) + " bytes up, " + std::to_string(summary.bytes_down) +
                 " bytes down; the model is " + (out / "model.fsm").string() + ", what bounds what it tells about a customer: " + (out / kDpStatementText).string() + "\n";

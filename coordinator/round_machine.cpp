@@ -79,6 +79,8 @@ Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_pla
                                                       .dimension = plan.ring_length(),
                                                       .noise_multiplier = plan.added_noise_multiplier()}));
   }
+  if (checkpoint.clip_norm_l2 == 0 && (checkpoint.rounds_done == 0 || !plan.privacy.has_adaptive_clip())) checkpoint.clip_norm_l2 = plan.aggregation.clip_norm_l2;
+  FEDSPEND_TRY(check_round_clip_norm(plan, checkpoint.clip_norm_l2));
   FEDSPEND_ASSIGN(auto optimizer, make_server_optimizer(plan.server, plan.federation.rounds));
   if (checkpoint.rounds_done == 0 && checkpoint.optimizer_state.empty()) checkpoint.optimizer_state = optimizer->initial_state(weights.size());
   FEDSPEND_TRY(optimizer->check_state(checkpoint.optimizer_state, weights.size()));
@@ -90,7 +92,7 @@ RoundMachine::RoundMachine(SignedPlan signed_plan, Plan plan, Checkpoint checkpo
                            RandomSource& random, Decoders decoders, std::unique_ptr<ServerOptimizer> optimizer)
     : signed_plan_(std::move(signed_plan)), plan_(std::move(plan)), plan_hash_(hash_of_plan(signed_plan_.bytes)), enrolment_(std::move(enrolment)), options_(options),
       chooser_(chooser), random_(random), quantizer_(std::move(decoders.quantizer)), central_(std::move(decoders.central)), limits_(privacy_limits(plan_)), ledger_(std::move(checkpoint.ledger)), optimizer_(std::move(optimizer)),
-      optimizer_state_(std::make_shared<const std::vector<float>>(std::move(checkpoint.optimizer_state))), rounds_done_(checkpoint.rounds_done), phase_(Selecting{}) {
+      optimizer_state_(std::make_shared<const std::vector<float>>(std::move(checkpoint.optimizer_state))), clip_norm_l2_(checkpoint.clip_norm_l2), rounds_done_(checkpoint.rounds_done), phase_(Selecting{}) {
   auto shared = std::make_shared<const std::vector<float>>(std::move(checkpoint.weights));
   const ModelHash hash = hash_of_weights(weights_to_bytes(*shared));
   set_weights(std::move(shared), hash);
@@ -112,8 +114,7 @@ std::string_view RoundMachine::phase() const {
 Effects RoundMachine::start(Millis now) {
   Effects effects;
   if (rounds_done_ >= plan_.federation.rounds) {
-    phase_ = Done{now};
-    effects.emplace_back(Finished{});
+    finish({}, now, effects);
   } else {
     begin_selecting(now, effects);
   }
@@ -232,6 +233,7 @@ void RoundMachine::release_long_held(Millis now, Effects& effects) {
 }
 
 void RoundMachine::begin_selecting(Millis now, Effects& effects) {
+  if (std::string why = why_no_round_can_be(); !why.empty()) return finish(std::move(why), now, effects);
   phase_ = Selecting{now, std::nullopt};
   ++attempt_;
   effects.emplace_back(WakeAt{now + options_.selection_timeout});
@@ -307,6 +309,7 @@ void RoundMachine::send_assignment(const Waiting& device, const AssignmentTerms&
   assignment.attempt = terms.attempt;
   assignment.cohort = terms.cohort;
   assignment.deadline_ms = static_cast<std::uint32_t>(std::max<std::int64_t>((terms.deadline - now).count(), 1));
+  assignment.clip_norm_l2 = clip_norm_l2_;
   assignment.plan_hash = plan_hash_;
   assignment.model_hash = model_hash_;
   if (device.have_plan != plan_hash_) {
@@ -390,24 +393,24 @@ void RoundMachine::close(Millis now, Effects& effects) {
     return abort_round("too few updates: " + std::to_string(collecting.accepted) + " of at least " + std::to_string(plan_.min_reports()), now, effects);
   }
   if (const Status charged = charge(session, tally_.contributors, nullptr, effects); !charged) return abort_round(charged.error().message, now, effects);
-  publish_mean(mean_of(collecting.sum, collecting.accepted), now, effects);
+  publish_mean(mean_of(collecting.sum, collecting.accepted), clip_norm_l2_, now, effects);
 }
 
-void RoundMachine::publish_mean(std::span<const float> mean, Millis now, Effects& effects) {
+void RoundMachine::publish_mean(std::span<const float> mean, double next_clip_norm_l2, Millis now, Effects& effects) {
   auto next = std::make_shared<std::vector<float>>(*weights_);
   auto state = std::make_shared<std::vector<float>>(*optimizer_state_);  // a copy: what is not published has not moved
   const RoundId round{rounds_done_ + 1};
   optimizer_->apply(round, *next, *state, mean);
   if (!all_finite(*next)) return abort_round("the model would not be finite", now, effects);
   tally_.update_norm_l2 = norm_l2(mean);
-  Publishing publishing{next, state, hash_of_weights(weights_to_bytes(*next)), round};
+  Publishing publishing{next, state, hash_of_weights(weights_to_bytes(*next)), next_clip_norm_l2, round};
   RoundSummary summary = take_summary();
   summary.published = true;
   if (plan_.privacy.has_noise()) {
     summary.most_participations = ledger_.most_participations();
     summary.epsilon = ledger_.worst().epsilon(plan_.privacy.delta);
   }
-  effects.emplace_back(Publish{publishing.weights, publishing.optimizer_state, publishing.hash, std::move(summary)});
+  effects.emplace_back(Publish{publishing.weights, publishing.optimizer_state, publishing.hash, next_clip_norm_l2, std::move(summary)});
   phase_ = std::move(publishing);
 }
 
@@ -417,19 +420,24 @@ Effects RoundMachine::on_model_stored(const ModelStored& stored, Millis now) {
   FEDSPEND_CHECK(publishing != nullptr && publishing->round == stored.round, "ModelStored answers Publish");
   set_weights(std::move(publishing->weights), publishing->hash);
   optimizer_state_ = std::move(publishing->optimizer_state);
+  clip_norm_l2_ = publishing->next_clip_norm_l2;
   rounds_done_ = stored.round.value;
   attempt_ = 0;
   if (rounds_done_ < plan_.federation.rounds) {
     begin_selecting(now, effects);
     return effects;
   }
+  finish({}, now, effects);
+  return effects;
+}
+
+void RoundMachine::finish(std::string why_early, Millis now, Effects& effects) {
   phase_ = Done{now};
   for (const auto& [client, waiting] : pool_) {
     send(waiting.peer, ComeBack{.reason = ComeBackReason::finished, .retry_after_ms = plan_.federation.retry_after_ms}, SessionId{}, nullptr, effects);
   }
   pool_.clear();
-  effects.emplace_back(Finished{});
-  return effects;
+  effects.emplace_back(Finished{std::move(why_early)});
 }
 
 void RoundMachine::abort_round(std::string why, Millis now, Effects& effects) {
@@ -445,6 +453,7 @@ RoundSummary RoundMachine::take_summary() {
   RoundSummary summary = std::exchange(tally_, RoundSummary{});
   summary.round = RoundId{rounds_done_ + 1};
   summary.attempt = attempt_;
+  summary.clip_norm_l2 = clip_norm_l2_;
   std::sort(summary.contributors.begin(), summary.contributors.end());
   messages_.clear();
   return summary;

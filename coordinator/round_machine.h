@@ -18,6 +18,7 @@
 //   Aggregating it has no next phase                         Selecting   Send(UpdateReply aborted), RoundAborted
 //   AwaitingSum SumComputed                                  Publishing  Publish; or Selecting, RoundAborted
 //   Publishing  ModelStored                                  Selecting   (the next round) or, after the last, Finished
+//   Selecting   too few who may still spend for a round      Finished    Finished(why), Send(ComeBack finished) to the pool
 //   Finished    CheckIn                                      Finished    Send(ComeBack finished)
 //
 // With noise (privacy.mode central or distributed) each sum is charged to all whose updates are in it before this side can see it:
@@ -100,6 +101,7 @@ struct RoundSummary {
   Millis selection_time{};
   Millis collection_time{};
   double update_norm_l2 = 0;              // of the mean update
+  double clip_norm_l2 = 0;                // of the round
   // With noise: of the device that has spent most, this round included where it is published.
   std::uint32_t most_participations = 0;
   double epsilon = 0;                     // at the plan's delta, by the ledger's accountant (RDP)
@@ -141,6 +143,7 @@ struct Publish {
   std::shared_ptr<const std::vector<float>> weights;
   std::shared_ptr<const std::vector<float>> optimizer_state;  // to be stored with the weights, both or neither; never null
   ModelHash hash;
+  double next_clip_norm_l2 = 0;  // of the round to come; to be stored with the weights, like the optimizer's state
   RoundSummary summary;
 };
 struct RoundAborted {
@@ -159,7 +162,9 @@ struct Dropped {
   DropReason reason{};
   std::optional<ClientId> client;  // only when its signature was right
 };
-struct Finished {};
+struct Finished {
+  std::string why_early;  // empty: the plan's last round is published. Else no other can be: the enrolled devices have spent what the plan allows
+};
 using Effect = std::variant<Send, WakeAt, Publish, RoundAborted, ChargePrivacy, ComputeSum, Dropped, Finished>;
 using Effects = std::vector<Effect>;
 
@@ -175,6 +180,7 @@ struct Checkpoint {
   std::uint64_t rounds_done = 0;       // of the model that `weights` are; 0: the initial model
   std::vector<float> weights;
   std::vector<float> optimizer_state;  // as the round's Publish had it; empty: none, which only an initial model or an optimizer without state may have
+  double clip_norm_l2 = 0;             // of the next round, as the last Publish had it; 0: the plan's, which it is before the first one or where it is fixed
   PopulationLedger ledger = {};        // what was charged before, whether its round was published or not
 };
 
@@ -195,7 +201,7 @@ struct MachineOptions {
 class RoundMachine {
  public:
   // invalid_argument if the plan asks for what this version cannot do (it never does something weaker instead), or the weights
-  // or the optimizer's state are not of the plan's length.
+  // or the optimizer's state are not of the plan's length; refused if the clip norm is none that the plan's rounds may have.
   // `chooser`, `random` (attempt nonces, retry jitter) outlive the machine.
   static Result<std::unique_ptr<RoundMachine>> create(SignedPlan signed_plan, const IdentityPublicKey& release_key, Checkpoint checkpoint,
                                                       EnrolmentList enrolment, MachineOptions options, CohortChooser& chooser, RandomSource& random);
@@ -214,6 +220,7 @@ class RoundMachine {
   std::uint64_t rounds_done() const { return rounds_done_; }
   std::shared_ptr<const std::vector<float>> weights() const { return weights_; }
   std::shared_ptr<const std::vector<float>> optimizer_state() const { return optimizer_state_; }
+  double clip_norm_l2() const { return clip_norm_l2_; }  // of the round in progress, or the next
   const PopulationLedger& ledger() const { return ledger_; }
   std::size_t pool_size() const { return pool_.size(); }
   std::string_view phase() const;
@@ -259,6 +266,7 @@ class RoundMachine {
     std::shared_ptr<const std::vector<float>> weights;
     std::shared_ptr<const std::vector<float>> optimizer_state;
     ModelHash hash;
+    double next_clip_norm_l2 = 0;
     RoundId round;
   };
   struct Done {
@@ -322,13 +330,19 @@ class RoundMachine {
   void begin_round(const std::vector<ClientId>& chosen, Millis now, Effects& effects);
   void close_if_complete(Millis now, Effects& effects);
   void close(Millis now, Effects& effects);
-  void publish_mean(std::span<const float> mean, Millis now, Effects& effects);
+  void publish_mean(std::span<const float> mean, double next_clip_norm_l2, Millis now, Effects& effects);
   std::vector<float> mean_of(const RingVector& sum, std::size_t contributors);
-  std::vector<float> mean_of(const RingVector& sum, const AwaitingSum& awaiting);
+  struct Decoded {
+    std::vector<float> mean;
+    double next_clip_norm_l2 = 0;
+  };
+  Decoded decode(const RingVector& sum, const AwaitingSum& awaiting);
   // Nothing to charge, or an effect; refused where a device would overspend.
   Status charge(const SessionId& session, const std::vector<ClientId>& contributors, const SessionParameters* parameters, Effects& effects);
   bool may_contribute(const ClientId& client) const;
   void release_spent(Effects& effects);
+  std::string why_no_round_can_be() const;  // empty: it can, for all that the ledger says
+  void finish(std::string why_early, Millis now, Effects& effects);
   void abort_round(std::string why, Millis now, Effects& effects);
   void begin_selecting(Millis now, Effects& effects);
   void send(const PeerId& peer, const Message& message, const SessionId& session, std::shared_ptr<const Bytes> bulk, Effects& effects);
@@ -360,6 +374,7 @@ class RoundMachine {
   std::shared_ptr<const Bytes> weights_bytes_;
   std::shared_ptr<const std::vector<float>> optimizer_state_;
   ModelHash model_hash_;
+  double clip_norm_l2_;
   std::uint64_t rounds_done_;
   std::uint32_t attempt_ = 0;  // at the round in progress; a selection that fails is one too
 

@@ -1,5 +1,5 @@
-// The round machine's part in privacy: what is charged before a sum is computed, who has spent what the plan allows, and the mean with its
-// noise. The arithmetic is common/privacy's.
+// The round machine's part in privacy: what is charged before a sum is computed, who has spent what the plan allows, the mean with its
+// noise, and the next clip norm. The arithmetic is common/privacy's.
 
 #include <utility>
 
@@ -11,6 +11,17 @@ namespace fedspend::coordinator {
 
 bool RoundMachine::may_contribute(const ClientId& client) const {
   return !plan_.privacy.has_noise() || ledger_.admits(client, RoundId{rounds_done_ + 1}, limits_).has_value();
+}
+
+// Nobody can be asked but the enrolled, and no round is passed over: where too few of them may be in this one, there will be none.
+std::string RoundMachine::why_no_round_can_be() const {
+  const std::size_t enrolled = enrolment_.devices().size(), needed = plan_.least_asked();
+  if (!plan_.privacy.has_noise() || enrolled < needed) return {};
+  std::size_t left = 0;
+  for (const EnrolledDevice& device : enrolment_.devices())
+    if (may_contribute(device.id) && ++left >= needed) return {};
+  return "the privacy budget is used up: " + std::to_string(left) + " of " + std::to_string(enrolled) + " enrolled devices may contribute to round " + std::to_string(rounds_done_ + 1) +
+         ", and it takes " + std::to_string(needed);
 }
 
 // Who was held while a round that it had been in was charged.
@@ -44,13 +55,15 @@ std::vector<float> RoundMachine::mean_of(const RingVector& sum, std::size_t cont
   return central_->release_mean(sum, plan_.federation.cohort, random_);
 }
 
-std::vector<float> RoundMachine::mean_of(const RingVector& sum, const AwaitingSum& awaiting) {
-  if (!awaiting.parameters.noise) return mean_of(sum, awaiting.contributors.size());
+// A function of the sum with its noise alone: neither mean nor clip norm costs more than that.
+RoundMachine::Decoded RoundMachine::decode(const RingVector& sum, const AwaitingSum& awaiting) {
+  if (!awaiting.parameters.noise) return {mean_of(sum, awaiting.contributors.size()), clip_norm_l2_};
   const Result<DistributedEncoder> encoder = DistributedEncoder::create(*awaiting.parameters.noise, awaiting.parameters.clip_indicator);
   FEDSPEND_CHECK(encoder.has_value(), "parameters that the session has derived");
   Result<std::vector<float>> mean = encoder->decode_mean(sum, awaiting.session, plan_.federation.cohort);
   FEDSPEND_CHECK(mean.has_value(), "a sum of the session's length and width");
-  return std::move(*mean);
+  if (!awaiting.parameters.clip_indicator) return {std::move(*mean), clip_norm_l2_};
+  return {std::move(*mean), next_round_clip_norm(plan_, clip_norm_l2_, encoder->decode_indicator(sum))};
 }
 
 }  // namespace fedspend::coordinator

@@ -11,8 +11,6 @@ namespace fedspend::coordinator {
 
 Status check_supported(const Plan& plan) {
   if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
-  if (plan.privacy.has_adaptive_clip())
-    return fail(ErrorCode::refused, "the plan asks for an adaptive clip norm (privacy.clip_quantile), which this version cannot carry out", "set privacy.clip_quantile = 0 and choose aggregation.clip_norm_l2");
   return check_privacy_budget(plan);
 }
 
@@ -22,8 +20,8 @@ std::size_t largest_bulk_bytes(const Plan& plan) {
 }
 
 void RoundMachine::begin_aggregating(std::unordered_map<ClientId, Asked> asked, const AssignmentTerms& terms, Millis now) {
-  Result<SessionTerms> session_terms = make_session_terms(plan_, RoundId{rounds_done_ + 1}, terms.session, terms.cohort);
-  FEDSPEND_CHECK(session_terms.has_value(), "a cohort between the plan's least and all that it asks");
+  Result<SessionTerms> session_terms = make_session_terms(plan_, RoundId{rounds_done_ + 1}, terms.session, terms.cohort, clip_norm_l2_);
+  FEDSPEND_CHECK(session_terms.has_value(), "a cohort between the plan's least and all that it asks, and a clip norm of its range");
   Beacon& beacon = plan_.aggregation.beacon == BeaconSource::external ? *options_.external_beacon : roster_beacon_;
   phase_ = Aggregating{.assignment = terms.session,
                        .attempt = terms.attempt,
@@ -187,9 +185,9 @@ Effects RoundMachine::on_sum_computed(const SumComputed& computed, Millis now) {
     return effects;
   }
   for (const ClientId& holder : computed.outcome->wrong_holders) drop(DropReason::bad_share, holder, effects);
-  const std::vector<float> mean = mean_of(computed.outcome->sum, *awaiting);
+  const Decoded decoded = decode(computed.outcome->sum, *awaiting);
   tally_.contributors = std::move(awaiting->contributors);
-  publish_mean(mean, now, effects);
+  publish_mean(decoded.mean, decoded.next_clip_norm_l2, now, effects);
   return effects;
 }
 

@@ -1,6 +1,7 @@
 #include "coordinator/store.h"
 
 #include <algorithm>
+#include <bit>
 #include <string>
 #include <utility>
 
@@ -12,13 +13,13 @@
 namespace fedspend::coordinator {
 namespace {
 
-constexpr int kSchemaVersion = 4;
-constexpr const char* kSetSchemaVersion = "PRAGMA user_version=4";
+constexpr int kSchemaVersion = 5;
+constexpr const char* kSetSchemaVersion = "PRAGMA user_version=5";
 constexpr std::uint64_t kModelsKept = 10;  // weights and optimizer states of these; the hashes of all
 constexpr const char* kSchema = R"(
 CREATE TABLE federation(plan_hash BLOB NOT NULL);
 CREATE TABLE model(round INTEGER PRIMARY KEY, hash BLOB NOT NULL, weights BLOB NOT NULL,
-                   state BLOB NOT NULL, state_hash BLOB NOT NULL, nonce BLOB NOT NULL);
+                   state BLOB NOT NULL, state_hash BLOB NOT NULL, nonce BLOB NOT NULL, clip_norm BLOB NOT NULL);
 CREATE TABLE round(id INTEGER PRIMARY KEY, round INTEGER NOT NULL, attempt INTEGER NOT NULL, published INTEGER NOT NULL, why_aborted TEXT NOT NULL,
                    asked INTEGER NOT NULL, declined INTEGER NOT NULL, bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL);
 CREATE TABLE contributor(round INTEGER NOT NULL, client BLOB NOT NULL, PRIMARY KEY(round, client)) WITHOUT ROWID;
@@ -29,6 +30,15 @@ constexpr const char* kChargeSchema =
 
 // Against damage: a state that is not what was stored must not be gone on from.
 Hash256 hash_of_state(ByteSpan bytes) { return Hasher("optimizer-state").field(bytes).finish(); }
+
+// The next clip norm, its bits little-endian, and a hash against damage.
+Bytes stored_clip_norm(std::uint64_t round, double clip_norm_l2) {
+  Bytes bytes(8);
+  store_u64(bytes, std::bit_cast<std::uint64_t>(clip_norm_l2));
+  const Hash256 hash = Hasher("stored-clip-norm").u64(round).field(bytes).finish();
+  bytes.insert(bytes.end(), hash.begin(), hash.end());
+  return bytes;
+}
 
 Hash256 hash_of_charge(ByteSpan session, std::uint64_t round, ByteSpan cost, ByteSpan clients) {
   return Hasher("stored-charge").field(session).u64(round).field(cost).field(clients).finish();
@@ -108,6 +118,7 @@ struct Store::Database {
   Status take_over_version_1();
   Status take_over_version_2();
   Status take_over_version_3();
+  Status take_over_version_4();
 };
 
 Status Store::Database::create(const PlanHash& plan) {
@@ -139,7 +150,12 @@ Status Store::Database::take_over_version_2() {
 
 // Version 3 was written by programs that refused every plan with noise.
 Status Store::Database::take_over_version_3() {
-  FEDSPEND_TRY(execute(kChargeSchema, "adding the charges"));
+  return execute(kChargeSchema, "adding the charges");
+}
+
+// Version 4 was written by programs that refused every plan whose clip norm adapts.
+Status Store::Database::take_over_version_4() {
+  FEDSPEND_TRY(execute("ALTER TABLE model ADD COLUMN clip_norm BLOB NOT NULL DEFAULT x''", "adding the clip norms"));
   return execute(kSetSchemaVersion, "writing its version");
 }
 
@@ -167,6 +183,7 @@ Status Store::Database::prepare(const PlanHash& plan) {
     if (version == 1) FEDSPEND_TRY(take_over_version_1());
     if (version < 3) FEDSPEND_TRY(take_over_version_2());
     if (version < 4) FEDSPEND_TRY(take_over_version_3());
+    if (version < 5) FEDSPEND_TRY(take_over_version_4());
   }
   return execute("COMMIT", "opening");
 }
@@ -184,7 +201,7 @@ Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& path, co
 }
 
 Result<std::optional<StoredModel>> Store::latest_model() {
-  Statement read(database_->handle, "SELECT round, hash, weights, state, state_hash FROM model ORDER BY round DESC LIMIT 1");
+  Statement read(database_->handle, "SELECT round, hash, weights, state, state_hash, clip_norm FROM model ORDER BY round DESC LIMIT 1");
   const int code = read.step();
   if (code == SQLITE_DONE) return std::nullopt;
   if (code != SQLITE_ROW) return database_->failure("reading the newest model");
@@ -200,6 +217,11 @@ Result<std::optional<StoredModel>> Store::latest_model() {
   if (!std::equal(state_hash.begin(), state_hash.end(), read.blob(4).begin(), read.blob(4).end()))
     return fail(ErrorCode::malformed, database_->path + ": the server optimizer's state does not have its hash", "restore the file from a backup");
   FEDSPEND_ASSIGN(model.optimizer_state, weights_from_bytes(state, state.size() / 4));
+  if (const ByteSpan clip_norm = read.blob(5); !clip_norm.empty()) {
+    if (clip_norm.size() >= 8) model.next_clip_norm_l2 = std::bit_cast<double>(load_u64(clip_norm));
+    if (!std::ranges::equal(clip_norm, stored_clip_norm(model.round, model.next_clip_norm_l2)))
+      return fail(ErrorCode::malformed, database_->path + ": the clip norm does not have its hash", "restore the file from a backup");
+  }
   return model;
 }
 
@@ -214,10 +236,11 @@ Status Store::Database::save_round(const RoundSummary& summary) {
 Status Store::save_published(const Publish& publish) {
   FEDSPEND_TRY(database_->execute("BEGIN IMMEDIATE", "beginning to write a model"));
   const auto write = [&]() -> Status {
-    Statement insert(database_->handle, "INSERT INTO model(round, hash, weights, state, state_hash, nonce) VALUES(?, ?, ?, ?, ?, ?)");
+    Statement insert(database_->handle, "INSERT INTO model(round, hash, weights, state, state_hash, nonce, clip_norm) VALUES(?, ?, ?, ?, ?, ?, ?)");
     const Bytes state = weights_to_bytes(*publish.optimizer_state);
     insert.bind(1, publish.summary.round.value).bind(2, ByteSpan(publish.hash.bytes)).bind(3, ByteSpan(weights_to_bytes(*publish.weights)));
     insert.bind(4, ByteSpan(state)).bind(5, ByteSpan(hash_of_state(state))).bind(6, ByteSpan(publish.summary.nonce));
+    insert.bind(7, ByteSpan(stored_clip_norm(publish.summary.round.value, publish.next_clip_norm_l2)));
     if (insert.step() != SQLITE_DONE) return database_->failure("writing a model");
     FEDSPEND_TRY(database_->save_round(publish.summary));
     Statement contributor(database_->handle, "INSERT INTO contributor VALUES(?, ?)");

@@ -1,9 +1,9 @@
 #pragma once
 // What a coordinator must not forget: the published models, each with the state that the server optimizer left it with, and what
 // happened in every round, in one SQLite file (WAL, synchronous = FULL). One file serves one plan. save_published is one
-// transaction, durable when it returns: a crash leaves the old model and state or the new ones, never half of either. Schema 4; a
+// transaction, durable when it returns: a crash leaves the old model and state or the new ones, never half of either. Schema 5; a
 // file of schema 1, which had no state, is taken over when it is opened: the programs that wrote those ran plans of FedAvg alone,
-// which has none. Nor had files of schema 2 the nonces of their attempts, or those of schema 3 charges: their plans had no noise. One thread per object; a second process on the same file is refused.
+// which has none. Nor had files of schema 2 the nonces of their attempts, those of schema 3 charges: their plans had no noise, or those of schema 4 clip norms: their plans had one for all rounds. One thread per object; a second process on the same file is refused.
 
 #include <cstdint>
 #include <filesystem>
@@ -22,6 +22,7 @@ struct StoredModel {
   ModelHash hash;
   std::vector<float> weights;
   std::vector<float> optimizer_state;
+  double next_clip_norm_l2 = 0;  // of the round to come; 0: stored by a program that ran plans of one clip norm alone
 };
 
 struct PublishedRound {
@@ -39,7 +40,7 @@ class Store {
   Store(const Store&) = delete;
   Store& operator=(const Store&) = delete;
 
-  // The newest published model; nothing before the first round. A model or a state whose bytes do not have their hash is malformed.
+  // The newest published model; nothing before the first round. A model, a state or a clip norm whose bytes do not have their hash is malformed.
   Result<std::optional<StoredModel>> latest_model();
   Status save_published(const Publish& publish);
   Status save_aborted(const RoundSummary& summary);

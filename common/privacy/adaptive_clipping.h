@@ -13,8 +13,12 @@
 // One device changes the update by at most Delta2 and the indicator by at most w, so both together cost what the noise multiplier z
 // says when the update has z_delta = (z^-2 - (2 sigma_b)^-2)^(-1/2): that one goes into choose_distributed_gaussian.
 //
-// The coordinator computes C. It travels with the round's parameters and is bound by the session id; devices compare it with the
-// range of their policy and never compute it, so that exp may differ between libraries. Thread-safe (values).
+// The coordinator computes C. It travels with the assignment and is bound by the session id; devices compare it with the range of the
+// plan and of their policy and never compute it, so that exp may differ between libraries.
+//
+// The range of the plan, which PRIVACY.md does not have: C stays within a factor of 100 of the planned clip norm. What a contribution costs
+// depends on C where the scale s is at its cap, because the rounding then adds more to a smaller s C. A bounded C bounds that, so that a
+// plan can be refused, and its statement say what a device spends at most, before the first round. Thread-safe (values).
 
 #include <cstdint>
 
@@ -49,7 +53,14 @@ struct ClipIndicator {
 // half is below the sum of n indicators and ten standard deviations of n shares.
 Result<ClipIndicator> choose_clip_indicator(const ClipIndicatorGoal& goal);
 
-// The next C. clip_norm_l2 > 0, b_mean finite (a programmer's mistake otherwise).
+inline constexpr double kClipNormReach = 100;
+struct ClipNormRange {
+  double least = 0, most = 0;  // both within
+  bool contains(double clip_norm_l2) const { return clip_norm_l2 >= least && clip_norm_l2 <= most; }  // false for NaN
+};
+inline ClipNormRange adaptive_clip_range(double planned_l2) { return {planned_l2 / kClipNormReach, planned_l2 * kClipNormReach}; }
+
+// The next C, of any size. clip_norm_l2 > 0, b_mean finite (a programmer's mistake otherwise).
 double next_clip_norm(double clip_norm_l2, double b_mean, double target_quantile, double learning_rate = kClipLearningRate);
 
 }  // namespace fedspend

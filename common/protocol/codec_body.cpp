@@ -3,6 +3,8 @@
 // binary archive: nine hostile bytes made it allocate 16 GiB.
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <concepts>
 #include <cstring>
 #include <exception>
@@ -141,6 +143,8 @@ template <WireInteger T>
 void load(StrictInputArchive& archive, T& value) {
   value = archive.read_integer<T>();
 }
+inline void save(StrictOutputArchive& archive, const double& value) { archive.write_integer(std::bit_cast<std::uint64_t>(value)); }
+inline void load(StrictInputArchive& archive, double& value) { value = std::bit_cast<double>(archive.read_integer<std::uint64_t>()); }
 template <class T>
 void save(StrictOutputArchive& archive, const cereal::SizeTag<T>& tag) {
   archive.write_count(tag.size);
@@ -201,8 +205,8 @@ void serialize(Archive& archive, CheckIn& m) {
 template <class Archive>
 void serialize(Archive& archive, Assignment& m) {
   archive(field("version", m.version), field("task", m.task.bytes), field("round", m.round.value), field("attempt", m.attempt),
-          field("cohort", m.cohort), field("deadline_ms", m.deadline_ms), field("plan_hash", m.plan_hash.bytes),
-          field("model_hash", m.model_hash.bytes), counted("plan", m.plan, kMaxPlanBytes), field("plan_signature", m.plan_signature));
+          field("cohort", m.cohort), field("deadline_ms", m.deadline_ms), field("clip_norm_l2", m.clip_norm_l2),
+          field("plan_hash", m.plan_hash.bytes), field("model_hash", m.model_hash.bytes), counted("plan", m.plan, kMaxPlanBytes), field("plan_signature", m.plan_signature));
 }
 template <class Archive>
 void serialize(Archive& archive, ComeBack& m) {
@@ -281,8 +285,9 @@ std::string fault_of_versions(std::uint16_t version_min, std::uint16_t version_m
 std::string fault_of(const CheckIn& m) { return fault_of_versions(m.version_min, m.version_max); }
 std::string fault_of(const ComeBack& m) { return fault_of_versions(m.version_min, m.version_max); }
 std::string fault_of(const Assignment& m) {
-  if (m.version >= kProtocolVersionMin && m.version <= kProtocolVersionMax) return {};
-  return "version " + std::to_string(m.version) + " is not spoken here";
+  if (m.version < kProtocolVersionMin || m.version > kProtocolVersionMax) return "version " + std::to_string(m.version) + " is not spoken here";
+  if (!std::isfinite(m.clip_norm_l2) || m.clip_norm_l2 <= 0) return "a clip norm that is not a finite number above 0";
+  return {};
 }
 std::string fault_of_width(std::uint8_t bits) {
   if (bits >= 1 && bits <= 32) return {};
@@ -345,7 +350,7 @@ std::size_t max_body_bytes(MessageType type) {
   constexpr std::size_t text = 4 + kMaxTextBytes;
   switch (type) {
     case MessageType::check_in: return 2 + 2 + 2 * text + 32 + 32;
-    case MessageType::assignment: return 2 + 16 + 8 + 16 + 4 + 4 + 32 + 32 + (4 + kMaxPlanBytes) + 64;
+    case MessageType::assignment: return 2 + 16 + 8 + 16 + 4 + 4 + 8 + 32 + 32 + (4 + kMaxPlanBytes) + 64;
     case MessageType::come_back: return 1 + 4 + 2 + 2;
     case MessageType::update: return 32 + 4 + 1;
     case MessageType::update_reply: return 1 + 4;

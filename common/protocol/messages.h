@@ -59,6 +59,7 @@ struct Assignment {
   std::array<std::uint8_t, 16> attempt{};  // fresh for every attempt at a round; in the session id
   std::uint32_t cohort = 0;                // devices asked in this session
   std::uint32_t deadline_ms = 0;           // from now, for the update to arrive
+  double clip_norm_l2 = 0;                 // of this round; finite, above 0. In the params hash of a secure session, not in its id
   PlanHash plan_hash;
   ModelHash model_hash;
   Bytes plan;                // signed bytes, at most kMaxPlanBytes; empty if the device holds them

@@ -40,7 +40,7 @@ Result<PrivacySpent> spent_at_cap(const Plan& plan, double rho_of_one) {
 
 Result<NoiseInSum> noise_in_sum(Plan plan) {
   plan.privacy.noise_cohort = 0;
-  FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(plan, RoundId{1}, SessionId{}, plan.devices_asked()));
+  FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(plan, RoundId{1}, SessionId{}, plan.devices_asked(), plan.aggregation.clip_norm_l2));
   FEDSPEND_ASSIGN(const SessionParameters least, derive_parameters(terms, plan.least_asked()));
   FEDSPEND_ASSIGN(const SessionParameters asked, derive_parameters(terms, plan.devices_asked()));
   return NoiseInSum{.honest_shares_least = least.noise->goal.honest_shares,

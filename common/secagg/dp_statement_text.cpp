@@ -3,6 +3,7 @@
 
 #include "common/secagg/dp_assumptions.h"
 #include "common/secagg/dp_statement.h"
+#include "common/secagg/session_terms.h"
 
 namespace fedspend {
 namespace {
@@ -40,7 +41,7 @@ std::string protects_against(const Plan& plan) {
 std::vector<std::string> released(const Plan& plan) {
   std::vector<std::string> list = {"the model after each round: to the enrolled devices, and to whoever has model.fsm"};
   if (plan.privacy.mode == PrivacyMode::distributed) list.emplace_back("each round's noised sum: to the coordinator");
-  if (plan.privacy.has_adaptive_clip()) list.emplace_back("each round's noised share of updates within the clip norm: to the coordinator");
+  if (plan.privacy.has_adaptive_clip()) list.emplace_back("each round's noised share of updates within the clip norm: to the coordinator, and to the enrolled devices the clip norm that follows from it");
   return list;
 }
 
@@ -98,6 +99,8 @@ Json mechanism_json(const Plan& plan) {
   return {{"name", mechanism_of(privacy)},
           {"noise_multiplier", noise ? Json(privacy.noise_multiplier) : Json()},
           {"clip_norm_l2", plan.aggregation.clip_norm_l2},
+          {"clip_norm_l2_least", privacy.has_adaptive_clip() ? Json(clip_norm_range(plan).least) : Json()},
+          {"clip_norm_l2_most", privacy.has_adaptive_clip() ? Json(clip_norm_range(plan).most) : Json()},
           {"clip_quantile", privacy.has_adaptive_clip() ? Json(privacy.clip_quantile) : Json()},
           {"noise_cohort", is_simulated(plan) ? Json(privacy.noise_cohort) : Json()}};
 }
@@ -156,7 +159,7 @@ void add_mechanism(const DpStatement& statement, Lines& lines) {
   const Plan& plan = statement.plan;
   lines.add("mechanism", mechanism_of(plan.privacy));
   std::string noise = "noise multiplier " + number_text(plan.privacy.noise_multiplier) + ", clip norm " + number_text(plan.aggregation.clip_norm_l2) + " (L2)";
-  if (plan.privacy.has_adaptive_clip()) noise += ", with a noised indicator for its quantile " + number_text(plan.privacy.clip_quantile);
+  if (plan.privacy.has_adaptive_clip()) noise += " in the first round, then " + number_text(clip_norm_range(plan).least) + " to " + number_text(clip_norm_range(plan).most) + ", by a noised indicator for its quantile " + number_text(plan.privacy.clip_quantile);
   if (is_simulated(plan)) noise += "; ADDED: " + number_text(plan.added_noise_multiplier()) + " alone";
   lines.add("noise", noise);
   if (!statement.noise) return;

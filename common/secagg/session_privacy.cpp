@@ -53,31 +53,51 @@ double zcdp_of(const SessionParameters& parameters) {
 }
 
 // As published: the noise of a noise cohort counts as if there were that cohort.
-Result<SessionParameters> accounted_parameters(const Plan& plan, std::uint32_t clients) {
+Result<SessionParameters> accounted_parameters(const Plan& plan, std::uint32_t clients, double clip_norm_l2) {
   Plan accounted = plan;
   accounted.privacy.noise_cohort = 0;
-  FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(accounted, RoundId{1}, SessionId{}, accounted.devices_asked()));
+  FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(accounted, RoundId{1}, SessionId{}, accounted.devices_asked(), clip_norm_l2));
   return derive_parameters(terms, clients);
+}
+
+// How much more than at the least clip norm a contribution may cost at another, since the squared norm bound B is cut to a whole number (1 in
+// B: every term of the accountant grows at most with the square of the sensitivity) and the variance rounded up in 32 bits, which is in the
+// exponent of tau times at most 350 before tau is nothing.
+double margin_of(const Plan& plan, const SessionParameters& parameters) {
+  if (!plan.privacy.has_adaptive_clip()) return 1;
+  return (1 + 1 / static_cast<double>(parameters.noise.value().squared_norm_bound)) * (1 + 0x1p-20);
+}
+
+Result<PrivacyCost> dearest_of_roster(const Plan& plan, std::uint32_t clients) {
+  FEDSPEND_ASSIGN(const SessionParameters parameters, accounted_parameters(plan, clients, clip_norm_range(plan).least));
+  PrivacyCost cost = cost_of(parameters);
+  const double margin = margin_of(plan, parameters);
+  std::vector<double> values(cost.rdp.values().begin(), cost.rdp.values().end());
+  for (double& value : values) value = multiply_up(value, margin);
+  FEDSPEND_ASSIGN(cost.rdp, RdpCurve::of(std::move(values)));
+  return cost;
 }
 
 }  // namespace
 
-Result<PrivacyCost> contribution_cost(const Plan& plan, std::uint32_t clients) {
+Result<PrivacyCost> contribution_cost(const Plan& plan, std::uint32_t clients) { return contribution_cost(plan, clients, plan.aggregation.clip_norm_l2); }
+
+Result<PrivacyCost> contribution_cost(const Plan& plan, std::uint32_t clients, double clip_norm_l2) {
   if (plan.privacy.mode == PrivacyMode::none) return PrivacyCost{};
   if (plan.privacy.mode == PrivacyMode::central) return PrivacyCost{.has_noise = true, .rdp = gaussian_rdp_curve(plan.privacy.noise_multiplier)};
-  FEDSPEND_ASSIGN(const SessionParameters parameters, accounted_parameters(plan, clients));
+  FEDSPEND_ASSIGN(const SessionParameters parameters, accounted_parameters(plan, clients, clip_norm_l2));
   return cost_of(parameters);
 }
 
 Result<PrivacyCost> contribution_cost(const Plan& plan, const SessionParameters& parameters) {
   if (plan.privacy.mode == PrivacyMode::distributed && plan.privacy.noise_cohort == 0) return cost_of(parameters);
-  return contribution_cost(plan, parameters.clients);
+  return contribution_cost(plan, parameters.clients, parameters.noise ? parameters.noise->goal.clip_norm_l2 : plan.aggregation.clip_norm_l2);
 }
 
 Result<PrivacyCost> dearest_contribution_cost(const Plan& plan) {
-  FEDSPEND_ASSIGN(PrivacyCost dearest, contribution_cost(plan, plan.devices_asked()));
-  if (plan.privacy.mode != PrivacyMode::distributed) return dearest;
-  FEDSPEND_ASSIGN(const PrivacyCost least, contribution_cost(plan, plan.least_asked()));
+  if (plan.privacy.mode != PrivacyMode::distributed) return contribution_cost(plan, plan.devices_asked());
+  FEDSPEND_ASSIGN(PrivacyCost dearest, dearest_of_roster(plan, plan.devices_asked()));
+  FEDSPEND_ASSIGN(const PrivacyCost least, dearest_of_roster(plan, plan.least_asked()));
   std::vector<double> values(dearest.rdp.values().begin(), dearest.rdp.values().end());
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::max(values[i], least.rdp.values()[i]);
   FEDSPEND_ASSIGN(dearest.rdp, RdpCurve::of(std::move(values)));
@@ -87,9 +107,10 @@ Result<PrivacyCost> dearest_contribution_cost(const Plan& plan) {
 Result<double> dearest_contribution_zcdp(const Plan& plan) {
   if (plan.privacy.mode == PrivacyMode::none) return std::numeric_limits<double>::infinity();
   if (plan.privacy.mode == PrivacyMode::central) return gaussian_zcdp(plan.privacy.noise_multiplier);
-  FEDSPEND_ASSIGN(const SessionParameters most, accounted_parameters(plan, plan.devices_asked()));
-  FEDSPEND_ASSIGN(const SessionParameters least, accounted_parameters(plan, plan.least_asked()));
-  return std::max(zcdp_of(most), zcdp_of(least));
+  const double clip_norm = clip_norm_range(plan).least;
+  FEDSPEND_ASSIGN(const SessionParameters most, accounted_parameters(plan, plan.devices_asked(), clip_norm));
+  FEDSPEND_ASSIGN(const SessionParameters least, accounted_parameters(plan, plan.least_asked(), clip_norm));
+  return std::max(multiply_up(zcdp_of(most), margin_of(plan, most)), multiply_up(zcdp_of(least), margin_of(plan, least)));
 }
 
 PrivacyLimits privacy_limits(const Plan& plan) {

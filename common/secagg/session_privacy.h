@@ -14,15 +14,18 @@
 
 namespace fedspend {
 
-// With distributed privacy for a roster of `clients`; otherwise they play no part. Errors of make_session_terms and derive_parameters.
+// With distributed privacy for a roster of `clients` and the plan's own clip norm, or a round's; otherwise they play no part. Errors of
+// make_session_terms and derive_parameters.
 Result<PrivacyCost> contribution_cost(const Plan& plan, std::uint32_t clients);
-// The same for the parameters of a session under way.
+Result<PrivacyCost> contribution_cost(const Plan& plan, std::uint32_t clients, double clip_norm_l2);
+// The same for the parameters of a session under way, and so at the clip norm of its round: what the ledgers charge.
 Result<PrivacyCost> contribution_cost(const Plan& plan, const SessionParameters& parameters);
-// At every order the dearest over the rosters that the plan allows, at its clip norm. The cost falls or rises with the roster from end to
-// end: both are looked at.
+// At every order the dearest over the rosters and clip norms that the plan allows. The cost falls or rises with the roster from end to
+// end: both are looked at. With the clip norm it falls (s c grows with c, or stays), so that the least of an adaptive one is looked at; the
+// whole numbers that are rounded to on the way (norm bound, variance) might let another one cost a trace more, which a margin is for.
 Result<PrivacyCost> dearest_contribution_cost(const Plan& plan);
 
-// rho of the zero-concentrated differential privacy of one contribution, the dearest over the rosters that the plan allows; beside it goes
+// rho of the zero-concentrated differential privacy of one contribution, the dearest over what the plan allows as above; beside it goes
 // the delta of its cost. Infinity without noise.
 Result<double> dearest_contribution_zcdp(const Plan& plan);
 

@@ -1,7 +1,10 @@
 #include "common/secagg/session_terms.h"
 
+#include <algorithm>
 #include <bit>
+#include <sstream>
 
+#include "common/check.h"
 #include "common/numeric/quantizer.h"
 
 namespace fedspend {
@@ -18,7 +21,29 @@ SecurityGoal goal_of(const SessionTerms& terms, std::uint32_t clients) {
 
 }  // namespace
 
-Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const SessionId& assignment, std::uint32_t cohort) {
+ClipNormRange clip_norm_range(const Plan& plan) {
+  const double planned = plan.aggregation.clip_norm_l2;
+  return plan.privacy.has_adaptive_clip() ? adaptive_clip_range(planned) : ClipNormRange{planned, planned};
+}
+
+Status check_round_clip_norm(const Plan& plan, double clip_norm_l2) {
+  const ClipNormRange range = clip_norm_range(plan);
+  if (range.contains(clip_norm_l2)) return {};
+  std::ostringstream message;
+  message << "the round's clip norm is " << clip_norm_l2;
+  if (plan.privacy.has_adaptive_clip()) message << ", outside the plan's " << range.least << " to " << range.most;
+  else message << ", the plan's " << range.least;
+  return fail(ErrorCode::refused, message.str());
+}
+
+double next_round_clip_norm(const Plan& plan, double clip_norm_l2, double b_mean) {
+  FEDSPEND_CHECK(plan.privacy.has_adaptive_clip(), "a plan whose clip norm adapts");
+  const ClipNormRange range = clip_norm_range(plan);
+  return std::clamp(next_clip_norm(clip_norm_l2, b_mean, plan.privacy.clip_quantile, plan.privacy.clip_learning_rate), range.least, range.most);
+}
+
+Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const SessionId& assignment, std::uint32_t cohort, double clip_norm_l2) {
+  FEDSPEND_TRY(check_round_clip_norm(plan, clip_norm_l2));
   if (cohort < plan.min_reports() || cohort > plan.devices_asked())
     return fail(ErrorCode::refused, "a cohort of " + std::to_string(cohort) + " is not one that the plan allows");
   const AggregationSpec& aggregation = plan.aggregation;
@@ -29,7 +54,7 @@ Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const S
                      .length = plan.ring_length(),
                      .update_length = plan.model.parameter_count,
                      .bits = aggregation.bits,
-                     .clip_norm_l2 = aggregation.clip_norm_l2,
+                     .clip_norm_l2 = clip_norm_l2,
                      .min_clients = plan.min_reports(),
                      .corrupt_ppm = aggregation.corrupt_ppm,
                      .dropout_ppm = aggregation.dropout_ppm,
@@ -42,19 +67,24 @@ Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const S
                              .wrap_deviations = plan.privacy.wrap_stddevs,
                              .has_clip_indicator = plan.privacy.has_adaptive_clip()};
   } else {
-    FEDSPEND_ASSIGN(const Quantizer quantizer, Quantizer::create({.clip_norm_l2 = aggregation.clip_norm_l2, .bits = aggregation.bits, .max_clients = plan.devices_asked()}));
+    FEDSPEND_ASSIGN(const Quantizer quantizer, Quantizer::create({.clip_norm_l2 = clip_norm_l2, .bits = aggregation.bits, .max_clients = plan.devices_asked()}));
     terms.scale = quantizer.scale();
   }
   return terms;
 }
 
 Status check_secure_plan(const Plan& plan) {
-  FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(plan, RoundId{1}, SessionId{}, plan.devices_asked()));
-  std::vector<std::uint32_t> rosters = {plan.federation.cohort};
-  if (terms.noise) rosters.insert(rosters.end(), {plan.devices_asked(), plan.least_asked()});
-  for (const std::uint32_t clients : rosters) {
-    const Result<SessionParameters> whole = derive_parameters(terms, clients);
-    if (!whole) return fail(whole.error().code, "the plan's secure aggregation, " + std::to_string(clients) + " devices: " + whole.error().message, whole.error().hint);
+  const ClipNormRange range = clip_norm_range(plan);
+  std::vector<double> clip_norms = {plan.aggregation.clip_norm_l2};
+  if (plan.privacy.has_adaptive_clip()) clip_norms.insert(clip_norms.end(), {range.least, range.most});
+  for (const double clip_norm : clip_norms) {
+    FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(plan, RoundId{1}, SessionId{}, plan.devices_asked(), clip_norm));
+    std::vector<std::uint32_t> rosters = {plan.federation.cohort};
+    if (terms.noise) rosters.insert(rosters.end(), {plan.devices_asked(), plan.least_asked()});
+    for (const std::uint32_t clients : rosters) {
+      const Result<SessionParameters> whole = derive_parameters(terms, clients);
+      if (!whole) return fail(whole.error().code, "the plan's secure aggregation, " + std::to_string(clients) + " devices: " + whole.error().message, whole.error().hint);
+    }
   }
   return {};
 }

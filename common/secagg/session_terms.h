@@ -1,7 +1,8 @@
 #pragma once
 // What the two ends of a secure round agree on without trusting each other: the terms that plan and assignment fix before anybody
-// has advertised keys, the parameters that follow once the roster gives n, and the session id that binds all of it (SECAGG.md,
-// "Keys"). Each end computes every value itself; a difference gives another session id, and nothing fits any more.
+// has advertised keys (among them the round's clip norm, which is the assignment's where the plan lets it adapt), the parameters that
+// follow once the roster gives n, and the session id that binds all of it (SECAGG.md, "Keys"). Each end computes every other value
+// itself; a difference gives another session id, and nothing fits any more.
 //   params hash = H("params", n, k, t, q, min clients, corrupt ppm, dropout ppm, threat, security bits, failure bits (all u32),
 //                   length (u64), bits (u32), clip norm, scale (both u64: the bits of the binary64))
 //   sid         = H("secure-sid", assignment id, params hash, roster root, beacon)
@@ -40,7 +41,7 @@ struct SessionTerms {
   std::uint64_t length = 0;       // d: of the vectors that are summed
   std::uint64_t update_length = 0;  // of an update: the model's parameters
   unsigned bits = 0;              // b
-  double clip_norm_l2 = 0;        // c
+  double clip_norm_l2 = 0;        // c, of this round
   double scale = 0;               // s; 0 with distributed privacy, whose scale follows from n
   std::optional<NoiseTerms> noise = {};  // distributed privacy
   std::uint32_t min_clients = 0;  // n_min: fewest masked inputs in a sum
@@ -52,10 +53,17 @@ struct SessionTerms {
   bool external_beacon = false;   // false: the beacon must be default_beacon(root); true: signed (beacon.h)
 };
 
-// refused: the plan's parameters do not allow a secure sum (the quantizer's scale; case 34), or `cohort` is not one that the plan has.
-Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const SessionId& assignment, std::uint32_t cohort);
+// The clip norms that a plan's rounds may have: its own alone, or, where it adapts, those of adaptive_clip_range().
+ClipNormRange clip_norm_range(const Plan& plan);
+// refused: not a clip norm that a round of the plan may have. What a coordinator says is held against it, and what it has stored.
+Status check_round_clip_norm(const Plan& plan, double clip_norm_l2);
+// Of the round after one with this clip norm, of whose sum b_mean is (finite): within the plan's range. Only of a plan whose clip norm adapts.
+double next_round_clip_norm(const Plan& plan, double clip_norm_l2, double b_mean);
+
+// refused: the plan's parameters do not allow a secure sum (the quantizer's scale; case 34), or it has no such cohort or clip norm.
+Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const SessionId& assignment, std::uint32_t cohort, double clip_norm_l2);
 // That a round of the plan's whole cohort is possible, and with distributed privacy one of all that it asks and of the fewest that it
-// takes; what a plan is refused for before anybody is asked.
+// takes, at every end of the range of clip norms; what a plan is refused for before anybody is asked.
 Status check_secure_plan(const Plan& plan);
 
 struct SessionParameters {

@@ -90,6 +90,7 @@ struct FederationState {
   Millis clock{0};
   std::vector<float> weights;
   std::vector<float> optimizer_state;  // the server optimizer's; empty before the first round
+  double clip_norm_l2 = 0;             // of the next round; 0 before the first one: the plan's
   PopulationLedger ledger = {};      // what the coordinator has charged
   std::vector<DeviceState> devices;  // of the eligible clients, in the clients' order; empty before the first round
 };

@@ -28,7 +28,7 @@ Status Segment::begin() {
   } else {
     FEDSPEND_ASSIGN(chooser_, make_recorded_chooser(setup_.options.recorded, setup_.enrolment));
   }
-  coordinator::Checkpoint from{.rounds_done = state_.rounds_done, .weights = state_.weights, .optimizer_state = state_.optimizer_state, .ledger = state_.ledger};
+  coordinator::Checkpoint from{.rounds_done = state_.rounds_done, .weights = state_.weights, .optimizer_state = state_.optimizer_state, .clip_norm_l2 = state_.clip_norm_l2, .ledger = state_.ledger};
   coordinator::MachineOptions options;
   options.selection_timeout = setup_.world().selection_timeout;
   FEDSPEND_ASSIGN(machine_, coordinator::RoundMachine::create(setup_.signed_plan, setup_.release_key, std::move(from), setup_.enrolment, options, *chooser_, random_));
@@ -103,7 +103,9 @@ Status Segment::take(coordinator::Effects effects) {
       FEDSPEND_TRY(take(machine_->step(coordinator::SumComputed{compute->session, compute->unmasking->run(executor_)}, now_)));
     } else if (const auto* aborted = std::get_if<coordinator::RoundAborted>(&effect)) {
       FEDSPEND_TRY(on_aborted(*aborted));
-    } else if (std::holds_alternative<coordinator::Finished>(effect)) {
+    } else if (const auto* finished = std::get_if<coordinator::Finished>(&effect)) {
+      if (!finished->why_early.empty())
+        return fail(ErrorCode::refused, finished->why_early, "lower federation.rounds, raise privacy.max_participations (with privacy.noise_multiplier), or take a population with more eligible clients");
       end_ = SegmentEnd::finished;
     }
   }
@@ -116,6 +118,7 @@ Status Segment::on_published(coordinator::Publish& publish) {
   state_.rounds_done = publish.summary.round.value;
   state_.weights = *publish.weights;
   state_.optimizer_state = *publish.optimizer_state;
+  state_.clip_norm_l2 = publish.next_clip_norm_l2;
   report(publish.summary, publish.hash, publish.weights);
   if (!end_ && state_.rounds_done == last_round_ && state_.rounds_done < setup_.plan.federation.rounds) end_ = SegmentEnd::boundary;
   if (end_) return {};

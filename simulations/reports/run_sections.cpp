@@ -231,6 +231,15 @@ Html convergence_section(const RunFacts& run) {
   norm.from_zero = true;
   norm.y_text = decimal_ticks(points_of(run, "/round", "/update_norm_l2"));
   charts += figure_of(norm);
+  // Where it moves: one that is the same for all rounds is no news.
+  const auto clip_norms = points_of(run, "/round", "/clip_norm_l2");
+  if (std::adjacent_find(clip_norms.begin(), clip_norms.end(), [](const auto& a, const auto& b) { return a.second != b.second; }) != clip_norms.end()) {
+    LineChart clip = by_round(run, "Clip norm by round", "L2 norm that updates were clipped to: it follows a quantile of their norms, from a noised count of those that were within it.", "L2 norm",
+                              {{"clip norm", "L2 norm", Tone::second, "/clip_norm_l2"}}, [](double value) { return fixed_text(value, 4); });
+    clip.from_zero = true;
+    clip.y_text = decimal_ticks(clip_norms);
+    charts += figure_of(clip);
+  }
   return charts.empty() ? Html() : section("How it converged", element("div", charts, "charts"));
 }
 

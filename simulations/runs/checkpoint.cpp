@@ -12,7 +12,7 @@
 namespace fedspend::simulations {
 namespace {
 
-constexpr std::string_view kMagic = "FSCHECK2";
+constexpr std::string_view kMagic = "FSCHECK3";
 constexpr std::size_t kHashBytes = 32;
 constexpr std::size_t kDeviceBytes = 8 + 1 + 4 + 4 + 4 + 8 + 1;  // at least
 constexpr std::size_t kMaxCheckpointBytes = std::size_t{1} << 33;
@@ -130,6 +130,7 @@ void write_state(Writer& to, const FederationState& state) {
   to.u64(static_cast<std::uint64_t>(state.clock.count()));
   to.floats(state.weights);
   to.floats(state.optimizer_state);
+  to.u64(std::bit_cast<std::uint64_t>(state.clip_norm_l2));
   const Bytes ledger = state.ledger.serialise();
   to.u32(ledger.size());
   to.raw(ledger);
@@ -152,6 +153,7 @@ FederationState read_state(Reader& from) {
   state.clock = Millis(static_cast<std::int64_t>(from.u64()));
   state.weights = from.floats();
   state.optimizer_state = from.floats();
+  state.clip_norm_l2 = std::bit_cast<double>(from.u64());
   Result<PopulationLedger> ledger = PopulationLedger::parse(from.raw(from.count(1)));
   from.require(ledger.has_value());
   if (ledger) state.ledger = std::move(*ledger);
@@ -196,7 +198,7 @@ Bytes encode_checkpoint(const RunCheckpoint& checkpoint) {
 }
 
 Result<RunCheckpoint> decode_checkpoint(ByteSpan bytes) {
-  if (bytes.size() < kMagic.size() + kHashBytes || !std::ranges::equal(bytes.first(kMagic.size()), as_bytes(kMagic))) return broken("does not begin with FSCHECK2");
+  if (bytes.size() < kMagic.size() + kHashBytes || !std::ranges::equal(bytes.first(kMagic.size()), as_bytes(kMagic))) return broken("does not begin with FSCHECK3");
   const ByteSpan contents = bytes.first(bytes.size() - kHashBytes);
   if (!std::ranges::equal(digest_of(contents), bytes.last(kHashBytes))) return broken("is torn or was altered: its hash does not match");
   Reader from(contents.subspan(kMagic.size()));

@@ -8,6 +8,7 @@
 
 #include "common/crypto/hash.h"
 #include "common/program/program.h"
+#include "common/secagg/session_terms.h"
 #include "models/kernels.h"
 #include "models/torch_module.h"
 #include "simulations/federation/cohort_size.h"
@@ -184,7 +185,8 @@ client::DevicePolicy accepting_policy(const Plan& plan) {
   client::DevicePolicy policy;
   policy.purposes = {plan.purpose};
   policy.min_cohort = 1;
-  policy.min_clip_norm_l2 = policy.max_clip_norm_l2 = plan.aggregation.clip_norm_l2;
+  policy.min_clip_norm_l2 = clip_norm_range(plan).least;
+  policy.max_clip_norm_l2 = clip_norm_range(plan).most;
   policy.min_bits = policy.max_bits = plan.aggregation.bits;
   policy.min_corrupt_fraction = 0;
   policy.min_security_bits = 1;

@@ -17,6 +17,7 @@ void RunRecord::add(const SimulatedRound& round, const std::optional<HeldOutScor
   line["bytes_up"] = summary.bytes_up;
   line["bytes_down"] = summary.bytes_down;
   line["update_norm_l2"] = summary.update_norm_l2;
+  line["clip_norm_l2"] = summary.clip_norm_l2;
   line["simulated_ms"] = round.simulated_time.count();
   line["selection_ms"] = summary.selection_time.count();
   line["collection_ms"] = summary.collection_time.count();

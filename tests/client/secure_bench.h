@@ -77,7 +77,7 @@ struct SecureBench {
       devices.push_back(std::make_unique<SessionBench>(i == 0 ? options : pinning(), i + 1, i == 0 ? record : nullptr));
     aggregator = std::make_unique<Aggregator>(terms(), terms().external_beacon ? static_cast<Beacon&>(external) : beacon);
   }
-  SessionTerms terms() const { return *make_session_terms(offer.plan, offer.assignment.round, offer.sid(), offer.assignment.cohort); }
+  SessionTerms terms() const { return *make_session_terms(offer.plan, offer.assignment.round, offer.sid(), offer.assignment.cohort, offer.assignment.clip_norm_l2); }
   SessionBench& first() { return *devices[0]; }
   Session& session() { return devices[0]->session; }
 

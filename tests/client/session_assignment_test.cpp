@@ -166,12 +166,58 @@ TEST_CASE("a plan whose noise cannot be is refused and never carried out with le
   expect_refused(bench, Offer(plan), DeclineReason::policy, "bits");
 }
 
-TEST_CASE("a plan with an adaptive clip norm, which this version cannot carry out, is refused and never carried out with less") {
+TEST_CASE("a round with another clip norm than the plan's is refused, in open and in secure sums (hostile case 27)") {
+  for (const bool secure : {false, true}) {
+    for (const double clip_norm : {std::nextafter(1.0, 0.0), std::nextafter(1.0, 2.0), 0.5}) {
+      SessionBench bench;
+      bench.check_in();
+      Offer offer(secure ? testing::secure_plan() : testing::sample_plan());
+      REQUIRE(offer.plan.aggregation.clip_norm_l2 == 1.0);
+      offer.assignment.clip_norm_l2 = clip_norm;
+      expect_refused(bench, offer, DeclineReason::policy, "the round's clip norm is ");
+    }
+  }
+}
+
+TEST_CASE("where the clip norm adapts a round may have any in the plan's range and in the policy's, and is refused outside of either (hostile case 27)") {
   Plan plan = testing::secure_plan();
   plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 0.1, .max_epsilon = 1e6, .clip_quantile = 0.5, .clip_learning_rate = 0.2};
-  SessionBench bench;
+  plan.aggregation.clip_norm_l2 = 0.5;
+  SessionOptions options = session_options();
+  options.policy.min_clip_norm_l2 = 0.001;
+  REQUIRE(options.policy.max_clip_norm_l2 == 1.0);
+  std::string part;
+  Offer offer(plan);
+  const auto give = [&] {
+    SessionBench bench(options);
+    bench.check_in();
+    return testing::all_of<StartTraining>(offer.give(bench)).size();
+  };
+  for (const double taken : {0.005, 0.3, 0.5, 1.0}) {
+    offer.assignment.clip_norm_l2 = taken;
+    CHECK(give() == 1);
+  }
+  SUBCASE("above the policy's") {
+    offer.assignment.clip_norm_l2 = std::nextafter(1.0, 2.0);
+    part = "the round's clip norm, 1, is outside the policy's 0.001 to 1";
+  }
+  SUBCASE("below the policy's") {
+    options.policy.min_clip_norm_l2 = 0.01;
+    offer.assignment.clip_norm_l2 = 0.009;
+    part = "the round's clip norm, 0.009, is outside the policy's 0.01 to 1";
+  }
+  SUBCASE("above the plan's") {
+    options.policy.max_clip_norm_l2 = 100;
+    offer.assignment.clip_norm_l2 = 50.5;
+    part = "the round's clip norm is 50.5, outside the plan's 0.005 to 50";
+  }
+  SUBCASE("below the plan's") {
+    offer.assignment.clip_norm_l2 = 0.004;
+    part = "the round's clip norm is 0.004, outside the plan's 0.005 to 50";
+  }
+  SessionBench bench(options);
   bench.check_in();
-  expect_refused(bench, Offer(plan), DeclineReason::policy, "adaptive clip norm");
+  expect_refused(bench, offer, DeclineReason::policy, part);
 }
 
 TEST_CASE("an assignment of another task, round or cohort than the plan's is refused") {

@@ -97,6 +97,7 @@ struct Offer {
     assignment.attempt.fill(5);
     assignment.cohort = plan.devices_asked();
     assignment.deadline_ms = 60'000;
+    assignment.clip_norm_l2 = plan.aggregation.clip_norm_l2;
     assignment.plan = signed_plan.bytes;
     assignment.plan_signature = signed_plan.signature;
     assignment.plan_hash = hash_of_plan(signed_plan.bytes);

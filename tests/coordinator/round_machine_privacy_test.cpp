@@ -96,16 +96,42 @@ TEST_CASE("noise of the size that the plan asks for is in the published mean (ch
 }
 
 TEST_CASE("a device that has spent its participations is not asked again, whatever it says") {
-  SecureMachineBench bench(private_plan());
+  SecureMachineBench bench(private_plan(), 15);
+  bench.loses = [](const OnTheTable& message) { return message.up && message.device >= 8; };  // seven who have not taken part
   bench.check_in_all();
   bench.run();
   REQUIRE(bench.machine->rounds_done() == 1);
+  CHECK(testing::all_of<Finished>(bench.seen).empty());
   for (std::size_t i = 0; i < 8; ++i) {
     const Effects effects = bench.check_in(i);  // a device that does not keep its own account
     CHECK(bench.sent_to<ComeBack>(i, effects).size() == 1);
     CHECK(MachineBench::drops(effects) == std::vector{DropReason::spent});
   }
   CHECK(bench.machine->pool_size() == 0);
+}
+
+TEST_CASE("where too few devices are left that may spend, the federation ends and says why, also after a restart; with one more it goes on") {
+  for (const std::size_t others : {5U, 6U, 7U}) {  // seven are needed
+    SecureMachineBench bench(private_plan(), 8 + others);
+    bench.loses = [](const OnTheTable& message) { return message.up && message.device >= 8; };
+    bench.check_in_all();
+    bench.run();
+    REQUIRE(bench.machine->rounds_done() == 1);
+    const auto ends = testing::all_of<Finished>(bench.seen);
+    CHECK(ends.size() == (others < 7 ? 1 : 0));
+    auto made = RoundMachine::create(testing::signed_plan(bench.plan), testing::release_key().public_key(),
+                                     {.rounds_done = 1, .weights = *bench.machine->weights(), .optimizer_state = {}, .ledger = bench.machine->ledger()}, enrolment_of(8 + others), {}, bench.chooser, bench.random);
+    REQUIRE(made);
+    const auto again = testing::all_of<Finished>((*made)->start(bench.now));
+    CHECK(again.size() == ends.size());
+    if (ends.empty()) continue;
+    const std::string why = "the privacy budget is used up: " + std::to_string(others) + " of " + std::to_string(8 + others) + " enrolled devices may contribute to round 2, and it takes 7";
+    CHECK(ends.front().why_early == why);
+    CHECK(again.front().why_early == why);
+    const auto replies = bench.sent_to<ComeBack>(9, bench.check_in(9));
+    REQUIRE(replies.size() == 1);
+    CHECK(replies.front().reason == ComeBackReason::finished);
+  }
 }
 
 TEST_CASE("who was held in the pool while it was charged is sent away, and another is asked") {

@@ -28,6 +28,7 @@ struct TableDevice {
   SerialExecutor executor;
   std::unique_ptr<client::Session> session;
   unsigned starts = 0;
+  double clip_norm_most = 1;  // of its policy
 
   explicit TableDevice(std::size_t number) : random(Hasher("test-table").u64(number).finish()), record_random(Hasher("test-table-record").u64(number).finish()), record(record_random) {}
   // Power off and on: everything but cache and record is new.
@@ -35,7 +36,7 @@ struct TableDevice {
     client::SessionOptions options;
     options.population = "cards";
     options.release_key = testing::release_key().public_key();
-    options.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .beacon_key = testing::beacon_key().public_key(), .allow_no_privacy = true};
+    options.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = clip_norm_most, .beacon_key = testing::beacon_key().public_key(), .allow_no_privacy = true};
     ++starts;
     session = std::make_unique<client::Session>(std::move(options), testing::device_keys(number).identity,
                                                 client::SessionServices{.random = random,
@@ -62,6 +63,7 @@ struct SecureMachineBench : MachineBench {
   std::function<bool(const OnTheTable&)> holds = [](const OnTheTable&) { return false; };  // it stays on the table
   std::function<bool(const OnTheTable&)> loses = [](const OnTheTable&) { return false; };  // it is gone
   std::function<void(OnTheTable&)> alters = [](OnTheTable&) {};
+  std::function<std::vector<float>(std::size_t)> trains;  // what a device has trained, where it is not update_of()
   float shift = 0;                  // of every update: the same one is not handed in twice
   bool computes = true;             // ComputeSum is answered at once
   std::shared_ptr<Unmasking> waiting_sum;
@@ -113,7 +115,7 @@ struct SecureMachineBench : MachineBench {
     for (const client::Effect& effect : effects) {
       if (const auto* send = std::get_if<client::Send>(&effect)) put({device, true, open_envelope(send->frames.control).value().type, send->frames});
       if (const auto* start = std::get_if<client::StartTraining>(&effect))
-        from_device(device, table[device]->session->step(client::TrainingFinished{start->session, update_of(device)}, now));
+        from_device(device, table[device]->session->step(client::TrainingFinished{start->session, trains ? trains(device) : update_of(device)}, now));
     }
   }
   void put(OnTheTable message) {

@@ -55,11 +55,14 @@ inline std::vector<float> state_of(std::uint64_t round, std::size_t length = 2 *
   return state;
 }
 
+inline double clip_norm_of(std::uint64_t round) { return 0.1 + 0.01 * static_cast<double>(round); }
+
 inline Publish publish_with(std::uint64_t round, std::vector<float> weights) {
   Publish publish;
   publish.hash = testing::model_hash_of(weights);
   publish.optimizer_state = std::make_shared<const std::vector<float>>(state_of(round, 2 * weights.size()));
   publish.weights = std::make_shared<const std::vector<float>>(std::move(weights));
+  publish.next_clip_norm_l2 = clip_norm_of(round);
   publish.summary.round = RoundId{round};
   publish.summary.attempt = 1;
   publish.summary.nonce.fill(static_cast<std::uint8_t>(0xa0 + round));

@@ -58,8 +58,13 @@ void execute(const std::filesystem::path& file, const std::string& sql) {
   sqlite3_close(database);
 }
 
+// As version 4 wrote it: without clip norms, because its programs ran no plan whose clip norm adapts.
+void make_version_4(const std::filesystem::path& file) { execute(file, "ALTER TABLE model DROP COLUMN clip_norm; PRAGMA user_version=4"); }
 // As version 3 wrote it: without charges, because its programs ran no plan with noise.
-void make_version_3(const std::filesystem::path& file) { execute(file, "DROP TABLE charge; PRAGMA user_version=3"); }
+void make_version_3(const std::filesystem::path& file) {
+  make_version_4(file);
+  execute(file, "DROP TABLE charge; PRAGMA user_version=3");
+}
 // As version 2 wrote it: without the attempts' nonces.
 void make_version_2(const std::filesystem::path& file) {
   make_version_3(file);
@@ -136,6 +141,23 @@ TEST_CASE("a store from before there were charges is taken over with an empty le
   CHECK(folder.open().value()->latest_model().value()->weights == weights_of(1));
 }
 
+TEST_CASE("a store from before clip norms were kept is taken over without one, and goes on with them") {
+  const StoreFolder folder;
+  {
+    auto store = folder.open();
+    REQUIRE(store);
+    REQUIRE((*store)->save_published(publish_of(1)));
+    CHECK((*store)->latest_model().value()->next_clip_norm_l2 == clip_norm_of(1));
+  }
+  make_version_4(folder.file());
+  auto store = folder.open();
+  REQUIRE(store);
+  CHECK((*store)->latest_model().value()->weights == weights_of(1));
+  CHECK((*store)->latest_model().value()->next_clip_norm_l2 == 0);
+  REQUIRE((*store)->save_published(publish_of(2)));
+  CHECK((*store)->latest_model().value()->next_clip_norm_l2 == clip_norm_of(2));
+}
+
 TEST_CASE("a charge that somebody changed is found, and the federation does not go on") {
   const auto found = [](const std::string& sql) {
     const StoreFolder folder;
@@ -189,12 +211,12 @@ TEST_CASE("a store from before, of another plan, is refused and stays as it was"
 TEST_CASE("a store of a later version is refused with what this program reads") {
   const StoreFolder folder;
   REQUIRE(folder.open().value()->save_published(publish_of(1)));
-  execute(folder.file(), "PRAGMA user_version=5");
+  execute(folder.file(), "PRAGMA user_version=6");
   const auto refused = folder.open();
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::invalid_argument);
-  CHECK(refused.error().message.find("schema version 5") != std::string::npos);
-  CHECK(refused.error().hint.find("1 to 4") != std::string::npos);
+  CHECK(refused.error().message.find("schema version 6") != std::string::npos);
+  CHECK(refused.error().hint.find("1 to 5") != std::string::npos);
 }
 
 TEST_CASE("published and aborted rounds are counted, and the contributors of each sum are kept") {
@@ -316,6 +338,8 @@ TEST_CASE("a model that was altered in the file is malformed, never handed out")
   SUBCASE("no state") { sql = "UPDATE model SET state = x''"; }
   SUBCASE("the state's hash") { sql = "UPDATE model SET state_hash = zeroblob(32)"; }
   SUBCASE("no state's hash") { sql = "UPDATE model SET state_hash = x''"; }
+  SUBCASE("the clip norm") { sql = "UPDATE model SET clip_norm = zeroblob(length(clip_norm))"; }
+  SUBCASE("half a clip norm") { sql = "UPDATE model SET clip_norm = zeroblob(4)"; }
   SUBCASE("half a hash") { sql = "UPDATE model SET hash = zeroblob(16)"; }
   sqlite3* other = nullptr;
   REQUIRE(sqlite3_open(folder.file().c_str(), &other) == SQLITE_OK);
@@ -355,6 +379,7 @@ TEST_CASE("bytes overwritten anywhere in the file are an error or change nothing
     if (!*latest) continue;
     CHECK((*latest)->weights == weights_of((*latest)->round));
     CHECK((*latest)->optimizer_state == state_of((*latest)->round));
+    CHECK((*latest)->next_clip_norm_l2 == clip_norm_of((*latest)->round));
   }
   CHECK(seen > 0);
 }
@@ -410,6 +435,7 @@ TEST_CASE("a process killed at any moment leaves a whole model with its state, a
     CHECK(found <= std::max(last, rounds_seen) + 1);
     if (*latest) CHECK((*latest)->weights == weights_of(found));
     if (*latest) CHECK((*latest)->optimizer_state == state_of(found));  // of the same round, never the one before
+    if (*latest) CHECK((*latest)->next_clip_norm_l2 == clip_norm_of(found));
     CHECK((*store)->count_rounds(true).value() == found);
     const auto rounds = (*store)->published_rounds();
     REQUIRE(rounds);

@@ -38,7 +38,7 @@ inline Plan small_plan() {
 }
 
 inline SessionParameters parameters_of(const Plan& plan) {
-  const auto terms = make_session_terms(plan, RoundId{1}, SessionId{}, plan.devices_asked());
+  const auto terms = make_session_terms(plan, RoundId{1}, SessionId{}, plan.devices_asked(), plan.aggregation.clip_norm_l2);
   FEDSPEND_CHECK(terms.has_value(), "terms of a session");
   const auto parameters = derive_parameters(*terms, plan.federation.cohort);
   FEDSPEND_CHECK(parameters.has_value(), "parameters of a session");

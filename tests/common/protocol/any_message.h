@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <variant>
 #include <vector>
@@ -48,6 +49,7 @@ inline Assignment any_assignment() {
   a.attempt = any_array<std::array<std::uint8_t, 16>>();
   a.cohort = any_u32();
   a.deadline_ms = any_u32();
+  a.clip_norm_l2 = std::ldexp(1.0 + any_u32(), *rc::gen::inRange(-1000, 900));
   a.plan_hash.bytes = any_array<Hash256>();
   a.model_hash.bytes = any_array<Hash256>();
   a.plan = any_bytes();
@@ -98,7 +100,7 @@ inline bool same(const CheckIn& a, const CheckIn& b) {
 }
 inline bool same(const Assignment& a, const Assignment& b) {
   return a.version == b.version && a.task == b.task && a.round == b.round && a.attempt == b.attempt && a.cohort == b.cohort &&
-         a.deadline_ms == b.deadline_ms && a.plan_hash == b.plan_hash && a.model_hash == b.model_hash && a.plan == b.plan &&
+         a.deadline_ms == b.deadline_ms && a.clip_norm_l2 == b.clip_norm_l2 && a.plan_hash == b.plan_hash && a.model_hash == b.model_hash && a.plan == b.plan &&
          a.plan_signature == b.plan_signature;
 }
 inline bool same(const ComeBack& a, const ComeBack& b) {

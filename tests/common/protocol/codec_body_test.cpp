@@ -2,6 +2,9 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
+#include <bit>
+#include <limits>
+
 #include "common/protocol/codec.h"
 #include "tests/common/protocol/any_message.h"
 #include "tests/common/protocol/largest_allocation.h"
@@ -12,7 +15,7 @@ namespace {
 
 // Offsets inside the bodies, from WIRE.md.
 constexpr std::size_t kPopulationCountAt = 4;
-constexpr std::size_t kPlanCountAt = 114;
+constexpr std::size_t kClipNormAt = 50, kPlanCountAt = 122;
 constexpr std::size_t kBitsAt = 36;
 
 Error error_of(MessageType type, ByteSpan body) {
@@ -170,6 +173,21 @@ TEST_CASE("an assignment in a version that is not spoken here is refused") {
   Bytes body = sample_body<Assignment>();
   store_u16(body, kProtocolVersionMax + 1);
   CHECK(error_of(MessageType::assignment, body).code == ErrorCode::malformed);
+}
+
+TEST_CASE("case 18: an assignment whose clip norm is not a finite number above 0 is refused, any other comes as it was sent") {
+  const auto decoded = [](double clip_norm) {
+    Bytes body = sample_body<Assignment>();
+    store_u64(MutableByteSpan(body).subspan(kClipNormAt), std::bit_cast<std::uint64_t>(clip_norm));
+    return decode_body(MessageType::assignment, body);
+  };
+  using Limits = std::numeric_limits<double>;
+  for (const double bad : {0.0, -0.0, -1.0, Limits::infinity(), -Limits::infinity(), Limits::quiet_NaN()}) {
+    const auto refused = decoded(bad);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().message == "assignment: a clip norm that is not a finite number above 0");
+  }
+  for (const double good : {Limits::denorm_min(), 0.1, 1.0, Limits::max()}) CHECK(std::get<Assignment>(decoded(good).value()).clip_norm_l2 == good);
 }
 
 TEST_CASE("case 18: a width outside 1 ... 32 bits is refused") {

@@ -40,7 +40,7 @@ struct TypeRow {
 };
 constexpr TypeRow kTypes[] = {
     {MessageType::check_in, true, false, 76, 204},
-    {MessageType::assignment, false, true, 182, 1'048'758},
+    {MessageType::assignment, false, true, 190, 1'048'766},
     {MessageType::come_back, false, false, 9, 9},
     {MessageType::update, true, true, 37, 37},
     {MessageType::update_reply, false, false, 5, 5},

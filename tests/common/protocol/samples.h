@@ -66,6 +66,7 @@ inline Assignment sample_assignment() {
   for (std::uint8_t i = 0; i < 16; ++i) assignment.attempt[i] = i;
   assignment.cohort = 130;
   assignment.deadline_ms = 60'000;
+  assignment.clip_norm_l2 = 0.75;
   assignment.plan_hash = hash_of_plan(plan.bytes);
   assignment.model_hash = hash_of_weights(weights_to_bytes(kSampleWeights));
   assignment.plan = plan.bytes;

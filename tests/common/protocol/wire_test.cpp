@@ -147,6 +147,21 @@ TEST_CASE("the hashes of a secure session are those that WIRE.md describes") {
         to_hex(vector_of("choice")));
 }
 
+TEST_CASE("the params hash of a round whose clip norm adapts has the round's norm, its noise and its indicator, as the second implementation computes them") {
+  SessionTerms terms = secure_terms();
+  terms.length = 8193;
+  terms.update_length = 5000;
+  terms.clip_norm_l2 = 0.75;
+  terms.scale = 0;
+  terms.min_clients = 25;
+  terms.noise = NoiseTerms{.noise_multiplier = 0.5, .wrap_deviations = 4, .has_clip_indicator = true};
+  SessionParameters parameters{.clients = 40, .degree = 39, .threshold = 20, .quorum = 30};
+  parameters.clip_indicator = choose_clip_indicator({.clients = 40, .honest_shares = 20, .noise_multiplier = 0.5, .bits = 24}).value();
+  parameters.noise = choose_distributed_gaussian({.clients = 40, .length = 5000, .clip_norm_l2 = 0.75, .noise_multiplier = parameters.clip_indicator->update_noise_multiplier, .bits = 24,
+                                                  .honest_shares = 20, .wrap_deviations = 4}).value();
+  CHECK(to_hex(hash_of_params(terms, parameters)) == to_hex(vector_of("adaptive_params_hash")));
+}
+
 TEST_CASE("a quorum has the records and the proof that the second implementation gives it, and its own passes the check") {
   const std::vector<IdentityKey> keys = devices();
   const SessionId session = id_of<SessionId>("secure_session_id");

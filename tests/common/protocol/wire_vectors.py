@@ -4,6 +4,7 @@
 Needs the package `cryptography` for Ed25519. Run: python3 wire_vectors.py > vectors.txt
 """
 import hashlib
+import math
 import struct
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -77,7 +78,7 @@ session = h(b"sid", task, struct.pack("<Q", 7), model_hash, plan_hash, struct.pa
 
 bodies = {
     "check_in": struct.pack("<HH", 1, 1) + counted("kort-københavn".encode()) + counted(b"fedspend 0.1.0") + b"\x11" * 32 + b"\x22" * 32,
-    "assignment": struct.pack("<H16sQ16sII", 1, task, 7, attempt, 130, 60000) + plan_hash + model_hash + counted(plan)
+    "assignment": struct.pack("<H16sQ16sIId", 1, task, 7, attempt, 130, 60000, 0.75) + plan_hash + model_hash + counted(plan)
                   + key.sign(h(b"plan-signature", plan)),
     "come_back": struct.pack("<BIHH", 3, 300000, 1, 1),
     "update": h(b"update", packed([1, 2, 3, 0xABCDEF], 24)) + struct.pack("<IB", 4, 24),
@@ -120,6 +121,26 @@ vectors["revocations"] = (b"fedspend-revocations-v1\nsequence 12\n" + b"".join(e
 # A secure session of five clients: its hashes, and a quorum of three of them.
 params = h(b"params", *(struct.pack("<I", value) for value in (5, 4, 3, 2, 1, 250_000, 100_001, 1, 40, 20)), struct.pack("<Q", 6656), struct.pack("<I", 24),
            struct.pack("<d", 1.5), struct.pack("<d", 1118480.6))
+
+
+# The params hash of a round of 40 whose clip norm adapts: PROTOCOL.md, "Distributed noise", in binary64, with the roundings upwards of
+# common/privacy/distributed_gaussian.h and adaptive_clipping.h.
+def fraction_at_least(value):
+    shift = min(max(32 - math.frexp(value)[1], 0), 62)
+    return struct.pack("<Q", math.ceil(math.ldexp(value, shift))), struct.pack("<Q", 1 << shift)
+
+
+n, n_h, b, c, z, k, d = 40, 20, 24, 0.75, 0.5, 4.0, 8192
+above, stddev = 1 + 2.0 ** -48, n / 10  # 2 sigma_b
+z_delta = z * stddev / math.sqrt((stddev - z) * (stddev + z)) * above
+noise = (c * c) * (z_delta * z_delta) / n_h
+s = min(1e6, math.sqrt(4.0 ** b - n * (k * k)) / (2 * k * math.sqrt((c * c) * (n * n) / d + n * noise)))
+total = s * c * z_delta
+bound = int(min((s * c + math.sqrt(d)) ** 2, (s * c) * (s * c) + d / 4 + 1.0 * (s * c + math.sqrt(d) / 2)) * (1 + 2.0 ** -40))
+w = next(2 ** i for i in range(32) if (stddev * 2 ** i) ** 2 / n_h >= 4)
+adaptive = h(b"params", *(struct.pack("<I", value) for value in (n, 39, 20, 30, 25, 250_000, 100_001, 1, 40, 20)), struct.pack("<Q", d + 1), struct.pack("<I", b),
+             struct.pack("<d", c), struct.pack("<d", 0), struct.pack("<d", z), struct.pack("<d", k), struct.pack("<I", n_h), struct.pack("<d", s),
+             *fraction_at_least(total * total / n_h * above), struct.pack("<Q", bound), b"\x01", struct.pack("<I", w), *fraction_at_least((stddev * w) ** 2 / n_h * above))
 devices = sorted((Ed25519PrivateKey.from_private_bytes(bytes(range(first, first + 32))) for first in range(5)), key=lambda one: h(b"id", public(one)))
 keys_hashes = [h(b"round-keys", pattern(16 * i, 32), pattern(16 * i + 1, 32), pattern(16 * i + 2, 32)) for i in range(5)]
 leaves = [leaf(public(device) + keys_hash) for device, keys_hash in zip(devices, keys_hashes)]
@@ -140,7 +161,7 @@ for place in signers:
     records += struct.pack("<I", place) + public(device) + keys_hashes[place] + certificate + signature
 vectors |= {"commitment": h(b"bcom", task, struct.pack("<Q", 7), vectors["client_id"], b"\x05" + bytes(31)), "keys_hash": keys_hashes[1], "roster_leaf": leaves[1],
             "roster_root": roster_root, "beacon": beacon, "beacon_signature": beacon_signature,
-            "external_beacon": h(b"external-beacon", beacon_signature), "params_hash": params, "secure_session_id": sid, "inputs_root": inputs_root, "choice": choice,
+            "external_beacon": h(b"external-beacon", beacon_signature), "params_hash": params, "adaptive_params_hash": adaptive, "secure_session_id": sid, "inputs_root": inputs_root, "choice": choice,
             "quorum_bulk": records + b"".join(proof)}
 
 def kdf(label, secret, *fields):

@@ -141,7 +141,8 @@ TEST_CASE("case 26: another assignment for one client: nobody's signature verifi
   }
 }
 
-// The plan's hash is in the assignment, so that parameters cannot differ alone; if they did, they would be in the session id.
+// The plan's hash is in the assignment, so that parameters cannot differ alone, but for the round's clip norm; if they did, they would be in
+// the session id.
 TEST_CASE("case 26: any single parameter of the terms that differs for one client: it gets no share opened, and there is no sum") {
   using Alter = std::function<void(SessionTerms&)>;
   const std::vector<Alter> alters = {

@@ -64,13 +64,40 @@ TEST_CASE("the dearest roster that a plan allows is at least as dear as any othe
   }
 }
 
+TEST_CASE("no round of a plan whose clip norm adapts costs more than the dearest, and a small clip norm at the largest scale costs more than the plan's own") {
+  Plan plan = plan_of(200, 0.7);
+  plan.federation.min_cohort = 150;
+  plan.privacy.clip_quantile = 0.5;
+  plan.aggregation.bits = 28;  // the scale is at its cap: s c falls with the clip norm
+  for (const double planned : {0.05, 1.0}) {
+    plan.aggregation.clip_norm_l2 = planned;
+    const PrivacyCost dearest = dearest_contribution_cost(plan).value();
+    const ClipNormRange range = clip_norm_range(plan);
+    CHECK(range.least == planned / 100);
+    CHECK(range.most == planned * 100);
+    for (const std::uint32_t clients : {plan.least_asked(), 187U, plan.devices_asked()}) {
+      for (int step = 0; step <= 40; ++step) {
+        const double clip_norm = step == 40 ? range.most : range.least * std::pow(10'000, step / 40.0);
+        const SessionTerms terms = make_session_terms(plan, RoundId{1}, SessionId{}, plan.devices_asked(), clip_norm).value();
+        const PrivacyCost cost = contribution_cost(plan, derive_parameters(terms, clients).value()).value();
+        for (std::size_t i = 0; i < cost.rdp.values().size(); ++i) REQUIRE(cost.rdp.values()[i] <= dearest.rdp.values()[i]);
+        CHECK(cost == contribution_cost(plan, clients, clip_norm).value());
+      }
+    }
+    const double at_least = repeated(contribution_cost(plan, 200, range.least).value(), 1).epsilon(1e-6), at_planned = repeated(contribution_cost(plan, 200).value(), 1).epsilon(1e-6);
+    CHECK(at_least > at_planned);
+    CHECK(repeated(dearest, 1).epsilon(1e-6) >= at_least);
+    CHECK(repeated(dearest, 1).epsilon(1e-6) <= at_least * 1.001);
+  }
+}
+
 TEST_CASE("noise as of a larger cohort is counted as if it were there, and less of it is added") {
   Plan plan = plan_of(112);
   const PrivacyCost cost = contribution_cost(plan, 112).value();
   plan.privacy.noise_cohort = 1120;
   CHECK(plan.added_noise_multiplier() == doctest::Approx(0.1));
   CHECK(contribution_cost(plan, 112).value() == cost);
-  const SessionTerms terms = make_session_terms(plan, RoundId{1}, SessionId{}, 112).value();
+  const SessionTerms terms = make_session_terms(plan, RoundId{1}, SessionId{}, 112, plan.aggregation.clip_norm_l2).value();
   CHECK(contribution_cost(plan, derive_parameters(terms, 112).value()).value() == cost);
 }
 

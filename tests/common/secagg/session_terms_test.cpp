@@ -26,7 +26,7 @@ Plan plan() {
   return made;
 }
 const SessionId kAssignment{{1, 2, 3}};
-Result<SessionTerms> terms_for(const Plan& of, std::uint32_t cohort = 120) { return make_session_terms(of, RoundId{7}, kAssignment, cohort); }
+Result<SessionTerms> terms_for(const Plan& of, std::uint32_t cohort = 120) { return make_session_terms(of, RoundId{7}, kAssignment, cohort, of.aggregation.clip_norm_l2); }
 
 TEST_CASE("the terms are the plan's, with the scale for all devices that are asked") {
   Plan of = plan();
@@ -202,6 +202,47 @@ TEST_CASE("an adaptive clip norm takes a coordinate of its own, and the update m
   REQUIRE(parameters.clip_indicator);
   CHECK(parameters.noise->goal.noise_multiplier == parameters.clip_indicator->update_noise_multiplier);
   CHECK(parameters.noise->goal.noise_multiplier > fixed);
+}
+
+TEST_CASE("a round has the plan's clip norm to the bit; one that adapts stays within a hundredth and a hundred times the plan's, and is in the terms") {
+  Plan of = private_plan();
+  const auto terms_at = [&](double clip_norm) { return make_session_terms(of, RoundId{7}, kAssignment, 120, clip_norm); };
+  const double planned = of.aggregation.clip_norm_l2;
+  CHECK(terms_at(planned));
+  for (const double other : {std::nextafter(planned, 0.0), std::nextafter(planned, 9.0), planned / 2, std::nan("")}) {
+    const auto refused = terms_at(other);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == ErrorCode::refused);
+    CHECK(refused.error().message.find("clip norm") != std::string::npos);
+  }
+  of.privacy.clip_quantile = 0.5;
+  const SessionTerms at_planned = terms_at(planned).value();
+  for (const double within : {planned / 100, planned / 3, planned * 100}) {
+    const SessionTerms terms = terms_at(within).value();
+    CHECK(terms.clip_norm_l2 == within);
+    const SessionParameters parameters = derive_parameters(terms, 100).value();
+    CHECK(parameters.noise->goal.clip_norm_l2 == within);
+    CHECK(hash_of_params(terms, parameters) != hash_of_params(at_planned, derive_parameters(at_planned, 100).value()));
+  }
+  for (const double outside : {std::nextafter(planned / 100, 0.0), std::nextafter(planned * 100, 1e9), std::nan("")}) CHECK_FALSE(terms_at(outside));
+}
+
+TEST_CASE("the next clip norm follows the noised share of whole updates and does not leave the plan's range") {
+  Plan of = private_plan();
+  of.aggregation.clip_norm_l2 = 3;
+  of.privacy.clip_quantile = 0.2;
+  of.privacy.clip_learning_rate = 0.2;
+  CHECK(next_round_clip_norm(of, 3, 0.5) == doctest::Approx(2.825293600752746).epsilon(1e-14));  // PRIVACY.md, "Reference values"
+  CHECK(next_round_clip_norm(of, 0.0301, 1.2) == 0.03);
+  CHECK(next_round_clip_norm(of, 299, -0.4) == 300);
+}
+
+TEST_CASE("a plan whose noise does not fit at the least of its clip norms is refused, though it does at its own") {
+  Plan of = private_plan();
+  of.aggregation.clip_norm_l2 = 1e-4;  // the scale is at its cap of 10^6: at a hundredth a share has a deviation of a tenth of a step
+  CHECK(check_secure_plan(of));
+  of.privacy.clip_quantile = 0.5;
+  CHECK_FALSE(check_secure_plan(of));
 }
 
 TEST_CASE("a roster in which no share of the noise is sure is refused, and noise that does not fit the bits, before anybody is asked") {
