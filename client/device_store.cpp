@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -73,6 +74,37 @@ tl::unexpected<Error> file_failure(const fs::path& path, const std::string& what
   return fail(ErrorCode::io, path.string() + ": " + what + ": " + std::strerror(errno), "the profile's folder must be one that this user may write");
 }
 
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+// Held while a record is opened, so that records in one folder are opened one after the other. Without it two processes that open a
+// record at once each get SQLite's shared lock, and SQLite then refuses both of them the exclusive one. Of the folder, not of the
+// file: to close another descriptor of the file would drop SQLite's own locks on it.
+class OpeningTurn {
+ public:
+  static Result<OpeningTurn> take(const fs::path& folder) {
+    OpeningTurn turn(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (turn.descriptor_ < 0) return file_failure(folder, "cannot be opened");
+    while (flock(turn.descriptor_, LOCK_EX) != 0)
+      if (errno != EINTR) return file_failure(folder, "cannot be locked");
+    return turn;
+  }
+  ~OpeningTurn() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  OpeningTurn(OpeningTurn&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  OpeningTurn& operator=(OpeningTurn&&) = delete;
+
+  // A new name in the folder is there after a power failure, too.
+  Status make_durable(const fs::path& folder) const {
+    if (fsync(descriptor_) != 0) return file_failure(folder, "cannot be made durable");
+    return {};
+  }
+
+ private:
+  explicit OpeningTurn(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
 }  // namespace
 
 struct SqliteDeviceRecord::Database {
@@ -102,7 +134,7 @@ struct SqliteDeviceRecord::Database {
     return {};
   }
   Status check_form();
-  static Status make(const fs::path& path, RandomSource& random);
+  static Status make(const fs::path& path, const OpeningTurn& turn, RandomSource& random);
   Status fill(RandomSource& random);
 };
 
@@ -117,8 +149,8 @@ Status SqliteDeviceRecord::Database::fill(RandomSource& random) {
   return execute("COMMIT", "making the record");
 }
 
-// Complete under another name first. link() does not replace: of two processes that do this at once, one makes the record.
-Status SqliteDeviceRecord::Database::make(const fs::path& path, RandomSource& random) {
+// Complete under another name first, so that a file under its own name is a whole one. link() replaces nothing.
+Status SqliteDeviceRecord::Database::make(const fs::path& path, const OpeningTurn& turn, RandomSource& random) {
   std::string name = path.string() + ".new-XXXXXX";
   const int descriptor = mkstemp(name.data());  // mode 0600
   if (descriptor < 0) return file_failure(path, "cannot be made");
@@ -129,17 +161,10 @@ Status SqliteDeviceRecord::Database::make(const fs::path& path, RandomSource& ra
     made = fresh.open(name);
     if (made) made = fresh.fill(random);
   }
-  if (made && link(name.c_str(), path.c_str()) != 0 && errno != EEXIST) made = file_failure(path, "cannot be made");
+  if (made && link(name.c_str(), path.c_str()) != 0) made = file_failure(path, "cannot be made");
   unlink(name.c_str());
   FEDSPEND_TRY(made);
-  // The name must be there after a power failure, too: entries that no name leads to would be forgotten.
-  const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  const int directory = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (directory < 0) return file_failure(folder, "cannot be opened");
-  const bool synced = fsync(directory) == 0;
-  close(directory);
-  if (!synced) return file_failure(folder, "cannot be made durable");
-  return {};
+  return turn.make_durable(folder_of(path));  // entries that no name leads to would be forgotten
 }
 
 Status SqliteDeviceRecord::Database::check_form() {
@@ -172,10 +197,11 @@ SqliteDeviceRecord::~SqliteDeviceRecord() = default;
 
 Result<std::unique_ptr<SqliteDeviceRecord>> SqliteDeviceRecord::open(const fs::path& path, RandomSource& random, RecordLimits limits) {
   FEDSPEND_CHECK(limits.entries_kept > 0, "at least one entry kept");
+  FEDSPEND_ASSIGN(const OpeningTurn turn, OpeningTurn::take(folder_of(path)));
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     if (errno != ENOENT) return file_failure(path, "cannot be read");
-    FEDSPEND_TRY(Database::make(path, random));
+    FEDSPEND_TRY(Database::make(path, turn, random));
   } else if (!S_ISREG(status.st_mode)) {
     return fail(ErrorCode::malformed, path.string() + " is not a file", kRemedy);
   } else if (status.st_size == 0) {

@@ -127,6 +127,7 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   held_model_ = model->hash;
   // Never longer than the plan says: the assignment itself is not signed.
   const Millis deadline = now + Millis(std::min(assignment.deadline_ms, plan->plan->federation.round_deadline_ms));
+  if (is_spent) return idle_until(now + jittered(options_.permanent_backoff), {});
   const Status may = services_.record.check_participation(assignment.task, assignment.round, *plan->cost, participation_limits(options_.policy, *plan->plan));
   if (!may) return keep_silent(may.error(), now);
   phase_ = Training{session, assignment.round, plan->plan, plan->cost, deadline, std::move(secure)};
@@ -157,6 +158,8 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   if (held.hash != assignment.plan_hash) return reject(DeclineReason::plan_signature, "the plan is not the one that the assignment names");
   const Plan& plan = *held.plan;
   if (Status allowed = check_plan(options_.policy, plan, *held.cost, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
+  // Fail closed: what this build cannot do is never replaced by something weaker.
+  if (plan.privacy.has_adaptive_clip()) return reject(DeclineReason::policy, "the plan asks for an adaptive clip norm, which this version does not have");
   if (plan.model.is_torchscript() && !options_.trains_torchscript)
     return reject(DeclineReason::policy, "the plan's model is a TorchScript file, which only the simulator trains");
   if (plan.task != assignment.task) return reject(DeclineReason::plan_signature, "the assignment is for another task than its plan");
@@ -199,10 +202,10 @@ Effects Session::on_training(const TrainingFinished& finished, Millis now) {
   if (training->secure) return advertise(*training, update, now);
   Result<Bytes> packed = pack_update(*training->plan, update);
   if (!packed) return decline(finished.session, DeclineReason::training_failed, packed.error().message, now);
-
   const ParticipationLimits limits = participation_limits(options_.policy, *training->plan);
-  if (const Status charged = services_.record.charge_participation(training->plan->task, training->round, training->session, *training->cost, limits); !charged)
-    return forbidden(training->session, charged.error(), now);
+  // conflict: the reply to this session's update was lost, and it is given again; in the sum it is once.
+  const Status charged = services_.record.charge_participation(training->plan->task, training->round, training->session, *training->cost, limits);
+  if (!charged && charged.error().code != ErrorCode::conflict) return forbidden(training->session, charged.error(), now);
 
   Update message;
   message.bulk_hash = hash_of_update(*packed);

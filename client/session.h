@@ -29,8 +29,8 @@
 // they are parsed, plan hash, policy, task, round, cohort, and the model's length and hash. The first that fails is the refusal.
 //
 // What must be durable before a message of secure aggregation leaves is in the record (device_record.h) before it is an effect:
-// ShareKeys: the session is answered; MaskedInput: the participation is charged; SignSurvivors: the choice; Unmask: the update. A
-// device whose cap for the task is reached is silent: it neither checks in nor declines (case 28).
+// ShareKeys: the session is answered; MaskedInput, and Update of an open sum: the participation is charged; SignSurvivors: the choice;
+// Unmask: the update. A device whose cap for the task is reached is silent: it neither checks in nor declines (case 28).
 
 #include <array>
 #include <cstdint>

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/program/files.h"
+#include "common/program/program.h"
 #include "common/program/runtime.h"
 #include "common/protocol/model_file.h"
 #include "coordinator/cohort_log.h"
@@ -31,7 +32,7 @@ Result<DaemonSummary> Daemon::run(const std::atomic<bool>& stop) {
 }
 
 Result<DaemonSummary> Daemon::serve(const std::atomic<bool>& stop) {
-  program::remove_partials_of(options_.out / "model.fsm");
+  for (const std::string_view name : {std::string_view("model.fsm"), kDpStatementText, kDpStatementJson}) program::remove_partials_of(options_.out / name);
   program::remove_partials_of(options_.out / "cohorts.jsonl");
   FEDSPEND_TRY(rewrite_cohort_log(options_.out, store_, machine_.plan(), machine_.enrolment()));
   FEDSPEND_TRY(export_model());
@@ -106,6 +107,7 @@ Status Daemon::carry_out(const Publish& publish, Effects& more) {
 
 Status Daemon::note_aborted(const RoundSummary& summary) {
   FEDSPEND_TRY(store_.save_aborted(summary));
+  if (statement_->sums_charged != machine_.ledger().charges()) FEDSPEND_TRY(export_model());  // a sum was charged and gave no model
   ++summary_.rounds_aborted;
   ++failed_in_a_row_;
   program::log(program::LogLevel::warning, "round_aborted",
@@ -123,14 +125,23 @@ void Daemon::note(const RoundSummary& summary) {
   if (on_round_) on_round_(summary);
 }
 
-Status Daemon::export_model() const {
+// The statement takes its place before the model: one that says too much of the model beside it may lie there after a crash, never one
+// that says too little.
+Status Daemon::export_model() {
+  if (!statement_) {
+    FEDSPEND_ASSIGN(statement_, make_dp_statement(machine_.plan(), machine_.plan_hash(), std::string(program::version())));
+  }
+  statement_->bring_up_to(machine_.rounds_done(), machine_.ledger());
+  const std::string text = to_text(*statement_), json = to_json(*statement_).dump(2) + "\n";
   ModelFile file;
   file.model_name = machine_.plan().model.name;
   file.plan_hash = machine_.plan_hash();
   file.round = machine_.rounds_done();
   file.demonstration = machine_.plan().is_demonstration();
   file.weights = *machine_.weights();
-  return program::write_file_atomically(options_.out / "model.fsm", encode_model_file(file));
+  const Bytes model = encode_model_file(file);
+  const program::FileToWrite files[] = {{options_.out / kDpStatementText, as_bytes(text)}, {options_.out / kDpStatementJson, as_bytes(json)}, {options_.out / "model.fsm", model}};
+  return program::write_files_together(files);
 }
 
 }  // namespace fedspend::coordinator

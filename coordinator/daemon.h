@@ -1,6 +1,7 @@
 #pragma once
 // The loop around the round machine: channel in, machine, store, channel out. It owns no rule of the protocol: it carries out
-// effects. A published model is durable in the store before the machine hears of it, and before any device can. A secure sum is computed
+// effects. A published model is durable in the store before the machine hears of it, and before any device can; what is charged for it,
+// before its sum is computed. Each model lies in the folder with the DP statement that is true of it. A secure sum is computed
 // beside the loop, which goes on answering; a stop gives it up, and what is left behind is what a kill would leave.
 // One thread per object.
 
@@ -9,10 +10,12 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "common/clock.h"
 #include "common/executor.h"
 #include "common/result.h"
+#include "common/secagg/dp_statement.h"
 #include "common/transport/channel.h"
 #include "coordinator/round_machine.h"
 #include "coordinator/store.h"
@@ -21,7 +24,7 @@
 namespace fedspend::coordinator {
 
 struct DaemonOptions {
-  std::filesystem::path out;            // model.fsm (newest, whole), cohorts.jsonl
+  std::filesystem::path out;            // model.fsm (newest, whole) with its DP statement, cohorts.jsonl
   std::uint32_t max_failed_rounds = 10; // aborted in a row before the daemon gives up; 0: never
   unsigned threads = 1;                 // that unmask beside the loop, and as many that check signatures in it
   Executor* unmasking_executor = nullptr;  // instead of threads of its own; outlives the daemon, and serves nobody else
@@ -53,7 +56,7 @@ class Daemon {
   Status carry_out(const Publish& publish, Effects& more);
   Status note_aborted(const RoundSummary& summary);
   void note(const RoundSummary& summary);
-  Status export_model() const;
+  Status export_model();
 
   RoundMachine& machine_;
   Store& store_;
@@ -65,6 +68,7 @@ class Daemon {
   ThreadExecutor own_unmasking_executor_;
   SumWorker sum_worker_;
   DaemonSummary summary_;
+  std::optional<DpStatement> statement_;  // of the last export
   Millis wake_at_ = Millis::max();
   std::uint32_t failed_in_a_row_ = 0;
   Millis finished_at_ = Millis::max();

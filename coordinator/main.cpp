@@ -152,11 +152,12 @@ Report report_of(const DaemonSummary& summary, const Federation& federation, con
                  {"bytes_down", summary.bytes_down},
                  {"finished", summary.finished},
                  {"demonstration", federation.plan.is_demonstration()},
-                 {"model", (out / "model.fsm").string()}};
+                 {"model", (out / "model.fsm").string()},
+                 {"dp_statement", (out / kDpStatementJson).string()}};
   report.text = (federation.plan.is_demonstration() ? std::string(federation.plan.demonstration_note()) + "\n" : std::string()) + "round " +
                 std::to_string(federation.machine->rounds_done()) + " of " + std::to_string(federation.plan.federation.rounds) + " done, " +
                 std::to_string(summary.rounds_aborted) + " rounds aborted, " + std::to_string(summary.bytes_up) + " bytes up, " + std::to_string(summary.bytes_down) +
-                " bytes down; the model is " + (out / "model.fsm").string() + "\n";
+                " bytes down; the model is " + (out / "model.fsm").string() + ", what bounds what it tells about a customer: " + (out / kDpStatementText).string() + "\n";
   return report;
 }
 

@@ -304,6 +304,9 @@ class RoundMachine {
   void begin_aggregating(std::unordered_map<ClientId, Asked> asked, const AssignmentTerms& terms, Millis now);
   void on_secure_message(const PeerId& peer, const EnrolledDevice& device, const Envelope& envelope, const Message& message, const Frames& frames, Millis now,
                          Effects& effects);
+  // That a survivor signs for the first time when the quorum is there without it. The quorum has been sent to it, and nothing is left that its
+  // signature could be good for: it is not checked. Who signs again has not heard of the quorum, and is sent it once more.
+  bool signs_late(const Envelope& envelope, const ClientId& client) const;
   Verdict give_to_aggregator(Aggregating& aggregating, const EnrolledDevice& device, const Envelope& envelope, const Message& message, const Frames& frames);
   void answer_out_of_turn(const PeerId& peer, const ClientId& client, const SessionId& session, Verdict verdict, Effects& effects);
   bool is_phase_complete(const Aggregating& aggregating) const;

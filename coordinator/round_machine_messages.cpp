@@ -31,6 +31,7 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
   if (device->transport != message.transport_key) return drop(DropReason::wrong_transport, std::nullopt, effects), effects;
   const ClientId client = device->id;
   if (!within_quota(client, now)) return drop(DropReason::quota, std::nullopt, effects), effects;
+  if (signs_late(*envelope, client)) return std::get<Aggregating>(phase_).signers.insert(client), effects;
   const bool is_signed = message.signature.is_right_ ? *message.signature.is_right_ : verify_envelope(*envelope, device->identity);
   if (!is_signed) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
   const Result<Message> decoded = decode_body(envelope->type, envelope->body);
@@ -74,7 +75,7 @@ void RoundMachine::check_signatures(std::span<MessageReceived> messages, Executo
     if (device == nullptr || device->transport != message.transport_key) continue;
     const auto counted = messages_.find(device->id);
     std::uint32_t& of_device = used.try_emplace(device->id, counted == messages_.end() ? 0 : counted->second).first->second;
-    if (++of_device <= options_.max_messages_per_device_and_round) checks.push_back({&message, *envelope, device});
+    if (++of_device <= options_.max_messages_per_device_and_round && !signs_late(*envelope, device->id)) checks.push_back({&message, *envelope, device});
   }
   executor.for_each(checks.size(), [&](std::size_t i) { checks[i].message->signature.is_right_ = verify_envelope(checks[i].envelope, checks[i].device->identity); });
 }

@@ -11,6 +11,8 @@ namespace fedspend::coordinator {
 
 Status check_supported(const Plan& plan) {
   if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
+  if (plan.privacy.has_adaptive_clip())
+    return fail(ErrorCode::refused, "the plan asks for an adaptive clip norm (privacy.clip_quantile), which this version cannot carry out", "set privacy.clip_quantile = 0 and choose aggregation.clip_norm_l2");
   return check_privacy_budget(plan);
 }
 
@@ -50,13 +52,18 @@ void RoundMachine::on_secure_message(const PeerId& peer, const EnrolledDevice& d
   if (asked == aggregating->asked.end() || aggregating->gone.contains(client)) return drop(DropReason::not_assigned, client, effects);
   asked->second.peer = peer;
   const Verdict verdict = give_to_aggregator(*aggregating, device, envelope, message, frames);
-  // The quorum went to all when it was there: it is sent again only to who says again that it has signed.
-  const bool signs_late = envelope.type == MessageType::sign_survivors && aggregating->signers.insert(client).second && verdict == Verdict::duplicate;
-  if (signs_late) return;
+  if (envelope.type == MessageType::sign_survivors) aggregating->signers.insert(client);
   if (verdict != Verdict::accepted) return answer_out_of_turn(peer, client, envelope.session, verdict, effects);
   asked->second.answered = true;
   if (envelope.type == MessageType::unmask) reply_to_update(peer, envelope.session, UpdateStatus::accepted, effects);
   if (is_phase_complete(*aggregating)) advance_aggregation(now, effects);
+}
+
+bool RoundMachine::signs_late(const Envelope& envelope, const ClientId& client) const {
+  const auto* aggregating = std::get_if<Aggregating>(&phase_);
+  return aggregating != nullptr && envelope.type == MessageType::sign_survivors && envelope.session == aggregating->aggregator->session() &&
+         aggregating->aggregator->phase() == "revealing" && aggregating->aggregator->is_awaited(client) && !aggregating->gone.contains(client) &&
+         !aggregating->signers.contains(client);
 }
 
 Verdict RoundMachine::give_to_aggregator(Aggregating& aggregating, const EnrolledDevice& device, const Envelope& envelope, const Message& message, const Frames& frames) {

@@ -71,7 +71,9 @@ Result<const TorchModule*> load() {
   if (tag == nullptr || module == nullptr) return fail(ErrorCode::conflict, path.string() + " is not a torch module of fedspend", std::string("let ") + kTorchModuleVariable + " name one, or unset it");
   if (std::string_view(tag()) != kTorchModuleTag)
     return fail(ErrorCode::conflict, path.string() + " is of another build than this program", "build both together (the target fedspend_torch)");
-  return module(active_isa());
+  const TorchModule* const made = module(active_isa());
+  FEDSPEND_TRY(made->check_libraries());
+  return made;
 }
 
 }  // namespace

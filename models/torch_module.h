@@ -45,6 +45,8 @@ class TorchModule {
                                                           std::span<const HistoryRow> rows) const = 0;
   // Of the libraries that compute: libtorch and OpenBLAS with their versions, and the processor whose kernels they use. Bits depend on them.
   virtual std::string libraries() const = 0;
+  // conflict where several threads cannot compute with them at once; torch_module() asks it.
+  virtual Status check_libraries() const = 0;
   // Threads inside one call of torch on the calling thread. Trainers set 1, on the threads that they work on; a benchmark tries more.
   virtual void set_threads_inside(unsigned count) const = 0;
   // timeout names the ranks that did not come, or says that what listens at the store's address does not answer; conflict a rank that is
@@ -54,7 +56,7 @@ class TorchModule {
 
 // The module, loaded by the first call, for the rest of the process. It is looked for in the file that FEDSPEND_TORCH_MODULE names,
 // or else beside the program (or library) that asks and in ../lib from there. not_found where there is none, conflict for one of
-// another build; the hint says how to mend it.
+// another build and where its libraries do not pass check_libraries; the hint says how to mend it.
 Result<const TorchModule*> torch_module();
 
 // Which trainers a plan of next_category is run by; a torchscript plan has torch's in any case.

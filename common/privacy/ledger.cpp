@@ -112,9 +112,9 @@ double PrivacyAccount::epsilon(double at_delta) const {
 Status PrivacyAccount::check_next(RoundId round, const PrivacyLimits& limits) const {
   if (participations >= limits.max_participations)
     return fail(ErrorCode::refused, "the participations in this task are spent: " + std::to_string(participations) + " of " + std::to_string(limits.max_participations));
-  if (participations == 0) return {};
+  if (participations == 0 || limits.min_separation_rounds == 0) return {};
   if (round.value < last_round)
-    return fail(ErrorCode::refused, "round " + std::to_string(round.value) + " comes after a contribution to round " + std::to_string(last_round) + ": rounds only rise");
+    return fail(ErrorCode::refused, "round " + std::to_string(round.value) + " comes after a contribution to round " + std::to_string(last_round) + ", and rounds are to lie apart");
   if (round.value - last_round < limits.min_separation_rounds)
     return fail(ErrorCode::refused, "round " + std::to_string(round.value) + " is " + std::to_string(round.value - last_round) + " after the last contribution, and " +
                                         std::to_string(limits.min_separation_rounds) + " must lie between two");

@@ -31,7 +31,7 @@ struct PrivacyCost {
 
 struct PrivacyLimits {
   std::uint32_t max_participations = 0;
-  std::uint32_t min_separation_rounds = 0;  // 0: the same round again, after an attempt that failed, but never an earlier one
+  std::uint32_t min_separation_rounds = 0;  // 0: any round at any time, e.g. the same again after an attempt that failed
   double max_epsilon = 0;                   // at `delta`, of the account; infinity: unlimited, the only one without noise
   double delta = 0;
 };

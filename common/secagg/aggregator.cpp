@@ -263,17 +263,17 @@ std::vector<Aggregator::RevealedOfDealer> Aggregator::shares_by_dealer(const Rev
       RevealedOfDealer& of_dealer = by_dealer[neighbours[i].position];
       ++of_dealer.answered;
       if (!opened.contains(i)) continue;
-      of_dealer.shares.push_back({*session.graph.coordinate(neighbours[i].position, holder), holder, rest.first(32)});
+      of_dealer.shares.resize(session.parameters.degree);
+      of_dealer.shares[*session.graph.coordinate(neighbours[i].position, holder) - 1] = {holder, rest.first(32)};
       rest = rest.subspan(32);
     }
   }
   return by_dealer;
 }
 
-RevealedSecret Aggregator::revealed_secret(const Revealing& from, std::uint32_t position, RevealedOfDealer& revealed) {
+RevealedSecret Aggregator::revealed_secret(const Revealing& from, std::uint32_t position, const RevealedOfDealer& revealed) {
   const Session& session = *from.session;
   const Member& dealer = session.members[position];
-  std::ranges::sort(revealed.shares, {}, &RevealedShare::coordinate);
   RevealedSecret secret{.kind = from.survivors.contains(position) ? SecretKind::self_mask : SecretKind::mask_key,
                         .dealer = {dealer.id, dealer.mask_key},
                         .commitment = dealer.keys.commitment,
@@ -281,9 +281,12 @@ RevealedSecret Aggregator::revealed_secret(const Revealing& from, std::uint32_t 
                         .shares = ScalarRows(revealed.shares.size()),
                         .holders = {},
                         .surviving_neighbours = {}};
-  for (const RevealedShare& share : revealed.shares) {
-    if (!secret.shares.parse(secret.holders.size(), share.bytes)) continue;  // not canonical (case 9)
-    secret.coordinates.push_back(share.coordinate);
+  secret.coordinates.reserve(revealed.shares.size());
+  secret.holders.reserve(revealed.shares.size());
+  for (std::uint32_t i = 0; i < revealed.shares.size(); ++i) {
+    const RevealedShare& share = revealed.shares[i];
+    if (share.bytes.empty() || !secret.shares.parse(secret.holders.size(), share.bytes)) continue;  // or not canonical (case 9)
+    secret.coordinates.push_back(i + 1);
     secret.holders.push_back(session.members[share.holder].id);
   }
   secret.shares.shorten(secret.holders.size());
@@ -299,8 +302,9 @@ RevealedSecret Aggregator::revealed_secret(const Revealing& from, std::uint32_t 
 Result<Aggregator::Phase> Aggregator::close(Revealing& from) {
   const Session& session = *from.session;
   const std::uint32_t threshold = session.parameters.threshold;
-  std::vector<RevealedOfDealer> by_dealer = shares_by_dealer(from);
+  const std::vector<RevealedOfDealer> by_dealer = shares_by_dealer(from);
   std::vector<RevealedSecret> secrets;
+  secrets.reserve(from.sharing.count());
   std::optional<std::size_t> fewest;  // of the secrets that cannot be opened
   for (const std::uint32_t position : from.sharing.positions()) {
     RevealedSecret secret = revealed_secret(from, position, by_dealer[position]);

@@ -146,12 +146,11 @@ class Aggregator {
   };
   using Phase = std::variant<Advertising, Sharing, Masking, Signing, Revealing, Closed>;
   struct RevealedShare {
-    std::uint32_t coordinate = 0;  // around the dealer
-    std::uint32_t holder = 0;      // its position
-    ByteSpan bytes;
+    std::uint32_t holder = 0;  // its position
+    ByteSpan bytes;            // empty: not revealed
   };
   struct RevealedOfDealer {
-    std::vector<RevealedShare> shares;
+    std::vector<RevealedShare> shares;  // by the holder's coordinate around the dealer, from 1 on
     std::uint32_t answered = 0;  // neighbours who have revealed anything
   };
 
@@ -164,7 +163,7 @@ class Aggregator {
   Result<Phase> begin_unmasking(Signing& from) const;
   Result<Phase> close(Revealing& from);
   static std::vector<RevealedOfDealer> shares_by_dealer(const Revealing& from);
-  static RevealedSecret revealed_secret(const Revealing& from, std::uint32_t position, RevealedOfDealer& revealed);
+  static RevealedSecret revealed_secret(const Revealing& from, std::uint32_t position, const RevealedOfDealer& revealed);
   Status check_alive(const Session& session, const PositionSet& alive, std::string_view what) const;
   Status check_recoverable(const Session& session, const PositionSet& sharing, const PositionSet& survivors) const;
   Outgoing roster_view(const Session& session, std::uint32_t position) const;

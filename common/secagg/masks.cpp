@@ -8,30 +8,30 @@
 namespace fedspend {
 namespace {
 
-// 8 KiB of the vector, as much of a mask's words, and as much that mask_words() reads: half of a first-level cache of 48 KiB.
-constexpr std::size_t kBlockWords = 2048;
-static_assert(kBlockWords % kMaskBlockWords == 0);
+// 4 KiB of the vector, of each of four masks' words and of what mask_words() reads: half of a first-level cache of 48 KiB.
+constexpr std::size_t kBlockWords = 1024;
+constexpr std::size_t kMasksAtOnce = 4;  // a value is then read and written once for four masks
+static_assert(kBlockWords % kWholeWords == 0);
 
-class WipedWords {
- public:
-  ~WipedWords() { wipe(MutableByteSpan(reinterpret_cast<std::uint8_t*>(words_.data()), sizeof words_)); }
-  std::span<std::uint32_t> first(std::size_t count) { return std::span(words_).first(count); }
-
- private:
-  alignas(64) std::array<std::uint32_t, kBlockWords> words_;
+struct WordsOfMasks {
+  alignas(64) std::array<std::array<std::uint32_t, kBlockWords>, kMasksAtOnce> words;
+  ~WordsOfMasks() { wipe(MutableByteSpan(reinterpret_cast<std::uint8_t*>(words.data()), sizeof words)); }
 };
 
-void apply_to_block(std::span<const Mask> masks, std::uint32_t low_bits, std::uint64_t first, std::span<std::uint32_t> values, std::span<std::uint32_t> words) {
+// The sum of the words of all `keys`, modulo 2^32, is added to `values`, or subtracted from them.
+template <MaskSign kSign>
+void apply_to_block(std::span<const MaskKey* const> keys, std::uint64_t first, std::span<std::uint32_t> values, WordsOfMasks& buffer) {
+  const auto put = [](std::uint32_t& value, std::uint32_t sum) { kSign == MaskSign::add ? value += sum : value -= sum; };
   const std::size_t count = values.size();
-  for (const Mask& mask : masks) {
-    mask_words(mask.key, 0, first, words);
-    if (mask.sign == MaskSign::add) {
-      for (std::size_t i = 0; i < count; ++i) values[i] += words[i];
-    } else {
-      for (std::size_t i = 0; i < count; ++i) values[i] -= words[i];
-    }
+  auto& [a, b, c, d] = buffer.words;
+  for (; keys.size() >= kMasksAtOnce; keys = keys.subspan(kMasksAtOnce)) {
+    for (std::size_t k = 0; k < kMasksAtOnce; ++k) mask_words(*keys[k], 0, first, std::span(buffer.words[k]).first(count));
+    for (std::size_t i = 0; i < count; ++i) put(values[i], a[i] + b[i] + c[i] + d[i]);
   }
-  for (std::uint32_t& value : values) value &= low_bits;
+  for (const MaskKey* key : keys) {
+    mask_words(*key, 0, first, std::span(a).first(count));
+    for (std::size_t i = 0; i < count; ++i) put(values[i], a[i]);
+  }
 }
 
 }  // namespace
@@ -40,23 +40,28 @@ void apply_masks(std::span<const Mask> masks, unsigned bits, std::uint64_t first
   FEDSPEND_CHECK(bits >= 1 && bits <= 32, "a width of 1 to 32 bits");
   FEDSPEND_CHECK(first % kMaskBlockWords == 0, "a range begins at a block of the stream");
   const auto low_bits = static_cast<std::uint32_t>((std::uint64_t{1} << bits) - 1);
-  WipedWords words;
+  std::vector<const MaskKey*> added;
+  std::vector<const MaskKey*> subtracted;
+  for (const Mask& mask : masks) (mask.sign == MaskSign::add ? added : subtracted).push_back(&mask.key);
+  WordsOfMasks words;
   while (!values.empty()) {
-    const std::size_t count = std::min(values.size(), kBlockWords);
-    apply_to_block(masks, low_bits, first, values.first(count), words.first(count));
-    values = values.subspan(count);
-    first += count;
+    const std::span<std::uint32_t> block = values.first(std::min(values.size(), kBlockWords));
+    apply_to_block<MaskSign::add>(added, first, block, words);
+    apply_to_block<MaskSign::subtract>(subtracted, first, block, words);
+    for (std::uint32_t& value : block) value &= low_bits;
+    values = values.subspan(block.size());
+    first += block.size();
   }
 }
 
 std::vector<WordRange> split_words(std::size_t count, std::size_t parts) {
   FEDSPEND_CHECK(parts >= 1, "one part at least");
-  const std::size_t blocks = (count + kMaskBlockWords - 1) / kMaskBlockWords;
+  const std::size_t units = (count + kWholeWords - 1) / kWholeWords;
   std::vector<WordRange> ranges;
-  for (std::size_t part = 0; part < std::min(parts, blocks); ++part) {
-    const std::size_t used = std::min(parts, blocks);
-    const std::size_t begin = blocks * part / used * kMaskBlockWords;
-    const std::size_t end = std::min(count, blocks * (part + 1) / used * kMaskBlockWords);
+  for (std::size_t part = 0; part < std::min(parts, units); ++part) {
+    const std::size_t used = std::min(parts, units);
+    const std::size_t begin = units * part / used * kWholeWords;
+    const std::size_t end = std::min(count, units * (part + 1) / used * kWholeWords);
     ranges.push_back({.first = begin, .count = end - begin});
   }
   return ranges;
@@ -64,7 +69,8 @@ std::vector<WordRange> split_words(std::size_t count, std::size_t parts) {
 
 std::vector<WordRange> split_words_for(std::size_t count, unsigned threads) {
   FEDSPEND_CHECK(threads >= 1, "one thread at least");
-  return split_words(count, std::max<std::size_t>(threads, count / kBlockWords));
+  const std::size_t blocks = (count + kBlockWords - 1) / kBlockWords;
+  return split_words(count, std::max<std::size_t>(1, (blocks + threads - 1) / threads) * threads);
 }
 
 }  // namespace fedspend

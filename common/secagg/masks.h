@@ -31,10 +31,13 @@ struct WordRange {
   std::size_t first = 0;
   std::size_t count = 0;
 };
-// 0 ... count-1 in order as at most `parts` ranges of about the same size, none empty, each beginning at a block. parts >= 1.
+// libsodium makes eight blocks of the stream at a time, and what is left of a range block by block, several times slower.
+inline constexpr std::size_t kWholeWords = 8 * kMaskBlockWords;
+// 0 ... count-1 in order as at most `parts` ranges of about the same size, none empty, each beginning at a multiple of kWholeWords.
+// parts >= 1.
 std::vector<WordRange> split_words(std::size_t count, std::size_t parts);
-// The same for so many threads (at least 1): ranges of about the length that masks are applied to at once, so that a thread that is slow
-// does not keep the others waiting and that each range is soon done; not fewer than threads.
+// The same for so many threads (at least 1): each has as many ranges as the others, and none is longer than what masks are applied to at
+// once, so that a thread that is slow does not keep the others waiting and that each range is soon done.
 std::vector<WordRange> split_words_for(std::size_t count, unsigned threads);
 
 }  // namespace fedspend

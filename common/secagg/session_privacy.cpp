@@ -8,8 +8,10 @@
 
 #include "common/privacy/calibration.h"
 #include "common/privacy/conditional_rounding.h"
+#include "common/privacy/directed_rounding.h"
 #include "common/privacy/discrete_gaussian_rdp.h"
 #include "common/privacy/gaussian_rdp.h"
+#include "common/privacy/zcdp.h"
 
 namespace fedspend {
 namespace {
@@ -31,26 +33,31 @@ double at_most(const Variance& variance) {
   return std::nextafter(static_cast<double>(variance.numerator) / static_cast<double>(variance.denominator), 0.0) * (1 - 0x1p-50);
 }
 
-RdpCurve curve_of(const DistributedGaussian& noise) {
-  return discrete_gaussian_rdp_curve({.clients = std::max(noise.goal.clients, 2U),
-                                      .dimension = noise.dimension,
-                                      .sensitivity_l2 = noise.sensitivity_l2_ring,
-                                      .share_variance = at_most(noise.share_variance),
-                                      .honest_clients = static_cast<double>(noise.goal.honest_shares)});
-}
-
-RdpCurve curve_of(const ClipIndicator& indicator) {
-  return discrete_gaussian_rdp_curve({.clients = std::max(indicator.goal.clients, 2U),
-                                      .dimension = 1,
-                                      .sensitivity_l2 = static_cast<double>(indicator.weight),
-                                      .share_variance = at_most(indicator.share_variance),
-                                      .honest_clients = static_cast<double>(indicator.goal.honest_shares)});
+DiscreteGaussianSum sum_of(const ClipIndicator& indicator) {
+  return {.clients = indicator.goal.clients,
+          .dimension = 1,
+          .sensitivity_l2 = static_cast<double>(indicator.weight),
+          .share_variance = at_most(indicator.share_variance),
+          .honest_clients = static_cast<double>(indicator.goal.honest_shares)};
 }
 
 PrivacyCost cost_of(const SessionParameters& parameters) {
-  PrivacyCost cost{.has_noise = true, .rdp = curve_of(parameters.noise.value()), .delta = kRoundingFailureProbability};
-  if (parameters.clip_indicator) cost.rdp += curve_of(*parameters.clip_indicator);
+  PrivacyCost cost{.has_noise = true, .rdp = discrete_gaussian_rdp_curve(released_sum(parameters.noise.value())), .delta = kRoundingFailureProbability};
+  if (parameters.clip_indicator) cost.rdp += discrete_gaussian_rdp_curve(sum_of(*parameters.clip_indicator));
   return cost;
+}
+
+double zcdp_of(const SessionParameters& parameters) {
+  const double rho = discrete_gaussian_zcdp(released_sum(parameters.noise.value()));
+  return parameters.clip_indicator ? add_up(rho, discrete_gaussian_zcdp(sum_of(*parameters.clip_indicator))) : rho;
+}
+
+// As published: the noise of a noise cohort counts as if there were that cohort.
+Result<SessionParameters> accounted_parameters(const Plan& plan, std::uint32_t clients) {
+  Plan accounted = plan;
+  accounted.privacy.noise_cohort = 0;
+  FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(accounted, RoundId{1}, SessionId{}, accounted.devices_asked()));
+  return derive_parameters(terms, clients);
 }
 
 }  // namespace
@@ -58,10 +65,7 @@ PrivacyCost cost_of(const SessionParameters& parameters) {
 Result<PrivacyCost> contribution_cost(const Plan& plan, std::uint32_t clients) {
   if (plan.privacy.mode == PrivacyMode::none) return PrivacyCost{};
   if (plan.privacy.mode == PrivacyMode::central) return PrivacyCost{.has_noise = true, .rdp = gaussian_rdp_curve(plan.privacy.noise_multiplier)};
-  Plan accounted = plan;  // as published: the noise of a noise cohort counts as if there were that cohort
-  accounted.privacy.noise_cohort = 0;
-  FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(accounted, RoundId{1}, SessionId{}, accounted.devices_asked()));
-  FEDSPEND_ASSIGN(const SessionParameters parameters, derive_parameters(terms, clients));
+  FEDSPEND_ASSIGN(const SessionParameters parameters, accounted_parameters(plan, clients));
   return cost_of(parameters);
 }
 
@@ -78,6 +82,14 @@ Result<PrivacyCost> dearest_contribution_cost(const Plan& plan) {
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::max(values[i], least.rdp.values()[i]);
   FEDSPEND_ASSIGN(dearest.rdp, RdpCurve::of(std::move(values)));
   return dearest;
+}
+
+Result<double> dearest_contribution_zcdp(const Plan& plan) {
+  if (plan.privacy.mode == PrivacyMode::none) return std::numeric_limits<double>::infinity();
+  if (plan.privacy.mode == PrivacyMode::central) return gaussian_zcdp(plan.privacy.noise_multiplier);
+  FEDSPEND_ASSIGN(const SessionParameters most, accounted_parameters(plan, plan.devices_asked()));
+  FEDSPEND_ASSIGN(const SessionParameters least, accounted_parameters(plan, plan.least_asked()));
+  return std::max(zcdp_of(most), zcdp_of(least));
 }
 
 PrivacyLimits privacy_limits(const Plan& plan) {

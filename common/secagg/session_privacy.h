@@ -22,6 +22,10 @@ Result<PrivacyCost> contribution_cost(const Plan& plan, const SessionParameters&
 // end: both are looked at.
 Result<PrivacyCost> dearest_contribution_cost(const Plan& plan);
 
+// rho of the zero-concentrated differential privacy of one contribution, the dearest over the rosters that the plan allows; beside it goes
+// the delta of its cost. Infinity without noise.
+Result<double> dearest_contribution_zcdp(const Plan& plan);
+
 // What the plan allows a device: its cap, separation and budget at its delta. Without noise nothing is limited.
 PrivacyLimits privacy_limits(const Plan& plan);
 

@@ -65,6 +65,10 @@ struct SessionParameters {
   std::uint32_t quorum = 0;     // q
   std::optional<DistributedGaussian> noise = {};    // with distributed privacy
   std::optional<ClipIndicator> clip_indicator = {};
+  // The noise follows from these and the terms.
+  bool operator==(const SessionParameters& other) const {
+    return clients == other.clients && degree == other.degree && threshold == other.threshold && quorum == other.quorum;
+  }
 };
 // refused: fewer than min_clients or more than the cohort, or no parameters meet the goal for so many; with distributed privacy also
 // where no honest share surely is in a sum, or the noise does not fit the bits.

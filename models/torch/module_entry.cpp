@@ -22,6 +22,7 @@ class Module final : public TorchModule {
     return models::preflight_torchscript(model, training, file, rows);
   }
   std::string libraries() const override { return torch_libraries(); }
+  Status check_libraries() const override { return check_torch_libraries(); }
   void set_threads_inside(unsigned count) const override { set_torch_threads(count); }
   Result<std::unique_ptr<ProcessGroup>> join(const ProcessGroupOptions& options) const override { return join_gloo_group(options); }
 };

@@ -298,7 +298,8 @@ void set_torch_threads(unsigned count) { at::set_num_threads(static_cast<int>(co
 
 void prepare_torch_thread() {
   thread_local const bool prepared = [] {
-    set_torch_threads(1);
+    at::get_num_threads();  // a thread takes the process' number at its first parallel region: here, and not over what follows
+    set_torch_threads(1);   // at::parallel_for and OpenBLAS' OpenMP build both ask omp_get_max_threads, which is the thread's own
     return true;
   }();
   static_cast<void>(prepared);

@@ -1,4 +1,7 @@
+#include <cstdio>
+
 #include "common/program/files.h"
+#include "common/secagg/dp_statement.h"
 #include "models/torchscript_spec.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
@@ -7,11 +10,22 @@
 namespace fedspend::simulations {
 namespace {
 
-std::string note_of(const Plan& plan) {
+// What a device may spend under the plan, in a line.
+std::string budget_of(const PlanDraft& draft) {
+  const PrivacySpec& privacy = draft.plan.privacy;
+  char numbers[96];
+  std::snprintf(numbers, sizeof numbers, "delta %g (noise multiplier %g, clip norm %g)", privacy.delta, privacy.noise_multiplier, draft.plan.aggregation.clip_norm_l2);
+  return "A device that takes part as often as the plan allows, " + std::to_string(privacy.max_participations) + (privacy.max_participations == 1 ? " time" : " times") + ", spends epsilon " + bound_text(*draft.epsilon_at_cap) + " at " +
+         numbers + "; no device spends more than " + bound_text(privacy.max_epsilon) + ".";
+}
+
+std::string note_of(const PlanDraft& draft) {
+  const Plan& plan = draft.plan;
   const std::string modes = "(aggregation " + std::string(to_string(plan.aggregation.mode)) + ", privacy " + std::string(to_string(plan.privacy.mode)) + ")";
+  const std::string budget = plan.privacy.noise_cohort != 0 ? "\n" + std::string(plan.demonstration_note()) : draft.epsilon_at_cap ? "\n" + budget_of(draft) : "";
   if (plan.is_demonstration())
-    return "a demonstration plan " + modes + ": to try things out, not for people's data.\nA device refuses it unless its own policy allows demonstrations.";
-  return "a plan with secure aggregation and differential privacy " + modes + ", which this release cannot run yet.\nTo try the federation today, draft a plan with --demonstration.";
+    return "a demonstration plan " + modes + ": to try things out, not for people's data.\nA device refuses it unless its own policy allows demonstrations." + budget;
+  return "a plan with secure aggregation and differential privacy " + modes + "." + budget;
 }
 
 // Text as a TOML comment.
@@ -59,7 +73,7 @@ Result<program::Report> run(const program::Arguments& arguments) {
   FEDSPEND_ASSIGN(const ReadPopulation read, read_data(arguments));
   FEDSPEND_ASSIGN(const PlanDraft draft, draft_plan(read.population, options));
   const Plan& plan = draft.plan;
-  const std::string note = note_of(plan);
+  const std::string note = note_of(draft);
   const std::string text = commented(note) + write_plan(plan);
   FEDSPEND_TRY(lay_beside(out, options));
   FEDSPEND_TRY(program::write_file_atomically(out, as_bytes(text)));
@@ -67,6 +81,7 @@ Result<program::Report> run(const program::Arguments& arguments) {
   report.data = {{"plan", out},
                  {"task", plan.task.hex()},
                  {"demonstration", plan.is_demonstration()},
+                 {"epsilon_at_cap", draft.epsilon_at_cap && plan.privacy.noise_cohort == 0 ? nlohmann::json(*draft.epsilon_at_cap) : nlohmann::json()},
                  {"categories", plan.model.categories.size()},
                  {"categories_left_to_other", draft.categories_left_to_other},
                  {"parameters", plan.model.parameter_count},

@@ -103,13 +103,13 @@ Result<RunRequest> run_request(const Arguments& arguments) {
   return request;
 }
 
-std::string text_of(const RunRequest& request, const nlohmann::json& summary, const ModelScores& scores, const RunAnalysis& analysis) {
+std::string text_of(const RunRequest& request, const nlohmann::json& summary, const ModelScores& scores, const RunAnalysis& analysis, const DpStatement& statement) {
   char line[256];
   std::snprintf(line, sizeof line, "%llu rounds, %.0f updates, %.1f s (%.0f clients per second), %.0f bytes up and %.0f down per update\n",
                 summary["rounds"].get<unsigned long long>(), summary["updates"].get<double>(), summary["seconds"].get<double>(), summary["clients_per_second"].get<double>(),
                 summary["bytes_up_per_client"].get<double>(), summary["bytes_down_per_client"].get<double>());
   return demonstration_line(request.run.plan.plan) +
-         evaluation_table(scores, analysis.baselines, analysis.references) + line + "results: " + request.out.string() + "\n";
+         evaluation_table(scores, analysis.baselines, analysis.references) + line + short_text(statement) + "\nresults: " + request.out.string() + "\n";
 }
 
 // --evaluate-clients is the size of the sample of clients that are made on demand.
@@ -202,15 +202,16 @@ Result<Report> run(const Arguments& arguments) {
   const RunAnalysis& analysis = *analysed;
   Report report;
   if (!note.empty()) report.data["note"] = note;
-  report.data["summary"] = run_summary(options, result, clients, analysis);
+  FEDSPEND_ASSIGN(const DpStatement statement, statement_of(options, result));
+  report.data["summary"] = run_summary(options, result, clients, analysis, statement);
   report.data["out"] = request.out.string();
   report.data["peak_memory_bytes"] = program::peak_memory_bytes();
-  FEDSPEND_TRY(write_run(options, result, report.data["summary"], folder->partial()));
+  FEDSPEND_TRY(write_run(options, result, report.data["summary"], statement, folder->partial()));
   if (request.per_client) FEDSPEND_TRY(program::write_file_atomically(folder->partial() / "per_client.csv", as_bytes(client_csv(analysis.clients, *request.per_client))));
   FEDSPEND_TRY(folder->commit());
   std::error_code ignored;
   fs::remove(checkpoint_file, ignored);
-  report.text = text_of(request, report.data["summary"], result.scores, analysis) + world_line(options, result) + (note.empty() ? "" : note + "\n") +
+  report.text = text_of(request, report.data["summary"], result.scores, analysis, statement) + world_line(options, result) + (note.empty() ? "" : note + "\n") +
                 "peak memory: " + std::to_string(program::peak_memory_bytes() >> 20) + " MiB\n";
   return report;
 }

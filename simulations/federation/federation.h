@@ -5,8 +5,8 @@
 // the seed alone, so that the same seed gives the same model, to the bit, for any number of threads.
 //
 // A run is a chain of segments of `segment_rounds` rounds. At each boundary the coordinator begins anew from its published model,
-// as the daemon does after a restart, and so do the devices' sessions; what goes on is a FederationState, and randomness comes
-// from (seed, first round of the segment). So a run that goes on from a stored state ends as one that was never disturbed, to the
+// as the daemon does after a restart, and so do the devices' sessions; what goes on is a FederationState, in which the devices' records
+// are, and randomness comes from (seed, first round of the segment). So a run that goes on from a stored state ends as one that was never disturbed, to the
 // bit; and the length of a segment is a part of a run, as the seed is.
 // One thread per object (it starts its own workers).
 
@@ -85,6 +85,9 @@ struct DeviceState {
   bool holds_plan = false;
   std::uint32_t asked = 0;
   std::uint32_t contributed = 0;
+  std::uint32_t participations = 0;    // charged by the device's record, never taken back
+  std::uint64_t last_round = 0;        // of them; 0: none
+  std::vector<std::uint64_t> updates;  // of its record too (simulated_record.h); oldest first
   bool operator==(const DeviceState&) const = default;
 };
 struct FederationState {

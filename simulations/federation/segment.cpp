@@ -127,9 +127,12 @@ Status Segment::on_aborted(const coordinator::RoundAborted& aborted) {
   ++aborted_in_a_row_;
   const Millis patience = setup_.world().patience;
   if (patience == Millis(0) ? aborted_in_a_row_ < kMaxAbortedInARow : now_ - published_at_ < patience) return {};
+  const std::uint32_t cap = setup_.options.policy.max_participations;
+  const auto silent = std::ranges::count_if(state_.devices, [&](const DeviceState& device) { return device.participations >= cap; });
   return fail(ErrorCode::timeout, "round " + std::to_string(aborted.summary.round.value) + " was aborted " + std::to_string(aborted_in_a_row_) + " times in a row: " +
                                       aborted.summary.why_aborted,
-              "lower federation.cohort or min_cohort, or take a population with more eligible clients (" + std::to_string(devices_.size()) + " here)");
+              "lower federation.cohort or min_cohort, or take a population with more eligible clients (" + std::to_string(devices_.size()) + " here)" +
+                  (silent == 0 ? "" : "; " + std::to_string(silent) + " of them have spent the policy's max_participations and are silent"));
 }
 
 void Segment::report(const coordinator::RoundSummary& summary, const ModelHash& hash, std::shared_ptr<const std::vector<float>> weights) {

@@ -101,7 +101,7 @@ void Segment::make_session(std::size_t device) {
   options.trains_torchscript = true;
   if (state_.devices[device].holds_plan) options.held_plan = setup_.plan_hash;
   Device& it = devices_[device];
-  it.record = std::make_unique<client::MemoryDeviceRecord>(it.random);
+  it.record = std::make_unique<SimulatedRecord>(state_.devices[device], setup_.cost, simulated_key("sim-record", setup_.options.seed, label));
   it.session = std::make_unique<client::Session>(std::move(options), simulated_identity(setup_.options.seed, label),
                                                  client::SessionServices{.random = it.random,
                                                                          .cache = cache_,

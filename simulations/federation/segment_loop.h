@@ -13,6 +13,7 @@
 #include "client/session.h"
 #include "common/crypto/random.h"
 #include "simulations/federation/segment.h"
+#include "simulations/federation/simulated_record.h"
 
 namespace fedspend::simulations {
 
@@ -31,7 +32,7 @@ class DeviceRandom final : public RandomSource {
   std::uint64_t seed_;
   std::uint64_t rounds_done_;
   std::string_view client_;
-  std::uint64_t next_block_ = 0;
+  std::uint64_t next_block_ = 1;  // the first was the key of a record that each segment began anew: runs are as they were then
 };
 
 // Of one instant in this order: all messages, then what was trained, then the devices' connections and alarms, then the
@@ -47,7 +48,7 @@ struct Event {
 };
 
 struct Device {
-  std::unique_ptr<client::MemoryDeviceRecord> record = {};
+  std::unique_ptr<SimulatedRecord> record = {};
   std::unique_ptr<client::Session> session = {};  // made when it first wakes
   DeviceRandom random;
   Millis alarm = Millis::max();           // the newest replaces: a session has one thing to wait for

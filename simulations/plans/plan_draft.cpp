@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <utility>
 
 #include "common/crypto/hash.h"
 #include "common/crypto/random.h"
+#include "common/privacy/calibration.h"
 #include "common/protocol/server_optimizers.h"
+#include "common/secagg/session_privacy.h"
+#include "common/secagg/session_terms.h"
 #include "models/next_category.h"
 #include "models/torchscript_spec.h"
 #include "models/history.h"
@@ -67,12 +72,53 @@ void choose_lengths(Plan& plan, const Population& population, std::span<const st
   plan.training.max_rows = static_cast<std::uint32_t>(std::max(past, kLeastTrained));
 }
 
+// "privacy.mode="
+bool sets(const std::vector<std::string>& settings, std::string_view key) {
+  return std::any_of(settings.begin(), settings.end(), [&](const std::string& setting) { return setting.starts_with(key); });
+}
+
 // A setting may ask for an open sum, or for a cohort of other clients; what is wrong with it then, the plan's own rules say.
 Status check_secure_clients(std::size_t eligible, const std::vector<std::string>& settings) {
-  const auto sets = [&](std::string_view key) { return std::any_of(settings.begin(), settings.end(), [&](const std::string& setting) { return setting.starts_with(key); }); };
-  if (eligible >= kMinSecureClients || sets("aggregation.mode=") || sets("federation.cohort=")) return {};
+  if (eligible >= kMinSecureClients || sets(settings, "aggregation.mode=") || sets(settings, "federation.cohort=")) return {};
   return fail(ErrorCode::invalid_argument, "a secure sum needs " + std::to_string(kMinSecureClients) + " clients, and only " + std::to_string(eligible) + " have the training rows that a plan asks for",
               "give more data, or set aggregation.mode=open for a demonstration");
+}
+
+// So many participations that the rounds can be filled, with half as many again since devices are not drawn in turns and who is
+// spent is not asked.
+std::uint32_t enough_participations(const Plan& plan, std::size_t eligible) {
+  const std::uint64_t wanted = 3 * std::uint64_t{plan.federation.rounds} * plan.devices_asked(), clients = 2 * std::max<std::uint64_t>(eligible, 1);
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>((wanted + clients - 1) / clients, 1, plan.federation.rounds));
+}
+
+// The least noise at which that cap is within the plan's max_epsilon, in three digits, and not below what devices ask for by default.
+Result<double> enough_noise(const Plan& plan) {
+  constexpr double kLeast = 0.5;
+  Plan tried = plan;
+  const auto epsilon_of = [&](double noise_multiplier) {
+    tried.privacy.noise_multiplier = noise_multiplier;
+    return epsilon_at_cap(tried, tried.privacy.delta);
+  };
+  FEDSPEND_ASSIGN(const Calibration least, smallest_noise_multiplier(epsilon_of, plan.privacy.max_epsilon));
+  const double unit = std::pow(10.0, std::floor(std::log10(least.noise_multiplier)) - 2);
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g", std::max(kLeast, std::ceil(least.noise_multiplier / unit) * unit));
+  return std::strtod(text, nullptr);
+}
+
+// What no setting has said of the privacy; then the plan's own budget is held against it.
+Status choose_privacy(PlanDraft& draft, std::size_t eligible, const std::vector<std::string>& settings) {
+  Plan& plan = draft.plan;
+  if (!plan.privacy.has_noise()) return {};
+  if (!sets(settings, "privacy.max_participations=")) plan.privacy.max_participations = enough_participations(plan, eligible);
+  if (!sets(settings, "privacy.noise_multiplier=")) {
+    FEDSPEND_ASSIGN(plan.privacy.noise_multiplier, enough_noise(plan));
+  }
+  if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
+  FEDSPEND_TRY(check_privacy_budget(plan));
+  FEDSPEND_ASSIGN(plan, parse_plan(write_plan(plan)));
+  FEDSPEND_ASSIGN(draft.epsilon_at_cap, epsilon_at_cap(plan, plan.privacy.delta));
+  return {};
 }
 
 Status check_model(const PlanDraftOptions& options) {
@@ -134,6 +180,7 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   FEDSPEND_ASSIGN(const PlanFile set, apply_settings(plan_file_of(std::move(text), plan, trainers), options.settings));
   FEDSPEND_ASSIGN(plan, parse_plan(set.text));
   draft.eligible_clients = eligible_clients(population, plan).size();
+  FEDSPEND_TRY(choose_privacy(draft, draft.eligible_clients, options.settings));
   return draft;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// A first plan for a population: the stock model with the population's own categories, and sizes of the federation that suit it.
+// A first plan for a population: the stock model with the population's own categories, sizes of the federation that suit it, and, where it is
+// no demonstration, a participation cap that lets the rounds be filled and the least noise that keeps this cap within the plan's max_epsilon.
 // In production the bank knows its category codes and writes them; here they are counted. Pure but for the random task id.
 
 #include <cstdint>
@@ -30,9 +31,11 @@ struct PlanDraft {
   Plan plan;
   std::size_t eligible_clients = 0;
   std::size_t categories_left_to_other = 0;
+  std::optional<double> epsilon_at_cap = {};  // at the plan's delta, of a device that takes part as often as the plan allows; none without noise
 };
 
-// invalid_argument for a model or a setting that is not known; malformed where the plan would not be valid.
+// invalid_argument for a model or a setting that is not known; malformed where the plan would not be valid; refused where it would
+// overspend its own max_epsilon, or no noise is enough for it.
 Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOptions& options);
 
 // Clients with enough training rows, in order.

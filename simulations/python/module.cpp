@@ -54,6 +54,7 @@ struct FinishedRun {
   RunOptions options;
   RunResult result;
   nlohmann::json summary;
+  DpStatement statement;
 };
 
 using Weights = py::array_t<float, py::array::c_style | py::array::forcecast>;
@@ -124,14 +125,15 @@ std::shared_ptr<FinishedRun> run(const PlanFile& plan, const Data& data, std::ui
   }));
   if (result.stopped) throw Failure{{ErrorCode::refused, "on_round ended the run after round " + std::to_string(result.record.rounds()), "return None or True to go on"}};
   const RunAnalysis analysis = take(analyse_run(options, result, clients, compute_baselines(data.read.population, evaluation_rule(plan.plan)), references_for(wanted, options, clients)));
-  nlohmann::json summary = run_summary(options, result, clients, analysis);
-  return std::make_shared<FinishedRun>(FinishedRun{std::move(options), std::move(result), std::move(summary)});
+  DpStatement statement = take(statement_of(options, result));
+  nlohmann::json summary = run_summary(options, result, clients, analysis, statement);
+  return std::make_shared<FinishedRun>(FinishedRun{std::move(options), std::move(result), std::move(summary), std::move(statement)});
 }
 
 void write(const FinishedRun& finished, const std::filesystem::path& out) {
   py::gil_scoped_release unlocked;
   OutputFolder folder = take(OutputFolder::create(out, "fedspend-sim run"));
-  take(write_run(finished.options, finished.result, finished.summary, folder.partial()));
+  take(write_run(finished.options, finished.result, finished.summary, finished.statement, folder.partial()));
   take(folder.commit());
 }
 

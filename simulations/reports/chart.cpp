@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/check.h"
 #include "simulations/reports/quantities.h"
 
 namespace fedspend::simulations {
@@ -52,6 +53,7 @@ Frame frame_of(const LineChart& chart) {
       x_low = std::min(x_low, x), x_high = std::max(x_high, x);
       y_low = std::min(y_low, y), y_high = std::max(y_high, y);
     }
+    for (const auto& [low, high] : line.bars) y_low = std::min(y_low, low), y_high = std::max(y_high, high);
   }
   for (const Level& level : chart.levels) y_low = std::min(y_low, level.value), y_high = std::max(y_high, level.value);
   Frame frame;
@@ -136,6 +138,18 @@ std::string names_of(const LineChart& chart, const Frame& frame) {
   return svg;
 }
 
+// With a short stroke at both ends.
+std::string bars_of(const Line& line, const Frame& frame) {
+  constexpr double kHalfStroke = 4;
+  const std::string css = "bar " + std::string(css_of(line.tone));
+  std::string svg;
+  for (std::size_t i = 0; i < line.bars.size(); ++i) {
+    const double x = frame.x(line.points[i].first), low = frame.y(line.bars[i].first), high = frame.y(line.bars[i].second);
+    svg += svg_line(x, low, x, high, css) + svg_line(x - kHalfStroke, low, x + kHalfStroke, low, css) + svg_line(x - kHalfStroke, high, x + kHalfStroke, high, css);
+  }
+  return svg;
+}
+
 std::string svg_of(const LineChart& chart) {
   const Frame frame = frame_of(chart);
   std::string svg = "<svg viewBox=\"0 0 400 270\" role=\"img\" aria-label=\"" + Html(chart.title + ". The numbers are in the table below.").markup() + "\">";
@@ -144,7 +158,7 @@ std::string svg_of(const LineChart& chart) {
   for (const Level& level : chart.levels) svg += svg_line(frame.x.from, frame.y(level.value), frame.x.to, frame.y(level.value), "line level");
   for (const Line& line : chart.lines) {
     if (line.points.empty()) continue;
-    svg += "<path class=\"line " + std::string(css_of(line.tone)) + "\" d=\"" + path_of(line.points, frame) + "\"/>";
+    svg += "<path class=\"line " + std::string(css_of(line.tone)) + "\" d=\"" + path_of(line.points, frame) + "\"/>" + bars_of(line, frame);
     constexpr std::size_t kFewPoints = 12;  // then each is marked
     if (line.points.size() > kFewPoints) continue;
     for (const auto& [x, y] : line.points) svg += "<circle class=\"" + std::string(css_of(line.tone)) + "\" cx=\"" + px(frame.x(x)) + "\" cy=\"" + px(frame.y(y)) + "\" r=\"3\"/>";
@@ -183,6 +197,7 @@ std::vector<std::pair<double, double>> thinned(const std::vector<std::pair<doubl
 }
 
 Html figure_of(const LineChart& chart) {
+  for (const Line& line : chart.lines) FEDSPEND_CHECK(line.bars.empty() || line.bars.size() == line.points.size(), "a bar for every point, or none");
   if (std::all_of(chart.lines.begin(), chart.lines.end(), [](const Line& line) { return line.points.empty(); })) return {};
   return element("figure", element("h3", chart.title) + Html::raw(svg_of(chart)) + element("figcaption", chart.caption) + folded("The numbers", table_of(chart.table))) + Html::raw("\n");
 }

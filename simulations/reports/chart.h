@@ -20,6 +20,7 @@ struct Line {
   std::string name;                               // short: it stands beside the line
   Tone tone = Tone::main;
   std::vector<std::pair<double, double>> points;  // x rising; all finite
+  std::vector<std::pair<double, double>> bars = {};  // of each point, from lowest to highest; or none at all
 };
 // A value that does not depend on x, as a line from edge to edge.
 struct Level {

@@ -34,6 +34,7 @@ svg .name{font-weight:600}
 .grid{stroke:var(--grid);stroke-width:1}.axis{stroke:var(--soft);stroke-width:1}.zero{stroke:var(--soft);stroke-width:1.4}
 .line{fill:none;stroke-width:2.2;stroke-linejoin:round;stroke-linecap:round}.lead{fill:none;stroke-width:.8;opacity:.6}
 .main{stroke:var(--main)}.second{stroke:var(--second);stroke-dasharray:7 3}.third{stroke:var(--third);stroke-dasharray:2 3}.fourth{stroke:var(--fourth);stroke-dasharray:9 3 2 3}.level{stroke:var(--level);stroke-dasharray:4 4;stroke-width:1.6}
+svg .bar{stroke-width:1.3;stroke-dasharray:none}
 svg text.main{fill:var(--main);stroke:none}svg text.second{fill:var(--second);stroke:none}svg text.third{fill:var(--third);stroke:none}svg text.fourth{fill:var(--fourth);stroke:none}svg text.level{fill:var(--level);stroke:none}
 circle{stroke:none}circle.main{fill:var(--main)}circle.second{fill:var(--second)}circle.third{fill:var(--third)}circle.fourth{fill:var(--fourth)}
 .gain{fill:var(--gain);opacity:.22}.lose{fill:var(--lose);opacity:.22}

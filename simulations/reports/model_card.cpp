@@ -1,6 +1,7 @@
 #include "simulations/reports/model_card.h"
 
 #include "simulations/reports/accuracy_lines.h"
+#include "simulations/reports/privacy_section.h"
 #include "simulations/reports/quantities.h"
 
 namespace fedspend::simulations {
@@ -47,8 +48,7 @@ std::string model_card(const RunFacts& run) {
           "- The figures are for these data and the time they cover; spending changes, and the model does not follow without new rounds.\n"
           "- A category that the plan does not name is never predicted.\n"
           "- It learns what is usual: clients who are unlike the others may get less from it (report.html has the gains by length of history).\n";
-  if (plan.privacy.mode == PrivacyMode::none)
-    text += "- No differential privacy: nothing bounds what the weights tell about one client. There is no epsilon.\n";
+  text += "- Privacy: " + privacy_in_short(run) + (run.statement.is_object() ? " On which conditions, and against whom: `dp-statement.txt`, which goes with the weights." : "") + "\n";
   text += "\n## Not for\nDecisions about a person: credit, insurance, employment, prices, or the suspicion of fraud. It predicts a category, not what somebody can afford or ought to buy.\n";
   return text;
 }

@@ -34,6 +34,9 @@ Result<RunFacts> read_run_facts(const std::filesystem::path& folder) {
   if (!parsed) return fail(parsed.error().code, (folder / "plan.toml").string() + ": " + parsed.error().message, parsed.error().hint);
   facts.plan = std::move(*parsed);
   FEDSPEND_ASSIGN(facts.summary, read_object(folder / "summary.json"));
+  if (std::filesystem::exists(folder / "dp-statement.json")) {
+    FEDSPEND_ASSIGN(facts.statement, read_object(folder / "dp-statement.json"));
+  }
   FEDSPEND_ASSIGN(const Bytes metrics, program::read_file(folder / "metrics.jsonl", kMaxMetricsBytes));
   std::string_view rest = as_text(metrics);
   for (std::size_t number = 1; !rest.empty(); ++number) {

@@ -1,5 +1,5 @@
 #pragma once
-// A run as its folder holds it: the resolved plan, summary.json and the lines of metrics.jsonl. What the reports, the model card and
+// A run as its folder holds it: the resolved plan, summary.json, dp-statement.json and the lines of metrics.jsonl. What the reports, the model card and
 // `compare` are made from, so that they say the same right after a run and a year later. A field that is absent or of another kind is
 // no value: a folder may come from an older version, or from somebody's editor. Reads files; no shared state.
 
@@ -20,6 +20,7 @@ struct RunFacts {
   Plan plan;
   nlohmann::json summary;
   std::vector<nlohmann::json> rounds;  // published and aborted, in order
+  nlohmann::json statement = {};       // dp-statement.json; null in the folder of an older version
 };
 
 // Errors name the file and, in metrics.jsonl, the line.

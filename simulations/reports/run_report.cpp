@@ -4,6 +4,7 @@
 
 #include "simulations/reports/accuracy_lines.h"
 #include "simulations/reports/html.h"
+#include "simulations/reports/privacy_section.h"
 #include "simulations/reports/quantities.h"
 #include "simulations/reports/run_sections.h"
 
@@ -100,7 +101,7 @@ Html facts_section(const RunFacts& run) {
   add("world of devices", text_at(run.summary, "/world"));
   add("seed", count("/seed"));
   add("aggregation", std::string(to_string(run.plan.aggregation.mode)));
-  add("privacy", std::string(to_string(run.plan.privacy.mode)) + (run.plan.privacy.mode == PrivacyMode::none ? ": no noise was added, there is no epsilon to state" : ""));
+  add("privacy", std::string(to_string(run.plan.privacy.mode)));
   for (const auto& [name, pointer] : {std::pair{"plan", "/plan_hash"}, std::pair{"model", "/model_hash"}})
     if (const std::string hash = text_at(run.summary, pointer); !hash.empty()) table.rows.push_back({std::string(name) + " hash", element("code", hash)});
   const auto seconds = number_at(run.summary, "/seconds"), rate = number_at(run.summary, "/clients_per_second");
@@ -117,6 +118,7 @@ std::string run_report(const RunFacts& run) {
   Html body = element("h1", run.plan.name) + element("p", headline(run, lines)) + tiles_of(run, lines);
   body += comparison_section(run, lines);
   body += convergence_section(run);
+  body += privacy_section(run);
   body += clients_section(run);
   body += participation_section(run);
   body += cost_section(run);

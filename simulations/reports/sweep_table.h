@@ -1,8 +1,9 @@
 #pragma once
 // The result of a sweep, as text, JSON, CSV and a small page: for each point of the grid the mean over the seeds, how far they lie apart,
-// and which is best. Nothing in it depends on the machine. Pure functions.
+// and which is best; where points differ in epsilon, accuracy against it. Nothing in it depends on the machine. Pure functions.
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,7 @@ struct SweepRow {
   std::vector<std::string> jobs;
   double mean = 0, lowest = 0, highest = 0;  // held-out accuracy over the seeds
   double mean_loss = 0;                      // nats
+  std::optional<double> epsilon = {};        // the highest of the seeds; nothing where one has none
   double spread() const { return highest - lowest; }
 };
 
@@ -31,6 +33,7 @@ struct SweepTable {
   std::vector<std::string> keys;
   std::vector<SweepRow> rows;     // in the order of the grid
   std::size_t best = 0;           // the highest mean; of equals, the first
+  bool simulated = false;         // with a noise cohort: epsilon is what the runs stand for, and protects nobody
   std::vector<SweepJobFacts> jobs;
 };
 

@@ -7,13 +7,14 @@
 #include "common/crypto/hash.h"
 #include "common/program/files.h"
 #include "common/protocol/model_file.h"
+#include "simulations/federation/simulated_record.h"
 
 namespace fedspend::simulations {
 namespace {
 
-constexpr std::string_view kMagic = "FSCHECK1";
+constexpr std::string_view kMagic = "FSCHECK2";
 constexpr std::size_t kHashBytes = 32;
-constexpr std::size_t kDeviceBytes = 8 + 1 + 4 + 4;
+constexpr std::size_t kDeviceBytes = 8 + 1 + 4 + 4 + 4 + 8 + 1;  // at least
 constexpr std::size_t kMaxCheckpointBytes = std::size_t{1} << 33;
 
 Hash256 digest_of(ByteSpan contents) {
@@ -94,6 +95,11 @@ class Reader {
     failed_ |= value > rest_.size() / least;
     return failed_ ? 0 : value;
   }
+  std::size_t small_count(std::size_t most) {
+    const std::size_t value = u8();
+    failed_ |= value > most;
+    return failed_ ? 0 : value;
+  }
   std::vector<float> floats() {
     const std::size_t number = count(4);
     Result<std::vector<float>> values = weights_from_bytes(raw(4 * number), number);
@@ -104,6 +110,7 @@ class Reader {
     const std::uint64_t round = u64();
     return {round, floats()};
   }
+  void require(bool holds) { failed_ |= !holds; }
   bool done() const { return !failed_ && rest_.empty(); }
 
  private:
@@ -123,12 +130,19 @@ void write_state(Writer& to, const FederationState& state) {
   to.u64(static_cast<std::uint64_t>(state.clock.count()));
   to.floats(state.weights);
   to.floats(state.optimizer_state);
+  const Bytes ledger = state.ledger.serialise();
+  to.u32(ledger.size());
+  to.raw(ledger);
   to.u32(state.devices.size());
   for (const DeviceState& device : state.devices) {
     to.u64(static_cast<std::uint64_t>(device.next_check_in.count()));
     to.u8(device.holds_plan ? 1 : 0);
     to.u32(device.asked);
     to.u32(device.contributed);
+    to.u32(device.participations);
+    to.u64(device.last_round);
+    to.u8(static_cast<std::uint8_t>(device.updates.size()));
+    for (const std::uint64_t update : device.updates) to.u64(update);
   }
 }
 
@@ -138,12 +152,19 @@ FederationState read_state(Reader& from) {
   state.clock = Millis(static_cast<std::int64_t>(from.u64()));
   state.weights = from.floats();
   state.optimizer_state = from.floats();
+  Result<PopulationLedger> ledger = PopulationLedger::parse(from.raw(from.count(1)));
+  from.require(ledger.has_value());
+  if (ledger) state.ledger = std::move(*ledger);
   state.devices.resize(from.count(kDeviceBytes));
   for (DeviceState& device : state.devices) {
     device.next_check_in = Millis(static_cast<std::int64_t>(from.u64()));
     device.holds_plan = from.flag();
     device.asked = from.u32();
     device.contributed = from.u32();
+    device.participations = from.u32();
+    device.last_round = from.u64();
+    device.updates.resize(from.small_count(kKeptUpdates));
+    for (std::uint64_t& update : device.updates) update = from.u64();
   }
   return state;
 }
@@ -175,7 +196,7 @@ Bytes encode_checkpoint(const RunCheckpoint& checkpoint) {
 }
 
 Result<RunCheckpoint> decode_checkpoint(ByteSpan bytes) {
-  if (bytes.size() < kMagic.size() + kHashBytes || !std::ranges::equal(bytes.first(kMagic.size()), as_bytes(kMagic))) return broken("does not begin with FSCHECK1");
+  if (bytes.size() < kMagic.size() + kHashBytes || !std::ranges::equal(bytes.first(kMagic.size()), as_bytes(kMagic))) return broken("does not begin with FSCHECK2");
   const ByteSpan contents = bytes.first(bytes.size() - kHashBytes);
   if (!std::ranges::equal(digest_of(contents), bytes.last(kHashBytes))) return broken("is torn or was altered: its hash does not match");
   Reader from(contents.subspan(kMagic.size()));

@@ -2,10 +2,11 @@
 // What a run can go on from: everything of it at the end of a segment (federation.h), as one file beside the folder that the run
 // will leave. Little-endian; counts are checked against the bytes that remain before anything is allocated:
 //
-//   "FSCHECK1"
+//   "FSCHECK2"
 //   u32 n, n x (text name, text value)      the identity of the run, see RunIdentity
 //   u64 rounds done, u64 clock in ms        the state of the federation
-//   floats weights, floats state of the server optimizer, u32 n, n x (u64 next check-in, u8 holds the plan, u32 asked, u32 contributed)
+//   floats weights, floats state of the server optimizer, u32 length and the privacy ledger, u32 n, n x (u64 next check-in, u8 holds the plan, u32 asked, u32 contributed,
+//                                           u32 participations, u64 last round of them, u8 m, m x u64 digest of an update)
 //   text                                    metrics.jsonl so far
 //   u8 0, or 1 and (u64 round, score, floats weights)   the best model so far, where early stopping looks for it
 //   u32                                     evaluations since without a gain

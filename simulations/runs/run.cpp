@@ -119,6 +119,7 @@ Result<RunResult> RunInProgress::run() {
   FEDSPEND_TRY(status_);
   result_.seconds = seconds();
   result_.participation = participation(state_.devices, federation->device_classes(), options_.federation.world);
+  result_.ledger = state_.ledger;
   if (result_.stopped) return std::move(result_);
   result_.model_round = result_.record.rounds();
   if (best_) {

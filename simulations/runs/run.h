@@ -57,6 +57,7 @@ struct RunResult {
   std::size_t eligible_clients = 0;
   Millis simulated_time{};
   std::vector<ParticipationSpread> participation;     // of all eligible clients, then by class of the world
+  PopulationLedger ledger = {};                       // what the coordinator has charged, aborted rounds included
   double seconds = 0;             // the federation's alone, without evaluations; all parts of a resumed run together
   double evaluation_seconds = 0;  // of those between the rounds
   bool stopped_early = false;     // by EarlyStopping

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/program/files.h"
+#include "common/program/program.h"
 #include "common/protocol/model_file.h"
 #include "simulations/reports/model_card.h"
 #include "simulations/reports/run_report.h"
@@ -27,9 +28,23 @@ Status write_kept_models(const RunOptions& options, const RunResult& result, con
   return {};
 }
 
+// As dp-statement.json has them.
+void add_privacy(const DpStatement& statement, nlohmann::json& summary) {
+  const nlohmann::json json = to_json(statement);
+  summary["delta"] = json["delta"];
+  for (const char* key : {"epsilon", "simulated_epsilon"}) summary[key] = json["so_far"][key];
+  summary["most_participations"] = json["so_far"]["participations"];
+}
+
 }  // namespace
 
-nlohmann::json run_summary(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, const RunAnalysis& analysis) {
+Result<DpStatement> statement_of(const RunOptions& options, const RunResult& result) {
+  FEDSPEND_ASSIGN(DpStatement statement, make_dp_statement(options.plan.plan, options.plan.hash, std::string(program::version()), NoiseSource::seed));
+  statement.bring_up_to(result.record.rounds(), result.ledger);
+  return statement;
+}
+
+nlohmann::json run_summary(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, const RunAnalysis& analysis, const DpStatement& statement) {
   nlohmann::json summary = evaluation_json(result.scores, analysis.baselines);
   summary.update(result.record.summary(result.seconds));
   summary["simulated_seconds"] = static_cast<double>(result.simulated_time.count()) / 1000;
@@ -50,8 +65,7 @@ nlohmann::json run_summary(const RunOptions& options, const RunResult& result, s
   if (options.early_stopping.evaluations != 0) summary["best_round"] = result.model_round;
   summary.update(world_summary(options, result));
   summary["checkpoint_every"] = options.federation.segment_rounds;
-  summary["epsilon"] = nullptr;  // no noise was added: there is no guarantee to state
-  summary["delta"] = nullptr;
+  add_privacy(statement, summary);
   summary["demonstration"] = options.plan.plan.is_demonstration();
   return summary;
 }
@@ -60,7 +74,7 @@ std::vector<ScalarEvent> scalar_events(const RunRecord& record) {
   constexpr std::pair<const char*, const char*> kTags[] = {
       {"eval_accuracy", "held out/accuracy"}, {"eval_top3", "held out/among 3"},           {"eval_loss", "held out/loss"},        {"update_norm_l2", "update/norm l2"},
       {"updates", "devices/updates"},         {"asked", "devices/asked"},                  {"declined", "devices/declined"},      {"bytes_up", "bytes/up"},
-      {"bytes_down", "bytes/down"},
+      {"bytes_down", "bytes/down"},           {"epsilon", "privacy/epsilon"},
   };
   std::vector<ScalarEvent> events;
   for (const auto& line : record.lines()) {
@@ -71,14 +85,16 @@ std::vector<ScalarEvent> scalar_events(const RunRecord& record) {
   return events;
 }
 
-Status write_run(const RunOptions& options, const RunResult& result, const nlohmann::json& summary, const std::filesystem::path& folder) {
+Status write_run(const RunOptions& options, const RunResult& result, const nlohmann::json& summary, const DpStatement& statement, const std::filesystem::path& folder) {
   const Plan& plan = options.plan.plan;
   const ModelFile model{plan.model.name, options.plan.hash, result.model_round, plan.is_demonstration(), *result.weights};
-  const RunFacts facts{options.plan.text, plan, summary, {result.record.lines().begin(), result.record.lines().end()}};
+  const RunFacts facts{options.plan.text, plan, summary, {result.record.lines().begin(), result.record.lines().end()}, to_json(statement)};
   FEDSPEND_TRY(write_text(folder / "plan.toml", options.plan.text));
   if (plan.model.is_torchscript()) FEDSPEND_TRY(program::write_file_atomically(folder / plan.model.file, *options.plan.trainers.model_file));  // it goes with its plan
   FEDSPEND_TRY(write_text(folder / "metrics.jsonl", result.record.jsonl()));
   FEDSPEND_TRY(write_text(folder / "metrics.csv", result.record.csv()));
+  FEDSPEND_TRY(write_text(folder / kDpStatementText, to_text(statement)));
+  FEDSPEND_TRY(write_text(folder / kDpStatementJson, to_json(statement).dump(2) + "\n"));
   FEDSPEND_TRY(program::write_file_atomically(folder / "model.fsm", encode_model_file(model)));
   FEDSPEND_TRY(write_kept_models(options, result, folder));
   FEDSPEND_TRY(write_text(folder / "model-card.md", model_card(facts)));

@@ -33,9 +33,22 @@ void RunRecord::add(const SimulatedRound& round, const std::optional<HeldOutScor
   line["eval_accuracy"] = score ? nlohmann::ordered_json(score->accuracy()) : nlohmann::ordered_json();
   line["eval_top3"] = score ? nlohmann::ordered_json(score->top3()) : nlohmann::ordered_json();
   line["eval_loss"] = score ? nlohmann::ordered_json(score->loss()) : nlohmann::ordered_json();
+  add_privacy(summary, line);
   line["demonstration"] = demonstration_;
   count(line);
   lines_.push_back(std::move(line));
+}
+
+// Of the device that has spent most. Null where there is no figure: without noise, and in a round that was not published; with a noise
+// cohort it has another name.
+void RunRecord::add_privacy(const coordinator::RoundSummary& summary, nlohmann::ordered_json& line) {
+  const bool has_figure = privacy_.has_noise() && summary.published;
+  if (has_figure && (spent_.participations != summary.most_participations || spent_.epsilon_rdp != summary.epsilon))
+    spent_ = {.participations = summary.most_participations, .epsilon_rdp = summary.epsilon, .epsilon_pld = reported_epsilon(privacy_, summary.most_participations, summary.epsilon)};
+  const nlohmann::ordered_json epsilon = has_figure ? nlohmann::ordered_json(spent_.epsilon()) : nlohmann::ordered_json();
+  line["most_participations"] = has_figure ? nlohmann::ordered_json(summary.most_participations) : nlohmann::ordered_json();
+  line["epsilon"] = privacy_.noise_cohort == 0 ? epsilon : nlohmann::ordered_json();
+  if (privacy_.noise_cohort != 0) line["simulated_epsilon"] = epsilon;
 }
 
 void RunRecord::count(const nlohmann::ordered_json& line) {

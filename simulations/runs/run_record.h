@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/result.h"
+#include "common/secagg/dp_statement.h"
 #include "simulations/federation/federation.h"
 #include "simulations/runs/held_out.h"
 
@@ -17,7 +18,7 @@ namespace fedspend::simulations {
 
 class RunRecord {
  public:
-  explicit RunRecord(const Plan& plan) : demonstration_(plan.is_demonstration()) {}
+  explicit RunRecord(const Plan& plan) : demonstration_(plan.is_demonstration()), privacy_(plan.privacy) {}
   void add(const SimulatedRound& round, const std::optional<HeldOutScore>& score);
   std::string jsonl() const;
   // Of the same plan: the rounds that jsonl() of another record holds, as if they had been added. malformed otherwise.
@@ -29,9 +30,12 @@ class RunRecord {
   nlohmann::json summary(double seconds) const;
 
  private:
+  void add_privacy(const coordinator::RoundSummary& summary, nlohmann::ordered_json& line);
   void count(const nlohmann::ordered_json& line);
 
   bool demonstration_;  // stands in every line
+  PrivacySpec privacy_;
+  PrivacySpent spent_;  // the last that was reported: it changes only with the participations
   std::vector<nlohmann::ordered_json> lines_;
   std::uint64_t published_ = 0;
   std::uint64_t aborted_ = 0;

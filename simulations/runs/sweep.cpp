@@ -110,8 +110,9 @@ Result<nlohmann::json> run_job(const RunOptions& options, const Prepared& prepar
   FEDSPEND_ASSIGN(const RunResult result, run_federation(options, prepared.clients, [&](const SimulatedRound&, const std::optional<HeldOutScore>&) { return go_on(); }));
   if (result.stopped) return fail(ErrorCode::io, "stopped", "call again to go on: what is done is kept");
   FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, prepared.clients, prepared.baselines, {}));
-  nlohmann::json summary = run_summary(options, result, prepared.clients, analysis);
-  FEDSPEND_TRY(write_run(options, result, summary, folder.partial()));
+  FEDSPEND_ASSIGN(const DpStatement statement, statement_of(options, result));
+  nlohmann::json summary = run_summary(options, result, prepared.clients, analysis, statement);
+  FEDSPEND_TRY(write_run(options, result, summary, statement, folder.partial()));
   FEDSPEND_TRY(folder.commit());
   return summary;
 }

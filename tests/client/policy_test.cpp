@@ -17,8 +17,11 @@ DevicePolicy demonstration() {
   return {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .allow_open_aggregation = true, .allow_no_privacy = true};
 }
 
+// Where the plan as a whole cannot be, no cost stands in the way of what is looked at here.
+PrivacyCost cost_of(const Plan& plan) { return dearest_contribution_cost(plan).value_or(PrivacyCost{.has_noise = plan.privacy.has_noise()}); }
+
 std::string refusal(const DevicePolicy& policy, const Plan& plan, std::string_view population = "cards") {
-  const Status allowed = check_plan(policy, plan, dearest_contribution_cost(plan).value_or(PrivacyCost{}), population);
+  const Status allowed = check_plan(policy, plan, cost_of(plan), population);
   if (allowed) return "";
   CHECK(allowed.error().code == ErrorCode::refused);
   return allowed.error().message;
@@ -55,7 +58,41 @@ TEST_CASE("with consent alone every way in which a plan is weaker is refused wit
   }
   SUBCASE("central privacy, where devices add no noise either") {
     safe.privacy.mode = PrivacyMode::central;
-    CHECK(holds(refusal(consented, safe), "no noise"));
+    CHECK(holds(refusal(consented, safe), "the coordinator would be trusted"));
+    DevicePolicy trusting = consented;
+    trusting.allow_central_privacy = true;
+    CHECK(refusal(trusting, safe).empty());
+  }
+  SUBCASE("less noise") {
+    safe.privacy.noise_multiplier = 0.499;
+    safe.privacy.max_epsilon = 1e6;
+    CHECK(holds(refusal(consented, safe), "noise multiplier is 0.499, below 0.5"));
+    safe.privacy.noise_multiplier = std::numeric_limits<double>::quiet_NaN();
+    CHECK(holds(refusal(consented, safe), "below 0.5"));
+  }
+  SUBCASE("noise as of a larger cohort") {
+    safe.privacy.noise_cohort = 1'000'000;
+    CHECK(holds(refusal(consented, safe), "is a simulation's"));
+  }
+  SUBCASE("more participations") {
+    safe.federation.rounds = 2'000;
+    safe.privacy.max_participations = 1'001;
+    CHECK(holds(refusal(consented, safe), "participation cap is 1001, above 1000"));
+  }
+  SUBCASE("participations that together spend more than the device may") {
+    safe.federation.rounds = 100;
+    safe.privacy.max_participations = 4;  // z = 1: three spend 9.8, four 11.8
+    CHECK(holds(refusal(consented, safe), "4 participations would spend epsilon 11."));
+    safe.privacy.max_participations = 3;
+    CHECK(refusal(consented, safe).empty());
+    // No more than there are rounds.
+    safe.privacy.max_participations = 4;
+    safe.federation.rounds = 3;
+    CHECK(refusal(consented, safe).empty());
+  }
+  SUBCASE("a greater delta") {
+    safe.privacy.delta = 1.1e-6;
+    CHECK(holds(refusal(consented, safe), "delta is 1.1e-06, above 1e-06"));
   }
   SUBCASE("a small cohort") {
     safe.federation.cohort = 111;
@@ -112,6 +149,7 @@ TEST_CASE("a plan with every default is accepted by a policy that gives consent 
   Plan plan;
   plan.population = "cards";
   plan.purpose = "next_category";
+  plan.model.parameter_count = 6656;
   CHECK(refusal({.purposes = {"next_category"}}, plan).empty());
 }
 
@@ -119,6 +157,7 @@ TEST_CASE("a policy that is stricter than the defaults refuses what they accept 
   Plan plan;
   plan.population = "cards";
   plan.purpose = "next_category";
+  plan.model.parameter_count = 6656;
   DevicePolicy policy{.purposes = {"next_category"}};
   REQUIRE(refusal(policy, plan).empty());
   std::string part;
@@ -171,6 +210,7 @@ TEST_CASE("what a policy refuses, a plan of more than it asks for is accepted by
   Plan plan;
   plan.population = "cards";
   plan.purpose = "next_category";
+  plan.model.parameter_count = 6656;
   plan.aggregation.corrupt_ppm = 200'000;
   plan.aggregation.security_bits = 80;
   plan.aggregation.beacon = BeaconSource::external;
@@ -186,6 +226,7 @@ TEST_CASE("an external beacon is refused by who pins no key to check it by, what
   Plan plan;
   plan.population = "cards";
   plan.purpose = "next_category";
+  plan.model.parameter_count = 6656;
   plan.aggregation.beacon = BeaconSource::external;
   DevicePolicy policy{.purposes = {"next_category"}};
   CHECK(refusal(policy, plan) == "the plan's masking graph comes from an external beacon, and the policy pins no beacon_key to check it by");

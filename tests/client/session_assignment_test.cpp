@@ -157,13 +157,21 @@ TEST_CASE("a signed plan that is weaker than the policy is refused (hostile case
   expect_refused(bench, Offer(plan), DeclineReason::policy, part);
 }
 
-TEST_CASE("a plan that is safer than this version can do is refused and never carried out with less") {
-  Plan plan = testing::sample_plan();
-  SUBCASE("distributed privacy") { plan.privacy.mode = PrivacyMode::distributed; }
-  SUBCASE("central privacy") { plan.privacy.mode = PrivacyMode::central; }
+TEST_CASE("a plan whose noise cannot be is refused and never carried out with less") {
+  Plan plan = testing::secure_plan();
+  plan.privacy.mode = PrivacyMode::distributed;
+  plan.aggregation.bits = 4;  // eight rounded updates do not fit
   SessionBench bench;
   bench.check_in();
-  expect_refused(bench, Offer(plan), DeclineReason::policy, "differential privacy");
+  expect_refused(bench, Offer(plan), DeclineReason::policy, "bits");
+}
+
+TEST_CASE("a plan with an adaptive clip norm, which this version cannot carry out, is refused and never carried out with less") {
+  Plan plan = testing::secure_plan();
+  plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 0.1, .max_epsilon = 1e6, .clip_quantile = 0.5, .clip_learning_rate = 0.2};
+  SessionBench bench;
+  bench.check_in();
+  expect_refused(bench, Offer(plan), DeclineReason::policy, "adaptive clip norm");
 }
 
 TEST_CASE("an assignment of another task, round or cohort than the plan's is refused") {

@@ -73,8 +73,8 @@ TEST_CASE("where a call of the record fails, nothing that it stands for leaves, 
     // Exactly what had left before that call.
     const auto before = static_cast<std::size_t>(std::count_if(all.calls.begin(), all.calls.end(), [&](std::size_t calls) { return calls <= call; }));
     std::vector<MessageType> expected(all.types.begin(), all.types.begin() + static_cast<std::ptrdiff_t>(before));
-    // A device that cannot say whether its cap is reached is silent (case 28).
-    if (call > 0) {
+    // A device that cannot say whether its cap is reached, or what it has spent, is silent (case 28).
+    if (call > 2) {
       expected.push_back(MessageType::decline);
       CHECK(left.reason == DeclineReason::record);
     }
@@ -195,6 +195,48 @@ TEST_CASE("a restarted device at its cap, with the plan in its cache, is silent 
   CHECK(device.session.phase() == "idle");
 }
 
+TEST_CASE("an open sum is a participation too: charged before the update leaves, once a session, and the cap holds (hostile case 28)") {
+  FailingRecord record;
+  SessionOptions options = session_options();
+  options.policy.max_participations = 1;
+  const Offer offer;
+  const std::vector<float> update(offer.weights.size(), 0.01F);
+  const auto train = [&](SessionBench& device) {
+    device.check_in();
+    offer.give(device);
+    REQUIRE(device.session.phase() == "training");
+    return device.session.step(TrainingFinished{offer.sid(), update}, device.now);
+  };
+  SUBCASE("it is charged, and then the device is silent") {
+    SessionBench device(options, 1, &record);
+    device.sent<Update>(train(device));
+    CHECK(record.kept == std::vector<int>{kCharge});
+    Effects effects = device.receive(UpdateReply{UpdateStatus::accepted, 1'000}, offer.sid());
+    for (int day = 0; day < 50; ++day) {
+      effects = device.wake_at(effects);
+      CHECK(testing::all_of<Send>(effects).empty());
+    }
+  }
+  SUBCASE("asked again in the same session it sends the same, and is charged no more") {
+    options.policy.max_participations = 2;
+    for (int start = 0; start < 2; ++start) {
+      SessionBench device(options, 1, &record);
+      CHECK(device.sent<Update>(train(device)).count == update.size());
+    }
+    CHECK(record.accounts.at(offer.plan.task).participations == 1);
+  }
+  SUBCASE("where the record fails, no update leaves") {
+    for (std::size_t call = 3; call <= 6; ++call) {  // the first three are asked by the assignment
+      CAPTURE(call);
+      FailingRecord failing;
+      failing.fails_at = call;
+      SessionBench device(options, 1, &failing);
+      CHECK(device.sent<Decline>(train(device)).reason == DeclineReason::record);
+      CHECK(device.session.phase() == "idle");
+    }
+  }
+}
+
 TEST_CASE("a cap of another task silences nobody") {
   SeededRandom random(3);
   MemoryDeviceRecord record(random);
@@ -250,6 +292,20 @@ TEST_CASE("the update of a sum is not handed in again, in another session or aft
     CHECK(restarted.first().sent<Decline>(restarted.train(0, update)).reason == DeclineReason::record);
   }
   CHECK(record.participations(bench.offer.plan.task).value() == 1);
+}
+
+TEST_CASE("the least update that is not zero, one step of one coordinate, is not handed in again either (hostile case 29)") {
+  SeededRandom random(3);
+  MemoryDeviceRecord record(random);
+  SecureBench bench(testing::secure_plan(), &record);
+  const Plan& plan = bench.offer.plan;
+  const Quantizer quantizer =
+      *Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2, .bits = plan.aggregation.bits, .max_clients = plan.devices_asked()});
+  std::vector<float> update(testing::kParameters, 0.0F);
+  update[3] = static_cast<float>(1 / quantizer.scale());
+  whole_round(bench, 1, update);
+  bench.offer.assignment.attempt.fill(2);
+  CHECK(bench.first().sent<Decline>(bench.train(0, update)).reason == DeclineReason::record);
 }
 
 TEST_CASE("an update of zeros is no update: it may be handed in as often as it comes (hostile cases 29 and 30)") {

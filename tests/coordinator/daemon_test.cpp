@@ -3,8 +3,13 @@
 
 #include <condition_variable>
 #include <deque>
+#include <limits>
 #include <mutex>
 
+#include <nlohmann/json.hpp>
+
+#include "common/program/files.h"
+#include "common/program/program.h"
 #include "tests/coordinator/secure_machine_bench.h"
 #include "tests/coordinator/store_folder.h"
 
@@ -102,8 +107,9 @@ Plan one_round() {
 }
 
 struct DaemonBench {
+  explicit DaemonBench(Plan given = one_round(), std::vector<float> optimizer_state = {}) : bench(std::move(given), 8, {}, 0, nullptr, testing::sample_weights(), std::move(optimizer_state)) {}
   StoreFolder folder;
-  MachineBench bench{one_round()};
+  MachineBench bench;
   std::unique_ptr<Store> store = Store::open(folder.file(), bench.machine->plan_hash()).value();
   SessionsChannel channel{bench};
   StillClock clock;
@@ -172,6 +178,62 @@ TEST_CASE("a daemon that fails while a sum is computed ends with the error") {
   const Result<DaemonSummary> ran = daemon.run(bench.stop);
   REQUIRE_FALSE(ran.has_value());
   CHECK(ran.error().message == "the socket is gone");
+}
+
+std::string text_in(const std::filesystem::path& file) {
+  const Result<Bytes> bytes = program::read_file(file, 1 << 20);
+  return bytes ? std::string(as_text(*bytes)) : std::string();
+}
+nlohmann::json statement_in(const StoreFolder& folder) { return nlohmann::json::parse(text_in(folder.path() / kDpStatementJson), nullptr, false); }
+
+Plan noised(Plan plan) {
+  plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 1.5, .max_participations = 2};
+  return plan;
+}
+
+TEST_CASE("each model lies in the folder with the statement that is true of it, the first one too") {
+  DaemonBench bench(noised(one_round()));
+  nlohmann::json before;
+  bench.channel.while_unmasking = [&] {
+    before = statement_in(bench.folder);
+    bench.executor.let_go();
+  };
+  const Result<DaemonSummary> ran = bench.daemon.run(bench.stop);
+  REQUIRE(ran.has_value());
+  REQUIRE(ran->rounds_published == 1);
+  REQUIRE(before.is_object());
+  CHECK(before["rounds"]["done"] == 0);
+  CHECK(before["so_far"]["epsilon"] == 0);
+  const nlohmann::json after = statement_in(bench.folder);
+  REQUIRE(after.is_object());
+  CHECK(after["plan"]["hash"] == bench.bench.machine->plan_hash().hex());
+  CHECK(after["code_version"] == std::string(program::version()));
+  CHECK(after["noise_source"] == "generator");
+  CHECK(after["rounds"] == nlohmann::json{{"done", 1}, {"planned", 1}, {"sums_charged", 1}});
+  CHECK(after["so_far"]["participations"] == 1);
+  CHECK(after["so_far"]["epsilon"] == bench.store->ledger().value().worst().epsilon(1e-6));
+  CHECK(after["so_far"]["epsilon"] > 0);
+  CHECK(text_in(bench.folder.path() / kDpStatementText).find("DP statement: sample, round 1\n") == 0);
+}
+
+TEST_CASE("a sum that was charged and gave no model is in the statement") {
+  Plan plan = noised(one_round());
+  plan.server = {.optimizer = "fedavgm", .learning_rate = 1'000, .momentum = 0.9};
+  DaemonBench bench(plan, std::vector<float>(testing::kParameters, std::numeric_limits<float>::max() / 2));  // so the next model would not be finite
+  bench.executor.let_go();
+  const Result<DaemonSummary> ran = bench.daemon.run(bench.stop);
+  REQUIRE_FALSE(ran.has_value());
+  CHECK(ran.error().message.find("finite") != std::string::npos);
+  CHECK(statement_in(bench.folder)["rounds"] == nlohmann::json{{"done", 0}, {"planned", 1}, {"sums_charged", 1}});
+  CHECK(statement_in(bench.folder)["so_far"]["participations"] == 1);
+}
+
+TEST_CASE("a plan without noise has statement files that promise nothing") {
+  DaemonBench bench;
+  bench.executor.let_go();
+  REQUIRE(bench.daemon.run(bench.stop).has_value());
+  CHECK(statement_in(bench.folder)["is_guarantee"] == false);
+  CHECK(text_in(bench.folder.path() / kDpStatementText).find("no differential privacy") != std::string::npos);
 }
 
 // The step in progress is let go some time after the stop was asked for; tried with longer and longer times, in case this thread is slow.

@@ -382,9 +382,19 @@ TEST_CASE("create refuses what this version cannot do, and models that are not o
     CHECK(error.code == ErrorCode::refused);
     CHECK(error.message.find("external beacon") != std::string::npos);
   }
-  SUBCASE("distributed privacy") {
-    plan.privacy.mode = PrivacyMode::distributed;
-    CHECK(error_of(plan, testing::sample_weights(), testing::signed_plan(plan)).code == ErrorCode::refused);
+  SUBCASE("more participations than the plan's own budget has room for") {
+    plan = testing::secure_plan();
+    plan.privacy = {.mode = PrivacyMode::distributed, .max_participations = 3};
+    plan.federation.rounds = 10;
+    const Error error = error_of(plan, testing::sample_weights(), testing::signed_plan(plan));
+    CHECK(error.code == ErrorCode::refused);
+    CHECK(error.message.find("3 participations at noise multiplier 1 spend epsilon") != std::string::npos);
+    CHECK(error.hint.find("noise_multiplier = ") != std::string::npos);
+  }
+  SUBCASE("an adaptive clip norm") {
+    plan = testing::secure_plan();
+    plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 0.1, .max_epsilon = 1e6, .clip_quantile = 0.5, .clip_learning_rate = 0.2};
+    CHECK(error_of(plan, testing::sample_weights(), testing::signed_plan(plan)).message.find("adaptive clip norm") != std::string::npos);
   }
   SUBCASE("a plan that the release key did not sign") {
     SignedPlan bent = testing::signed_plan(plan);

@@ -13,6 +13,7 @@
 #include <doctest/doctest.h>
 #include <sqlite3.h>
 
+#include "common/privacy/gaussian_rdp.h"
 #include "tests/coordinator/store_folder.h"
 
 namespace fedspend::coordinator {
@@ -57,8 +58,13 @@ void execute(const std::filesystem::path& file, const std::string& sql) {
   sqlite3_close(database);
 }
 
+// As version 3 wrote it: without charges, because its programs ran no plan with noise.
+void make_version_3(const std::filesystem::path& file) { execute(file, "DROP TABLE charge; PRAGMA user_version=3"); }
 // As version 2 wrote it: without the attempts' nonces.
-void make_version_2(const std::filesystem::path& file) { execute(file, "ALTER TABLE model DROP COLUMN nonce; PRAGMA user_version=2"); }
+void make_version_2(const std::filesystem::path& file) {
+  make_version_3(file);
+  execute(file, "ALTER TABLE model DROP COLUMN nonce; PRAGMA user_version=2");
+}
 // As version 1 wrote it: no state either, because its programs knew no optimizer that has one.
 void make_version_1(const std::filesystem::path& file) {
   make_version_2(file);
@@ -102,6 +108,50 @@ TEST_CASE("a store from before the nonces were kept is taken over with its model
   CHECK(nonce == Bytes(16, 0xa3));
 }
 
+PrivacyCharge charge_of(std::uint8_t number, std::uint64_t round) {
+  return {SessionId{{number}}, RoundId{round}, PrivacyCost{.has_noise = true, .rdp = gaussian_rdp_curve(1 + number), .delta = 1e-21}, {ClientId{{1}}, ClientId{{number}}}};
+}
+
+TEST_CASE("what was charged is there after a restart, once, whether its round was published or not") {
+  const StoreFolder folder;
+  REQUIRE(folder.open().value()->save_charge(charge_of(2, 1)));
+  REQUIRE(folder.open().value()->save_charge(charge_of(3, 1)));
+  PopulationLedger expected;
+  for (const std::uint8_t number : {std::uint8_t{2}, std::uint8_t{3}}) REQUIRE(expected.charge(charge_of(number, 1)));
+  auto store = folder.open();
+  REQUIRE(store);
+  CHECK((*store)->ledger().value() == expected);
+  CHECK((*store)->save_charge(charge_of(3, 1)).error().code == ErrorCode::conflict);
+  CHECK((*store)->ledger().value() == expected);
+  CHECK((*store)->latest_model().value() == std::nullopt);
+}
+
+TEST_CASE("a store from before there were charges is taken over with an empty ledger") {
+  const StoreFolder folder;
+  REQUIRE(folder.open().value()->save_published(publish_of(1)));
+  make_version_3(folder.file());
+  REQUIRE(folder.open().value()->ledger().value() == PopulationLedger{});
+  REQUIRE(folder.open().value()->save_charge(charge_of(2, 2)));
+  CHECK(folder.open().value()->ledger().value().charges() == 1);
+  CHECK(folder.open().value()->latest_model().value()->weights == weights_of(1));
+}
+
+TEST_CASE("a charge that somebody changed is found, and the federation does not go on") {
+  const auto found = [](const std::string& sql) {
+    const StoreFolder folder;
+    REQUIRE(folder.open().value()->save_charge(charge_of(2, 1)));
+    execute(folder.file(), sql);
+    const auto ledger = folder.open().value()->ledger();
+    return !ledger && ledger.error().code == ErrorCode::malformed;
+  };
+  CHECK_FALSE(found("UPDATE charge SET round = 1"));
+  CHECK(found("UPDATE charge SET round = 2"));
+  CHECK(found("UPDATE charge SET clients = substr(clients, 1, 32)"));
+  CHECK(found("UPDATE charge SET clients = substr(clients, 1, 33)"));
+  CHECK(found("UPDATE charge SET session = randomblob(32)"));
+  CHECK(found("UPDATE charge SET cost = zeroblob(length(cost))"));
+}
+
 TEST_CASE("weights and states of the last ten rounds are kept, and the hashes of all") {
   const StoreFolder folder;
   {
@@ -139,12 +189,12 @@ TEST_CASE("a store from before, of another plan, is refused and stays as it was"
 TEST_CASE("a store of a later version is refused with what this program reads") {
   const StoreFolder folder;
   REQUIRE(folder.open().value()->save_published(publish_of(1)));
-  execute(folder.file(), "PRAGMA user_version=4");
+  execute(folder.file(), "PRAGMA user_version=5");
   const auto refused = folder.open();
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::invalid_argument);
-  CHECK(refused.error().message.find("schema version 4") != std::string::npos);
-  CHECK(refused.error().hint.find("1 to 3") != std::string::npos);
+  CHECK(refused.error().message.find("schema version 5") != std::string::npos);
+  CHECK(refused.error().hint.find("1 to 4") != std::string::npos);
 }
 
 TEST_CASE("published and aborted rounds are counted, and the contributors of each sum are kept") {

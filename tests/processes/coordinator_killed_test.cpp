@@ -43,7 +43,7 @@ std::uint64_t rounds_in_store(const SmallFederation& federation) {
 
 void check_what_is_left(const SmallFederation& federation) {
   CHECK(rounds_in_store(federation) == kRounds);
-  CHECK(names_in(federation / "state") == std::vector<std::string>{"cohorts.jsonl", "coordinator.sqlite", "model.fsm"});
+  CHECK(names_in(federation / "state") == std::vector<std::string>{"cohorts.jsonl", "coordinator.sqlite", "dp-statement.json", "dp-statement.txt", "model.fsm"});
   const ModelFile model = model_at(federation / "state/model.fsm");
   CHECK(model.round == kRounds);
   std::istringstream lines(federation.text_of("state/cohorts.jsonl"));
@@ -139,7 +139,7 @@ TEST_CASE("SIGTERM and SIGINT end a coordinator and its devices cleanly within 2
     coordinator.send(signal);
     CHECK(coordinator.wait(Millis(2'000)) == 0);
     CHECK(federation.text_of("coordinator.out").find("rounds") != std::string::npos);
-    CHECK(names_in(federation / state) == std::vector<std::string>{"cohorts.jsonl", "coordinator.sqlite", "model.fsm"});
+    CHECK(names_in(federation / state) == std::vector<std::string>{"cohorts.jsonl", "coordinator.sqlite", "dp-statement.json", "dp-statement.txt", "model.fsm"});
     for (Process& device : devices) device.send(signal);
     for (Process& device : devices) CHECK(device.wait(Millis(2'000)) == 0);
   }

@@ -86,13 +86,19 @@ const std::vector<Case>& cases() {
          return with_option(command, "--plan", folder / "rubbish.toml");
        },
        "rubbish.toml.sig", "sign-plan"},
-      {"a plan with distributed privacy",
+      {"a plan whose participations would overspend its own budget",
        [](auto command, const fs::path& folder) {
          const fs::path plan = other_plan(folder, "federation.rounds=2");
+         std::string text = content_of(plan);
+         const std::size_t budget = text.find("max_epsilon = ");
+         REQUIRE(budget != std::string::npos);
+         text.replace(budget, text.find('\n', budget) - budget, "max_epsilon = 2.0");
+         write_text(plan, text);
+         require_done({program_path("fedspend-admin"), "sign-plan", "--plan", plan, "--release-key", federation() / "keys/release.key"});
          require_done({program_path("fedspend-sim"), "init", "--plan", plan, "--out", folder / "private.fsm"});
          return with_option(with_option(command, "--plan", plan), "--initial-model", folder / "private.fsm");
        },
-       "other.toml", "privacy.mode = \"none\""},
+       "other.toml", "privacy.noise_multiplier = "},
       {"a private key that others can read",
        [](auto command, const fs::path& folder) {
          fs::copy_file(federation() / "keys/coordinator.key", folder / "open.key");
@@ -180,11 +186,7 @@ TEST_CASE("a second coordinator on the same state, port or database of another p
   first.kill();
   SUBCASE("the state of another plan") {
     const TemporaryFolder folder;
-    const fs::path plan = other_plan(folder.path(), "aggregation.mode=open");
-    std::string text = content_of(plan);
-    const std::size_t privacy = text.find("mode = \"distributed\"");
-    if (privacy != std::string::npos) text.replace(privacy, 20, "mode = \"none\"");
-    write_text(plan, text);
+    const fs::path plan = other_plan(folder.path(), "federation.rounds=3");
     require_done({program_path("fedspend-admin"), "sign-plan", "--plan", plan, "--release-key", federation() / "keys/release.key"});
     require_done({program_path("fedspend-sim"), "init", "--plan", plan, "--out", folder / "other.fsm"});
     second(with_option(with_option(federation().coordinator("shared"), "--plan", plan), "--initial-model", folder / "other.fsm"), "shared/coordinator.sqlite", "another plan");

@@ -102,6 +102,19 @@ TEST_CASE("a run that is killed at random points and resumed leaves what an undi
   CHECK(names_in(folder.path()) == std::vector<std::string>{"killed-1", "killed-2", "whole-1", "whole-2"});
 }
 
+// 192 participations are taken of the 210 that there are: towards the end many devices are silent.
+TEST_CASE("a killed and resumed run keeps the devices' participation cap, and leaves what an undisturbed one leaves") {
+  const TemporaryFolder folder;
+  write_text(folder / "policy.toml", content_of(federation() / "policy.toml") + "max_participations = 7\n");
+  const auto command = [&](const std::string& out) { return run_command(folder / out, {"--rounds", "24", "--policy", folder / "policy.toml"}); };
+  require_done(command("whole"));
+  const auto participation = nlohmann::json::parse(content_of(folder / "whole/summary.json"))["participation"];
+  CHECK(participation["max"] == 7);
+  std::mt19937 random(5);
+  CHECK(kill_until_done(with(command("killed"), {"--resume"}), folder / "killed", random) >= 2);
+  check_same(folder / "killed", folder / "whole");
+}
+
 TEST_CASE("a run that is stopped by a signal says how to go on, and another one does not overwrite its checkpoint") {
   const TemporaryFolder folder;
   const fs::path out = folder / "out";
@@ -155,7 +168,7 @@ TEST_CASE("a checkpoint that is torn, altered or something else is refused in on
   const std::string good = content_of(folder / "out.checkpoint");
   std::string altered = good;
   altered[good.size() / 2] = static_cast<char>(altered[good.size() / 2] ^ 1);
-  for (const std::string& bad : {std::string(), std::string("FSCHECK1"), good.substr(0, good.size() - 1), good.substr(0, good.size() / 2), altered, good + "x", std::string(4096, 'a')}) {
+  for (const std::string& bad : {std::string(), std::string("FSCHECK2"), good.substr(0, good.size() - 1), good.substr(0, good.size() / 2), altered, good + "x", std::string(4096, 'a')}) {
     write_text(folder / "out.checkpoint", bad);
     const Outcome refused = run_to_end(run_command(folder / "out", {"--resume"}));
     CHECK(refused.code == 4);

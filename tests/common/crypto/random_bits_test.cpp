@@ -20,7 +20,7 @@ TEST_CASE("the bits are those of the source, in order, however they are taken") 
     for (int i = 0; i < 2000; ++i) {
       const auto count = static_cast<unsigned>(1 + cuts.below(32));
       const std::uint32_t taken = bits.take(count);
-      for (unsigned bit = 0; bit < count; ++bit, ++at) RC_ASSERT((taken >> bit & 1U) == (stream[at / 8] >> (at % 8) & 1U));
+      for (unsigned bit = 0; bit < count; ++bit, ++at) RC_ASSERT((taken >> bit & 1U) == (std::uint32_t{stream[at / 8]} >> (at % 8) & 1U));
       RC_ASSERT(std::uint64_t{taken} >> count == 0U);
     }
   }));

@@ -48,7 +48,7 @@ double exact_delta(const std::vector<long double>& masses, std::int64_t first, d
 }  // namespace
 
 TEST_CASE("compositions of any masses lie between the two tables, which are close, for any tilt") {
-  rc::check("against multiplying out", [] {
+  CHECK(rc::check("against multiplying out", [] {
     const double step = std::exp(-*rc::gen::inRange(100, 700) / 100.0);
     std::vector<LossPart> parts;
     const int kinds = *rc::gen::inRange(1, 3);
@@ -68,11 +68,11 @@ TEST_CASE("compositions of any masses lie between the two tables, which are clos
     const auto at = static_cast<std::size_t>(std::clamp<std::int64_t>(centre - 1, 0, 1000));
     const double exact = exact_delta(masses, first, step, window.first + static_cast<std::int64_t>(at));
     if (exact > 1e-200 && tilt * step * 900 > 60) RC_ASSERT((table.upper[at] <= exact * (1 + 1e-4) + 1e-300));
-  });
+  }));
 }
 
 TEST_CASE("what a window is too small for is added, and never lost") {
-  rc::check("wrapped round", [] {
+  CHECK(rc::check("wrapped round", [] {
     const double step = 0.05;
     const LossPart part{.loss = any_loss(step), .steps = 10};
     std::int64_t first = 0;
@@ -85,7 +85,7 @@ TEST_CASE("what a window is too small for is added, and never lost") {
       RC_ASSERT(table.upper[i] >= exact * (1 - 1e-14));
       RC_ASSERT(table.lower[i] <= exact * (1 + 1e-14));
     }
-  });
+  }));
 }
 
 TEST_CASE("a mass at infinity counts at every epsilon, once for each step") {
@@ -97,7 +97,7 @@ TEST_CASE("a mass at infinity counts at every epsilon, once for each step") {
 }
 
 TEST_CASE("a single loss needs no transform, and its table is exact") {
-  rc::check("single", [] {
+  CHECK(rc::check("single", [] {
     const DiscreteLoss loss = any_loss(0.01);
     const DeltaTable table = delta_table(loss);
     const LossPart part{.loss = loss, .steps = 1};
@@ -108,7 +108,7 @@ TEST_CASE("a single loss needs no transform, and its table is exact") {
       RC_ASSERT((table.upper[i] >= exact && table.upper[i] <= exact * (1 + 1e-12)));
       RC_ASSERT((table.lower[i] <= exact && table.lower[i] >= exact * (1 - 1e-12)));
     }
-  });
+  }));
 }
 
 TEST_CASE("rounding leaves deltas of 1e-200 as good as others after 10,000 steps") {

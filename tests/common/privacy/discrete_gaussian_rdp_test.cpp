@@ -88,7 +88,7 @@ TEST_CASE("the bound holds for the sum of two shares as computed outright") {
 }
 
 TEST_CASE("more noise or more honest clients cost less, more sensitivity, dimension or clients more") {
-  rc::check("monotone", [] {
+  CHECK(rc::check("monotone", [] {
     DiscreteGaussianSum sum;
     sum.clients = static_cast<std::uint64_t>(*rc::gen::inRange(2, 3000));
     sum.dimension = std::uint64_t{1} << *rc::gen::inRange(0, 24);
@@ -110,7 +110,7 @@ TEST_CASE("more noise or more honest clients cost less, more sensitivity, dimens
     RC_ASSERT(with([](auto& s) { s.dimension *= 2; }) >= value - slack);
     RC_ASSERT(with([](auto& s) { s.clients += 1; }) >= value - slack);
     if (sum.honest_clients + 1 <= static_cast<double>(sum.clients)) RC_ASSERT(with([](auto& s) { s.honest_clients += 1; }) <= value + slack);
-  });
+  }));
 }
 
 TEST_CASE("a round's parameters give the sum that it surely releases, no better than it is") {

@@ -29,12 +29,12 @@ TEST_CASE("the Gaussian's epsilon is as published") {
 }
 
 TEST_CASE("RDP of the Gaussian is alpha / (2 z^2), from above") {
-  rc::check("value", [] {
+  CHECK(rc::check("value", [] {
     const double z = std::exp(*rc::gen::inRange(-600, 600) / 100.0), order = 1.01 + *rc::gen::inRange(0, 51'000) / 100.0;
     const long double exact = static_cast<long double>(order) / (2 * static_cast<long double>(z) * static_cast<long double>(z));
     RC_ASSERT(static_cast<long double>(gaussian_rdp(z, order)) >= exact);
     RC_ASSERT(static_cast<long double>(gaussian_rdp(z, order)) <= exact * (1 + 1e-14L));
-  });
+  }));
   CHECK(gaussian_rdp(1e-200, 2) == std::numeric_limits<double>::infinity());
   CHECK(gaussian_rdp(1e200, 2) > 0);
 }
@@ -53,7 +53,7 @@ TEST_CASE("the orders of the curve cost little beside all orders, and are never 
 }
 
 TEST_CASE("RDP is never below the exact epsilon, and monotone in noise, steps and delta") {
-  rc::check("bounds", [] {
+  CHECK(rc::check("bounds", [] {
     const double z = std::exp(*rc::gen::inRange(-400, 700) / 100.0);
     const auto steps = static_cast<std::uint64_t>(*rc::gen::inRange(1, 100'000));
     const double delta = std::pow(10.0, -*rc::gen::inRange(1, 14));
@@ -64,7 +64,7 @@ TEST_CASE("RDP is never below the exact epsilon, and monotone in noise, steps an
     RC_ASSERT(gaussian_rdp_epsilon(z, steps + 1, delta).epsilon >= epsilon * (1 - 1e-9));
     RC_ASSERT(gaussian_rdp_epsilon(z, steps, delta / 2).epsilon >= epsilon * (1 - 1e-9));
     RC_ASSERT(grid_epsilon(z, steps, delta) >= epsilon * (1 - 1e-9));
-  });
+  }));
 }
 
 TEST_CASE("extreme noise and extreme counts give numbers") {

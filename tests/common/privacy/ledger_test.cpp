@@ -39,7 +39,7 @@ TEST_CASE("a cap of participations, an earlier round and a round too soon are re
   const PrivacyLimits limits{.max_participations = 2, .min_separation_rounds = 3, .max_epsilon = kUnlimited, .delta = kDelta};
   const PrivacyAccount first = PrivacyAccount{}.charged(RoundId{10}, cost_of(1), limits).value();
   for (const std::uint64_t round : std::initializer_list<std::uint64_t>{0, 9, 10, 12}) CHECK(first.charged(RoundId{round}, cost_of(1), limits).error().code == ErrorCode::refused);
-  CHECK(first.charged(RoundId{9}, cost_of(1), limits).error().message.find("rounds only rise") != std::string::npos);
+  CHECK(first.charged(RoundId{9}, cost_of(1), limits).error().message.find("rounds are to lie apart") != std::string::npos);
   const auto second = first.charged(RoundId{13}, cost_of(1), limits);
   REQUIRE(second);
   CHECK(second->charged(RoundId{100}, cost_of(1), limits).error().message.find("2 of 2") != std::string::npos);
@@ -47,10 +47,10 @@ TEST_CASE("a cap of participations, an earlier round and a round too soon are re
   CHECK(PrivacyAccount{}.charged(RoundId{0}, cost_of(1), limits));
 }
 
-TEST_CASE("without separation a round may be tried again, and is charged again; an earlier one may not") {
+TEST_CASE("without separation a round may be tried again, also by a coordinator that has lost its state, and is charged again") {
   const PrivacyAccount first = PrivacyAccount{}.charged(RoundId{4}, cost_of(1), cap(9)).value();
   CHECK(first.charged(RoundId{4}, cost_of(1), cap(9)).value().participations == 2);
-  CHECK_FALSE(first.charged(RoundId{3}, cost_of(1), cap(9)));
+  CHECK(first.charged(RoundId{3}, cost_of(1), cap(9)).value().participations == 2);
 }
 
 TEST_CASE("the contribution that would overspend is refused, the one before it is not") {
@@ -128,7 +128,10 @@ TEST_CASE("the population's ledger charges those who were in a sum, each session
   CHECK_FALSE(ledger.admits(client(2), RoundId{3}, cap(2)));
   CHECK(ledger.admits(client(9), RoundId{1}, cap(1)));
   CHECK_FALSE(ledger.admits(client(9), RoundId{1}, cap(0)));
-  CHECK_FALSE(ledger.admits(client(3), RoundId{1}, cap(9)));  // rounds only rise
+  CHECK(ledger.admits(client(3), RoundId{1}, cap(9)));
+  const PrivacyLimits apart{.max_participations = 9, .min_separation_rounds = 2, .max_epsilon = kUnlimited, .delta = kDelta};
+  for (const std::uint64_t round : std::initializer_list<std::uint64_t>{1, 2, 3}) CHECK_FALSE(ledger.admits(client(3), RoundId{round}, apart));
+  CHECK(ledger.admits(client(3), RoundId{4}, apart));
 }
 
 TEST_CASE("every contribution counts as the dearest there was, at each order") {

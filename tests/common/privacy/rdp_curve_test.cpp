@@ -19,12 +19,15 @@ using tests::aborts;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+// All 64 bits, whatever the size that rapidcheck begins with.
+std::uint64_t any_bits() { return *rc::gen::resize(1'000, rc::gen::arbitrary<std::uint64_t>()); }
+
 // Any curve: magnitudes from subnormal to beyond doubles.
 RdpCurve any_curve() {
   std::vector<double> values(rdp_orders().size());
   for (double& value : values) {
     const int exponent = *rc::gen::inRange(-1074, 1026);
-    value = std::ldexp(*rc::gen::inRange(0, 1 << 30), exponent - 29);
+    value = std::ldexp(static_cast<double>(any_bits() >> 11), exponent - 52);
   }
   return *RdpCurve::of(std::move(values));
 }
@@ -58,12 +61,13 @@ TEST_CASE("an epsilon is never below 0, and nothing released costs nothing") {
   // At order 2: 0 + log(1/2) - log(2 delta) is negative for delta above 1/4.
   CHECK(rdp_epsilon_at(2, 0, 0.3) == 0);
   CHECK(rdp_epsilon_at(2, 1e-9, 0.3) == 0);
-  rc::check("epsilon of any curve is a number of at least 0", [] {
+  CHECK(rdp_epsilon_at(2, 0.1, 0.3) == 0);  // .1 - log 2 - log .6
+  CHECK(rc::check("epsilon of any curve is a number of at least 0", [] {
     const RdpCurve curve = any_curve();
     const double delta = std::pow(10.0, -*rc::gen::inRange(1, 300));
     const double epsilon = rdp_epsilon(curve, delta).epsilon;
     RC_ASSERT(epsilon >= 0);
-  });
+  }));
 }
 
 TEST_CASE("a divergence too small for delta needs no epsilon") {
@@ -73,18 +77,18 @@ TEST_CASE("a divergence too small for delta needs no epsilon") {
 }
 
 TEST_CASE("a smaller delta never gives a smaller epsilon") {
-  rc::check("monotone in delta", [] {
+  CHECK(rc::check("monotone in delta", [] {
     const RdpCurve curve = any_curve();
     const double delta = std::pow(10.0, -0.1 * *rc::gen::inRange(1, 3000));
     const double less = delta * 0.01 * *rc::gen::inRange(1, 100);
     RC_ASSERT(rdp_epsilon(curve, less).epsilon >= rdp_epsilon(curve, delta).epsilon);
-  });
+  }));
 }
 
 TEST_CASE("sums and multiples are never below the true ones, and above by roundings alone") {
-  rc::check("directed rounding", [] {
+  CHECK(rc::check("directed rounding", [] {
     const RdpCurve a = any_curve(), b = any_curve();
-    const auto count = *rc::gen::inRange<std::uint64_t>(0, std::numeric_limits<std::uint64_t>::max());
+    const std::uint64_t count = any_bits() >> *rc::gen::inRange(0, 64);
     const RdpCurve sum = a + b, product = a.times(count);
     for (std::size_t i = 0; i < rdp_orders().size(); ++i) {
       const long double x = a.values()[i], y = b.values()[i];
@@ -94,7 +98,13 @@ TEST_CASE("sums and multiples are never below the true ones, and above by roundi
       RC_ASSERT(static_cast<long double>(product.values()[i]) >= exact);
       RC_ASSERT((std::isinf(product.values()[i]) || static_cast<long double>(product.values()[i]) <= exact * (1 + 0x1p-50L) + 0x1p-1073L));
     }
-  });
+  }));
+}
+
+TEST_CASE("a count that no double holds counts as the next one above") {
+  const RdpCurve one = *RdpCurve::of(std::vector<double>(200, 1.0));
+  const std::uint64_t count = (std::uint64_t{1} << 60) + 1;
+  CHECK(one.times(count).values()[0] > 0x1p60);
 }
 
 TEST_CASE("what a plain sum would lose is kept: a tiny charge many times over a large one") {
@@ -117,14 +127,14 @@ TEST_CASE("k charges one by one are the k-fold curve, but for roundings") {
 }
 
 TEST_CASE("a curve comes back from its bytes to the bit, infinity included") {
-  rc::check("round trip", [] {
+  CHECK(rc::check("round trip", [] {
     const RdpCurve curve = any_curve();
     const Bytes bytes = curve.serialise();
     RC_ASSERT(bytes.size() == 8U + 8U * 200U);
     const auto back = RdpCurve::parse(bytes);
     RC_ASSERT(back.has_value());
     RC_ASSERT(*back == curve);
-  });
+  }));
   std::vector<double> values(200, kInfinity);
   CHECK(*RdpCurve::parse(RdpCurve::of(values)->serialise()) == *RdpCurve::of(values));
 }

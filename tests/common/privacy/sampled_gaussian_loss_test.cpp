@@ -99,6 +99,19 @@ TEST_CASE("on a grid as coarse as the losses all mass goes up") {
   for (const double epsilon : {0.0, 50.0, 150.0, 190.0, 250.0}) CHECK(delta_of(loss, epsilon) >= exact_delta(0.05, 0.3, Direction::remove, epsilon) - 1e-12);
 }
 
+TEST_CASE("tails that are cut are counted: large losses as infinite, small ones as the lowest") {
+  for (const Direction direction : {Direction::remove, Direction::add})
+    for (const double q : {0.1, 1.0}) {
+      const DiscreteLoss loss = discretise(SampledGaussianLoss(1, q, direction), 0.01, 0.02);
+      double total = loss.infinite;
+      for (const double mass : loss.mass) total += mass;
+      CHECK(total >= 1);
+      CHECK(total <= 1.04);
+      for (double epsilon = 0; epsilon < 3; epsilon += 0.1) CHECK(delta_of(loss, epsilon) >= exact_delta(1, q, direction, epsilon) - 1e-15);
+      CHECK(delta_of(loss, 100) >= 0.02);
+    }
+}
+
 TEST_CASE("cuts leave out no more than they may") {
   for (const double z : {0.01, 1.0, 100.0})
     for (const double q : {1e-6, 0.5, 1.0})

@@ -99,7 +99,7 @@ TEST_CASE("sampled Gaussian: RDP stays finite and ordered where numbers are extr
 }
 
 TEST_CASE("sampled Gaussian: monotone in noise, rate, steps and delta") {
-  rc::check("monotone", [] {
+  CHECK(rc::check("monotone", [] {
     const double z = std::exp(*rc::gen::inRange(-100, 400) / 100.0), q = std::exp(*rc::gen::inRange(-1400, 0) / 100.0);
     const auto steps = static_cast<std::uint64_t>(*rc::gen::inRange(1, 1'000'000));
     const double delta = std::pow(10.0, -*rc::gen::inRange(1, 13));
@@ -109,7 +109,7 @@ TEST_CASE("sampled Gaussian: monotone in noise, rate, steps and delta") {
     RC_ASSERT(epsilon_of(z, std::min(1.0, q * 1.02), steps, delta) >= epsilon * (1 - 1e-9) - 1e-9);
     RC_ASSERT(epsilon_of(z, q, steps + 1, delta) >= epsilon * (1 - 1e-12));
     RC_ASSERT(epsilon_of(z, q, steps, delta / 3) >= epsilon);
-  });
+  }));
 }
 
 TEST_CASE("sampled Gaussian: a rate of 1 is the plain Gaussian, a rate of 0 nothing") {

@@ -17,23 +17,23 @@ TEST_CASE("the conversion is the continuous-order one of PRIVACY.md") {
 }
 
 TEST_CASE("the conversion beats that of Bun and Steinke, and stays above the exact epsilon of the Gaussian") {
-  rc::check("bounds", [] {
+  CHECK(rc::check("bounds", [] {
     const double mu = std::exp(*rc::gen::inRange(-700, 700) / 100.0), rho = mu * mu / 2;
     const double delta = std::pow(10.0, -*rc::gen::inRange(1, 40));
     const double epsilon = zcdp_epsilon(rho, delta).epsilon;
     RC_ASSERT(epsilon <= rho + 2 * std::sqrt(rho * -std::log(delta)) + 1e-9 * rho);
     RC_ASSERT(epsilon >= analytic_gaussian_epsilon(mu, delta) * (1 - 1e-9));
-  });
+  }));
 }
 
 TEST_CASE("delta and epsilon are each other's inverse where both are in between") {
-  rc::check("inverse", [] {
+  CHECK(rc::check("inverse", [] {
     const double rho = std::exp(*rc::gen::inRange(-500, 500) / 100.0), delta = std::pow(10.0, -*rc::gen::inRange(2, 40));
     const double epsilon = zcdp_epsilon(rho, delta).epsilon;
     RC_PRE(epsilon > 1e-3);
     RC_ASSERT(zcdp_delta(rho, epsilon) <= delta * (1 + 1e-6));
     RC_ASSERT(zcdp_delta(rho, epsilon * (1 - 1e-6)) >= delta * (1 - 1e-6));
-  });
+  }));
   CHECK(zcdp_delta(0, 0) == 0);
   CHECK(zcdp_delta(1e300, 1) == 1);
   CHECK(zcdp_delta(1, 1e308) >= 0);

@@ -256,6 +256,28 @@ TEST_CASE("case 11: survivors below the minimum, the quorum or the threshold: th
         "4 clients have signed the survivor set, of at least 5");
 }
 
+// On a sparse graph alone: every survivor has t neighbours among the survivors, and somebody who dropped out has not.
+TEST_CASE("case 10: a client that dropped out with fewer than t neighbours left: the server aborts before anybody reveals anything") {
+  SecureSession session({.clients = 75, .dropout_ppm = 100'000});
+  constexpr std::uint32_t kLost = 30;
+  std::set<std::size_t> lost = {kLost};
+  session.down = [&](std::vector<Delivery>& deliveries) {
+    const Delivery* delivery = find<RosterView>(deliveries, kLost);
+    if (delivery == nullptr) return;
+    const auto& view = std::get<RosterView>(delivery->message);
+    REQUIRE(session.aggregator().parameters() == SessionParameters{.clients = 75, .degree = 22, .threshold = 15, .quorum = 42});
+    // Those at distance 1, 4, 10 and 11 on both sides: of the others nobody loses more than seven of 22 neighbours by it.
+    for (const Neighbour& neighbour : MaskingGraph::draw(75, 22, view.root, view.beacon).neighbours(kLost)) {
+      if (std::set<std::uint32_t>{1, 4, 10, 11, 12, 15, 21, 22}.contains(neighbour.coordinate)) lost.insert(neighbour.position);
+    }
+  };
+  session.up = [&](std::vector<Delivery>& deliveries) { drop<MaskedInput>(deliveries, lost); };
+  const SessionEnd end = session.run();
+  CHECK(end.aborted == "a client that dropped out has 14 neighbours who could give its mask key back, of at least 15");
+  CHECK(session.unmasked() == 0);
+  CHECK(session.leak() == "");
+}
+
 TEST_CASE("case 16: a client that is not awaited is told nothing, and what it sends is dropped") {
   SecureSession session;
   session.up = [](std::vector<Delivery>& deliveries) {

@@ -140,7 +140,7 @@ TEST_CASE("threads over their own ranges of a ring vector make the vector that o
   }
 }
 
-TEST_CASE("ranges cover every word once, begin at blocks, and differ by a block at most") {
+TEST_CASE("ranges cover every word once, begin where libsodium has no blocks left over, and differ by little") {
   CHECK(rc::check([] {
     const auto count = *rc::gen::inRange<std::size_t>(0, 5000);
     const auto parts = *rc::gen::inRange<std::size_t>(1, 40);
@@ -151,25 +151,31 @@ TEST_CASE("ranges cover every word once, begin at blocks, and differ by a block 
     std::size_t most = 0;
     for (const WordRange& range : ranges) {
       RC_ASSERT(range.first == next);
-      RC_ASSERT(range.first % kMaskBlockWords == 0);
+      RC_ASSERT(range.first % kWholeWords == 0);
       RC_ASSERT(range.count > 0);
       least = std::min(least, range.count);
       most = std::max(most, range.count);
       next += range.count;
     }
     RC_ASSERT(next == count);
-    RC_ASSERT(ranges.empty() || most - least < 2 * kMaskBlockWords);
+    RC_ASSERT(ranges.empty() || most - least < 2 * kWholeWords);
   }));
 }
 
-TEST_CASE("threads have a range each at least, as far as there are blocks, and long vectors many short ones") {
+TEST_CASE("threads have as many ranges each, as far as there are blocks, and none longer than 4 KiB") {
   CHECK(split_words_for(0, 2).empty());
-  CHECK(split_words_for(16, 4).size() == 1);
+  CHECK(split_words_for(128, 4).size() == 1);
   CHECK(split_words_for(1'000, 4).size() == 4);
-  const auto ranges = split_words_for(1'000'000, 2);
-  CHECK(ranges.size() > 100);
-  for (const WordRange& range : ranges) CHECK(range.count < 4'096);
-  CHECK(ranges.back().first + ranges.back().count == 1'000'000);
+  CHECK(split_words_for(2'048, 2).size() == 2);
+  CHECK(split_words_for(2'049, 2).size() == 4);
+  CHECK(rc::check([] {
+    const auto count = *rc::gen::inRange<std::size_t>(1, 1'000'000);
+    const auto threads = *rc::gen::inRange<unsigned>(1, 20);
+    const auto ranges = split_words_for(count, threads);
+    RC_ASSERT((count <= kWholeWords * (threads - 1) || ranges.size() % threads == 0));
+    RC_ASSERT(std::ranges::all_of(ranges, [](const WordRange& range) { return range.count <= 1'024; }));
+    RC_ASSERT(ranges.back().first + ranges.back().count == count);
+  }));
 }
 
 TEST_CASE("a width or a beginning that makes no sense is a programmer's mistake") {

@@ -14,10 +14,15 @@ namespace fedspend {
 namespace {
 
 // 100 of 120 devices, with aggregation = "secure" as it is by default: at least 90 must remain.
-Plan plan() {
+Plan private_plan() {
   Plan made = parse_plan(testing::kShortPlan).value();
   made.federation.cohort = 100;
   made.federation.over_selection = 1.2;
+  return made;
+}
+Plan plan() {
+  Plan made = private_plan();
+  made.privacy = {.mode = PrivacyMode::none};
   return made;
 }
 const SessionId kAssignment{{1, 2, 3}};
@@ -80,7 +85,7 @@ TEST_CASE("a plan whose whole cohort has no parameters is refused, with what to 
   const Status refused = check_secure_plan(of);
   REQUIRE_FALSE(refused.has_value());
   CHECK(refused.error().code == ErrorCode::refused);
-  CHECK(refused.error().message.starts_with("the plan's secure aggregation: "));
+  CHECK(refused.error().message.starts_with("the plan's secure aggregation, 100 devices: "));
   CHECK_FALSE(refused.error().hint.empty());
   of = plan();
   of.federation.min_cohort = 100;  // a quorum of 100 cannot lose the tenth that is tolerated
@@ -142,6 +147,74 @@ TEST_CASE("every value of the terms, the parameters and the roster changes the s
   add([](auto&, auto&, auto&, auto&) {});
   for (const Change& change : changes()) add(change);
   CHECK(ids.size() == changes().size() + 1);
+}
+
+TEST_CASE("with distributed privacy the noise follows from the roster: n_h = q - floor(gamma n) shares, and every value of it changes the session id") {
+  const SessionTerms terms = terms_for(private_plan()).value();
+  CHECK(terms.length == 8192);
+  CHECK(terms.update_length == 6656);
+  CHECK(terms.scale == 0);
+  REQUIRE(terms.noise);
+  for (const std::uint32_t clients : {100U, 110U, 120U}) {
+    const SessionParameters parameters = derive_parameters(terms, clients).value();
+    REQUIRE(parameters.noise);
+    CHECK(parameters.noise->goal.clients == clients);
+    CHECK(parameters.noise->goal.honest_shares == parameters.quorum - clients / 10);
+    CHECK(parameters.noise->dimension == 8192);
+    // What surely is in a sum: z c in ring units, and not above it by more than a part in a million.
+    const double wanted = std::pow(1.0 * 1.0 * parameters.noise->scale, 2);
+    CHECK(parameters.noise->released_variance_ring() >= wanted);
+    CHECK(parameters.noise->released_variance_ring() <= wanted * (1 + 1e-6));
+  }
+  using NoiseChange = std::function<void(SessionTerms&, SessionParameters&)>;
+  const std::vector<NoiseChange> all = {
+      [](auto&, auto&) {},
+      [](auto& t, auto&) { t.noise->noise_multiplier = std::nextafter(t.noise->noise_multiplier, 2.0); },
+      [](auto& t, auto&) { t.noise->wrap_deviations = std::nextafter(t.noise->wrap_deviations, 2.0); },
+      [](auto&, auto& p) { p.noise->goal.honest_shares += 1; },
+      [](auto&, auto& p) { p.noise->scale = std::nextafter(p.noise->scale, 0.0); },
+      [](auto&, auto& p) { p.noise->share_variance.numerator += 1; },
+      [](auto&, auto& p) { p.noise->share_variance.denominator += 1; },
+      [](auto&, auto& p) { p.noise->squared_norm_bound += 1; },
+      [](auto&, auto& p) { p.noise.reset(); },
+      [](auto&, auto& p) { p.clip_indicator.emplace(); },
+      [](auto&, auto& p) { p.clip_indicator.emplace().weight = 2; },
+      [](auto&, auto& p) { p.clip_indicator.emplace().share_variance = {1, 1}; },
+      [](auto&, auto& p) { p.clip_indicator.emplace().share_variance = {0, 2}; },
+  };
+  std::set<SessionId> ids;
+  for (const NoiseChange& change : all) {
+    SessionTerms changed = terms;
+    SessionParameters parameters = derive_parameters(terms, 100).value();
+    change(changed, parameters);
+    ids.insert(secure_session_id(changed, parameters, Hash256{1}, Hash256{2}));
+  }
+  CHECK(ids.size() == all.size());
+}
+
+TEST_CASE("an adaptive clip norm takes a coordinate of its own, and the update more noise for it") {
+  Plan of = private_plan();
+  const double fixed = derive_parameters(terms_for(of).value(), 100).value().noise->goal.noise_multiplier;
+  of.privacy.clip_quantile = 0.5;
+  const SessionTerms terms = terms_for(of).value();
+  CHECK(terms.length == 8193);
+  const SessionParameters parameters = derive_parameters(terms, 100).value();
+  REQUIRE(parameters.clip_indicator);
+  CHECK(parameters.noise->goal.noise_multiplier == parameters.clip_indicator->update_noise_multiplier);
+  CHECK(parameters.noise->goal.noise_multiplier > fixed);
+}
+
+TEST_CASE("a roster in which no share of the noise is sure is refused, and noise that does not fit the bits, before anybody is asked") {
+  Plan of = private_plan();
+  of.aggregation.bits = 5;
+  const Status bits = check_secure_plan(of);
+  REQUIRE_FALSE(bits);
+  CHECK(bits.error().message.find("devices: ") != std::string::npos);
+  CHECK_FALSE(bits.error().hint.empty());
+  of = private_plan();
+  of.privacy.noise_multiplier = 1e-3;  // a share far below half a ring unit
+  of.aggregation.bits = 12;
+  CHECK_FALSE(check_secure_plan(of));
 }
 
 TEST_CASE("two values that change places give another session id") {

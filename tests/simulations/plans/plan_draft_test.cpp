@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "common/secagg/session_privacy.h"
 #include "models/trainer.h"
 
 using namespace fedspend;
@@ -62,6 +63,52 @@ TEST_CASE("a draft is protected unless it is a demonstration") {
   CHECK(demonstration->plan.aggregation.mode == Aggregation::secure);
   CHECK(demonstration->plan.privacy.mode == PrivacyMode::none);
   CHECK(demonstration->plan.is_demonstration());
+}
+
+TEST_CASE("a protected draft lets its rounds be filled, and has the least noise that keeps within its budget") {
+  for (const std::size_t clients : {3UL, 40UL, 400UL, 20'000UL}) {
+    CAPTURE(clients);
+    const auto drafted = draft_plan(population_of(clients), {.population = "cards", .seed = 1});
+    REQUIRE_MESSAGE(drafted, drafted.error().message);
+    const Plan& plan = drafted->plan;
+    CHECK(std::uint64_t{plan.privacy.max_participations} * clients >= std::min<std::uint64_t>(std::uint64_t{plan.federation.rounds} * plan.devices_asked() * 3 / 2, plan.federation.rounds * clients));
+    CHECK(plan.privacy.max_participations <= plan.federation.rounds);
+    CHECK(plan.privacy.noise_multiplier >= 0.5);
+    REQUIRE(drafted->epsilon_at_cap.has_value());
+    CHECK(*drafted->epsilon_at_cap == epsilon_at_cap(plan, plan.privacy.delta).value());
+    CHECK(*drafted->epsilon_at_cap <= plan.privacy.max_epsilon);
+    CHECK(check_privacy_budget(plan).has_value());
+    Plan quieter = plan;
+    quieter.privacy.noise_multiplier *= 0.98;
+    CHECK_FALSE(check_privacy_budget(quieter).has_value());
+  }
+}
+
+TEST_CASE("a setting of the privacy stands, and the rest follows from it; what would overspend is refused") {
+  const Population population = population_of(400);
+  const auto with = [&](std::vector<std::string> settings) { return draft_plan(population, {.population = "cards", .seed = 1, .settings = std::move(settings)}); };
+  const auto once = with({"privacy.max_participations=1"}), often = with({"privacy.max_participations=9"});
+  REQUIRE(once);
+  REQUIRE(often);
+  CHECK(once->plan.privacy.max_participations == 1);
+  CHECK(once->plan.privacy.noise_multiplier < often->plan.privacy.noise_multiplier);
+  const auto noisy = with({"privacy.noise_multiplier=50"});
+  REQUIRE(noisy);
+  CHECK(noisy->plan.privacy.noise_multiplier == 50);
+  CHECK(*noisy->epsilon_at_cap < 2);
+  const auto strict = with({"privacy.max_epsilon=1"});
+  REQUIRE(strict);
+  CHECK(*strict->epsilon_at_cap <= 1);
+  const auto central = with({"privacy.mode=central"});
+  REQUIRE(central);
+  CHECK(central->epsilon_at_cap <= 8);
+  const auto none = with({"privacy.mode=none"});
+  REQUIRE(none);
+  CHECK_FALSE(none->epsilon_at_cap.has_value());
+  const auto over = with({"privacy.noise_multiplier=0.5", "privacy.max_participations=50"});
+  REQUIRE_FALSE(over);
+  CHECK(over.error().code == ErrorCode::refused);
+  CHECK(over.error().hint.find("privacy.noise_multiplier = ") != std::string::npos);
 }
 
 TEST_CASE("a draft takes the three clients that a secure sum needs, or is refused; an open one takes fewer") {

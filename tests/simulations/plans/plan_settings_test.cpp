@@ -50,7 +50,7 @@ TEST_CASE("without settings the plan's bytes and its hash stay as they are") {
 }
 
 TEST_CASE("any key of a plan can be set by its full name, also one that the plan leaves out") {
-  const Plan plan = with(plan_file(), {"federation.rounds=7", "training.learning_rate=1", "aggregation.mode=open", "name=my plan", "training.proximal_mu=0.01", "server.schedule.kind=exponential",
+  const Plan plan = with(plan_file(), {"federation.rounds=7", "training.learning_rate=1", "aggregation.mode=open", "privacy.mode=none", "name=my plan", "training.proximal_mu=0.01", "server.schedule.kind=exponential",
                                        "server.schedule.decay=0.99", "training.schedule.kind=\"step\"", "training.schedule.decay=0.5", "training.schedule.period_rounds=3"});
   CHECK(plan.federation.rounds == 7);
   CHECK(plan.training.learning_rate == 1.0);
@@ -99,9 +99,21 @@ TEST_CASE("another optimizer takes away the keys that it does not have, keeps th
 
 TEST_CASE("open aggregation takes away the keys that secure aggregation alone has") {
   const PlanFile secure = plan_file();
-  CHECK(with(secure, {"aggregation.mode=open"}).aggregation == AggregationSpec{.mode = Aggregation::open});
+  CHECK(with(secure, {"aggregation.mode=open", "privacy.mode=none"}).aggregation == AggregationSpec{.mode = Aggregation::open});
   CHECK(with(secure, {"aggregation.threat=curious", "aggregation.dropout_fraction=0.25"}).aggregation == AggregationSpec{.dropout_ppm = 250'000, .threat = Threat::curious});
-  CHECK(refused({"aggregation.mode=open", "aggregation.beacon=roster"}).message == "--set: plan: aggregation.beacon: open aggregation has no such key");
+  CHECK(refused({"aggregation.mode=open", "privacy.mode=none", "aggregation.beacon=roster"}).message == "--set: plan: aggregation.beacon: open aggregation has no such key");
+}
+
+TEST_CASE("another mode of privacy takes away the keys that it does not have, and distributed noise does not go with an open sum") {
+  const PlanFile noisy = plan_file();
+  CHECK(with(noisy, {"privacy.noise_multiplier=2", "privacy.clip_quantile=0.5"}).privacy == PrivacySpec{.noise_multiplier = 2, .clip_quantile = 0.5, .clip_learning_rate = 0.2});
+  CHECK(with(noisy, {"privacy.mode=none"}).privacy == PrivacySpec{.mode = PrivacyMode::none});
+  CHECK(with(noisy, {"privacy.mode=central", "privacy.max_participations=3", "aggregation.mode=open"}).privacy == PrivacySpec{.mode = PrivacyMode::central, .max_participations = 3});
+  CHECK(refused({"privacy.mode=central", "privacy.wrap_stddevs=4"}).message == "--set: plan: privacy.wrap_stddevs: central noise has no such key");
+  CHECK(refused({"aggregation.mode=open"}).message.find("distributed noise needs secure aggregation") != std::string::npos);
+  const Result<PlanFile> adaptive = apply_settings(noisy, std::vector<std::string>{"privacy.clip_quantile=0.5"});
+  REQUIRE(adaptive);
+  CHECK(with(*adaptive, {"privacy.clip_quantile=0"}).privacy == PrivacySpec{});
 }
 
 TEST_CASE("another kind of schedule takes away the keys that it does not have") {

@@ -44,6 +44,24 @@ TEST_CASE("ticks are round numbers that enclose the values") {
   }
 }
 
+TEST_CASE("a point's bar reaches from its lowest to its highest value, and the axis has room for it") {
+  const std::string markup = figure_of(chart_of({{"a", Tone::main, {{1, 0.4}, {2, 0.5}}, {{0.2, 0.45}, {0.5, 0.8}}}})).markup();
+  const std::regex bar("<line class=\"bar main\" x1=\"([0-9.]+)\" y1=\"([0-9.]+)\" x2=\"([0-9.]+)\" y2=\"([0-9.]+)\"/>");
+  const std::regex dot("<circle class=\"main\" cx=\"([0-9.]+)\" cy=\"([0-9.]+)\"");
+  std::vector<std::pair<double, double>> upright;  // top and bottom, px
+  for (std::sregex_iterator at(markup.begin(), markup.end(), bar), end; at != end; ++at)
+    if ((*at)[1] == (*at)[3]) upright.emplace_back(std::stod((*at)[4]), std::stod((*at)[2]));
+  REQUIRE(upright.size() == 2);
+  std::size_t i = 0;
+  for (std::sregex_iterator at(markup.begin(), markup.end(), dot), end; at != end; ++at, ++i) {
+    CHECK(upright[i].first <= std::stod((*at)[2]));
+    CHECK(upright[i].second >= std::stod((*at)[2]));
+  }
+  CHECK(upright[0].second - upright[0].first == doctest::Approx((0.45 - 0.2) / (0.8 - 0.5) * (upright[1].second - upright[1].first)).epsilon(0.01));
+  CHECK(markup.find(">0.80</text>") != std::string::npos);
+  CHECK(figure_of(chart_of({{"a", Tone::main, {{1, 0.4}, {2, 0.5}}}})).markup().find("bar main") == std::string::npos);
+}
+
 TEST_CASE("thinning keeps the mean, and leaves few points as they are") {
   std::vector<std::pair<double, double>> points;
   for (int i = 0; i < 1000; ++i) points.emplace_back(i, i % 2);

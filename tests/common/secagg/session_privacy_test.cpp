@@ -1,0 +1,112 @@
+#include "common/secagg/session_privacy.h"
+
+#include <cmath>
+
+#include <doctest/doctest.h>
+
+#include "common/privacy/gaussian_rdp.h"
+#include "tests/common/protocol/plan_samples.h"
+
+namespace fedspend {
+namespace {
+
+Plan plan_of(std::uint32_t cohort, double noise_multiplier = 1) {
+  Plan plan = parse_plan(testing::kShortPlan).value();
+  plan.federation.cohort = cohort;
+  plan.federation.rounds = 1000;
+  plan.privacy.noise_multiplier = noise_multiplier;
+  return plan;
+}
+
+TEST_CASE("a contribution to a distributed sum costs hardly more than one to a Gaussian of the same noise multiplier, and never less") {
+  for (const double z : {0.5, 1.0, 4.0}) {
+    const PrivacyCost cost = contribution_cost(plan_of(112, z), 112).value();
+    CHECK(cost.has_noise);
+    CHECK(cost.delta > 0);
+    const double epsilon = repeated(cost, 1).epsilon(1e-6), gaussian = repeated({.has_noise = true, .rdp = gaussian_rdp_curve(z)}, 1).epsilon(1e-6);
+    CHECK(epsilon >= gaussian);
+    CHECK(epsilon <= gaussian * 1.01);
+  }
+  // PRIVACY.md, "Unamplified Gaussian": P = 1, z = 1 by RDP.
+  CHECK(epsilon_at_cap(plan_of(112), 1e-6).value() == doctest::Approx(5.22153).epsilon(1e-3));
+}
+
+TEST_CASE("central noise costs what the Gaussian costs, no noise has no epsilon, and the cap is no more than the rounds") {
+  Plan plan = plan_of(112);
+  plan.privacy = {.mode = PrivacyMode::central, .max_participations = 5};
+  CHECK(contribution_cost(plan, 7).value() == PrivacyCost{.has_noise = true, .rdp = gaussian_rdp_curve(1)});
+  const double five = epsilon_at_cap(plan, 1e-6).value();
+  plan.federation.rounds = 2;
+  CHECK(epsilon_at_cap(plan, 1e-6).value() < five);
+  plan.privacy = {.mode = PrivacyMode::none};
+  CHECK(std::isinf(epsilon_at_cap(plan, 1e-6).value()));
+  CHECK(check_privacy_budget(plan));
+}
+
+TEST_CASE("an adaptive clip norm costs what its noise multiplier says for update and indicator together") {
+  Plan plan = plan_of(112);
+  const double fixed = epsilon_at_cap(plan, 1e-6).value();
+  plan.privacy.clip_quantile = 0.5;
+  const double adaptive = epsilon_at_cap(plan, 1e-6).value();
+  CHECK(adaptive >= fixed * 0.9999);
+  CHECK(adaptive <= fixed * 1.01);
+}
+
+TEST_CASE("the dearest roster that a plan allows is at least as dear as any other") {
+  Plan plan = plan_of(200, 0.7);
+  plan.federation.over_selection = 1.5;
+  plan.federation.min_cohort = 150;
+  plan.aggregation.bits = 14;  // where rounding costs something
+  const PrivacyCost dearest = dearest_contribution_cost(plan).value();
+  for (std::uint32_t clients = plan.least_asked(); clients <= plan.devices_asked(); ++clients) {
+    const PrivacyCost cost = contribution_cost(plan, clients).value();
+    for (std::size_t i = 0; i < cost.rdp.values().size(); ++i) REQUIRE(cost.rdp.values()[i] <= dearest.rdp.values()[i] * (1 + 1e-9));
+  }
+}
+
+TEST_CASE("noise as of a larger cohort is counted as if it were there, and less of it is added") {
+  Plan plan = plan_of(112);
+  const PrivacyCost cost = contribution_cost(plan, 112).value();
+  plan.privacy.noise_cohort = 1120;
+  CHECK(plan.added_noise_multiplier() == doctest::Approx(0.1));
+  CHECK(contribution_cost(plan, 112).value() == cost);
+  const SessionTerms terms = make_session_terms(plan, RoundId{1}, SessionId{}, 112).value();
+  CHECK(contribution_cost(plan, derive_parameters(terms, 112).value()).value() == cost);
+}
+
+TEST_CASE("a plan that would overspend its own budget is refused with what would work, and that does work") {
+  Plan plan = plan_of(112);
+  plan.privacy.max_participations = 100;
+  const Status refused = check_privacy_budget(plan);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::refused);
+  CHECK(refused.error().message.find("100 participations at noise multiplier 1 spend epsilon 100.7") != std::string::npos);
+  const std::string& hint = refused.error().hint;
+  REQUIRE(hint.find("privacy.noise_multiplier = 6.89") != std::string::npos);
+  REQUIRE(hint.find("privacy.max_participations = 2") != std::string::npos);
+  Plan fewer = plan;
+  fewer.privacy.max_participations = 2;
+  CHECK(check_privacy_budget(fewer));
+  fewer.privacy.max_participations = 3;
+  CHECK_FALSE(check_privacy_budget(fewer));
+  plan.privacy.noise_multiplier = std::stod(hint.substr(hint.find("= ") + 2));
+  CHECK(check_privacy_budget(plan));
+  plan.privacy.noise_multiplier *= 0.999;
+  CHECK_FALSE(check_privacy_budget(plan));
+}
+
+TEST_CASE("the limits of a plan are its own, and without noise there are none") {
+  Plan plan = plan_of(112);
+  plan.privacy.max_participations = 7;
+  plan.privacy.min_separation_rounds = 3;
+  const PrivacyLimits limits = privacy_limits(plan);
+  CHECK(limits.max_participations == 7);
+  CHECK(limits.min_separation_rounds == 3);
+  CHECK(limits.max_epsilon == 8);
+  CHECK(limits.delta == 1e-6);
+  plan.privacy = {.mode = PrivacyMode::none};
+  CHECK(std::isinf(privacy_limits(plan).max_epsilon));
+}
+
+}  // namespace
+}  // namespace fedspend
