@@ -2,18 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
-#include <memory>
 #include <numeric>
 #include <utility>
 #include <vector>
 
 #include "client/local_training.h"
 #include "common/check.h"
-#include "common/crypto/random.h"
-#include "common/privacy/privacy_loss_distribution.h"
-#include "simulations/audit/membership.h"
+#include "common/secagg/dp_statement.h"
 #include "simulations/federation/cohort_size.h"
 #include "simulations/parallel.h"
+#include "simulations/plans/plan_settings.h"
 #include "simulations/runs/run.h"
 
 namespace fedspend::simulations {
@@ -26,28 +24,10 @@ struct CanaryTrace {
 
 struct Trace {
   std::vector<CanaryTrace> canaries;
-  std::vector<float> first_weights, weights;
-  std::vector<bool> contributed;  // of the clients that may take part
+  std::vector<float> weights;
   std::uint64_t rounds = 0;
   PopulationLedger ledger = {};
 };
-
-// Clients drawn to take part, and those that are left out; those that the plan finds ineligible are neither.
-struct Split {
-  std::vector<FederatedClient> members, others;
-};
-
-Split split_clients(const AuditOptions& options, std::span<const FederatedClient> clients) {
-  std::vector<std::size_t> order;
-  for (std::size_t i = 0; i < clients.size(); ++i)
-    if (client::is_eligible(options.plan.plan, clients[i].rows.size())) order.push_back(i);
-  SeededRandom random(Hasher("audit-split").u64(options.seed).finish());
-  for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
-  const auto left_out = static_cast<std::size_t>(std::llround(options.left_out_share * static_cast<double>(order.size())));
-  Split split;
-  for (std::size_t i = 0; i < order.size(); ++i) (i < left_out ? split.others : split.members).push_back(clients[order[i]]);
-  return split;
-}
 
 Status check(const AuditOptions& options) {
   const auto wrong = [](const std::string& what, const std::string& hint) { return fail(ErrorCode::invalid_argument, "audit: " + what, hint); };
@@ -59,6 +39,8 @@ Status check(const AuditOptions& options) {
                  "take fewer canaries, or those on the sphere");
   if (options.plan.plan.privacy.noise_cohort != 0)
     return wrong("the plan's noise is that of a noise cohort, and less than what it accounts", "set privacy.noise_cohort=0");
+  if (options.noise_share != 1 && !options.plan.plan.privacy.has_noise())
+    return wrong("a share of the noise of a plan without noise", "a control takes a plan with privacy.mode distributed or central");
   return {};
 }
 
@@ -68,41 +50,46 @@ double projection(const std::vector<float>& before, const std::vector<float>& af
   return sum;
 }
 
+// The plan, or the control: the noise scaled down by the plan's own means for that, and everything else, the ledgers' charges included, as it is.
+Result<PlanFile> audited_plan(const AuditOptions& options) {
+  FEDSPEND_CHECK(options.noise_share > 0 && options.noise_share <= 1, "a share of the noise");
+  if (options.noise_share == 1) return options.plan;
+  const auto cohort = std::llround(options.plan.plan.federation.cohort / options.noise_share);
+  const std::vector<std::string> settings = {"privacy.noise_cohort=" + std::to_string(cohort)};
+  return apply_settings(options.plan, settings);
+}
+
 // The federation with its canaries, and what of it the auditor keeps.
-Result<Trace> run_with_canaries(const AuditOptions& options, std::span<const FederatedClient> members, const Canaries& canaries,
+Result<Trace> run_with_canaries(const AuditOptions& options, std::span<const FederatedClient> clients, const Canaries& canaries,
                                 const OnAuditRound& on_round) {
-  const ClientsWithCanaries source(members, canaries.size());
+  FEDSPEND_ASSIGN(const PlanFile plan, audited_plan(options));
+  const std::vector<FederatedClient> others = eligible(plan.plan, clients);
+  const ClientsWithCanaries source(others, canaries.size());
   FederationOptions how;
   how.seed = options.seed;
   how.threads = options.threads;
-  how.policy = accepting_policy(options.plan.plan);
-  how.trainers = options.plan.trainers;
+  how.policy = accepting_policy(plan.plan);
+  how.trainers = plan.trainers;
   how.made_updates = [&](std::size_t client) -> std::optional<std::vector<float>> {
-    if (client < members.size()) return std::nullopt;
-    return canaries.update(client - members.size());
+    if (client < others.size()) return std::nullopt;
+    return canaries.update(client - others.size());
   };
-  FEDSPEND_ASSIGN(const auto federation, Federation::create(source, options.plan.text, std::move(how)));
+  FEDSPEND_ASSIGN(const auto federation, Federation::create(source, plan.text, std::move(how)));
   FEDSPEND_TRY(check_cohort(federation->plan(), federation->eligible_clients()));
-  FEDSPEND_CHECK(federation->eligible_clients() == source.size(), "members that are eligible, and canaries that always are");
+  FEDSPEND_CHECK(federation->eligible_clients() == source.size(), "clients that are eligible, and canaries that always are");
 
   FederationState state;
-  FEDSPEND_ASSIGN(state.weights, initial_weights(options.plan.plan, options.plan.trainers));
+  FEDSPEND_ASSIGN(state.weights, initial_weights(plan.plan, plan.trainers));
   Trace trace;
   trace.canaries.resize(canaries.size());
-  trace.first_weights = trace.weights = state.weights;
-  trace.contributed.resize(members.size());
+  trace.weights = state.weights;
   std::vector<std::uint32_t> contributed(source.size());
   bool stopped = false;
   const auto after_round = [&](const SimulatedRound& round) {
     std::vector<std::size_t> in_sum;
     for (std::size_t i = 0; i < source.size(); ++i) {
       const bool contributes = std::exchange(contributed[i], state.devices[i].contributed) < state.devices[i].contributed;
-      if (!contributes || !round.summary.published) continue;  // a round that failed shows nothing
-      if (i < members.size()) {
-        trace.contributed[i] = true;
-      } else {
-        in_sum.push_back(i - members.size());
-      }
+      if (contributes && round.summary.published && i >= others.size()) in_sum.push_back(i - others.size());  // a round that failed shows nothing
     }
     if (!round.summary.published) return true;
     for_each_index(in_sum.size(), options.threads, [&](std::size_t i, unsigned) {
@@ -121,91 +108,47 @@ Result<Trace> run_with_canaries(const AuditOptions& options, std::span<const Fed
   return trace;
 }
 
-// Algorithm 1: of those that were in a sum, the highest and the lowest scores are guessed.
-struct Guessed {
-  OneRunGuesses guesses;
-  std::size_t included = 0;
-};
-Guessed guess(const AuditOptions& options, const Canaries& canaries, std::span<const CanaryTrace> traces) {
-  std::vector<std::size_t> order;
+// The canaries, the likeliest to be included first. No coin is looked at: that is what the bound asks of the guesses. One that never was in a
+// sum is in the middle.
+std::vector<std::size_t> ranked(std::span<const CanaryTrace> traces) {
   double change = 0, rounds = 0;
-  Guessed guessed;
-  for (std::size_t i = 0; i < traces.size(); ++i) {
-    if (traces[i].rounds == 0) continue;
-    order.push_back(i);
-    change += traces[i].change;
-    rounds += traces[i].rounds;
-    guessed.included += canaries.is_included(i) ? 1 : 0;
+  for (const CanaryTrace& trace : traces) {
+    change += trace.change;
+    rounds += trace.rounds;
   }
   const double mean = rounds > 0 ? change / rounds : 0;
   const auto score = [&](std::size_t i) { return traces[i].change - mean * traces[i].rounds; };
+  std::vector<std::size_t> order(traces.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::sort(order, [&](std::size_t a, std::size_t b) { return score(a) != score(b) ? score(a) > score(b) : a < b; });
-  const std::size_t each = std::min(options.guesses == 0 ? order.size() / 3 : options.guesses, order.size()) / 2;
-  guessed.guesses = {.canaries = order.size(), .guesses = 2 * each};
+  return order;
+}
+
+// Algorithm 1: the first and the last of that order are guessed, as many as was fixed before the run.
+OneRunGuesses guess(const AuditOptions& options, const Canaries& canaries, std::span<const std::size_t> order) {
+  const std::size_t each = (options.guesses == 0 ? order.size() / 3 : options.guesses) / 2;
+  OneRunGuesses guesses{.canaries = order.size(), .guesses = 2 * each};
   for (std::size_t i = 0; i < each; ++i)
-    guessed.guesses.correct += (canaries.is_included(order[i]) ? 1U : 0U) + (canaries.is_included(order[order.size() - 1 - i]) ? 0U : 1U);
-  return guessed;
+    guesses.correct += (canaries.is_included(order[i]) ? 1U : 0U) + (canaries.is_included(order[order.size() - 1 - i]) ? 0U : 1U);
+  return guesses;
 }
 
-// Of whoever spent most: the ledger's, and for the central Gaussian the exact one, which is below it.
-Result<std::optional<double>> accounted(const AuditOptions& options, const PopulationLedger& ledger) {
-  const PrivacySpec& privacy = options.plan.plan.privacy;
-  if (!privacy.has_noise()) return std::optional<double>();
-  const double by_ledger = ledger.worst().epsilon(options.delta);
-  if (privacy.mode != PrivacyMode::central || ledger.most_participations() == 0) return std::optional<double>(by_ledger);
-  const std::vector<SampledGaussianSteps> steps{{.noise_multiplier = privacy.noise_multiplier, .steps = ledger.most_participations()}};
-  FEDSPEND_ASSIGN(const PldBound exact, pld_epsilon(steps, options.delta));
-  return std::optional<double>(std::min(by_ledger, exact.value));
-}
-
-// Minus the mean loss on a client's training rows, those that training looks at; each predicted from the rows before it.
-Result<std::vector<double>> fits(const AuditOptions& options, std::span<const float> weights, std::span<const FederatedClient> clients) {
-  const Plan& plan = options.plan.plan;
-  std::vector<std::unique_ptr<models::Trainer>> trainers;
-  for (unsigned i = 0; i < options.threads; ++i) {
-    FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model, options.plan.trainers));
-    trainers.push_back(std::move(trainer));
-  }
-  std::vector<Result<double>> results(clients.size(), 0.0);
-  for_each_index(clients.size(), options.threads, [&](std::size_t i, unsigned worker) {
-    const std::size_t rows = models::training_rows(clients[i].rows.size(), plan.evaluation.holdout_fraction);
-    const std::size_t first = plan.training.max_rows != 0 && rows > plan.training.max_rows ? rows - plan.training.max_rows : 0;
-    const auto scored = trainers[worker]->evaluate(weights, std::span(clients[i].rows).first(rows), first, models::Counting::prequential);
-    if (!scored) {
-      results[i] = fail(scored.error());
-    } else if (scored->predictions > 0) {
-      results[i] = -scored->loss_sum / static_cast<double>(scored->predictions);
-    }
-  });
-  std::vector<double> values;
-  for (const Result<double>& result : results) {
-    if (!result) return fail(result.error());
-    values.push_back(*result);
-  }
-  return values;
-}
-
-Result<std::optional<MembershipAttack>> attack_membership(const AuditOptions& options, const Trace& trace, const Split& split) {
-  std::vector<FederatedClient> members;
-  for (std::size_t i = 0; i < split.members.size(); ++i)
-    if (trace.contributed[i]) members.push_back(split.members[i]);
-  if (members.empty() || split.others.empty()) return std::optional<MembershipAttack>();
-  FEDSPEND_ASSIGN(std::vector<double> of_members, fits(options, trace.weights, members));
-  FEDSPEND_ASSIGN(std::vector<double> of_others, fits(options, trace.weights, split.others));
-  constexpr double kFalsePositives = 0.01;
-  MembershipAttack attack{.members = members.size(), .others = split.others.size()};
-  attack.auc = area_under_curve(of_members, of_others);
-  attack.tpr = true_positive_rate(of_members, of_others, kFalsePositives);
-  FEDSPEND_ASSIGN(const std::vector<double> members_before, fits(options, trace.first_weights, members));
-  FEDSPEND_ASSIGN(const std::vector<double> others_before, fits(options, trace.first_weights, split.others));
-  for (std::size_t i = 0; i < of_members.size(); ++i) of_members[i] -= members_before[i];
-  for (std::size_t i = 0; i < of_others.size(); ++i) of_others[i] -= others_before[i];
-  attack.calibrated_auc = area_under_curve(of_members, of_others);
-  attack.calibrated_tpr = true_positive_rate(of_members, of_others, kFalsePositives);
-  return std::optional<MembershipAttack>(attack);
+// Of whoever spent most, as the statement of the model has it, at the audit's delta.
+std::optional<double> accounted(const AuditOptions& options, const PopulationLedger& ledger) {
+  PrivacySpec privacy = options.plan.plan.privacy;
+  if (!privacy.has_noise()) return std::nullopt;
+  privacy.delta = options.delta;
+  return reported_epsilon(privacy, ledger.most_participations(), ledger.worst().epsilon(options.delta));
 }
 
 }  // namespace
+
+std::vector<FederatedClient> eligible(const Plan& plan, std::span<const FederatedClient> clients) {
+  std::vector<FederatedClient> those;
+  for (const FederatedClient& client : clients)
+    if (client::is_eligible(plan, client.rows.size())) those.push_back(client);
+  return those;
+}
 
 Result<PrivacyAudit> audit_privacy(const AuditOptions& options, std::span<const FederatedClient> clients, const OnAuditRound& on_round) {
   FEDSPEND_TRY(check(options));
@@ -215,14 +158,15 @@ Result<PrivacyAudit> audit_privacy(const AuditOptions& options, std::span<const 
                            .length = static_cast<std::size_t>(plan.model.parameter_count),
                            .clip_norm_l2 = plan.aggregation.clip_norm_l2,
                            .kind = options.kind});
-  const Split split = split_clients(options, clients);
-  FEDSPEND_ASSIGN(const Trace trace, run_with_canaries(options, split.members, canaries, on_round));
-  const Guessed guessed = guess(options, canaries, trace.canaries);
-  PrivacyAudit audit{.rounds = trace.rounds, .guesses = guessed.guesses, .included = guessed.included, .epsilon_upper = {}, .membership = {}};
+  FEDSPEND_ASSIGN(const Trace trace, run_with_canaries(options, clients, canaries, on_round));
+  const std::vector<std::size_t> order = ranked(trace.canaries);
+  PrivacyAudit audit{.rounds = trace.rounds, .guesses = guess(options, canaries, order), .epsilon_upper = accounted(options, trace.ledger)};
+  for (std::size_t i = 0; i < canaries.size(); ++i) audit.included += canaries.is_included(i) ? 1U : 0U;
+  audit.in_sums = static_cast<std::size_t>(std::ranges::count_if(trace.canaries, [](const CanaryTrace& canary) { return canary.rounds > 0; }));
   audit.epsilon_lower = one_run_epsilon(audit.guesses, options.delta, options.confidence);
-  FEDSPEND_ASSIGN(audit.epsilon_upper, accounted(options, trace.ledger));
+  const auto [canaries_in, guesses, correct] = audit.guesses;
+  audit.epsilon_provable = one_run_epsilon({.canaries = canaries_in, .guesses = guesses, .correct = guesses}, options.delta, options.confidence);
   audit.most_participations = trace.ledger.most_participations();
-  FEDSPEND_ASSIGN(audit.membership, attack_membership(options, trace, split));
   return audit;
 }
 

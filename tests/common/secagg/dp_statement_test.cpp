@@ -213,6 +213,28 @@ TEST_CASE("with a noise cohort the statement says loudly that it protects nobody
   }
 }
 
+TEST_CASE("a simulation's statement says loudly that it is no guarantee, with the figures of the plan, and a daemon's does not") {
+  for (const Plan& plan : {distributed_plan(), central_plan(2.5, 5)}) {
+    DpStatement real = statement_of(plan), seeded = statement_of(plan, NoiseSource::seed);
+    for (DpStatement* statement : {&real, &seeded}) statement->bring_up_to(3, ledger_after(plan, 3));
+    CHECK(real.is_guarantee());
+    CHECK_FALSE(seeded.is_guarantee());
+    CHECK(to_json(real)["is_guarantee"] == true);
+    CHECK(to_json(seeded)["is_guarantee"] == false);
+    CHECK(to_json(seeded)["protects_against"] == "nobody who has the seed of this simulation");
+    CHECK(to_json(seeded)["so_far"] == to_json(real)["so_far"]);
+    CHECK(to_json(seeded)["at_cap"] == to_json(real)["at_cap"]);
+    for (const char* part : {"NO guarantee for this run's models", "whoever has that takes it off"}) {
+      CHECK(has(flowing(seeded), part));
+      CHECK_FALSE(has(flowing(real), part));
+    }
+    CHECK(has(short_text(seeded), "a simulation's, no guarantee: "));
+    CHECK_FALSE(has(short_text(real), "simulation"));
+    CHECK_FALSE(has(flowing(real), "simulation"));
+  }
+  CHECK_FALSE(has(flowing(statement_of(plan_without_noise(), NoiseSource::seed)), "NO guarantee"));  // it says that there is no noise
+}
+
 TEST_CASE("every condition is marked as enforced or assumed") {
   const DpStatement distributed = statement_of(distributed_plan()), central = statement_of(central_plan(2.5, 5));
   for (const DpStatement* statement : {&distributed, &central}) {
