@@ -55,10 +55,12 @@ std::vector<float> Canaries::direction(std::size_t canary) const {
   return values;
 }
 
-std::vector<float> Canaries::update(std::size_t canary) const {
+std::vector<float> Canaries::update(std::size_t canary, std::uint32_t time) const {
+  FEDSPEND_CHECK(time < 1U << 16, "an update that is nearly as long as the first");
   if (!is_included(canary)) return std::vector<float>(options_.length);
   std::vector<float> values = direction(canary);
-  for (float& value : values) value *= static_cast<float>(options_.clip_norm_l2);
+  const auto length = static_cast<float>(options_.clip_norm_l2 * (1 - time * 0x1p-20));
+  for (float& value : values) value *= length;
   return values;
 }
 

@@ -17,6 +17,8 @@
 namespace fedspend::simulations {
 namespace {
 
+constexpr std::uint32_t kMostTimes = 1U << 16;
+
 struct CanaryTrace {
   std::uint32_t rounds = 0;  // that it was in
   double change = 0;         // of the model, along its direction
@@ -25,7 +27,7 @@ struct CanaryTrace {
 struct Trace {
   std::vector<CanaryTrace> canaries;
   std::vector<float> weights;
-  std::uint64_t rounds = 0;
+  std::uint64_t rounds = 0, declined = 0;
   PopulationLedger ledger = {};
 };
 
@@ -70,9 +72,11 @@ Result<Trace> run_with_canaries(const AuditOptions& options, std::span<const Fed
   how.threads = options.threads;
   how.policy = accepting_policy(plan.plan);
   how.trainers = plan.trainers;
+  std::vector<std::uint32_t> times(canaries.size());
   how.made_updates = [&](std::size_t client) -> std::optional<std::vector<float>> {
     if (client < others.size()) return std::nullopt;
-    return canaries.update(client - others.size());
+    const std::size_t canary = client - others.size();
+    return canaries.update(canary, times[canary]++ % kMostTimes);  // a device trains one update at a time
   };
   FEDSPEND_ASSIGN(const auto federation, Federation::create(source, plan.text, std::move(how)));
   FEDSPEND_TRY(check_cohort(federation->plan(), federation->eligible_clients()));
@@ -91,6 +95,7 @@ Result<Trace> run_with_canaries(const AuditOptions& options, std::span<const Fed
       const bool contributes = std::exchange(contributed[i], state.devices[i].contributed) < state.devices[i].contributed;
       if (contributes && round.summary.published && i >= others.size()) in_sum.push_back(i - others.size());  // a round that failed shows nothing
     }
+    trace.declined += round.summary.declined;
     if (!round.summary.published) return true;
     for_each_index(in_sum.size(), options.threads, [&](std::size_t i, unsigned) {
       CanaryTrace& canary = trace.canaries[in_sum[i]];
@@ -163,6 +168,7 @@ Result<PrivacyAudit> audit_privacy(const AuditOptions& options, std::span<const 
   PrivacyAudit audit{.rounds = trace.rounds, .guesses = guess(options, canaries, order), .epsilon_upper = accounted(options, trace.ledger)};
   for (std::size_t i = 0; i < canaries.size(); ++i) audit.included += canaries.is_included(i) ? 1U : 0U;
   audit.in_sums = static_cast<std::size_t>(std::ranges::count_if(trace.canaries, [](const CanaryTrace& canary) { return canary.rounds > 0; }));
+  audit.declined = trace.declined;
   audit.epsilon_lower = one_run_epsilon(audit.guesses, options.delta, options.confidence);
   const auto [canaries_in, guesses, correct] = audit.guesses;
   audit.epsilon_provable = one_run_epsilon({.canaries = canaries_in, .guesses = guesses, .correct = guesses}, options.delta, options.confidence);

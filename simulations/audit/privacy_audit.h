@@ -43,6 +43,7 @@ struct PrivacyAudit {
   OneRunGuesses guesses;
   std::size_t included = 0;   // canaries whose coin says so
   std::size_t in_sums = 0;    // canaries that were in a sum at least once
+  std::uint64_t declined = 0; // assignments, by clients that could not train or whose record refuses; a canary never does but for its budget
   double epsilon_lower = 0;
   double epsilon_provable = 0;            // what as many guesses prove that are all right: no claim above it can be refuted
   std::optional<double> epsilon_upper;    // nothing without noise; infinite where nothing is proven

@@ -60,6 +60,7 @@ nlohmann::json to_json(const Findings& findings) {
           {"guesses", audit.guesses.guesses},
           {"correct", audit.guesses.correct},
           {"rounds", audit.rounds},
+          {"declined", audit.declined},
           {"most_participations", audit.most_participations},
           {"membership", to_json(findings.membership)}};
 }

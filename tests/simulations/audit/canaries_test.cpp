@@ -39,9 +39,24 @@ TEST_CASE("an update is the direction at the clip norm, or zero") {
     const Canaries canaries({.seed = 1, .count = 20, .length = 300, .clip_norm_l2 = 2.5, .kind = kind});
     for (std::size_t i = 0; i < canaries.size(); ++i) {
       CHECK(norm_l2(canaries.direction(i)) == doctest::Approx(1).epsilon(1e-6));
-      CHECK(norm_l2(canaries.update(i)) == doctest::Approx(canaries.is_included(i) ? 2.5 : 0).epsilon(1e-6));
-      if (canaries.is_included(i)) CHECK(product(canaries.update(i), canaries.direction(i)) == doctest::Approx(2.5).epsilon(1e-6));
+      CHECK(norm_l2(canaries.update(i, 0)) == doctest::Approx(canaries.is_included(i) ? 2.5 : 0).epsilon(1e-6));
+      if (canaries.is_included(i)) CHECK(product(canaries.update(i, 0), canaries.direction(i)) == doctest::Approx(2.5).epsilon(1e-6));
     }
+  }
+}
+
+TEST_CASE("no two updates of an included canary are the same, and none is longer than the clip norm or noticeably shorter") {
+  for (const CanaryKind kind : {CanaryKind::sphere, CanaryKind::dirac}) {
+    const Canaries canaries({.seed = 1, .count = 20, .length = 300, .clip_norm_l2 = 2.5, .kind = kind});
+    std::size_t canary = 0;
+    while (!canaries.is_included(canary)) ++canary;
+    std::set<std::vector<float>> updates;
+    for (std::uint32_t time = 0; time < 500; ++time) {
+      updates.insert(canaries.update(canary, time));
+      CHECK(norm_l2(canaries.update(canary, time)) <= 2.5 * (1 + 1e-6));
+      CHECK(norm_l2(canaries.update(canary, time)) >= 2.5 * (1 - 5e-4));
+    }
+    CHECK(updates.size() == 500);
   }
 }
 

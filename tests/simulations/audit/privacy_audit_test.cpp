@@ -15,7 +15,7 @@
 namespace fedspend::simulations {
 namespace {
 
-// The server's step is small, so that noise of so few clients does not make a model that nobody can train: those would decline.
+// The server's step is small, so that the noise of so few clients does not make a model that nobody can train: those would decline.
 struct Small {
   std::vector<FederatedClient> clients;
   AuditOptions options;
@@ -76,6 +76,7 @@ TEST_CASE("with the noise that is accounted the claim stands, and with a tenth o
       MESSAGE(mode << ": " << audit.guesses.correct << " right, epsilon " << audit.epsilon_lower << " to " << claim << ", provable " << audit.epsilon_provable);
       CHECK(audit.most_participations == 4);
       CHECK(audit.guesses.guesses == 32);
+      CHECK(audit.declined == 0);  // a device whose record refused a repeated update would tell that it is no zero
       CHECK(audit.epsilon_provable > 1.3 * claim);  // or the claim would stand whatever it is
       CHECK_FALSE(audit.is_falsified());
     }
