@@ -226,7 +226,8 @@ void check_refused(const Command& command, std::vector<std::string> arguments, c
   CHECK(envelope["status"] == "error");
   CHECK(envelope["message"].get<std::string>().find(fault) != std::string::npos);
   // A message that names the range says how to mend it.
-  const bool says_range = envelope["message"].get<std::string>().find(" is not a whole number from ") != std::string::npos;
+  const auto message = envelope["message"].get<std::string>();
+  const bool says_range = message.find(" is not a whole number from ") != std::string::npos || message.find(" is not a number from ") != std::string::npos;
   CHECK((says_range || !envelope["hint"].get<std::string>().empty()));
 }
 
