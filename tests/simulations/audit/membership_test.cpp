@@ -17,14 +17,14 @@ TEST_CASE("the area is the share of pairs that are in order, ties half") {
   const std::vector<double> members = {3, 2, 2}, others = {1, 2};
   CHECK(area_under_curve(members, others).value == doctest::Approx((2 + 1.5 + 1.5) / 6));
   CHECK(area_under_curve(others, members).value == doctest::Approx(1.0 / 6));
-  rc::check("pairs", [] {
+  CHECK(rc::check("pairs", [] {
     const auto a = *rc::gen::nonEmpty(rc::gen::container<std::vector<double>>(rc::gen::cast<double>(rc::gen::inRange(0, 6))));
     const auto b = *rc::gen::nonEmpty(rc::gen::container<std::vector<double>>(rc::gen::cast<double>(rc::gen::inRange(0, 6))));
     double wins = 0;
     for (const double x : a)
       for (const double y : b) wins += x > y ? 1 : x == y ? 0.5 : 0;
     RC_ASSERT(std::abs(area_under_curve(a, b).value - wins / static_cast<double>(a.size() * b.size())) <= 1e-12);
-  });
+  }));
 }
 
 TEST_CASE("true positives are those above a threshold that no more of the others than allowed are above") {

@@ -36,7 +36,7 @@ TEST_CASE("half of the guesses right prove nothing, and neither do none") {
 
 // The maximum over i written out from the theorem.
 TEST_CASE("the p-value is the theorem's") {
-  rc::check("theorem", [] {
+  CHECK(rc::check("theorem", [] {
     const auto m = *rc::gen::inRange<std::uint64_t>(1, 60);
     const auto r = *rc::gen::inRange<std::uint64_t>(0, m + 1);
     const auto v = *rc::gen::inRange<std::uint64_t>(0, r + 1);
@@ -46,11 +46,11 @@ TEST_CASE("the p-value is the theorem's") {
     for (std::uint64_t i = 1; i <= m; ++i) steepest = std::max(steepest, (f(i > v ? 0 : v - i) - f(v)) / static_cast<double>(i));
     const double expected = std::min(1.0, f(v) + 2 * static_cast<double>(m) * delta * steepest);
     RC_ASSERT(std::abs(one_run_p_value({m, r, v}, epsilon, delta) - expected) <= 1e-10);
-  });
+  }));
 }
 
 TEST_CASE("more right guesses prove more, and more canaries, a larger delta or more confidence less") {
-  rc::check("monotone", [] {
+  CHECK(rc::check("monotone", [] {
     const auto m = *rc::gen::inRange<std::uint64_t>(20, 500);
     const auto r = *rc::gen::inRange<std::uint64_t>(10, m);
     const auto v = *rc::gen::inRange<std::uint64_t>(0, r);
@@ -59,7 +59,7 @@ TEST_CASE("more right guesses prove more, and more canaries, a larger delta or m
     RC_ASSERT(one_run_epsilon({m + 100, r, v}, 1e-5, 0.9) <= found + 1e-8);
     RC_ASSERT(one_run_epsilon({m, r, v}, 1e-4, 0.9) <= found + 1e-8);
     RC_ASSERT(one_run_epsilon({m, r, v}, 1e-5, 0.99) <= found + 1e-8);
-  });
+  }));
 }
 
 // The claim itself, by simulation: randomised response at epsilon = 1 is (1, 0)-DP and answers as the theorem's worst case does. Of 4,000 audits at
