@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
                    fedspend::simulations::run_command(), fedspend::simulations::evaluate_command(), fedspend::simulations::references_command(),
                    fedspend::simulations::sweep_command(), fedspend::simulations::compare_command(),
                    fedspend::simulations::secagg_params_command(), fedspend::simulations::secagg_command(),
-                   fedspend::simulations::privacy_command(), fedspend::simulations::calibrate_command()},
+                   fedspend::simulations::privacy_command(), fedspend::simulations::calibrate_command(), fedspend::simulations::audit_command()},
   };
   return fedspend::program::run_program(program, argc, argv);
 }

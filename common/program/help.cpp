@@ -46,6 +46,7 @@ constexpr std::string_view kSources = "Each option may also come from the enviro
                                       "the command line counts more than the environment, the environment more than the file.\n";
 constexpr std::string_view kExitCodes = "Exit codes: 0 done, 1 failed while running, 2 no connection or not authorised, 3 timed out,\n"
                                         "            4 wrong arguments or input, 5 a bug.\n";
+constexpr std::string_view kFalsified = "            6 the claim that it checks is false.\n";
 
 }  // namespace
 
@@ -83,6 +84,7 @@ std::string command_help(const ProgramSpec& program, const Command& command) {
   text += "\n\n";
   if (!command.options.empty()) text += "Options:\n" + option_lines(command.options) + "\n";
   text += "Common options:\n" + option_lines(common_options()) + "\n" + std::string(kSources) + std::string(kExitCodes);
+  if (command.checks_a_claim) text += kFalsified;
   if (!command.example.empty()) text += "\nExample:\n  " + command.example + "\n";
   return text;
 }

@@ -86,12 +86,12 @@ int print_error(const std::string& program, const Error& error, bool json) {
 }
 
 int print_report(const std::string& program, const Report& report, bool json) {
-  if (!json) return print_output(program, report.text, ExitCode::done);
+  if (!json) return print_output(program, report.text, report.exit_code);
   nlohmann::ordered_json envelope;
   envelope["schema_version"] = kSchemaVersion;
   envelope["status"] = "ok";
   envelope["data"] = report.data;
-  return print_output(program, dumped(envelope), ExitCode::done);
+  return print_output(program, dumped(envelope), report.exit_code);
 }
 
 // Whether errors are wanted as JSON, before the arguments are known to be right.

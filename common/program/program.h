@@ -16,7 +16,8 @@
 namespace fedspend::program {
 
 // DESIGN.md, Programs.
-enum class ExitCode : int { done = 0, failed = 1, no_connection = 2, timed_out = 3, usage = 4, bug = 5 };
+// falsified: a command that checks a claim has done its work, and the claim is false. No error code leads to it.
+enum class ExitCode : int { done = 0, failed = 1, no_connection = 2, timed_out = 3, usage = 4, bug = 5, falsified = 6 };
 // invalid_argument, malformed, not_found, conflict, limit, refused -> usage; io -> failed; unavailable, unauthorized ->
 // no_connection; timeout -> timed_out; internal -> bug.
 ExitCode exit_code_of(ErrorCode code) noexcept;
@@ -50,6 +51,7 @@ class Arguments {
 struct Report {
   nlohmann::json data = nlohmann::json::object();  // "data" of the JSON envelope
   std::string text;                                // what a person reads; ends with a newline
+  ExitCode exit_code = ExitCode::done;             // done or falsified
 };
 
 struct Command {
@@ -59,6 +61,7 @@ struct Command {
   std::vector<Option> options;
   std::string positional; // option name that takes positional arguments; empty: none are taken
   std::function<Result<Report>(const Arguments&)> run;
+  bool checks_a_claim = false;  // it may end with ExitCode::falsified, and its --help says so
 };
 
 struct ProgramSpec {

@@ -2,8 +2,9 @@
 // The DP statement that goes with every published model: what is protected against whom, by how much, on which conditions, and which of
 // them the programs enforce. As a value, as text for people and as JSON. What it says and in which order follows Ponomareva et al. 2023
 // (2303.00654), section 5.3: setting; data accesses, output, unit, adjacency; accounting with its assumptions; figures; how to check them.
-// No figure is below the true one: text rounds them up. A plan without noise has a statement too, which says so; a simulation with a
-// noise cohort has figures under another name, which are not those of its models.
+// No figure is below the true one: text rounds them up. A plan without noise has a statement too, which says so. A simulation's says that
+// it is no guarantee: its figures are those of the plan where devices and coordinator draw their own noise; with a noise cohort they have
+// another name, as they are those of another federation.
 // Not in the phone's build: privacy loss distributions and JSON are not there. Values; thread-safe as such.
 
 #include <cstdint>
@@ -63,8 +64,8 @@ struct DpStatement {
   std::optional<NoiseInSum> noise = {};
   std::vector<Assumption> assumptions;
 
-  // That the figures hold for the models of this plan: there is noise, and it is the accounted one.
-  bool is_guarantee() const { return plan.privacy.has_noise() && plan.privacy.noise_cohort == 0; }
+  // That the figures hold for the models of this plan: there is noise, it is the accounted one, and nobody can take it off again.
+  bool is_guarantee() const { return plan.privacy.has_noise() && plan.privacy.noise_cohort == 0 && noise_source == NoiseSource::generator; }
   // After so many rounds, with what the coordinator has charged.
   void bring_up_to(std::uint64_t rounds, const PopulationLedger& ledger);
 };

@@ -14,6 +14,8 @@ constexpr double kPartsPerMillion = 1e6;
 constexpr std::size_t kLabel = 14, kWidth = 110;
 
 constexpr std::string_view kNoNoise = "no differential privacy: no epsilon bounds what the published models tell about a customer";
+constexpr std::string_view kSeeded = "!! A simulation's: its noise comes from the run's seed, and whoever has that takes it off. NO guarantee for this run's models; the figures below are "
+                                     "those of the plan, where devices and coordinator draw the noise themselves.";
 constexpr std::string_view kUnit = "one device of one customer: all that it contributes under this plan";
 constexpr std::string_view kAdjacency = "zero-out: the device's contributions are replaced by zero; that it took part is no secret";
 constexpr std::string_view kCovers = "training under this plan. Not: choosing hyperparameters or evaluating on the same customers, other plans, who took part and when";
@@ -31,8 +33,13 @@ std::string setting_of(const Plan& plan) {
   return "none";
 }
 
-std::string protects_against(const Plan& plan) {
+// A simulation's noise, which is that of the plan but for where it comes from.
+bool is_seeded(const DpStatement& statement) { return statement.plan.privacy.has_noise() && !is_simulated(statement.plan) && statement.noise_source == NoiseSource::seed; }
+
+std::string protects_against(const DpStatement& statement) {
+  const Plan& plan = statement.plan;
   if (!plan.privacy.has_noise() || is_simulated(plan)) return "nobody";
+  if (is_seeded(statement)) return "nobody who has the seed of this simulation";
   if (plan.privacy.mode == PrivacyMode::distributed)
     return "whoever sees the models; the coordinator, with up to " + percent(plan.aggregation.corrupt_ppm) + " of a round's devices";
   return "whoever sees the models, but not the coordinator";
@@ -202,7 +209,7 @@ nlohmann::ordered_json to_json(const DpStatement& statement) {
   json["code_version"] = statement.code_version;
   json["setting"] = to_string(privacy.mode);
   json["noise_source"] = !privacy.has_noise() ? Json() : Json(statement.noise_source == NoiseSource::seed ? "seed" : "generator");
-  json["protects_against"] = protects_against(plan);
+  json["protects_against"] = protects_against(statement);
   json["released"] = released(plan);
   json["covers"] = kCovers;
   json["unit"] = kUnit;
@@ -233,9 +240,10 @@ std::string to_text(const DpStatement& statement) {
   if (is_simulated(plan))
     lines.plain("!! A simulation of the noise that a cohort of " + std::to_string(plan.privacy.noise_cohort) + " would bring. This run's models protect NOBODY, whatever stands below.");
   if (!plan.privacy.has_noise()) lines.plain(kNoNoise);
+  if (is_seeded(statement)) lines.add("", kSeeded);
   lines.plain("");
   lines.add("setting", setting_of(plan));
-  lines.add("protects", "against " + protects_against(plan));
+  lines.add("protects", "against " + protects_against(statement));
   for (const std::string& what : released(plan)) lines.add("released", what);
   if (plan.privacy.has_noise()) {
     lines.add("covers", kCovers);
@@ -256,7 +264,7 @@ std::string to_text(const DpStatement& statement) {
 std::string short_text(const DpStatement& statement) {
   const Plan& plan = statement.plan;
   if (!plan.privacy.has_noise()) return std::string(kNoNoise);
-  const std::string as_if = is_simulated(plan) ? "SIMULATED (protects nobody): " : "";
+  const std::string as_if = is_simulated(plan) ? "SIMULATED (protects nobody): " : is_seeded(statement) ? "a simulation's, no guarantee: " : "";
   return as_if + std::string(to_string(plan.privacy.mode)) + " differential privacy, epsilon " + bound_text(statement.most_spent.epsilon()) + " at delta " + number_text(plan.privacy.delta) + " (" +
          accountant_of(statement) + ") after " + times(statement.most_spent.participations) + " of the device that took part most; at most " + bound_text(statement.at_cap.epsilon());
 }

@@ -20,5 +20,6 @@ program::Command secagg_params_command();
 program::Command secagg_command();
 program::Command privacy_command();
 program::Command calibrate_command();
+program::Command audit_command();
 
 }  // namespace fedspend::simulations

@@ -42,6 +42,10 @@ Result<std::vector<RecordedRound>> parse_cohort_log(std::string_view jsonl);
 
 inline constexpr std::uint32_t kDefaultSegmentRounds = 25;
 
+// Updates that no training made, by the client's index in the source: an audit's canaries. What it gives for a client is clipped,
+// rounded and noised on the device like any update; nothing: the client trains. Called on any worker.
+using MadeUpdates = std::function<std::optional<std::vector<float>>(std::size_t client)>;
+
 struct FederationOptions {
   std::uint64_t seed = 1;
   unsigned threads = 1;
@@ -51,6 +55,7 @@ struct FederationOptions {
   models::TrainerChoice trainers = {};     // one a thread is made by it
   World world = ideal_world();
   RankExchange* exchange = nullptr;        // of a run on several machines; outlives the federation
+  MadeUpdates made_updates = {};           // empty: every client trains
 };
 
 // What became of devices that were asked, and of connections, since the report before. Of the round's own devices, and of those that

@@ -230,6 +230,8 @@ Status Segment::compute_trainings() {
   FEDSPEND_TRY(train_batch(
       tasks, setup_.options.threads, setup_.options.exchange,
       [&](const TrainingTask& task, unsigned worker) {
+        if (setup_.options.made_updates)
+          if (auto update = setup_.options.made_updates(task.client)) return client::TrainingFinished{task.start.session, std::move(*update)};
         std::vector<models::HistoryRow> scratch;
         return client::train_locally(*setup_.trainers[worker], task.start, setup_.clients->history(task.client, scratch));
       },

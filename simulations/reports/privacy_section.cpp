@@ -89,7 +89,8 @@ std::string privacy_in_short(const RunFacts& run) {
   const PrivacySpec& privacy = run.plan.privacy;
   if (!privacy.has_noise()) return "No differential privacy: nothing bounds what the weights tell about one client. There is no epsilon.";
   if (!run.statement.is_object()) return "Differential privacy " + std::string(to_string(privacy.mode)) + "; this folder has no statement of what was spent.";
-  const std::string as_if = is_simulated(run) ? "SIMULATED for a cohort of " + std::to_string(privacy.noise_cohort) + ": these models protect nobody. As if: " : "";
+  const std::string as_if = is_simulated(run) ? "SIMULATED for a cohort of " + std::to_string(privacy.noise_cohort) + ": these models protect nobody. As if: "
+                            : text_at(run.statement, "/noise_source") == "seed" ? "A simulation's figures, no guarantee for these models: " : "";
   return as_if + "epsilon " + epsilon_text(run, "/so_far") + " at delta " + number_text(privacy.delta) + " for the device that took part most (" + times_text(run, "/so_far") + "), by " +
          text_at(run.statement, "/accountant") + "; at most " + epsilon_text(run, "/at_cap") + " (" + times_text(run, "/at_cap") + ").";
 }

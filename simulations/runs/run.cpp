@@ -27,14 +27,19 @@ std::uint64_t last_round(const RunOptions& options) {
   return options.federation.recorded.empty() ? planned : std::min(planned, options.federation.recorded.back().round);
 }
 
+// Every key of a policy: a run that goes on under another one would be a run of its own.
 Hash256 digest_of(const client::DevicePolicy& policy) {
   Hasher hasher("sim-policy");
   for (const std::string& purpose : policy.purposes) hasher.field(purpose);
   const nlohmann::json rest = {policy.min_cohort,           policy.min_clip_norm_l2,  policy.max_clip_norm_l2,       policy.min_bits,
                                policy.max_bits,             policy.min_corrupt_fraction, policy.min_security_bits,   policy.require_semi_malicious,
-                               policy.allow_roster_beacon,  policy.max_participations, policy.allow_open_aggregation, policy.allow_no_privacy};
+                               policy.allow_roster_beacon,  policy.max_participations, policy.allow_open_aggregation, policy.allow_no_privacy,
+                               policy.min_noise_multiplier, policy.max_epsilon,        policy.delta,                  policy.allow_central_privacy};
   hasher.field(rest.dump());
-  if (policy.beacon_key) hasher.field(policy.beacon_key->bytes);
+  for (const auto& key : {policy.beacon_key, policy.release_key}) {
+    hasher.u64(key ? 1 : 0);
+    if (key) hasher.field(key->bytes);
+  }
   return hasher.finish();
 }
 

@@ -98,6 +98,10 @@ std::vector<Command> commands() {
        {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--out", Takes::out_folder}, {"--grid", Takes::number}, {"--seeds", Takes::number}, {"--set", Takes::number}, {"--threads", Takes::number},
         {"--policy", Takes::text_file}, {"--evaluate-every", Takes::number}, {"--world", Takes::text_file}, {"--checkpoint-every", Takes::number}, {"--stop-after-no-gain", Takes::number}, {"--keep-models", Takes::number},
         {"--isa", Takes::number}, {"--trainers", Takes::number}}},
+      {"sim audit",
+       {sim, "audit", "--data", data, "--plan", in("plan.toml"), "--canaries", "10", "--no-progress"},
+       {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--set", Takes::number}, {"--canaries", Takes::number}, {"--canary", Takes::number}, {"--guesses", Takes::number}, {"--delta", Takes::number},
+        {"--confidence", Takes::number}, {"--left-out", Takes::number}, {"--noise-share", Takes::number}, {"--seed", Takes::number}, {"--threads", Takes::number}, {"--isa", Takes::number}}},
       {"sim evaluate",
        {sim, "evaluate", "--data", data, "--plan", in("plan.toml"), "--model", in("initial.fsm")},
        {{"--data", Takes::data}, {"--plan", Takes::text_file}, {"--model", Takes::binary_file}, {"--threads", Takes::number}}},
@@ -222,7 +226,8 @@ void check_refused(const Command& command, std::vector<std::string> arguments, c
   CHECK(envelope["status"] == "error");
   CHECK(envelope["message"].get<std::string>().find(fault) != std::string::npos);
   // A message that names the range says how to mend it.
-  const bool says_range = envelope["message"].get<std::string>().find(" is not a whole number from ") != std::string::npos;
+  const auto message = envelope["message"].get<std::string>();
+  const bool says_range = message.find(" is not a whole number from ") != std::string::npos || message.find(" is not a number from ") != std::string::npos;
   CHECK((says_range || !envelope["hint"].get<std::string>().empty()));
 }
 

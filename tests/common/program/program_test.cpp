@@ -52,12 +52,14 @@ ProgramSpec spec() {
                 .run = [](const Arguments& arguments) -> Result<Report> {
                   const std::string how = *arguments.text("how");
                   if (how == "throw") throw std::runtime_error("escaped");
+                  if (how == "false") return Report{.data = {{"claim", "false"}}, .text = "it is false\n", .exit_code = ExitCode::falsified};
                   if (how == "bytes") return fail(ErrorCode::malformed, "bad \xff byte\nsecond line", "mend it");
                   for (const ErrorCode code : {ErrorCode::invalid_argument, ErrorCode::malformed, ErrorCode::not_found, ErrorCode::io, ErrorCode::unavailable, ErrorCode::unauthorized,
                                                ErrorCode::refused, ErrorCode::timeout, ErrorCode::limit, ErrorCode::conflict, ErrorCode::internal})
                     if (how == to_string(code)) return fail(code, "it is so", "do this");
                   return Report{};
-                }};
+                },
+                .checks_a_claim = true};
   program.commands = {run, compare, wreck};
   return program;
 }
@@ -229,6 +231,18 @@ TEST_CASE("a wrong value is named with its range and where it came from") {
 TEST_CASE("positional arguments go to their option") {
   CHECK(data_of({"compare", "a", "b"})["runs"] == nlohmann::json{"a", "b"});
   CHECK(data_of({"compare", "a", "--run", "b"})["runs"].size() == 2);
+}
+
+TEST_CASE("a claim that a command finds false has an exit code of its own, with the whole report, and the help of that command says so") {
+  const Outcome text = invoke({"break", "--how", "false"});
+  CHECK(text.code == 6);
+  CHECK(text.out == "it is false\n");
+  CHECK(text.err.empty());
+  const Outcome json = invoke({"break", "--how", "false", "--format", "json"});
+  CHECK(json.code == 6);
+  CHECK(json.json()["data"]["claim"] == "false");
+  CHECK(invoke({"break", "--help"}).out.find("6 the claim that it checks is false") != std::string::npos);
+  CHECK(invoke({"run", "--help"}).out.find("6 the claim") == std::string::npos);
 }
 
 TEST_CASE("each error code has its exit code") {

@@ -213,6 +213,28 @@ TEST_CASE("with a noise cohort the statement says loudly that it protects nobody
   }
 }
 
+TEST_CASE("a simulation's statement says loudly that it is no guarantee, with the figures of the plan, and a daemon's does not") {
+  for (const Plan& plan : {distributed_plan(), central_plan(2.5, 5)}) {
+    DpStatement real = statement_of(plan), seeded = statement_of(plan, NoiseSource::seed);
+    for (DpStatement* statement : {&real, &seeded}) statement->bring_up_to(3, ledger_after(plan, 3));
+    CHECK(real.is_guarantee());
+    CHECK_FALSE(seeded.is_guarantee());
+    CHECK(to_json(real)["is_guarantee"] == true);
+    CHECK(to_json(seeded)["is_guarantee"] == false);
+    CHECK(to_json(seeded)["protects_against"] == "nobody who has the seed of this simulation");
+    CHECK(to_json(seeded)["so_far"] == to_json(real)["so_far"]);
+    CHECK(to_json(seeded)["at_cap"] == to_json(real)["at_cap"]);
+    for (const char* part : {"NO guarantee for this run's models", "whoever has that takes it off"}) {
+      CHECK(has(flowing(seeded), part));
+      CHECK_FALSE(has(flowing(real), part));
+    }
+    CHECK(has(short_text(seeded), "a simulation's, no guarantee: "));
+    CHECK_FALSE(has(short_text(real), "simulation"));
+    CHECK_FALSE(has(flowing(real), "simulation"));
+  }
+  CHECK_FALSE(has(flowing(statement_of(plan_without_noise(), NoiseSource::seed)), "NO guarantee"));  // it says that there is no noise
+}
+
 TEST_CASE("every condition is marked as enforced or assumed") {
   const DpStatement distributed = statement_of(distributed_plan()), central = statement_of(central_plan(2.5, 5));
   for (const DpStatement* statement : {&distributed, &central}) {
@@ -283,12 +305,12 @@ TEST_CASE("the text has short lines, and names plan, code and figures") {
 }
 
 TEST_CASE("a figure in text is never below the true one, and at most a thousandth above it") {
-  rc::check([](std::uint32_t mantissa, std::uint8_t exponent) {
+  CHECK(rc::check([](std::uint32_t mantissa, std::uint8_t exponent) {
     const double value = (1 + mantissa * 0x1p-32) * std::pow(10.0, static_cast<int>(exponent % 12) - 6);
     const double read = std::stod(bound_text(value));
     RC_ASSERT((read >= value));
     RC_ASSERT((read <= value * 1.0010001));
-  });
+  }));
   CHECK(bound_text(5.22153) == "5.222");
   CHECK(bound_text(5) == "5");
   CHECK(bound_text(0) == "0");

@@ -99,7 +99,7 @@ TEST_CASE("of more updates than are kept the oldest is forgotten, and no more ro
 }
 
 TEST_CASE("within its limits it says what the record in memory says, segment for segment") {
-  rc::check([] {
+  CHECK(rc::check([] {
     DeviceState state;
     SeededRandom random(1);
     client::MemoryDeviceRecord expected(random);
@@ -128,5 +128,5 @@ TEST_CASE("within its limits it says what the record in memory says, segment for
           record.emplace(state, kCost, kKey);
       }
     }
-  });
+  }));
 }

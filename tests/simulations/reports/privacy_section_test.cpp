@@ -51,6 +51,8 @@ TEST_CASE("the section has epsilon by round, what is allowed, setting and every 
   CHECK(has(html, "dp-statement.txt"));
   CHECK(has(html, "expected wraps"));
   CHECK(has(html, "drawn from its seed"));
+  CHECK(privacy_in_short(private_run(distributed())).starts_with("A simulation's figures, no guarantee for these models: epsilon 3.252"));
+  CHECK(has(model_card(private_run(distributed())), "no guarantee for these models"));
   CHECK(has(run_report(private_run(distributed())), "<h2>Privacy</h2>"));
 }
 

@@ -74,7 +74,9 @@ TEST_CASE("distributed noise: epsilon by RDP, as the coordinator's ledger counts
   CHECK(ran->summary["epsilon"] > 0);
   CHECK(ran->lines.back()["epsilon"] == ran->summary["epsilon"]);
   CHECK(ran->statement_file()["accountant"] == "RDP");
-  CHECK(ran->statement_file()["is_guarantee"] == true);
+  CHECK(ran->statement_file()["is_guarantee"] == false);  // its noise is of the seed
+  CHECK(ran->statement_file()["protects_against"] == "nobody who has the seed of this simulation");
+  CHECK(ran->file(kDpStatementText).find("!! A simulation's: its noise comes from the run's seed") != std::string::npos);
 }
 
 TEST_CASE("a noise cohort: no epsilon, but a simulated one") {

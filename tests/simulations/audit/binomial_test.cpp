@@ -25,14 +25,14 @@ TEST_CASE("the tails are those that can be counted") {
 }
 
 TEST_CASE("the points add up to the tails") {
-  rc::check("sum", [] {
+  CHECK(rc::check("sum", [] {
     const auto trials = *rc::gen::inRange<std::uint64_t>(0, 300);
     const auto least = *rc::gen::inRange<std::uint64_t>(0, 302);
     const double p = *rc::gen::inRange(0, 1001) / 1000.0;
     double sum = 0;
     for (std::uint64_t k = least; k <= trials; ++k) sum += binomial_point(trials, k, p);
     RC_ASSERT(std::abs(binomial_at_least(trials, least, p) - sum) <= 1e-11);
-  });
+  }));
 }
 
 // Clopper and Pearson's two-sided 95% intervals, in closed form where nobody or everybody succeeds.
@@ -52,14 +52,14 @@ TEST_CASE("the confidence bounds are the published ones") {
 }
 
 TEST_CASE("a bound is where the tail is the error") {
-  rc::check("inverse", [] {
+  CHECK(rc::check("inverse", [] {
     const auto trials = *rc::gen::inRange<std::uint64_t>(1, 100'000);
     const auto successes = *rc::gen::inRange<std::uint64_t>(1, trials + 1);
     const double error = std::pow(10.0, -*rc::gen::inRange(1, 9));
     const double p = lower_confidence(successes, trials, error);
     RC_ASSERT(binomial_at_least(trials, successes, p) <= error * (1 + 1e-8));
     RC_ASSERT(binomial_at_least(trials, successes, p) >= error * (1 - 1e-5));
-  });
+  }));
 }
 
 }  // namespace fedspend::simulations
