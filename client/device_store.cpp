@@ -29,7 +29,7 @@ constexpr std::array kSchema = {
     "CREATE UNIQUE INDEX entry_name ON entry(kind, name)",
     "CREATE TABLE account(task BLOB NOT NULL PRIMARY KEY, spent BLOB NOT NULL, seal BLOB NOT NULL) WITHOUT ROWID",
 };
-constexpr const char* kRemedy = "restore the file from a backup of this device, or, if there is none, give this client new keys and a new enrolment";
+constexpr const char* kRemedy = "restore the file from a backup of this device, which forgets what was spent since, or, if there is none, give this client new keys and a new enrolment";
 
 Hash256 seal_of_key(ByteSpan key) { return Hasher("record-key").field(key).finish(); }
 

@@ -163,7 +163,7 @@ Status check_privacy(const DevicePolicy& policy, const Plan& plan, const Privacy
   if (privacy.max_participations > policy.max_participations)
     return fail(ErrorCode::refused, "the plan's participation cap is " + std::to_string(privacy.max_participations) + ", above " + std::to_string(policy.max_participations));
   if (!(privacy.delta <= policy.delta)) return fail(ErrorCode::refused, "the plan's delta is " + shown(privacy.delta) + ", above " + shown(policy.delta));
-  const std::uint32_t most = std::min(privacy.max_participations, plan.federation.rounds);
+  const std::uint32_t most = privacy.max_participations;  // also of failed attempts, so whatever the number of rounds
   const double epsilon = repeated(cost, most).epsilon(policy.delta);
   if (!(epsilon <= policy.max_epsilon))
     return fail(ErrorCode::refused, "the plan's " + std::to_string(most) + " participations would spend epsilon " + shown(epsilon) + " (delta " + shown(policy.delta) + "), above the policy's " + shown(policy.max_epsilon));

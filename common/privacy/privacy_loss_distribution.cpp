@@ -23,11 +23,15 @@ constexpr double kErrorShare = 1e-3;
 
 Status check(std::span<const SampledGaussianSteps> steps) {
   const auto refuse = [](const std::string& what) { return fail(ErrorCode::invalid_argument, "PLD: " + what); };
+  double mu_squared = 0;
   for (const SampledGaussianSteps& part : steps) {
     if (!(part.noise_multiplier >= 1e-3 && part.noise_multiplier <= 1e9)) return refuse("a noise multiplier is not from 0.001 to 1e9");
     if (!(part.sampling_rate > 0 && part.sampling_rate <= 1)) return refuse("a sampling rate is not above 0 and at most 1");
     if (part.steps < 1 || part.steps > 1'000'000'000) return refuse("a number of steps is not from 1 to 1e9");
+    if (part.sampling_rate == 1) mu_squared += static_cast<double>(part.steps) / (part.noise_multiplier * part.noise_multiplier);
   }
+  // All unsampled steps are one Gaussian (merged()), which has to be in the range of the distribution, too.
+  if (mu_squared > 1e11) return refuse("so many steps of so little noise are one of a noise multiplier below 3e-6, whose epsilon is above 1e10");
   return {};
 }
 

@@ -337,7 +337,7 @@ void read_aggregation(Table table, AggregationSpec& aggregation) {
 }
 
 void read_distributed(Table& table, PrivacySpec& privacy) {
-  table.number("wrap_stddevs", privacy.wrap_stddevs, 1, 10);
+  table.number("wrap_stddevs", privacy.wrap_stddevs, 3, 10);
   table.number("clip_quantile", privacy.clip_quantile, 0, 1, Bounds::without_most);
   if (!privacy.has_adaptive_clip()) return table.refuse_key("clip_learning_rate", "a fixed clip norm has no such key (clip_quantile is 0)");
   constexpr double default_rate = 0.2;  // Andrew et al. 2021

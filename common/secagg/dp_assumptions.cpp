@@ -14,10 +14,14 @@ constexpr double kPartsPerMillion = 1e6;
 void add_participation(const Plan& plan, std::vector<Assumption>& list) {
   const PrivacySpec& privacy = plan.privacy;
   std::string cap = "a device is in at most " + std::to_string(privacy.max_participations) + (privacy.max_participations == 1 ? " sum" : " sums");
-  if (privacy.min_separation_rounds > 1) cap += ", " + std::to_string(privacy.min_separation_rounds) + " rounds apart";
+  if (privacy.min_separation_rounds > 1) cap += ", " + std::to_string(privacy.min_separation_rounds) + " rounds apart as the coordinator counts them (no epsilon rests on that)";
   list.push_back({cap, enforced, "by the device's durable record, whoever asks, and by the coordinator's ledger"});
   list.push_back({"no device spends more than epsilon " + bound_text(privacy.max_epsilon) + " on this plan", enforced, "by both ledgers; nothing is refunded, also where a round fails after it was charged"});
-  list.push_back({"a sum is charged before the coordinator can see it", enforced, "by the coordinator, durably; by each device before its input leaves"});
+  if (plan.aggregation.mode == Aggregation::secure)
+    list.push_back({"a sum is charged before the coordinator can see it", enforced, "by the coordinator, durably; by each device before its input leaves"});
+  else
+    list.push_back({"a sum is charged before a model that it is in is published", enforced, "by the coordinator, durably; by each device before its update leaves, which the coordinator then sees"});
+  list.push_back({"neither a device's record nor the coordinator's state is set back to an older copy, or begun anew", assumed, "what was spent since would be forgotten; each of the two ledgers still has its own"});
   list.push_back({"which devices are selected plays no part: no amplification by sampling is counted", enforced, "devices come when they are available, so nobody samples them"});
 }
 

@@ -40,8 +40,11 @@ std::string protects_against(const DpStatement& statement) {
   const Plan& plan = statement.plan;
   if (!plan.privacy.has_noise() || is_simulated(plan)) return "nobody";
   if (is_seeded(statement)) return "nobody who has the seed of this simulation";
-  if (plan.privacy.mode == PrivacyMode::distributed)
-    return "whoever sees the models; the coordinator, with up to " + percent(plan.aggregation.corrupt_ppm) + " of a round's devices";
+  if (plan.privacy.mode == PrivacyMode::distributed) {
+    // A device knows its own share of the noise. It is among the corrupt that n_h leaves out, where there is at least one.
+    const bool none_corrupt = std::uint64_t{plan.least_asked()} * plan.aggregation.corrupt_ppm < 1'000'000;
+    return "whoever sees the models" + std::string(none_corrupt ? " and took no part" : "") + "; the coordinator, with up to " + percent(plan.aggregation.corrupt_ppm) + " of a round's devices";
+  }
   return "whoever sees the models, but not the coordinator";
 }
 
@@ -257,7 +260,7 @@ std::string to_text(const DpStatement& statement) {
     for (const Assumption& assumption : statement.assumptions)
       if (assumption.standing == standing) lines.add(to_string(standing), assumption.what + ": " + assumption.why);
   lines.add("plan", statement.plan_hash.hex());
-  lines.add("code", "fedspend " + statement.code_version + "; every figure can be computed again: fedspend-sim privacy");
+  lines.add("code", "fedspend " + statement.code_version + (plan.privacy.mode == PrivacyMode::central ? "; every figure can be computed again: fedspend-sim privacy" : ""));
   return lines.take();
 }
 

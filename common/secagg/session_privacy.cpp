@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <sstream>
 #include <vector>
 
@@ -47,11 +48,6 @@ PrivacyCost cost_of(const SessionParameters& parameters) {
   return cost;
 }
 
-double zcdp_of(const SessionParameters& parameters) {
-  const double rho = discrete_gaussian_zcdp(released_sum(parameters.noise.value()));
-  return parameters.clip_indicator ? add_up(rho, discrete_gaussian_zcdp(sum_of(*parameters.clip_indicator))) : rho;
-}
-
 // As published: the noise of a noise cohort counts as if there were that cohort.
 Result<SessionParameters> accounted_parameters(const Plan& plan, std::uint32_t clients, double clip_norm_l2) {
   Plan accounted = plan;
@@ -68,14 +64,56 @@ double margin_of(const Plan& plan, const SessionParameters& parameters) {
   return (1 + 1 / static_cast<double>(parameters.noise.value().squared_norm_bound)) * (1 + 0x1p-20);
 }
 
-Result<PrivacyCost> dearest_of_roster(const Plan& plan, std::uint32_t clients) {
-  FEDSPEND_ASSIGN(const SessionParameters parameters, accounted_parameters(plan, clients, clip_norm_range(plan).least));
-  PrivacyCost cost = cost_of(parameters);
-  const double margin = margin_of(plan, parameters);
-  std::vector<double> values(cost.rdp.values().begin(), cost.rdp.values().end());
-  for (double& value : values) value = multiply_up(value, margin);
-  FEDSPEND_ASSIGN(cost.rdp, RdpCurve::of(std::move(values)));
-  return cost;
+// A sum that costs at every order at least as much as any of those that are added to it: the cost rises with Delta2 / sigma, with Delta2, and
+// with tau, which rises with the clients and falls with the variance of a share (discrete_gaussian_rdp.h).
+class DearestSum {
+ public:
+  void add(const DiscreteGaussianSum& sum) {
+    const double ratio = enlarged(sum.sensitivity_l2 / (sum.share_variance * sum.honest_clients) * sum.sensitivity_l2, 8 * kUnitRoundoff);
+    squared_ratio_ = std::max(squared_ratio_, ratio);
+    sum_.sensitivity_l2 = std::max(sum_.sensitivity_l2, sum.sensitivity_l2);
+    sum_.clients = std::max(sum_.clients, sum.clients);
+    sum_.dimension = std::max(sum_.dimension, sum.dimension);
+    sum_.share_variance = sum_.share_variance == 0 ? sum.share_variance : std::min(sum_.share_variance, sum.share_variance);
+  }
+  // With the honest shares, of whatever number, that make the ratio.
+  DiscreteGaussianSum sum() const {
+    DiscreteGaussianSum dearest = sum_;
+    dearest.honest_clients = sum_.sensitivity_l2 * sum_.sensitivity_l2 / squared_ratio_ / sum_.share_variance * (1 - 8 * kUnitRoundoff);
+    return dearest;
+  }
+
+ private:
+  double squared_ratio_ = 0;
+  DiscreteGaussianSum sum_;
+};
+
+struct DearestSums {
+  DiscreteGaussianSum update;
+  std::optional<DiscreteGaussianSum> indicator;
+  double margin = 1;
+};
+
+// Of every roster that the plan allows: n / n_h jumps with the whole numbers in it, so that the dearest may lie anywhere. The ends are
+// derived whole, so that a plan for which they cannot be is refused; a roster between them without a quorum has no round.
+Result<DearestSums> dearest_sums(const Plan& plan) {
+  const double clip_norm = clip_norm_range(plan).least;
+  DearestSum update, indicator;
+  DearestSums dearest;
+  for (const std::uint32_t clients : {plan.least_asked(), plan.devices_asked()}) FEDSPEND_TRY(accounted_parameters(plan, clients, clip_norm));
+  Plan accounted = plan;
+  accounted.privacy.noise_cohort = 0;
+  FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(accounted, RoundId{1}, SessionId{}, accounted.devices_asked(), clip_norm));
+  for (std::uint32_t clients = plan.least_asked(); clients <= plan.devices_asked(); ++clients) {
+    const Result<SessionParameters> parameters = derive_noise(terms, clients);
+    if (!parameters) continue;
+    update.add(released_sum(*parameters->noise));
+    dearest.margin = std::max(dearest.margin, margin_of(plan, *parameters));
+    if (parameters->clip_indicator) indicator.add(sum_of(*parameters->clip_indicator));
+  }
+  dearest.update = update.sum();
+  if (plan.privacy.has_adaptive_clip()) dearest.indicator = indicator.sum();
+  return dearest;
 }
 
 }  // namespace
@@ -96,21 +134,21 @@ Result<PrivacyCost> contribution_cost(const Plan& plan, const SessionParameters&
 
 Result<PrivacyCost> dearest_contribution_cost(const Plan& plan) {
   if (plan.privacy.mode != PrivacyMode::distributed) return contribution_cost(plan, plan.devices_asked());
-  FEDSPEND_ASSIGN(PrivacyCost dearest, dearest_of_roster(plan, plan.devices_asked()));
-  FEDSPEND_ASSIGN(const PrivacyCost least, dearest_of_roster(plan, plan.least_asked()));
-  std::vector<double> values(dearest.rdp.values().begin(), dearest.rdp.values().end());
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::max(values[i], least.rdp.values()[i]);
-  FEDSPEND_ASSIGN(dearest.rdp, RdpCurve::of(std::move(values)));
-  return dearest;
+  FEDSPEND_ASSIGN(const DearestSums dearest, dearest_sums(plan));
+  PrivacyCost cost{.has_noise = true, .rdp = discrete_gaussian_rdp_curve(dearest.update), .delta = kRoundingFailureProbability};
+  if (dearest.indicator) cost.rdp += discrete_gaussian_rdp_curve(*dearest.indicator);
+  std::vector<double> values(cost.rdp.values().begin(), cost.rdp.values().end());
+  for (double& value : values) value = multiply_up(value, dearest.margin);
+  FEDSPEND_ASSIGN(cost.rdp, RdpCurve::of(std::move(values)));
+  return cost;
 }
 
 Result<double> dearest_contribution_zcdp(const Plan& plan) {
   if (plan.privacy.mode == PrivacyMode::none) return std::numeric_limits<double>::infinity();
   if (plan.privacy.mode == PrivacyMode::central) return gaussian_zcdp(plan.privacy.noise_multiplier);
-  const double clip_norm = clip_norm_range(plan).least;
-  FEDSPEND_ASSIGN(const SessionParameters most, accounted_parameters(plan, plan.devices_asked(), clip_norm));
-  FEDSPEND_ASSIGN(const SessionParameters least, accounted_parameters(plan, plan.least_asked(), clip_norm));
-  return std::max(multiply_up(zcdp_of(most), margin_of(plan, most)), multiply_up(zcdp_of(least), margin_of(plan, least)));
+  FEDSPEND_ASSIGN(const DearestSums dearest, dearest_sums(plan));
+  const double rho = discrete_gaussian_zcdp(dearest.update);
+  return multiply_up(dearest.indicator ? add_up(rho, discrete_gaussian_zcdp(*dearest.indicator)) : rho, dearest.margin);
 }
 
 PrivacyLimits privacy_limits(const Plan& plan) {
@@ -124,14 +162,14 @@ PrivacyLimits privacy_limits(const Plan& plan) {
 
 Result<double> epsilon_at_cap(const Plan& plan, double delta) {
   FEDSPEND_ASSIGN(const PrivacyCost cost, dearest_contribution_cost(plan));
-  return repeated(cost, std::min(plan.privacy.max_participations, plan.federation.rounds)).epsilon(delta);
+  return repeated(cost, plan.privacy.max_participations).epsilon(delta);
 }
 
 Status check_privacy_budget(const Plan& plan) {
   if (!plan.privacy.has_noise()) return {};
   FEDSPEND_ASSIGN(const PrivacyCost cost, dearest_contribution_cost(plan));
   const PrivacySpec& privacy = plan.privacy;
-  const std::uint32_t most = std::min(privacy.max_participations, plan.federation.rounds);
+  const std::uint32_t most = privacy.max_participations;
   const double epsilon = repeated(cost, most).epsilon(privacy.delta);
   if (epsilon <= privacy.max_epsilon) return {};
   std::uint32_t fits = 0;

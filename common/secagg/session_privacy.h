@@ -20,8 +20,8 @@ Result<PrivacyCost> contribution_cost(const Plan& plan, std::uint32_t clients);
 Result<PrivacyCost> contribution_cost(const Plan& plan, std::uint32_t clients, double clip_norm_l2);
 // The same for the parameters of a session under way, and so at the clip norm of its round: what the ledgers charge.
 Result<PrivacyCost> contribution_cost(const Plan& plan, const SessionParameters& parameters);
-// At every order the dearest over the rosters and clip norms that the plan allows. The cost falls or rises with the roster from end to
-// end: both are looked at. With the clip norm it falls (s c grows with c, or stays), so that the least of an adaptive one is looked at; the
+// At every order not below the dearest over the rosters and clip norms that the plan allows. All rosters are looked at: n / n_h jumps with
+// them. With the clip norm the cost falls (s c grows with c, or stays), so that the least of an adaptive one is looked at; the
 // whole numbers that are rounded to on the way (norm bound, variance) might let another one cost a trace more, which a margin is for.
 Result<PrivacyCost> dearest_contribution_cost(const Plan& plan);
 
@@ -32,7 +32,8 @@ Result<double> dearest_contribution_zcdp(const Plan& plan);
 // What the plan allows a device: its cap, separation and budget at its delta. Without noise nothing is limited.
 PrivacyLimits privacy_limits(const Plan& plan);
 
-// Epsilon of a device that has contributed as often as the plan allows, at the given delta; infinity without noise.
+// Epsilon of a device that has contributed as often as the plan allows, at the given delta; infinity without noise. The cap counts, also where
+// the plan has fewer rounds: a contribution to an attempt that failed is charged, too, and the round is tried again.
 Result<double> epsilon_at_cap(const Plan& plan, double delta);
 
 // refused: the plan's participation cap would spend more than its own budget; with numbers and values that would work. Nothing to

@@ -127,6 +127,14 @@ Result<SessionParameters> derive_parameters(const SessionTerms& terms, std::uint
   return parameters;
 }
 
+Result<SessionParameters> derive_noise(const SessionTerms& terms, std::uint32_t clients) {
+  FEDSPEND_CHECK(terms.noise.has_value(), "terms with noise");
+  SessionParameters parameters{.clients = clients};
+  FEDSPEND_ASSIGN(parameters.quorum, quorum_size(goal_of(terms, clients), terms.min_clients));
+  FEDSPEND_TRY(add_noise(terms, parameters));
+  return parameters;
+}
+
 Hash256 hash_of_params(const SessionTerms& terms, const SessionParameters& parameters) {
   Hasher hasher("params");
   hasher.u32(parameters.clients).u32(parameters.degree).u32(parameters.threshold).u32(parameters.quorum);

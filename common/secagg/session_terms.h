@@ -81,6 +81,8 @@ struct SessionParameters {
 // refused: fewer than min_clients or more than the cohort, or no parameters meet the goal for so many; with distributed privacy also
 // where no honest share surely is in a sum, or the noise does not fit the bits.
 Result<SessionParameters> derive_parameters(const SessionTerms& terms, std::uint32_t clients);
+// Quorum and noise of the same alone, which is quick: degree and threshold stay 0. terms.noise is there (a programmer's mistake otherwise).
+Result<SessionParameters> derive_noise(const SessionTerms& terms, std::uint32_t clients);
 
 Hash256 hash_of_params(const SessionTerms& terms, const SessionParameters& parameters);
 SessionId secure_session_id(const SessionTerms& terms, const SessionParameters& parameters, const Hash256& roster_root, const Hash256& beacon);

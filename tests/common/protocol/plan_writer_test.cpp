@@ -101,7 +101,7 @@ PrivacySpec any_privacy(const Plan& plan) {
   privacy.min_separation_rounds = any_in(0, 1'000'000);
   privacy.noise_cohort = *rc::gen::element(0u, plan.federation.cohort, 1'000'000'000u);
   if (privacy.mode != PrivacyMode::distributed) return privacy;
-  privacy.wrap_stddevs = 1 + any_number(9);
+  privacy.wrap_stddevs = 3 + any_number(7);
   privacy.clip_quantile = *rc::gen::element(0.0, any_number(1));
   if (privacy.has_adaptive_clip()) privacy.clip_learning_rate = any_number(1);
   return privacy;
