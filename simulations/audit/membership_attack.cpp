@@ -100,8 +100,10 @@ Result<std::vector<double>> fits(const AttackOptions& options, std::span<const f
 Result<MembershipAttack> attack_membership(const AttackOptions& options, std::span<const FederatedClient> clients, const OnAuditRound& on_round) {
   const Split split = split_clients(options, clients);
   if (split.others.empty() || split.members.empty())
-    return fail(ErrorCode::invalid_argument, "audit: of " + std::to_string(split.members.size() + split.others.size()) + " eligible clients " + std::to_string(split.others.size()) +
-                                                 " are left out, and membership is told by both kinds", "take more clients, or a share nearer to a half");
+    return fail(ErrorCode::invalid_argument,
+                "audit: of " + std::to_string(split.members.size() + split.others.size()) + " eligible clients " + std::to_string(split.others.size()) +
+                    " are left out, and membership is told by both kinds",
+                "take more clients, or a share nearer to a half");
   FEDSPEND_ASSIGN(const Trained trained, train(options, split.members, on_round));
   if (trained.contributors.empty()) return fail(ErrorCode::invalid_argument, "audit: nobody contributed to the model, so it has no members", "take more rounds");
   FEDSPEND_ASSIGN(std::vector<double> members, fits(options, trained.weights, trained.contributors));

@@ -112,7 +112,8 @@ std::string to_text(const AuditOptions& options, const Findings& plan, const std
                {"of them included, by their coin"},
                {"of them in a sum"}};
   if (plan.membership)
-    for (const char* name : {"membership by loss: area (95%)", "  found at 1% false alarms", "membership, calibrated: area", "  found at 1% false alarms"}) rows.push_back({name});
+    for (const char* name : {"membership by loss: area (95%)", "  found at 1% false alarms", "membership, calibrated: area", "  found at 1% false alarms"})
+      rows.push_back({name});
   add_column(rows, options.noise_share < 1 ? "control" : "the plan", plan);
   if (without) add_column(rows, "without noise", *without);
   std::string text;
@@ -227,7 +228,10 @@ program::Command audit_command() {
       {.name = "confidence", .value_name = "C", .help = "of the lower bound", .default_text = "0.95"},
       {.name = "left-out", .value_name = "SHARE", .help = "share of the clients that never takes part, for the attack on membership", .default_text = "0.5"},
       {.name = "seed", .value_name = "S", .help = "of coins, cohorts and the simulated devices", .default_text = "1"},
-      {.name = "noise-share", .value_name = "SHARE", .help = "a control: adds only this share of the noise that is accounted, which the audit should find out; without the attack on membership", .default_text = "1"},
+      {.name = "noise-share",
+       .value_name = "SHARE",
+       .help = "a control: adds only this share of the noise that is accounted, which the audit should find out; without the attack on membership",
+       .default_text = "1"},
       {.name = "no-comparison", .value_name = "", .help = "leave out the same without noise"},
       {.name = "no-membership", .value_name = "", .help = "leave out the attack on membership"},
       isa_option(),

@@ -62,7 +62,8 @@ TEST_CASE("an audit gives both bounds and the attack on membership, with noise a
   CHECK(data["without_noise"]["correct"].get<int>() == 12);
   const Ended text = sim(fixture.folder, fixture.audit + kCentral + "--no-comparison --no-membership --delta 1e-3");
   REQUIRE(text.code == 0);
-  for (const char* part : {"epsilon, at least (95%)", "epsilon, at most (accountant)", "never that it is true", "delta 0.001, 4 rounds", "\nNot falsified"}) CHECK_MESSAGE(text.out.find(part) != std::string::npos, part);
+  for (const char* part : {"epsilon, at least (95%)", "epsilon, at most (accountant)", "never that it is true", "delta 0.001, 4 rounds", "\nNot falsified"})
+    CHECK_MESSAGE(text.out.find(part) != std::string::npos, part);
   CHECK(text.out.find("without noise") == std::string::npos);
   CHECK(text.out.find("membership") == std::string::npos);
 }
@@ -75,7 +76,8 @@ TEST_CASE("an audit that falsifies the claim ends with 6 and says so loudly, as 
   CAPTURE(text.out);
   CHECK(text.code == 6);
   CHECK(text.err.empty());
-  for (const char* part : {"!! FALSIFIED: epsilon is at least", "CONTROL: 1% of the noise", "Not for real customers"}) CHECK_MESSAGE(text.out.find(part) != std::string::npos, part);
+  for (const char* part : {"!! FALSIFIED: epsilon is at least", "CONTROL: 1% of the noise", "Not for real customers"})
+    CHECK_MESSAGE(text.out.find(part) != std::string::npos, part);
   const Ended json = sim(fixture.folder, control + "--format json");
   CHECK(json.code == 6);
   const auto data = nlohmann::json::parse(json.out)["data"];

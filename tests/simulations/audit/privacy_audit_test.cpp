@@ -32,7 +32,8 @@ Small small(std::vector<std::string> settings) {
 
 // Secure sums count on no corrupt device here: then the noise that is accounted is nearly all that is added.
 Small noisy(const std::string& mode, double noise_multiplier) {
-  std::vector<std::string> settings = {"privacy.mode=" + mode, "privacy.noise_multiplier=" + std::to_string(noise_multiplier), "privacy.max_participations=8", "privacy.max_epsilon=1000", "privacy.delta=1e-5"};
+  std::vector<std::string> settings = {"privacy.mode=" + mode, "privacy.noise_multiplier=" + std::to_string(noise_multiplier),
+                                       "privacy.max_participations=8", "privacy.max_epsilon=1000", "privacy.delta=1e-5"};
   if (mode == "central") settings.emplace_back("aggregation.mode=open");
   else settings.insert(settings.end(), {"aggregation.mode=secure", "aggregation.corrupt_fraction=0"});
   return small(std::move(settings));
