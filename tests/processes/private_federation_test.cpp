@@ -24,9 +24,16 @@ Result<PopulationLedger> ledger_of(const SmallFederation& federation) {
   return store->ledger();
 }
 
-TEST_CASE("a private federation of real processes, killed in between, charges every round that it publishes, and its statement says what was spent") {
+double next_clip_norm_of(const SmallFederation& federation) {
+  auto store = coordinator::Store::open(federation / "state/coordinator.sqlite", hash_of_plan(as_bytes(federation.text_of("plan.toml"))));
+  REQUIRE(store);
+  return (*store)->latest_model().value().value().next_clip_norm_l2;
+}
+
+TEST_CASE("a private federation of real processes, killed in between, charges every round that it publishes, goes on with its clip norm, and its statement says what was spent") {
   const SmallFederation federation({.settings = {"federation.rounds=" + std::to_string(kRounds), "federation.retry_after_ms=100", "federation.selection_window_ms=300", "federation.round_deadline_ms=8000",
-                                                 "aggregation.phase_deadline_ms=2000", "privacy.mode=distributed", "privacy.noise_multiplier=2", "privacy.max_participations=60", "privacy.max_epsilon=1000"}});
+                                                 "aggregation.phase_deadline_ms=2000", "privacy.mode=distributed", "privacy.noise_multiplier=0.5", "privacy.max_participations=60", "privacy.max_epsilon=1000",
+                                                 "privacy.clip_quantile=0.5"}});
   forbid_demonstrations(federation, "max_epsilon = 1000.0\n");
   Process coordinator = federation.start("coordinator", federation.coordinator("state"));
   const std::string endpoint = federation.endpoint_of("state");
@@ -38,6 +45,7 @@ TEST_CASE("a private federation of real processes, killed in between, charges ev
     return std::count(log.begin(), log.end(), '\n');
   };
   std::uint64_t charges = 0;
+  double clip_norm_before = parse_plan(federation.text_of("plan.toml")).value().aggregation.clip_norm_l2;
   for (const int rounds : {1, 2}) {
     const bool reached = eventually(Millis(60'000), [&] { return lines() >= rounds; });
     INFO(federation.text_of("coordinator.err"));
@@ -48,6 +56,10 @@ TEST_CASE("a private federation of real processes, killed in between, charges ev
     CHECK(ledger->charges() >= static_cast<std::uint64_t>(lines()));
     CHECK(ledger->charges() > charges);  // and none was lost
     charges = ledger->charges();
+    const double clip_norm = next_clip_norm_of(federation);
+    CHECK(clip_norm > 0);
+    CHECK(clip_norm != clip_norm_before);
+    clip_norm_before = clip_norm;
     std::vector<std::string> again = federation.coordinator("state", endpoint);
     if (rounds == 2) again.push_back("--exit-when-finished");
     coordinator = federation.start("coordinator", again);
