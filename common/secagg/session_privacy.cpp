@@ -76,10 +76,13 @@ class DearestSum {
     sum_.dimension = std::max(sum_.dimension, sum.dimension);
     sum_.share_variance = sum_.share_variance == 0 ? sum.share_variance : std::min(sum_.share_variance, sum.share_variance);
   }
-  // With the honest shares, of whatever number, that make the ratio.
+  // With as many honest shares as make the ratio: more clients where these are more than there are, narrower shares where they are not one.
   DiscreteGaussianSum sum() const {
     DiscreteGaussianSum dearest = sum_;
-    dearest.honest_clients = sum_.sensitivity_l2 * sum_.sensitivity_l2 / squared_ratio_ / sum_.share_variance * (1 - 8 * kUnitRoundoff);
+    const double variance = sum_.sensitivity_l2 * sum_.sensitivity_l2 / squared_ratio_ * (1 - 8 * kUnitRoundoff);
+    dearest.share_variance = std::min(dearest.share_variance, variance);
+    dearest.honest_clients = std::max(variance / dearest.share_variance * (1 - 2 * kUnitRoundoff), 1.0);
+    dearest.clients = std::max(dearest.clients, static_cast<std::uint64_t>(std::ceil(dearest.honest_clients)));
     return dearest;
   }
 

@@ -148,12 +148,11 @@ TEST_CASE("who was held in the pool while it was charged is sent away, and anoth
   CHECK(bench.machine->ledger().most_participations() == 1);
 }
 
-TEST_CASE("a sum in which a device would overspend is not computed, and nobody is charged") {
+TEST_CASE("a device that has spent its cap in a ledger that was kept is not asked again") {
   SecureMachineBench bench(private_plan());
   bench.check_in_all();
   bench.hold_up(Type::unmask);
   bench.run();
-  // Charged to one of them in a session that this machine knows from elsewhere, e.g. a ledger that was merged: it must not go through.
   PopulationLedger ledger;
   REQUIRE(ledger.charge({SessionId{{9}}, RoundId{1}, contribution_cost(bench.plan, 8).value(), {bench.devices[3].id}}));
   SeededRandom random(4);

@@ -164,6 +164,10 @@ TEST_CASE("PLD: what it does not take is refused") {
   for (const double delta : {0.0, 1.0, -1e-9, nan}) CHECK(refused({1, 1, 1}, delta));
   CHECK(refused({1, 0.5, 0}, 1e-6));
   CHECK(refused({1, 0.5, 1'000'000'001}, 1e-6));
+  // Each in range, all of them together one Gaussian of hardly any noise.
+  CHECK(refused({1e-3, 1, 1'000'000}, 1e-6));
+  CHECK(refused({0.01, 1, 1'000'000'000}, 1e-6));
+  CHECK_FALSE(refused({1e-3, 1, 1'000}, 1e-6));
   const SampledGaussianSteps part{1, 1, 1};
   for (const double epsilon : {-1.0, nan, std::numeric_limits<double>::infinity()}) CHECK_FALSE(pld_delta({&part, 1}, epsilon).has_value());
 }

@@ -235,6 +235,18 @@ TEST_CASE("a simulation's statement says loudly that it is no guarantee, with th
   CHECK_FALSE(has(flowing(statement_of(plan_without_noise(), NoiseSource::seed)), "NO guarantee"));  // it says that there is no noise
 }
 
+TEST_CASE("an open sum is not said to be charged before the coordinator sees it, and a roster without a corrupt device not to hide from its own") {
+  Plan open = central_plan(2.5, 5);
+  open.aggregation.mode = Aggregation::open;
+  const DpStatement seen = statement_of(open);
+  CHECK(find(seen, "charged before the coordinator can see it") == nullptr);
+  CHECK(is_marked(seen, "charged before a model that it is in is published", Standing::enforced));
+  Plan small = distributed_plan();
+  CHECK(has(flowing(statement_of(small)), "whoever sees the models; the coordinator"));
+  small.aggregation.corrupt_ppm = 0;
+  CHECK(has(flowing(statement_of(small)), "whoever sees the models and took no part; the coordinator"));
+}
+
 TEST_CASE("every condition is marked as enforced or assumed") {
   const DpStatement distributed = statement_of(distributed_plan()), central = statement_of(central_plan(2.5, 5));
   for (const DpStatement* statement : {&distributed, &central}) {

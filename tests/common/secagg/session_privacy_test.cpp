@@ -1,5 +1,6 @@
 #include "common/secagg/session_privacy.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <doctest/doctest.h>
@@ -31,13 +32,17 @@ TEST_CASE("a contribution to a distributed sum costs hardly more than one to a G
   CHECK(epsilon_at_cap(plan_of(112), 1e-6).value() == doctest::Approx(5.22153).epsilon(1e-3));
 }
 
-TEST_CASE("central noise costs what the Gaussian costs, no noise has no epsilon, and the cap is no more than the rounds") {
+TEST_CASE("central noise costs what the Gaussian costs, no noise has no epsilon, and the cap counts in full") {
   Plan plan = plan_of(112);
   plan.privacy = {.mode = PrivacyMode::central, .max_participations = 5};
   CHECK(contribution_cost(plan, 7).value() == PrivacyCost{.has_noise = true, .rdp = gaussian_rdp_curve(1)});
   const double five = epsilon_at_cap(plan, 1e-6).value();
-  plan.federation.rounds = 2;
-  CHECK(epsilon_at_cap(plan, 1e-6).value() < five);
+  CHECK(five == repeated({.has_noise = true, .rdp = gaussian_rdp_curve(1)}, 5).epsilon(1e-6));
+  // An attempt that fails is charged, and its round is tried again: five contributions may come of one round.
+  plan.federation.rounds = 1;
+  CHECK(epsilon_at_cap(plan, 1e-6).value() == five);
+  plan.privacy.max_epsilon = five * 0.99;
+  CHECK_FALSE(check_privacy_budget(plan));
   plan.privacy = {.mode = PrivacyMode::none};
   CHECK(std::isinf(epsilon_at_cap(plan, 1e-6).value()));
   CHECK(check_privacy_budget(plan));
@@ -62,6 +67,28 @@ TEST_CASE("the dearest roster that a plan allows is at least as dear as any othe
     const PrivacyCost cost = contribution_cost(plan, clients).value();
     for (std::size_t i = 0; i < cost.rdp.values().size(); ++i) REQUIRE(cost.rdp.values()[i] <= dearest.rdp.values()[i] * (1 + 1e-9));
   }
+}
+
+// Where the honest shares of 16 devices are relatively fewer than those of 10 or 20: q - corrupt is 10 - 3, 6 - 2 and 13 - 4.
+TEST_CASE("the dearest roster may be one between the least and the most") {
+  Plan plan = plan_of(20, 3);
+  plan.federation.min_cohort = 9;
+  plan.federation.over_selection = 1;
+  plan.aggregation.corrupt_ppm = 200'000;
+  plan.aggregation.dropout_ppm = 100'000;
+  plan.aggregation.bits = 12;
+  plan.model.parameter_count = 1U << 20;
+  REQUIRE(plan.least_asked() == 10);
+  const auto epsilon_of = [&](std::uint32_t clients) { return repeated(contribution_cost(plan, clients).value(), 1).epsilon(1e-6); };
+  REQUIRE(epsilon_of(16) > epsilon_of(10));
+  REQUIRE(epsilon_of(16) > epsilon_of(20) * 1.01);
+  double most = 0;
+  for (std::uint32_t clients = 10; clients <= 20; ++clients) most = std::max(most, epsilon_of(clients));
+  CHECK(epsilon_at_cap(plan, 1e-6).value() >= most);
+  CHECK(epsilon_at_cap(plan, 1e-6).value() <= most * (1 + 1e-6));
+  const double rho = dearest_contribution_zcdp(plan).value();
+  CHECK(rho >= 1.2011);
+  CHECK(rho <= 1.2012);
 }
 
 TEST_CASE("no round of a plan whose clip norm adapts costs more than the dearest, and a small clip norm at the largest scale costs more than the plan's own") {
