@@ -32,8 +32,8 @@ double next_clip_norm_of(const SmallFederation& federation) {
 
 TEST_CASE("a private federation of real processes, killed in between, charges every round that it publishes, goes on with its clip norm, and its statement says what was spent") {
   // The share of updates within the norm is noised in whole numbers: a quantile that it is never equal to, so that every round moves the norm.
-  const SmallFederation federation({.settings = {"federation.rounds=" + std::to_string(kRounds), "federation.retry_after_ms=100", "federation.selection_window_ms=300", "federation.round_deadline_ms=8000",
-                                                 "aggregation.phase_deadline_ms=2000", "privacy.mode=distributed", "privacy.noise_multiplier=0.5", "privacy.max_participations=60", "privacy.max_epsilon=1000",
+  const SmallFederation federation({.settings = {"federation.rounds=" + std::to_string(kRounds), "federation.retry_after_ms=100", "federation.selection_window_ms=300", "federation.round_deadline_ms=30000",
+                                                 "aggregation.phase_deadline_ms=10000", "privacy.mode=distributed", "privacy.noise_multiplier=0.5", "privacy.max_participations=60", "privacy.max_epsilon=1000",
                                                  "privacy.clip_quantile=0.4137"}});
   forbid_demonstrations(federation, "max_epsilon = 1000.0\n");
   Process coordinator = federation.start("coordinator", federation.coordinator("state"));
@@ -48,8 +48,8 @@ TEST_CASE("a private federation of real processes, killed in between, charges ev
   std::uint64_t charges = 0;
   double clip_norm_before = parse_plan(federation.text_of("plan.toml")).value().aggregation.clip_norm_l2;
   for (const int rounds : {1, 2}) {
-    const bool reached = eventually(Millis(60'000), [&] { return lines() >= rounds; });
-    INFO(federation.text_of("coordinator.err"));
+    const bool reached = eventually(Millis(90'000), [&] { return lines() >= rounds; });
+    INFO(federation.text_of("coordinator.err"), federation.text_of("process-1.err"), federation.text_of("process-2.err"), federation.text_of("process-3.err"));
     REQUIRE(reached);
     coordinator.kill();
     const auto ledger = ledger_of(federation);
@@ -65,7 +65,7 @@ TEST_CASE("a private federation of real processes, killed in between, charges ev
     if (rounds == 2) again.push_back("--exit-when-finished");
     coordinator = federation.start("coordinator", again);
   }
-  const auto code = coordinator.wait(Millis(120'000));
+  const auto code = coordinator.wait(Millis(90'000));
   INFO(federation.text_of("coordinator.err"));
   REQUIRE(code == 0);
   for (Process& device : devices) device.send(SIGTERM);
