@@ -121,7 +121,7 @@ Outcome run_to_end(std::vector<std::string> command, Millis limit, const std::fi
   const TemporaryFolder output;
   Process process({.command = std::move(command), .out = output / "out", .err = output / "err", .folder = in, .environment = environment});
   Outcome outcome;
-  outcome.code = process.wait(limit).value_or(-1);
+  outcome.code = process.wait(limit * kPatience).value_or(-1);
   process.kill();
   outcome.out = content_of(output / "out");
   outcome.err = content_of(output / "err");

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -12,6 +13,13 @@
 #include "common/clock.h"
 
 namespace fedspend::test {
+
+// What limits and deadlines are multiplied with: under the thread sanitizer everything takes several times as long.
+#ifdef __SANITIZE_THREAD__
+inline constexpr std::int64_t kPatience = 5;
+#else
+inline constexpr std::int64_t kPatience = 1;
+#endif
 
 // Of this build.
 std::filesystem::path program_path(const std::string& name);
@@ -51,7 +59,7 @@ struct Outcome {
   std::string err;
 };
 
-// Runs a command to its end, in the folder `in`.
+// Runs a command to its end, in the folder `in`; `limit` is multiplied with kPatience.
 Outcome run_to_end(std::vector<std::string> command, Millis limit = Millis(60'000), const std::filesystem::path& in = {},
                    const std::vector<std::pair<std::string, std::string>>& environment = {});
 

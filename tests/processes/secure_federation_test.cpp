@@ -15,6 +15,9 @@ namespace {
 constexpr unsigned kClients = 200, kProcesses = 10;
 constexpr std::size_t kRounds = 6;
 
+// Of the plan.
+std::string deadline_ms(std::int64_t ms) { return std::to_string(ms * kPatience); }
+
 // The lines of a program's log with this event.
 std::vector<nlohmann::json> events(const std::string& log, const std::string& event) {
   std::vector<nlohmann::json> found;
@@ -35,8 +38,8 @@ TEST_CASE("two hundred devices, a tenth of them killed at random moments: every 
   const SmallFederation federation({.clients = kClients,
                                     .processes = kProcesses,
                                     .settings = {"federation.rounds=" + std::to_string(kRounds), "federation.cohort=200", "federation.min_cohort=120", "federation.over_selection=1",
-                                                 "federation.retry_after_ms=200", "federation.selection_window_ms=2000", "federation.round_deadline_ms=20000",
-                                                 "aggregation.dropout_fraction=0.2", "aggregation.phase_deadline_ms=4000"}});
+                                                 "federation.retry_after_ms=200", "federation.selection_window_ms=" + deadline_ms(2000), "federation.round_deadline_ms=" + deadline_ms(20000),
+                                                 "aggregation.dropout_fraction=0.2", "aggregation.phase_deadline_ms=" + deadline_ms(4000)}});
   REQUIRE(federation.text_of("plan.toml").find("mode = \"secure\"") != std::string::npos);
   std::vector<std::string> command = federation.coordinator("state");
   command.insert(command.end(), {"--log-level", "debug", "--exit-when-finished"});
@@ -53,7 +56,7 @@ TEST_CASE("two hundred devices, a tenth of them killed at random moments: every 
   std::mt19937 random(200);  // NOLINT: moments of a test
   std::size_t done = 0, kills = 0;
   Millis round_began = steady_now(), round_took(0);
-  const Millis end = steady_now() + Millis(150'000);
+  const Millis end = steady_now() + Millis(150'000 * kPatience);
   while (coordinator.running() && steady_now() < end) {
     const std::size_t now_done = rounds_done(federation);
     if (now_done == done) {
@@ -71,7 +74,7 @@ TEST_CASE("two hundred devices, a tenth of them killed at random moments: every 
     sleep_for(Millis(200));
     devices[victim] = start(victim);
   }
-  const auto code = coordinator.wait(Millis(120'000));
+  const auto code = coordinator.wait(Millis(120'000 * kPatience));
   INFO(federation.text_of("coordinator.out"));
   REQUIRE(code == 0);
   CHECK(rounds_done(federation) == kRounds);

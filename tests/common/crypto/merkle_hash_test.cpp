@@ -21,8 +21,8 @@ TEST_CASE("a node is not the leaf that holds its children") {
   Hash256 left, right;
   left.fill(0x11);
   right.fill(0x22);
-  Bytes both(left.begin(), left.end());
-  both.insert(both.end(), right.begin(), right.end());
+  Bytes both(left.size() + right.size(), 0x22);
+  std::fill_n(both.begin(), left.size(), std::uint8_t{0x11});
   CHECK(merkle_node_hash(left, right) != merkle_leaf_hash(both));
   CHECK(merkle_node_hash(left, right) != merkle_node_hash(right, left));
 }
