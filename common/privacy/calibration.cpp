@@ -8,18 +8,13 @@
 #include <string>
 
 #include "common/check.h"
+#include "common/privacy/figure_text.h"
 
 namespace fedspend {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kTolerance = 1e-6;
-
-std::string written(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
 
 // The next number of 7 significant digits.
 double rounded_up(double z) {
@@ -39,7 +34,7 @@ class Search {
     if (!bracket()) {
       if (error_) return fail(*error_);
       return fail(ErrorCode::refused,
-                  "even a noise multiplier of " + written(kMostNoiseMultiplier) + " gives an epsilon of " + written(low_.epsilon) + ", above " + written(wanted_),
+                  "even a noise multiplier of " + least_text(kMostNoiseMultiplier) + " gives an epsilon of " + bound_text(low_.epsilon) + ", above " + bound_text(wanted_, 6),
                   "a larger epsilon or delta, fewer steps, or for the distributed mechanism more bits");
     }
     if (low_.noise_multiplier > 0) narrow();

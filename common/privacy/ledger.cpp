@@ -4,22 +4,16 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <sstream>
 
 #include "common/check.h"
 #include "common/privacy/directed_rounding.h"
+#include "common/privacy/figure_text.h"
 
 namespace fedspend {
 namespace {
 
 constexpr std::uint32_t kAccountVersion = 1;
 constexpr std::uint32_t kLedgerVersion = 1;
-
-std::string shown(double value) {
-  std::ostringstream out;
-  out << value;
-  return out.str();
-}
 
 std::size_t curve_bytes() {
   static const std::size_t size = RdpCurve().serialise().size();
@@ -136,7 +130,7 @@ Result<PrivacyAccount> PrivacyAccount::charged(RoundId round, const PrivacyCost&
   const double epsilon = next.epsilon(limits.delta);
   // Written so that what is no number is refused.
   if (!(epsilon <= limits.max_epsilon))
-    return fail(ErrorCode::refused, "one more contribution would take epsilon to " + shown(epsilon) + ", above " + shown(limits.max_epsilon) + " (delta " + shown(limits.delta) + ")");
+    return fail(ErrorCode::refused, "one more contribution would take epsilon to " + bound_text(epsilon) + ", above " + bound_text(limits.max_epsilon, 6) + " (delta " + bound_text(limits.delta, 6) + ")");
   return next;
 }
 
@@ -202,7 +196,7 @@ Status PopulationLedger::check(const PrivacyCharge& charge, const PrivacyLimits&
     looked_at = participations;
     const double epsilon = repeated(dearest, participations).epsilon(limits.delta);
     if (!(epsilon <= limits.max_epsilon))
-      return fail(ErrorCode::refused, "a contribution would take a device's epsilon to " + shown(epsilon) + ", above " + shown(limits.max_epsilon) + " (delta " + shown(limits.delta) + ")");
+      return fail(ErrorCode::refused, "a contribution would take a device's epsilon to " + bound_text(epsilon) + ", above " + bound_text(limits.max_epsilon, 6) + " (delta " + bound_text(limits.delta, 6) + ")");
   }
   return {};
 }
