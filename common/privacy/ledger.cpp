@@ -119,7 +119,7 @@ Result<PrivacyAccount> PrivacyAccount::charged(RoundId round, const PrivacyCost&
   FEDSPEND_TRY(check_next(round, limits));
   PrivacyAccount next = *this;
   ++next.participations;
-  next.last_round = round.value;
+  next.last_round = std::max(next.last_round, round.value);  // where rounds need not lie apart, an earlier one may come later
   if (cost.has_noise) {
     next.rdp += cost.rdp;
     next.delta = add_up(next.delta, cost.delta);
@@ -181,6 +181,21 @@ Status PopulationLedger::admits(const ClientId& client, RoundId round, const Pri
   if (found == spent_.end()) return PrivacyAccount{}.check_next(round, limits);
   const PrivacyAccount account{.participations = found->second.participations, .last_round = found->second.last_round};
   return account.check_next(round, limits);
+}
+
+PrivacyLimits PopulationLedger::affordable(const PrivacyLimits& limits, const PrivacyCost& dearest_to_come) const {
+  PrivacyLimits within = limits;
+  if (std::isinf(limits.max_epsilon)) return within;
+  const PrivacyCost dearest = dearest_with(dearest_to_come);
+  const auto fits = [&](std::uint32_t participations) { return repeated(dearest, participations).epsilon(limits.delta) <= limits.max_epsilon; };
+  std::uint32_t low = 0, high = limits.max_participations;  // `low` fit, those above `high` do not
+  while (low < high) {
+    const std::uint32_t middle = high - (high - low) / 2;
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  within.max_participations = low;
+  return within;
 }
 
 Status PopulationLedger::check(const PrivacyCharge& charge, const PrivacyLimits& limits) const {
