@@ -261,7 +261,7 @@ TEST_CASE("a store of a later version is refused with what this program reads") 
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::invalid_argument);
   CHECK(refused.error().message.find("schema version 6") != std::string::npos);
-  CHECK(refused.error().hint.find("1 to 5") != std::string::npos);
+  CHECK(refused.error().hint.find("1 to 6") != std::string::npos);
 }
 
 TEST_CASE("published and aborted rounds are counted, and the contributors of each sum are kept") {
