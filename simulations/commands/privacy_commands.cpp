@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "common/privacy/calibration.h"
 #include "common/privacy/figure_text.h"
@@ -82,12 +83,15 @@ Result<Report> privacy(const Arguments& arguments) {
 Result<Report> calibrate(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const double epsilon, arguments.number("epsilon", 1e-6, 1e6));
   FEDSPEND_ASSIGN(const PrivacyQuestion question, read_privacy_question(arguments));
-  const auto epsilon_of = [&question](double noise_multiplier) -> Result<double> {
-    FEDSPEND_ASSIGN(const PrivacyAnswer answered, answer(question, noise_multiplier));
-    return answered.epsilon;
+  std::map<double, PrivacyAnswer> answers;
+  const auto epsilon_of = [&](double noise_multiplier) -> Result<double> {
+    FEDSPEND_ASSIGN(PrivacyAnswer answered, answer(question, noise_multiplier));
+    return (answers[noise_multiplier] = std::move(answered)).epsilon;
   };
-  FEDSPEND_ASSIGN(const Calibration found, smallest_noise_multiplier(epsilon_of, epsilon));
-  FEDSPEND_ASSIGN(const PrivacyAnswer answered, answer(question, found.noise_multiplier));
+  const auto quick = [&](double noise_multiplier) { return quick_epsilon(question, noise_multiplier); };
+  const bool is_slow = question.accountant == Accountant::pld;
+  FEDSPEND_ASSIGN(const Calibration found, is_slow ? smallest_noise_multiplier(quick, epsilon_of, epsilon) : smallest_noise_multiplier(epsilon_of, epsilon));
+  const PrivacyAnswer& answered = answers.at(found.noise_multiplier);
   Report report = report_of(question, found.noise_multiplier, answered);
   report.data["epsilon_wanted"] = epsilon;
   return report;
