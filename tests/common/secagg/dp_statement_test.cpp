@@ -271,6 +271,47 @@ TEST_CASE("every condition is marked as enforced or assumed") {
   CHECK(has(to_json(distributed)["protects_against"].get<std::string>(), "the coordinator, with up to 10%"));
 }
 
+TEST_CASE("no condition is left out: the list as a whole, for distributed noise and for an open central sum") {
+  const auto conditions = [](const Plan& plan) {
+    std::string list;
+    for (const Assumption& assumption : statement_of(plan).assumptions) {
+      CHECK_FALSE(assumption.why.empty());
+      list += std::string(to_string(assumption.standing)) + ": " + assumption.what + "\n";
+    }
+    return list;
+  };
+  CHECK(conditions(distributed_plan()) ==
+        "enforced: a device is in at most 5 sums\n"
+        "enforced: no device spends more than epsilon 8 on this plan\n"
+        "enforced: a sum is charged before the coordinator can see it\n"
+        "assumed: neither a device's record nor the coordinator's state is set back to an older copy, or begun anew\n"
+        "enforced: which devices are selected plays no part: no amplification by sampling is counted\n"
+        "enforced: each update is clipped, rounded and noised before it is masked\n"
+        "enforced: only the noise of devices that surely stay and are honest is counted, n_h shares\n"
+        "assumed: honest devices draw their noise from a sound generator, and add it\n"
+        "assumed: nobody times single samples of the noise on a device\n"
+        "enforced: the coordinator sees sums of at least 90 devices and no single input\n"
+        "assumed: at most 0.1 of a round's devices are corrupt or collude with the coordinator\n"
+        "assumed: the cryptography holds, but for a chance of 2^-40 a round\n"
+        "assumed: the coordinator does not try out rosters for a masking graph that suits it\n"
+        "enforced: the sum is divided by a constant of the plan, not by the number of survivors\n"
+        "assumed: a customer has one enrolled device\n"
+        "assumed: this plan is the only use of these customers' data that counts\n");
+  Plan open = central_plan(2.5, 1);
+  open.aggregation.mode = Aggregation::open;
+  CHECK(conditions(open) ==
+        "enforced: a device is in at most 1 sum\n"
+        "enforced: no device spends more than epsilon 8 on this plan\n"
+        "enforced: a sum is charged before a model that it is in is published\n"
+        "assumed: neither a device's record nor the coordinator's state is set back to an older copy, or begun anew\n"
+        "enforced: which devices are selected plays no part: no amplification by sampling is counted\n"
+        "enforced: each update is clipped before it leaves\n"
+        "assumed: the coordinator adds the noise, from a sound generator, and keeps nothing without it\n"
+        "enforced: the sum is divided by a constant of the plan, not by the number of survivors\n"
+        "assumed: a customer has one enrolled device\n"
+        "assumed: this plan is the only use of these customers' data that counts\n");
+}
+
 TEST_CASE("what a plan changes of the conditions is said") {
   Plan plan = distributed_plan();
   plan.aggregation.beacon = BeaconSource::external;
