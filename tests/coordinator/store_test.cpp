@@ -260,7 +260,7 @@ TEST_CASE("a store of a later version is refused with what this program reads") 
   const auto refused = folder.open();
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::invalid_argument);
-  CHECK(refused.error().message.find("schema version 6") != std::string::npos);
+  CHECK(refused.error().message.find("schema version 7") != std::string::npos);
   CHECK(refused.error().hint.find("1 to 6") != std::string::npos);
 }
 
