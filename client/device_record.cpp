@@ -70,6 +70,15 @@ Result<bool> DeviceRecord::has_contributed(const Hash256& update) {
   return before.has_value();
 }
 
+Status DeviceRecord::record_open_update(const SessionId& session, const Hash256& update) {
+  const Hash256 digest = digest_of(update);
+  FEDSPEND_ASSIGN(const auto before, find(Kind::session_update, session.bytes));
+  if (before && *before != digest) return fail(ErrorCode::conflict, "this session has another update");
+  if (before) return {};
+  const Entry entry{Kind::session_update, session.bytes, digest};
+  return keep({&entry, 1}, {});
+}
+
 Status DeviceRecord::record_update(const SessionId& session, const Hash256& update) {
   const Hash256 digest = digest_of(update);
   FEDSPEND_ASSIGN(const auto where, find(Kind::update, digest));

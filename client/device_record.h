@@ -61,6 +61,10 @@ class DeviceRecord {
   Result<std::uint32_t> participations(const TaskId& task);
   // Whether this update, named by its digest, was recorded in any session.
   Result<bool> has_contributed(const Hash256& update);
+  // Before the update of an open sum leaves, named by the digest of what leaves. The same again is fine: its reply was lost. conflict: this
+  // session has another one, which the coordinator would see, too. (In another session it may be the same: a round that failed is trained
+  // again from the same weights, and the coordinator knows the update already.)
+  Status record_open_update(const SessionId& session, const Hash256& update);
   // Before the masked input's unmasking shares leave. The same update in the same session again is fine; conflict: it was recorded in
   // another session, or this session has another update (two vectors under one mask would show their difference).
   // An all-zero update, which honest devices may send more than once, is the caller's affair.

@@ -49,7 +49,10 @@ struct DevicePolicy {
   double delta = 1e-6;
   bool allow_central_privacy = false;    // the coordinator, which sees sums without noise, would be trusted to add it
   bool allow_open_aggregation = false;   // the coordinator would see this device's update in the clear
-  bool allow_no_privacy = false;         // no noise would be added, or a simulation's
+  // No noise would be added, or a simulation's. With it the least noise, the greatest delta, max_epsilon and allow_central_privacy are not looked
+  // at, for plans with noise neither: whatever noise a plan has protects no less than none, which is accepted, and to refuse the little would
+  // only have somebody take it out. Still held: both caps of participations, the plan's own limits and budget at its delta, and the rest of the policy.
+  bool allow_no_privacy = false;
   std::optional<IdentityPublicKey> release_key = {};  // if set, the only one that this device may be configured with
 };
 

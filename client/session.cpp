@@ -206,10 +206,13 @@ Effects Session::on_training(const TrainingFinished& finished, Millis now) {
   const ParticipationLimits limits = participation_limits(options_.policy, *training->plan);
   // conflict: the reply to this session's update was lost, and it is given again; in the sum it is once.
   const Status charged = services_.record.charge_participation(training->plan->task, training->round, training->session, *training->cost, limits);
+  if (!charged && charged.error().code == ErrorCode::refused) return keep_silent(charged.error(), now);
   if (!charged && charged.error().code != ErrorCode::conflict) return forbidden(training->session, charged.error(), now);
 
   Update message;
   message.bulk_hash = hash_of_update(*packed);
+  // What was charged for was one update.
+  if (const Status recorded = services_.record.record_open_update(training->session, message.bulk_hash); !recorded) return forbidden(training->session, recorded.error(), now);
   message.count = static_cast<std::uint32_t>(update.size());
   message.bits = static_cast<std::uint8_t>(training->plan->aggregation.bits);
   Reporting reporting{training->session, training->round, {}, training->deadline, std::min(now + options_.reply_timeout, training->deadline)};

@@ -97,8 +97,9 @@ Effects Session::on_shares(Aggregating& at, const DeliverShares& shares, Millis 
   if (!masked) return give_up(session, masked.error(), now);
   const Result<PrivacyCost> cost = contribution_cost(*at.plan, at.participant->parameters());
   if (!cost) return give_up(session, cost.error(), now);
+  // Spent since it was asked, by a session of another run of this device: silent like one that was at its cap before (case 28).
   if (const Status charged = services_.record.charge_participation(at.plan->task, at.round, session, *cost, participation_limits(options_.policy, *at.plan)); !charged)
-    return forbidden(session, charged.error(), now);
+    return charged.error().code == ErrorCode::refused ? keep_silent(charged.error(), now) : forbidden(session, charged.error(), now);
   return answer(at, masked->message, std::move(masked->packed), now);
 }
 

@@ -96,6 +96,7 @@ RoundMachine::RoundMachine(SignedPlan signed_plan, Plan plan, Checkpoint checkpo
   auto shared = std::make_shared<const std::vector<float>>(std::move(checkpoint.weights));
   const ModelHash hash = hash_of_weights(weights_to_bytes(*shared));
   set_weights(std::move(shared), hash);
+  lower_limits();
 }
 
 void RoundMachine::set_weights(std::shared_ptr<const std::vector<float>> weights, const ModelHash& hash) {

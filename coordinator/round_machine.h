@@ -341,6 +341,7 @@ class RoundMachine {
   Status charge(const SessionId& session, const std::vector<ClientId>& contributors, const SessionParameters* parameters, Effects& effects);
   bool may_contribute(const ClientId& client) const;
   void release_spent(Effects& effects);
+  void lower_limits();  // to what the ledger leaves: a round that would overspend must not begin
   std::string why_no_round_can_be() const;  // empty: it can, for all that the ledger says
   void finish(std::string why_early, Millis now, Effects& effects);
   void abort_round(std::string why, Millis now, Effects& effects);
@@ -362,7 +363,7 @@ class RoundMachine {
   RandomSource& random_;
   std::optional<Quantizer> quantizer_;
   std::optional<CentralGaussian> central_;
-  PrivacyLimits limits_;
+  PrivacyLimits limits_;  // the plan's, with the cap that its epsilon and what was charged so far leave
   PopulationLedger ledger_;
   std::unique_ptr<ServerOptimizer> optimizer_;
   RosterBeacon roster_beacon_;

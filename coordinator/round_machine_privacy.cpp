@@ -13,6 +13,14 @@ bool RoundMachine::may_contribute(const ClientId& client) const {
   return !plan_.privacy.has_noise() || ledger_.admits(client, RoundId{rounds_done_ + 1}, limits_).has_value();
 }
 
+// Once, when the machine is made: no charge of the plan costs more than its dearest, so none lowers them further.
+void RoundMachine::lower_limits() {
+  if (!plan_.privacy.has_noise()) return;
+  const Result<PrivacyCost> dearest = dearest_contribution_cost(plan_);
+  FEDSPEND_CHECK(dearest.has_value(), "a plan whose budget was checked");
+  limits_ = ledger_.affordable(privacy_limits(plan_), *dearest);
+}
+
 // Nobody can be asked but the enrolled, and no round is passed over: where too few of them may be in this one, there will be none.
 std::string RoundMachine::why_no_round_can_be() const {
   const std::size_t enrolled = enrolment_.devices().size(), needed = plan_.least_asked();

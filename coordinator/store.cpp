@@ -13,8 +13,8 @@
 namespace fedspend::coordinator {
 namespace {
 
-constexpr int kSchemaVersion = 5;
-constexpr const char* kSetSchemaVersion = "PRAGMA user_version=5";
+constexpr int kSchemaVersion = 6;
+constexpr const char* kSetSchemaVersion = "PRAGMA user_version=6";
 constexpr std::uint64_t kModelsKept = 10;  // weights and optimizer states of these; the hashes of all
 constexpr const char* kSchema = R"(
 CREATE TABLE federation(plan_hash BLOB NOT NULL);
@@ -27,6 +27,9 @@ CREATE TABLE contributor(round INTEGER NOT NULL, client BLOB NOT NULL, PRIMARY K
 // What was charged, in the order in which it was: the cost as common/privacy/ledger.h stores it, the ids of the devices one after the other.
 constexpr const char* kChargeSchema =
     "CREATE TABLE charge(id INTEGER PRIMARY KEY, session BLOB NOT NULL UNIQUE, round INTEGER NOT NULL, cost BLOB NOT NULL, clients BLOB NOT NULL, hash BLOB NOT NULL)";
+
+// How many charges there are, and a hash over all of them in their order: a row that is gone, or two that changed places, is found.
+constexpr const char* kChargeSealSchema = "CREATE TABLE charge_seal(charges INTEGER NOT NULL, chain BLOB NOT NULL)";
 
 // Against damage: a state that is not what was stored must not be gone on from.
 Hash256 hash_of_state(ByteSpan bytes) { return Hasher("optimizer-state").field(bytes).finish(); }
@@ -43,6 +46,16 @@ Bytes stored_clip_norm(std::uint64_t round, double clip_norm_l2) {
 Hash256 hash_of_charge(ByteSpan session, std::uint64_t round, ByteSpan cost, ByteSpan clients) {
   return Hasher("stored-charge").field(session).u64(round).field(cost).field(clients).finish();
 }
+
+struct ChargeSeal {
+  std::uint64_t charges = 0;
+  Hash256 chain{};
+  void add(const Hash256& charge) {
+    ++charges;
+    chain = Hasher("charge-chain").field(chain).field(charge).finish();
+  }
+  bool operator==(const ChargeSeal&) const = default;
+};
 
 template <class Id>
 Result<Id> id_of(ByteSpan bytes) {
@@ -119,6 +132,10 @@ struct Store::Database {
   Status take_over_version_2();
   Status take_over_version_3();
   Status take_over_version_4();
+  Status take_over_version_5();
+  Result<ChargeSeal> charge_seal();
+  Status save_charge_seal(const ChargeSeal& seal);
+  Status save_charge(const PrivacyCharge& charge);
 };
 
 Status Store::Database::create(const PlanHash& plan) {
@@ -129,6 +146,9 @@ Status Store::Database::create(const PlanHash& plan) {
   }
   FEDSPEND_TRY(execute(kSchema, "making the tables"));
   FEDSPEND_TRY(execute(kChargeSchema, "making the tables"));
+  FEDSPEND_TRY(execute(kChargeSealSchema, "making the tables"));
+  Statement seal(handle, "INSERT INTO charge_seal VALUES(0, ?)");
+  if (seal.bind(1, ByteSpan(ChargeSeal{}.chain)).step() != SQLITE_DONE) return failure("writing the seal of the charges");
   Statement insert(handle, "INSERT INTO federation VALUES(?)");
   if (insert.bind(1, ByteSpan(plan.bytes)).step() != SQLITE_DONE) return failure("writing the plan's hash");
   return execute(kSetSchemaVersion, "writing its version");
@@ -155,8 +175,42 @@ Status Store::Database::take_over_version_3() {
 
 // Version 4 was written by programs that refused every plan whose clip norm adapts.
 Status Store::Database::take_over_version_4() {
-  FEDSPEND_TRY(execute("ALTER TABLE model ADD COLUMN clip_norm BLOB NOT NULL DEFAULT x''", "adding the clip norms"));
+  return execute("ALTER TABLE model ADD COLUMN clip_norm BLOB NOT NULL DEFAULT x''", "adding the clip norms");
+}
+
+// Version 5 did not seal its charges: those that are there are taken as all.
+Status Store::Database::take_over_version_5() {
+  FEDSPEND_TRY(execute(kChargeSealSchema, "sealing the charges"));
+  ChargeSeal seal;
+  {
+    Statement read(handle, "SELECT hash FROM charge ORDER BY id");
+    int code = SQLITE_DONE;
+    while ((code = read.step()) == SQLITE_ROW) {
+      Hash256 hash{};
+      if (read.blob(0).size() != hash.size()) return fail(ErrorCode::malformed, path + ": a charge of the privacy ledger is not what was written", "restore the file from a backup");
+      std::ranges::copy(read.blob(0), hash.begin());
+      seal.add(hash);
+    }
+    if (code != SQLITE_DONE) return failure("sealing the charges");
+  }
+  Statement insert(handle, "INSERT INTO charge_seal VALUES(?, ?)");
+  if (insert.bind(1, seal.charges).bind(2, ByteSpan(seal.chain)).step() != SQLITE_DONE) return failure("sealing the charges");
   return execute(kSetSchemaVersion, "writing its version");
+}
+
+Result<ChargeSeal> Store::Database::charge_seal() {
+  Statement read(handle, "SELECT charges, chain FROM charge_seal");
+  if (read.step() != SQLITE_ROW || read.blob(1).size() != Hash256{}.size())
+    return fail(ErrorCode::malformed, path + ": the seal of the privacy ledger is gone or broken", "restore the file from a backup");
+  ChargeSeal seal{.charges = read.integer(0), .chain = {}};
+  std::ranges::copy(read.blob(1), seal.chain.begin());
+  return seal;
+}
+
+Status Store::Database::save_charge_seal(const ChargeSeal& seal) {
+  Statement update(handle, "UPDATE charge_seal SET charges = ?, chain = ?");
+  if (update.bind(1, seal.charges).bind(2, ByteSpan(seal.chain)).step() != SQLITE_DONE) return failure("sealing a charge");
+  return {};
 }
 
 Status Store::Database::prepare(const PlanHash& plan) {
@@ -184,6 +238,7 @@ Status Store::Database::prepare(const PlanHash& plan) {
     if (version < 3) FEDSPEND_TRY(take_over_version_2());
     if (version < 4) FEDSPEND_TRY(take_over_version_3());
     if (version < 5) FEDSPEND_TRY(take_over_version_4());
+    if (version < 6) FEDSPEND_TRY(take_over_version_5());
   }
   return execute("COMMIT", "opening");
 }
@@ -261,19 +316,35 @@ Status Store::save_published(const Publish& publish) {
 Status Store::save_aborted(const RoundSummary& summary) { return database_->save_round(summary); }
 
 Status Store::save_charge(const PrivacyCharge& charge) {
+  FEDSPEND_TRY(database_->execute("BEGIN IMMEDIATE", "beginning to write a charge"));
+  Status written = database_->save_charge(charge);
+  if (written) written = database_->execute("COMMIT", "writing a charge");
+  if (!written) sqlite3_exec(database_->handle, "ROLLBACK", nullptr, nullptr, nullptr);
+  return written;
+}
+
+// The charge and its seal, in the transaction that is open.
+Status Store::Database::save_charge(const PrivacyCharge& charge) {
+  FEDSPEND_ASSIGN(ChargeSeal seal, charge_seal());
   Bytes clients;
   for (const ClientId& client : charge.contributors) clients.insert(clients.end(), client.bytes.begin(), client.bytes.end());
   const Bytes cost = charge.cost.serialise();
-  Statement insert(database_->handle, "INSERT INTO charge(session, round, cost, clients, hash) VALUES(?, ?, ?, ?, ?)");
+  const Hash256 hash = hash_of_charge(charge.session.bytes, charge.round.value, cost, clients);
+  Statement insert(handle, "INSERT INTO charge(session, round, cost, clients, hash) VALUES(?, ?, ?, ?, ?)");
   insert.bind(1, ByteSpan(charge.session.bytes)).bind(2, charge.round.value).bind(3, ByteSpan(cost)).bind(4, ByteSpan(clients));
-  insert.bind(5, ByteSpan(hash_of_charge(charge.session.bytes, charge.round.value, cost, clients)));
-  if (insert.step() == SQLITE_DONE) return {};
-  if (sqlite3_errcode(database_->handle) == SQLITE_CONSTRAINT) return fail(ErrorCode::conflict, database_->path + ": this session is charged already");
-  return database_->failure("writing a charge");
+  insert.bind(5, ByteSpan(hash));
+  if (insert.step() != SQLITE_DONE) {
+    if (sqlite3_errcode(handle) == SQLITE_CONSTRAINT) return fail(ErrorCode::conflict, path + ": this session is charged already");
+    return failure("writing a charge");
+  }
+  seal.add(hash);
+  return save_charge_seal(seal);
 }
 
 Result<PopulationLedger> Store::ledger() {
   const auto damaged = [&] { return fail(ErrorCode::malformed, database_->path + ": a charge of the privacy ledger is not what was written", "restore the file from a backup"); };
+  FEDSPEND_ASSIGN(const ChargeSeal seal, database_->charge_seal());
+  ChargeSeal found;
   PopulationLedger ledger;
   Statement read(database_->handle, "SELECT session, round, cost, clients, hash FROM charge ORDER BY id");
   int code = SQLITE_DONE;
@@ -286,6 +357,7 @@ Result<PopulationLedger> Store::ledger() {
     const Result<PrivacyCost> parsed = PrivacyCost::parse(cost);
     if (!std::ranges::equal(hash, read.blob(4)) || !parsed || clients.size() % ClientId::kSize != 0) return damaged();
     charge.cost = *parsed;
+    found.add(hash);
     for (std::size_t at = 0; at < clients.size(); at += ClientId::kSize) {
       FEDSPEND_ASSIGN(const ClientId client, id_of<ClientId>(clients.subspan(at, ClientId::kSize)));
       charge.contributors.push_back(client);
@@ -293,6 +365,9 @@ Result<PopulationLedger> Store::ledger() {
     if (!ledger.charge(charge)) return damaged();
   }
   if (code != SQLITE_DONE) return database_->failure("reading the charges");
+  if (found != seal)
+    return fail(ErrorCode::malformed,
+                database_->path + ": the privacy ledger has " + std::to_string(found.charges) + " charges that are not the " + std::to_string(seal.charges) + " that were written", "restore the file from a backup");
   return ledger;
 }
 

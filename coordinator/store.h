@@ -1,9 +1,10 @@
 #pragma once
 // What a coordinator must not forget: the published models, each with the state that the server optimizer left it with, and what
 // happened in every round, in one SQLite file (WAL, synchronous = FULL). One file serves one plan. save_published is one
-// transaction, durable when it returns: a crash leaves the old model and state or the new ones, never half of either. Schema 5; a
+// transaction, durable when it returns: a crash leaves the old model and state or the new ones, never half of either. Schema 6; a
 // file of schema 1, which had no state, is taken over when it is opened: the programs that wrote those ran plans of FedAvg alone,
-// which has none. Nor had files of schema 2 the nonces of their attempts, those of schema 3 charges: their plans had no noise, or those of schema 4 clip norms: their plans had one for all rounds. One thread per object; a second process on the same file is refused.
+// which has none. Nor had files of schema 2 the nonces of their attempts, those of schema 3 charges: their plans had no noise, or those of schema 4 clip norms: their plans had one for all rounds; those of schema 5
+// had no seal over their charges. One thread per object; a second process on the same file is refused.
 
 #include <cstdint>
 #include <filesystem>
@@ -46,7 +47,8 @@ class Store {
   Status save_aborted(const RoundSummary& summary);
   // Durable when it returns. conflict: this session is charged already.
   Status save_charge(const PrivacyCharge& charge);
-  // All that was ever charged. malformed: a charge that is not what was written.
+  // All that was ever charged. malformed: a charge that is not what was written, one that is gone, or another order. (Whoever may write the
+  // file can seal it anew: against damage and tidying up, not against an owner.)
   Result<PopulationLedger> ledger();
   Result<std::uint64_t> count_rounds(bool published);
   Result<std::vector<PublishedRound>> published_rounds();  // in order

@@ -8,18 +8,13 @@
 #include <string>
 
 #include "common/check.h"
+#include "common/privacy/figure_text.h"
 
 namespace fedspend {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kTolerance = 1e-6;
-
-std::string written(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  return text;
-}
 
 // The next number of 7 significant digits.
 double rounded_up(double z) {
@@ -33,13 +28,13 @@ double rounded_up(double z) {
 
 class Search {
  public:
-  Search(const std::function<Result<double>(double)>& epsilon_of, double epsilon) : epsilon_of_(epsilon_of), wanted_(epsilon) {}
+  Search(const std::function<Result<double>(double)>& epsilon_of, double epsilon, double tolerance = kTolerance) : epsilon_of_(epsilon_of), wanted_(epsilon), tolerance_(tolerance) {}
 
   Result<Calibration> run() {
     if (!bracket()) {
       if (error_) return fail(*error_);
       return fail(ErrorCode::refused,
-                  "even a noise multiplier of " + written(kMostNoiseMultiplier) + " gives an epsilon of " + written(low_.epsilon) + ", above " + written(wanted_),
+                  "even a noise multiplier of " + least_text(kMostNoiseMultiplier) + " gives an epsilon of " + bound_text(low_.epsilon) + ", above " + bound_text(wanted_, 6),
                   "a larger epsilon or delta, fewer steps, or for the distributed mechanism more bits");
     }
     if (low_.noise_multiplier > 0) narrow();
@@ -49,6 +44,12 @@ class Search {
       if (epsilon <= wanted_) return Calibration{.noise_multiplier = z, .epsilon = epsilon};
       if (z > 2 * high_.noise_multiplier) return fail(error_ ? *error_ : Error{ErrorCode::internal, "the accountant is not monotone in the noise"});
     }
+  }
+
+  // d log epsilon / d log z between the ends that it closed in on; nothing where there is none.
+  std::optional<double> slope() const {
+    if (!(low_.noise_multiplier > 0 && std::isfinite(low_.epsilon) && high_.epsilon > 0 && low_.epsilon > high_.epsilon)) return std::nullopt;
+    return std::log(high_.epsilon / low_.epsilon) / std::log(high_.noise_multiplier / low_.noise_multiplier);
   }
 
  private:
@@ -81,13 +82,13 @@ class Search {
   // Secants in logarithms, a little to the far side of the end that moved last, so that both ends close in; halves where those do not help.
   void narrow() {
     bool moved_high = false;
-    for (int i = 0; i < 80 && high_.noise_multiplier > low_.noise_multiplier * (1 + kTolerance); ++i) {
+    for (int i = 0; i < 80 && high_.noise_multiplier > low_.noise_multiplier * (1 + tolerance_); ++i) {
       const double low = std::log(low_.noise_multiplier), high = std::log(high_.noise_multiplier), width = high - low;
       double guess = low + width / 2;
       if (std::isfinite(low_.epsilon) && high_.epsilon > 0 && i % 4 != 3) {
         const double rise = std::log(low_.epsilon / high_.epsilon);
         const double root = low + width * std::log(low_.epsilon / wanted_) / rise;
-        guess = std::clamp(root + (moved_high ? -1 : 1) * kTolerance / 3, low + 1e-3 * width, high - 1e-3 * width);
+        guess = std::clamp(root + (moved_high ? -1 : 1) * tolerance_ / 3, low + 1e-3 * width, high - 1e-3 * width);
       }
       const double z = std::exp(guess);
       if (!(z > low_.noise_multiplier && z < high_.noise_multiplier)) break;
@@ -98,7 +99,7 @@ class Search {
   }
 
   const std::function<Result<double>(double)>& epsilon_of_;
-  double wanted_;
+  double wanted_, tolerance_;
   Calibration low_{.noise_multiplier = 0, .epsilon = kInfinity}, high_;
   std::optional<Error> error_;
 };
@@ -108,6 +109,30 @@ class Search {
 Result<Calibration> smallest_noise_multiplier(const std::function<Result<double>(double)>& epsilon_of, double epsilon) {
   FEDSPEND_CHECK(epsilon > 0, "an epsilon above 0");
   return Search(epsilon_of, epsilon).run();
+}
+
+Result<Calibration> smallest_noise_multiplier(const std::function<Result<double>(double)>& quick, const std::function<Result<double>(double)>& exact, double epsilon) {
+  FEDSPEND_CHECK(epsilon > 0, "an epsilon above 0");
+  constexpr double kNear = 1e-3;
+  Search search(quick, epsilon, kNear);
+  const Result<Calibration> start = search.run();
+  const std::optional<double> slope = search.slope();
+  if (!start || !slope || !(*slope < -1e-3)) return smallest_noise_multiplier(exact, epsilon);
+  // Newton's step on what the exact one says, by the quick one's slope; from the second on the secant's.
+  double z = start->noise_multiplier, rise = *slope, last_z = 0, last_epsilon = 0;
+  for (int i = 0; i < 5; ++i) {
+    const Result<double> found = exact(z);
+    if (!found || !(*found > 0 && std::isfinite(*found))) break;
+    const double off = std::log(*found / epsilon);
+    if (*found <= epsilon && -off < -rise * 2 * kTolerance) return Calibration{.noise_multiplier = z, .epsilon = *found};
+    // Over a distance that is more than the rounding of what an accountant's grid does to its answers.
+    if (last_z > 0 && std::abs(std::log(z / last_z)) > 100 * kTolerance) rise = std::min(std::log(*found / last_epsilon) / std::log(z / last_z), -1e-3);
+    last_z = z;
+    last_epsilon = *found;
+    z = rounded_up(z * std::exp(-off / rise) * (1 + kTolerance / 2));
+    if (!(z >= kLeastNoiseMultiplier && z <= kMostNoiseMultiplier)) break;
+  }
+  return smallest_noise_multiplier(exact, epsilon);
 }
 
 }  // namespace fedspend

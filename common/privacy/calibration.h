@@ -21,4 +21,8 @@ struct Calibration {
 // noise is enough, the last error is returned, or refused with the epsilon of the largest. epsilon > 0. Calls it 10 to 60 times.
 Result<Calibration> smallest_noise_multiplier(const std::function<Result<double>(double noise_multiplier)>& epsilon_of, double epsilon);
 
+// The same, and as near the smallest, for an accountant that is slow, by another that is quick and nearly as good: the quick one is searched,
+// the slow one asked two or three times, and what is returned has its word. Where the quick one is no help the slow one is searched.
+Result<Calibration> smallest_noise_multiplier(const std::function<Result<double>(double noise_multiplier)>& quick, const std::function<Result<double>(double noise_multiplier)>& exact, double epsilon);
+
 }  // namespace fedspend

@@ -4,22 +4,16 @@
 #include <bit>
 #include <cmath>
 #include <limits>
-#include <sstream>
 
 #include "common/check.h"
 #include "common/privacy/directed_rounding.h"
+#include "common/privacy/figure_text.h"
 
 namespace fedspend {
 namespace {
 
 constexpr std::uint32_t kAccountVersion = 1;
 constexpr std::uint32_t kLedgerVersion = 1;
-
-std::string shown(double value) {
-  std::ostringstream out;
-  out << value;
-  return out.str();
-}
 
 std::size_t curve_bytes() {
   static const std::size_t size = RdpCurve().serialise().size();
@@ -125,7 +119,7 @@ Result<PrivacyAccount> PrivacyAccount::charged(RoundId round, const PrivacyCost&
   FEDSPEND_TRY(check_next(round, limits));
   PrivacyAccount next = *this;
   ++next.participations;
-  next.last_round = round.value;
+  next.last_round = std::max(next.last_round, round.value);  // where rounds need not lie apart, an earlier one may come later
   if (cost.has_noise) {
     next.rdp += cost.rdp;
     next.delta = add_up(next.delta, cost.delta);
@@ -136,7 +130,7 @@ Result<PrivacyAccount> PrivacyAccount::charged(RoundId round, const PrivacyCost&
   const double epsilon = next.epsilon(limits.delta);
   // Written so that what is no number is refused.
   if (!(epsilon <= limits.max_epsilon))
-    return fail(ErrorCode::refused, "one more contribution would take epsilon to " + shown(epsilon) + ", above " + shown(limits.max_epsilon) + " (delta " + shown(limits.delta) + ")");
+    return fail(ErrorCode::refused, "one more contribution would take epsilon to " + bound_text(epsilon) + ", above " + bound_text(limits.max_epsilon, 6) + " (delta " + bound_text(limits.delta, 6) + ")");
   return next;
 }
 
@@ -189,6 +183,21 @@ Status PopulationLedger::admits(const ClientId& client, RoundId round, const Pri
   return account.check_next(round, limits);
 }
 
+PrivacyLimits PopulationLedger::affordable(const PrivacyLimits& limits, const PrivacyCost& dearest_to_come) const {
+  PrivacyLimits within = limits;
+  if (std::isinf(limits.max_epsilon)) return within;
+  const PrivacyCost dearest = dearest_with(dearest_to_come);
+  const auto fits = [&](std::uint32_t participations) { return repeated(dearest, participations).epsilon(limits.delta) <= limits.max_epsilon; };
+  std::uint32_t low = 0, high = limits.max_participations;  // `low` fit, those above `high` do not
+  while (low < high) {
+    const std::uint32_t middle = high - (high - low) / 2;
+    if (fits(middle)) low = middle;
+    else high = middle - 1;
+  }
+  within.max_participations = low;
+  return within;
+}
+
 Status PopulationLedger::check(const PrivacyCharge& charge, const PrivacyLimits& limits) const {
   if (sessions_.contains(charge.session)) return fail(ErrorCode::conflict, "this session is charged already");
   const PrivacyCost dearest = dearest_with(charge.cost);
@@ -202,7 +211,7 @@ Status PopulationLedger::check(const PrivacyCharge& charge, const PrivacyLimits&
     looked_at = participations;
     const double epsilon = repeated(dearest, participations).epsilon(limits.delta);
     if (!(epsilon <= limits.max_epsilon))
-      return fail(ErrorCode::refused, "a contribution would take a device's epsilon to " + shown(epsilon) + ", above " + shown(limits.max_epsilon) + " (delta " + shown(limits.delta) + ")");
+      return fail(ErrorCode::refused, "a contribution would take a device's epsilon to " + bound_text(epsilon) + ", above " + bound_text(limits.max_epsilon, 6) + " (delta " + bound_text(limits.delta, 6) + ")");
   }
   return {};
 }

@@ -71,8 +71,11 @@ struct PrivacyCharge {
 // the dearest at each order, so that a count for each device is enough.
 class PopulationLedger {
  public:
-  // Whether this device may be in a sum of this round; refused otherwise.
+  // Whether this device may be in a sum of this round, by cap and separation; refused otherwise.
   Status admits(const ClientId& client, RoundId round, const PrivacyLimits& limits) const;
+  // The limits with a cap that also keeps to their epsilon, where no contribution that is to come costs more than this: what admits() needs
+  // so that check() does not refuse what it let begin. By what was charged so far, so to be asked again after a charge.
+  PrivacyLimits affordable(const PrivacyLimits& limits, const PrivacyCost& dearest_to_come) const;
   // Whether all of them may, at this cost: refused with what would be overspent, and nothing has changed. A session that was charged is
   // conflict: it is never charged twice.
   Status check(const PrivacyCharge& charge, const PrivacyLimits& limits) const;

@@ -14,8 +14,7 @@ namespace fedspend {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::size_t kWindow = std::size_t{1} << 20;
-constexpr double kMostPoints = 0x1p20;
+constexpr std::size_t kFinePoints = std::size_t{1} << 20, kCoarsePoints = std::size_t{1} << 15;  // of the window, and at most of a step's losses
 // Of delta: what may be lost to cut tails, all steps together.
 constexpr double kTailShare = 1e-7;
 // Of delta: the chance that the proven error leaves out.
@@ -132,7 +131,7 @@ struct Answered {
 // How far a loss is raised on average, at most: h (1 - exp(-s)) / (1 - exp(-h)) - s is concave in s, 0 at both ends.
 double mean_raise(double step) { return std::min(step, step * step / 8 * (step / -std::expm1(-step))); }
 
-Answered tabulate(std::span<const SampledGaussianSteps> parts, Direction direction, const Question& question, double smallest_delta) {
+Answered tabulate(std::span<const SampledGaussianSteps> parts, Direction direction, const Question& question, double smallest_delta, std::size_t points) {
   double total_steps = 0;
   for (const SampledGaussianSteps& part : parts) total_steps += static_cast<double>(part.steps);
   const double tail = std::max(smallest_delta * kTailShare / total_steps, 1e-300);
@@ -148,14 +147,14 @@ Answered tabulate(std::span<const SampledGaussianSteps> parts, Direction directi
     widest = std::max({widest, most - least, 1e-3 * std::max(std::abs(least), std::abs(most)), 1e-18});
   }
   Answered answered;
-  double step = widest / static_cast<double>(kWindow);
+  double step = widest / static_cast<double>(points);
   if (total_steps == 1) {
     const DiscreteLoss loss = discretise(losses.front(), step, tail);
     answered.loss_rounding = 1024 * kUnitRoundoff * loss.largest;
     answered.table = delta_table(loss);
   } else {
     const Plan plan = plan_of(sketches, question);
-    step = std::max(2 * plan.half_width / static_cast<double>(kWindow), widest / kMostPoints);
+    step = std::max(2 * plan.half_width, widest) / static_cast<double>(points);
     std::vector<LossPart> composed;
     for (std::size_t i = 0; i < parts.size(); ++i) {
       composed.push_back({.loss = discretise(losses[i], step, tail), .steps = parts[i].steps});
@@ -163,8 +162,8 @@ Answered tabulate(std::span<const SampledGaussianSteps> parts, Direction directi
     }
     // Very wide cells move the composition.
     const double centre = question.delta ? tilted_mean(composed, plan.tilt) : *question.epsilon;
-    const auto first = static_cast<std::int64_t>(std::floor(centre / step)) - static_cast<std::int64_t>(kWindow / 2);
-    answered.table = delta_table(composed, {.tilt = plan.tilt, .first = first, .size = kWindow});
+    const auto first = static_cast<std::int64_t>(std::floor(centre / step)) - static_cast<std::int64_t>(points / 2);
+    answered.table = delta_table(composed, {.tilt = plan.tilt, .first = first, .size = points});
   }
   const double chance = smallest_delta * kErrorShare;
   // The loss on the grid is the loss rounded up or down at random, independently for each step, with this mean: Hoeffding.
@@ -204,17 +203,43 @@ std::vector<Direction> directions_of(std::span<const SampledGaussianSteps> parts
 
 }  // namespace
 
-Result<PldBound> pld_epsilon(std::span<const SampledGaussianSteps> steps, double delta) {
+namespace {
+
+struct Interval {
+  double least = 0, most = 0;
+};
+
+Interval epsilon_of(std::span<const SampledGaussianSteps> parts, Direction direction, double delta, std::size_t points) {
+  const Answered answered = tabulate(parts, direction, {.delta = delta, .epsilon = {}}, delta, points);
+  const double epsilon = epsilon_in(answered.table, answered.table.upper, delta * (1 - 4 * kUnitRoundoff));
+  return {.least = epsilon_in(answered.table, answered.table.lower, delta + answered.unlikely) - answered.grid_drift - 2 * answered.loss_rounding,
+          .most = epsilon > 0 ? epsilon * (1 + 8 * kUnitRoundoff) + answered.loss_rounding : 0};
+}
+
+}  // namespace
+
+Result<PldBound> pld_epsilon(std::span<const SampledGaussianSteps> steps, double delta, PldGrid grid) {
   if (!(delta > 0 && delta < 1)) return fail(ErrorCode::invalid_argument, "PLD: delta is not between 0 and 1");
   FEDSPEND_TRY(check(steps));
   const auto parts = merged(steps);
   if (parts.empty()) return PldBound{};
+  const auto directions = directions_of(parts);
+  // On the coarse grid first, where there are two: the direction that is below the other even there, with what the grid adds to it, plays no
+  // part on the fine one.
+  std::vector<Interval> found;
+  if (grid == PldGrid::coarse || directions.size() > 1)
+    for (const Direction direction : directions) found.push_back(epsilon_of(parts, direction, delta, kCoarsePoints));
+  if (grid == PldGrid::fine) {
+    found.resize(directions.size(), {.least = 0, .most = kInfinity});
+    const std::size_t first = found.front().most >= found.back().most ? 0 : found.size() - 1;
+    found[first] = epsilon_of(parts, directions[first], delta, kFinePoints);
+    const std::size_t other = found.size() - 1 - first;
+    if (found[other].most > found[first].most) found[other] = epsilon_of(parts, directions[other], delta, kFinePoints);
+  }
   double value = 0, least = 0;
-  for (const Direction direction : directions_of(parts)) {
-    const Answered answered = tabulate(parts, direction, {.delta = delta, .epsilon = {}}, delta);
-    const double epsilon = epsilon_in(answered.table, answered.table.upper, delta * (1 - 4 * kUnitRoundoff));
-    value = std::max(value, epsilon > 0 ? epsilon * (1 + 8 * kUnitRoundoff) + answered.loss_rounding : 0);
-    least = std::max(least, epsilon_in(answered.table, answered.table.lower, delta + answered.unlikely) - answered.grid_drift - 2 * answered.loss_rounding);
+  for (const Interval& one : found) {
+    value = std::max(value, one.most);
+    least = std::max(least, one.least);
   }
   return PldBound{.value = value, .error = value - std::clamp(least, 0.0, value)};
 }
@@ -229,7 +254,7 @@ Result<PldBound> pld_delta(std::span<const SampledGaussianSteps> steps, double e
     // Tails are cut relative to delta, which is not known yet: first for one that is surely too small to matter, then anew.
     double guess = 1e-15;
     for (int pass = 0; pass < 2; ++pass) {
-      const Answered answered = tabulate(parts, direction, {.delta = {}, .epsilon = epsilon}, guess);
+      const Answered answered = tabulate(parts, direction, {.delta = {}, .epsilon = epsilon}, guess, kFinePoints);
       const double upper = std::min(1.0, delta_in(answered.table, answered.table.upper, epsilon - answered.loss_rounding, 1));
       if (pass == 0 && upper < 1e-13) {
         guess = std::max(upper * 1e-2, 1e-290);

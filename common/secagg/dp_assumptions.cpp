@@ -1,8 +1,6 @@
 #include "common/secagg/dp_assumptions.h"
 
-#include <cmath>
 #include <cstdio>
-#include <cstdlib>
 
 namespace fedspend {
 namespace {
@@ -71,16 +69,6 @@ std::vector<Assumption> dp_assumptions(const Plan& plan, NoiseSource source) {
 std::string number_text(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", value);
-  return text;
-}
-
-std::string bound_text(double value) {
-  if (!std::isfinite(value)) return "infinity";
-  if (!(value > 0)) return "0";
-  const double unit = std::pow(10.0, std::floor(std::log10(value)) - 3);
-  char text[40];
-  std::snprintf(text, sizeof text, "%.4g", value);
-  if (std::strtod(text, nullptr) < value) std::snprintf(text, sizeof text, "%.4g", std::strtod(text, nullptr) + unit);
   return text;
 }
 

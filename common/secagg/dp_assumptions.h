@@ -11,7 +11,7 @@ namespace fedspend {
 // Empty without noise: there is nothing that could hold.
 std::vector<Assumption> dp_assumptions(const Plan& plan, NoiseSource source);
 
-// "0.1", at most six digits.
+// "0.1", at most six digits, the nearest: of settings, not of figures that bound a loss (common/privacy/figure_text.h).
 std::string number_text(double value);
 
 }  // namespace fedspend

@@ -28,11 +28,8 @@ PrivacySpent spent(const PrivacySpec& privacy, std::uint64_t participations, dou
           .epsilon_pld = pld_of(privacy, participations, epsilon_rdp)};
 }
 
-Result<PrivacySpent> spent_at_cap(const Plan& plan, double rho_of_one) {
-  const PrivacySpec& privacy = plan.privacy;
-  FEDSPEND_ASSIGN(const PrivacyCost cost, dearest_contribution_cost(plan));
-  // Not the lesser of cap and rounds: an attempt that fails after its sum was charged is one more.
-  PrivacySpent most = spent(privacy, privacy.max_participations, rho_of_one, repeated(cost, privacy.max_participations).epsilon(privacy.delta));
+PrivacySpent spent_at_most(const PrivacySpec& privacy, std::uint32_t participations, double rho_of_one, const PrivacyCost& dearest) {
+  PrivacySpent most = spent(privacy, participations, rho_of_one, repeated(dearest, participations).epsilon(privacy.delta));
   most.epsilon_rdp = std::min(most.epsilon_rdp, privacy.max_epsilon);
   if (most.epsilon_pld) most.epsilon_pld = std::min(*most.epsilon_pld, privacy.max_epsilon);
   return most;
@@ -51,6 +48,19 @@ Result<NoiseInSum> noise_in_sum(Plan plan) {
 }
 
 }  // namespace
+
+Result<PrivacySpent> spent_at_most(const DpStatement& statement, std::uint32_t participations) {
+  FEDSPEND_CHECK(statement.plan.privacy.has_noise(), "a plan with noise");
+  FEDSPEND_ASSIGN(const PrivacyCost cost, dearest_contribution_cost(statement.plan));
+  return spent_at_most(statement.plan.privacy, participations, statement.rho_of_one, cost);
+}
+
+Result<PrivacySpent> spent_at_least(const DpStatement& statement, std::uint32_t participations) {
+  FEDSPEND_CHECK(statement.plan.privacy.has_noise(), "a plan with noise");
+  FEDSPEND_ASSIGN(const PrivacyCost cost, least_contribution_cost(statement.plan));
+  const PrivacySpec& privacy = statement.plan.privacy;
+  return spent(privacy, participations, statement.rho_of_one, repeated(cost, participations).epsilon(privacy.delta));
+}
 
 double reported_epsilon(const PrivacySpec& privacy, std::uint64_t participations, double epsilon_rdp) {
   return pld_of(privacy, participations, epsilon_rdp).value_or(epsilon_rdp);
@@ -71,7 +81,8 @@ Result<DpStatement> make_dp_statement(const Plan& plan, const PlanHash& hash, st
   if (!plan.privacy.has_noise()) return statement;
   FEDSPEND_ASSIGN(statement.rho_of_one, dearest_contribution_zcdp(plan));
   statement.most_spent = spent(plan.privacy, 0, statement.rho_of_one, 0);
-  FEDSPEND_ASSIGN(statement.at_cap, spent_at_cap(plan, statement.rho_of_one));
+  // Not the lesser of cap and rounds: an attempt that fails after its sum was charged is one more.
+  FEDSPEND_ASSIGN(statement.at_cap, spent_at_most(statement, plan.privacy.max_participations));
   if (plan.privacy.mode == PrivacyMode::distributed) {
     FEDSPEND_ASSIGN(statement.noise, noise_in_sum(plan));
   }

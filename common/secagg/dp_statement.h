@@ -2,7 +2,7 @@
 // The DP statement that goes with every published model: what is protected against whom, by how much, on which conditions, and which of
 // them the programs enforce. As a value, as text for people and as JSON. What it says and in which order follows Ponomareva et al. 2023
 // (2303.00654), section 5.3: setting; data accesses, output, unit, adjacency; accounting with its assumptions; figures; how to check them.
-// No figure is below the true one: text rounds them up. A plan without noise has a statement too, which says so. A simulation's says that
+// No figure promises more than is true: text rounds by figure_text.h. A plan without noise has a statement too, which says so. A simulation's says that
 // it is no guarantee: its figures are those of the plan where devices and coordinator draw their own noise; with a noise cohort they have
 // another name, as they are those of another federation.
 // Not in the phone's build: privacy loss distributions and JSON are not there. Values; thread-safe as such.
@@ -14,6 +14,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/privacy/figure_text.h"  // bound_text: what a reader of the figures shows them with
 #include "common/privacy/ledger.h"
 #include "common/protocol/plan.h"
 #include "common/result.h"
@@ -73,6 +74,11 @@ struct DpStatement {
 // Before the first round. Errors of contribution_cost(): a plan that no coordinator runs.
 Result<DpStatement> make_dp_statement(const Plan& plan, const PlanHash& hash, std::string code_version, NoiseSource source = NoiseSource::generator);
 
+// What a device with so many participations may have spent under the statement's plan, at the dearest of the rosters that it allows each
+// time, or when max_epsilon ends it; and what it has spent at the cheapest. A plan with noise (a programmer's mistake otherwise).
+Result<PrivacySpent> spent_at_most(const DpStatement& statement, std::uint32_t participations);
+Result<PrivacySpent> spent_at_least(const DpStatement& statement, std::uint32_t participations);
+
 // The reported epsilon of a device with so many participations, of which the ledger says `epsilon_rdp`: central noise by PLD where that is less.
 double reported_epsilon(const PrivacySpec& privacy, std::uint64_t participations, double epsilon_rdp);
 
@@ -82,8 +88,5 @@ nlohmann::ordered_json to_json(const DpStatement& statement);
 std::string to_text(const DpStatement& statement);
 // One line: what a run or a log prints.
 std::string short_text(const DpStatement& statement);
-
-// An epsilon for people: four digits, rounded up; "infinity" where nothing bounds it.
-std::string bound_text(double value);
 
 }  // namespace fedspend

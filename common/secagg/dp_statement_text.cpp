@@ -11,6 +11,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr double kPartsPerMillion = 1e6;
+constexpr int kSettingDigits = 6;  // of what somebody chose
 constexpr std::size_t kLabel = 14, kWidth = 110;
 
 constexpr std::string_view kNoNoise = "no differential privacy: no epsilon bounds what the published models tell about a customer";
@@ -146,7 +147,7 @@ class Lines {
 
 std::string figure(const PrivacySpent& spent, const DpStatement& statement) {
   const Plan& plan = statement.plan;
-  std::string text = "(epsilon, delta) = (" + bound_text(spent.epsilon()) + ", " + number_text(plan.privacy.delta) + ")";
+  std::string text = "(epsilon, delta) = (" + bound_text(spent.epsilon()) + ", " + bound_text(plan.privacy.delta, kSettingDigits) + ")";
   if (spent.epsilon_pld) text += " by PLD, " + bound_text(spent.epsilon_rdp) + " by RDP";
   else text += " by RDP";
   return text + "; " + (statement.noise ? "approximate " : "") + "rho-zCDP with rho = " + bound_text(spent.rho);
@@ -168,9 +169,9 @@ void add_figures(const DpStatement& statement, Lines& lines) {
 void add_mechanism(const DpStatement& statement, Lines& lines) {
   const Plan& plan = statement.plan;
   lines.add("mechanism", mechanism_of(plan.privacy));
-  std::string noise = "noise multiplier " + number_text(plan.privacy.noise_multiplier) + ", clip norm " + number_text(plan.aggregation.clip_norm_l2) + " (L2)";
+  std::string noise = "noise multiplier " + least_text(plan.privacy.noise_multiplier, kSettingDigits) + ", clip norm " + number_text(plan.aggregation.clip_norm_l2) + " (L2)";
   if (plan.privacy.has_adaptive_clip()) noise += " in the first round, then " + number_text(clip_norm_range(plan).least) + " to " + number_text(clip_norm_range(plan).most) + ", by a noised indicator for its quantile " + number_text(plan.privacy.clip_quantile);
-  if (is_simulated(plan)) noise += "; ADDED: " + number_text(plan.added_noise_multiplier()) + " alone";
+  if (is_simulated(plan)) noise += "; ADDED: " + least_text(plan.added_noise_multiplier(), kSettingDigits) + " alone";
   lines.add("noise", noise);
   if (!statement.noise) return;
   lines.add("", "surely in a sum: the shares of n_h = " + std::to_string(statement.noise->honest_shares_least) + " (of " + std::to_string(plan.least_asked()) + " devices) to " +
@@ -260,7 +261,7 @@ std::string to_text(const DpStatement& statement) {
     for (const Assumption& assumption : statement.assumptions)
       if (assumption.standing == standing) lines.add(to_string(standing), assumption.what + ": " + assumption.why);
   lines.add("plan", statement.plan_hash.hex());
-  lines.add("code", "fedspend " + statement.code_version + (plan.privacy.mode == PrivacyMode::central ? "; every figure can be computed again: fedspend-sim privacy" : ""));
+  lines.add("code", "fedspend " + statement.code_version + "; to check all of this against the plan: fedspend-sim privacy --plan plan.toml --statement " + std::string(kDpStatementJson));
   return lines.take();
 }
 
@@ -268,7 +269,7 @@ std::string short_text(const DpStatement& statement) {
   const Plan& plan = statement.plan;
   if (!plan.privacy.has_noise()) return std::string(kNoNoise);
   const std::string as_if = is_simulated(plan) ? "SIMULATED (protects nobody): " : is_seeded(statement) ? "a simulation's, no guarantee: " : "";
-  return as_if + std::string(to_string(plan.privacy.mode)) + " differential privacy, epsilon " + bound_text(statement.most_spent.epsilon()) + " at delta " + number_text(plan.privacy.delta) + " (" +
+  return as_if + std::string(to_string(plan.privacy.mode)) + " differential privacy, epsilon " + bound_text(statement.most_spent.epsilon()) + " at delta " + bound_text(plan.privacy.delta, kSettingDigits) + " (" +
          accountant_of(statement) + ") after " + times(statement.most_spent.participations) + " of the device that took part most; at most " + bound_text(statement.at_cap.epsilon());
 }
 

@@ -4,30 +4,18 @@
 #include <cmath>
 #include <limits>
 #include <optional>
-#include <sstream>
 #include <vector>
 
 #include "common/privacy/calibration.h"
 #include "common/privacy/conditional_rounding.h"
 #include "common/privacy/directed_rounding.h"
 #include "common/privacy/discrete_gaussian_rdp.h"
+#include "common/privacy/figure_text.h"
 #include "common/privacy/gaussian_rdp.h"
 #include "common/privacy/zcdp.h"
 
 namespace fedspend {
 namespace {
-
-std::string shown(double value) {
-  std::ostringstream out;
-  out << value;
-  return out.str();
-}
-
-// In the four digits that a person would type, not below the value.
-std::string shown_up(double value) {
-  const double unit = std::pow(10.0, std::floor(std::log10(value)) - 3);
-  return shown(std::ceil(value / unit) * unit);
-}
 
 // Downwards: an accountant may be told of less noise than there is.
 double at_most(const Variance& variance) {
@@ -146,6 +134,31 @@ Result<PrivacyCost> dearest_contribution_cost(const Plan& plan) {
   return cost;
 }
 
+Result<PrivacyCost> least_contribution_cost(const Plan& plan) {
+  if (plan.privacy.mode != PrivacyMode::distributed) return contribution_cost(plan, plan.devices_asked());
+  Plan accounted = plan;
+  accounted.privacy.noise_cohort = 0;
+  const ClipNormRange norms = clip_norm_range(plan);
+  FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(accounted, RoundId{1}, SessionId{}, accounted.devices_asked(), norms.most));
+  FEDSPEND_ASSIGN(const SessionTerms dear_terms, make_session_terms(accounted, RoundId{1}, SessionId{}, accounted.devices_asked(), norms.least));
+  std::vector<double> values;
+  double margin = 1;
+  for (std::uint32_t clients = plan.least_asked(); clients <= plan.devices_asked(); ++clients) {
+    const Result<SessionParameters> parameters = derive_noise(terms, clients), dear = derive_noise(dear_terms, clients);
+    if (!parameters || !dear) continue;
+    margin = std::max(margin, margin_of(plan, *dear));
+    const RdpCurve curve = cost_of(*parameters).rdp;
+    if (values.empty()) values.assign(curve.values().begin(), curve.values().end());
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::min(values[i], curve.values()[i]);
+  }
+  if (values.empty()) return fail(ErrorCode::refused, "no roster of the plan has a sum with distributed noise");
+  // Downwards, by the margin that the dearest has upwards.
+  for (double& value : values) value /= margin * (1 + 8 * kUnitRoundoff);
+  PrivacyCost cost{.has_noise = true, .delta = kRoundingFailureProbability};
+  FEDSPEND_ASSIGN(cost.rdp, RdpCurve::of(std::move(values)));
+  return cost;
+}
+
 Result<double> dearest_contribution_zcdp(const Plan& plan) {
   if (plan.privacy.mode == PrivacyMode::none) return std::numeric_limits<double>::infinity();
   if (plan.privacy.mode == PrivacyMode::central) return gaussian_zcdp(plan.privacy.noise_multiplier);
@@ -182,11 +195,11 @@ Status check_privacy_budget(const Plan& plan) {
     return epsilon_at_cap(tried, privacy.delta);
   };
   const Result<Calibration> enough = smallest_noise_multiplier(epsilon_of, privacy.max_epsilon);
-  std::string hint = enough ? "set privacy.noise_multiplier = " + shown_up(enough->noise_multiplier) : std::string("raise privacy.noise_multiplier, with more bits");
+  std::string hint = enough ? "set privacy.noise_multiplier = " + bound_text(enough->noise_multiplier) : std::string("raise privacy.noise_multiplier, with more bits");
   if (fits > 0) hint += ", or privacy.max_participations = " + std::to_string(fits);
   return fail(ErrorCode::refused,
-              "the plan's " + std::to_string(most) + " participations at noise multiplier " + shown(privacy.noise_multiplier) + " spend epsilon " + shown(epsilon) + " (delta " +
-                  shown(privacy.delta) + "), above its max_epsilon " + shown(privacy.max_epsilon),
+              "the plan's " + std::to_string(most) + " participations at noise multiplier " + least_text(privacy.noise_multiplier, 6) + " spend epsilon " + bound_text(epsilon, 6) + " (delta " +
+                  bound_text(privacy.delta, 6) + "), above its max_epsilon " + bound_text(privacy.max_epsilon, 6),
               hint);
 }
 

@@ -25,6 +25,10 @@ Result<PrivacyCost> contribution_cost(const Plan& plan, const SessionParameters&
 // whole numbers that are rounded to on the way (norm bound, variance) might let another one cost a trace more, which a margin is for.
 Result<PrivacyCost> dearest_contribution_cost(const Plan& plan);
 
+// At every order not above the cheapest over the same rosters and clip norms: what a contribution surely cost, whichever round it was in.
+// Looks at every roster: up to a millisecond each.
+Result<PrivacyCost> least_contribution_cost(const Plan& plan);
+
 // rho of the zero-concentrated differential privacy of one contribution, the dearest over what the plan allows as above; beside it goes
 // the delta of its cost. Infinity without noise.
 Result<double> dearest_contribution_zcdp(const Plan& plan);

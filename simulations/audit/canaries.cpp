@@ -25,7 +25,7 @@ double normal(RandomSource& random) {
 }  // namespace
 
 Canaries::Canaries(const CanaryOptions& options) : options_(options) {
-  FEDSPEND_CHECK(options.length > 0 && options.clip_norm_l2 > 0, "updates of some length and norm");
+  FEDSPEND_CHECK(options.length > 0, "updates of some length");
   SeededRandom coins = stream("audit-coins", options.seed, 0);
   for (std::size_t i = 0; i < options.count; ++i) included_.push_back(coins.below(2) == 1);
   if (options.kind == CanaryKind::sphere) return;
@@ -55,11 +55,12 @@ std::vector<float> Canaries::direction(std::size_t canary) const {
   return values;
 }
 
-std::vector<float> Canaries::update(std::size_t canary, std::uint32_t time) const {
+std::vector<float> Canaries::update(std::size_t canary, std::uint32_t time, double clip_norm_l2) const {
+  FEDSPEND_CHECK(clip_norm_l2 > 0, "a clip norm");
   FEDSPEND_CHECK(time < 1U << 16, "an update that is nearly as long as the first");
   if (!is_included(canary)) return std::vector<float>(options_.length);
   std::vector<float> values = direction(canary);
-  const auto length = static_cast<float>(options_.clip_norm_l2 * (1 - time * 0x1p-20));
+  const auto length = static_cast<float>(clip_norm_l2 * (1 - time * 0x1p-20));
   for (float& value : values) value *= length;
   return values;
 }

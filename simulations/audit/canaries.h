@@ -21,7 +21,6 @@ struct CanaryOptions {
   std::uint64_t seed = 1;
   std::size_t count = 0;
   std::size_t length = 0;     // of an update; dirac: at least count
-  double clip_norm_l2 = 0;
   CanaryKind kind = CanaryKind::sphere;
 };
 
@@ -32,9 +31,9 @@ class Canaries {
   bool is_included(std::size_t canary) const { return included_[canary]; }
   // Of norm 1.
   std::vector<float> direction(std::size_t canary) const;
-  // The direction at the clip norm, or zero; the `time`th that this canary sends (from 0, below 2^16) is shorter by so many 2^-20: a device
+  // The direction at the clip norm of the round, or zero; the `time`th that this canary sends (from 0, below 2^16) is shorter by so many 2^-20: a device
   // refuses to be in a secure sum with an update that was in one, unless it is zero, and who refuses would tell the coins.
-  std::vector<float> update(std::size_t canary, std::uint32_t time) const;
+  std::vector<float> update(std::size_t canary, std::uint32_t time, double clip_norm_l2) const;
 
  private:
   CanaryOptions options_;

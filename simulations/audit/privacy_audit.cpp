@@ -73,10 +73,10 @@ Result<Trace> run_with_canaries(const AuditOptions& options, std::span<const Fed
   how.policy = accepting_policy(plan.plan);
   how.trainers = plan.trainers;
   std::vector<std::uint32_t> times(canaries.size());
-  how.made_updates = [&](std::size_t client) -> std::optional<std::vector<float>> {
+  how.made_updates = [&](std::size_t client, double clip_norm_l2) -> std::optional<std::vector<float>> {
     if (client < others.size()) return std::nullopt;
     const std::size_t canary = client - others.size();
-    return canaries.update(canary, times[canary]++ % kMostTimes);  // a device trains one update at a time
+    return canaries.update(canary, times[canary]++ % kMostTimes, clip_norm_l2);  // a device trains one update at a time
   };
   FEDSPEND_ASSIGN(const auto federation, Federation::create(source, plan.text, std::move(how)));
   FEDSPEND_TRY(check_cohort(federation->plan(), federation->eligible_clients()));
@@ -161,7 +161,6 @@ Result<PrivacyAudit> audit_privacy(const AuditOptions& options, std::span<const 
   const Canaries canaries({.seed = options.seed,
                            .count = options.canaries,
                            .length = static_cast<std::size_t>(plan.model.parameter_count),
-                           .clip_norm_l2 = plan.aggregation.clip_norm_l2,
                            .kind = options.kind});
   FEDSPEND_ASSIGN(const Trace trace, run_with_canaries(options, clients, canaries, on_round));
   const std::vector<std::size_t> order = ranked(trace.canaries);

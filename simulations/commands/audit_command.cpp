@@ -77,9 +77,9 @@ void add_column(Rows& rows, const std::string& title, const Findings& findings) 
   const PrivacyAudit& audit = findings.audit;
   const bool is_bounded = audit.epsilon_upper && std::isfinite(*audit.epsilon_upper);
   std::vector<std::string> column = {title,
-                                     shown(audit.epsilon_lower),
+                                     least_text(audit.epsilon_lower),
                                      is_bounded ? bound_text(*audit.epsilon_upper) : "no bound",
-                                     shown(audit.epsilon_provable),
+                                     bound_text(audit.epsilon_provable),
                                      std::to_string(audit.guesses.correct) + " of " + std::to_string(audit.guesses.guesses),
                                      std::to_string(audit.guesses.canaries),
                                      std::to_string(audit.included),
@@ -93,11 +93,11 @@ std::string verdict(const AuditOptions& options, const PrivacyAudit& audit) {
   if (!audit.epsilon_upper || !std::isfinite(*audit.epsilon_upper)) return "The accountant bounds nothing here: there is no claim to check.\n";
   const std::string at_most = bound_text(*audit.epsilon_upper);
   if (audit.is_falsified())
-    return "!! FALSIFIED: epsilon is at least " + shown(audit.epsilon_lower) + " (" + shown(100 * options.confidence) + "%), and the accountant says at most " + at_most +
+    return "!! FALSIFIED: epsilon is at least " + least_text(audit.epsilon_lower) + " (" + shown(100 * options.confidence) + "%), and the accountant says at most " + at_most +
            ".\n!! A sound mechanism is falsified with probability " + shown(100 * (1 - options.confidence)) +
            "% at most: try other seeds. Where it stays, the noise or its accounting is broken.\n";
   if (audit.epsilon_provable <= *audit.epsilon_upper)
-    return "Not falsified, nor could it be: so many guesses prove at most " + shown(audit.epsilon_provable) +
+    return "Not falsified, nor could it be: so many guesses prove at most " + bound_text(audit.epsilon_provable) +
            ". More --canaries or --guesses, or a smaller claim, would put it to the test.\n";
   return "Not falsified.\n";
 }
@@ -118,7 +118,7 @@ std::string to_text(const AuditOptions& options, const Findings& plan, const std
   if (without) add_column(rows, "without noise", *without);
   std::string text;
   if (options.noise_share < 1) text += "CONTROL: " + shown(100 * options.noise_share) + "% of the noise that is accounted was added. The audit should find that out.\n";
-  text += program::format_table(rows) + "\ndelta " + shown(options.delta) + ", " + std::to_string(plan.audit.rounds) + " rounds";
+  text += program::format_table(rows) + "\ndelta " + bound_text(options.delta) + ", " + std::to_string(plan.audit.rounds) + " rounds";
   if (plan.audit.epsilon_upper) text += ", at most " + std::to_string(plan.audit.most_participations) + " participations of a client";
   if (const auto& attack = plan.membership) text += "; " + std::to_string(attack->members) + " members, " + std::to_string(attack->others) + " others";
   return text + ".\n" + verdict(options, plan.audit) + "An audit can show that a claim is false, never that it is true.\n";

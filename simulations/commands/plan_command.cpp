@@ -14,7 +14,7 @@ namespace {
 std::string budget_of(const PlanDraft& draft) {
   const PrivacySpec& privacy = draft.plan.privacy;
   char numbers[96];
-  std::snprintf(numbers, sizeof numbers, "delta %g (noise multiplier %g, clip norm %g)", privacy.delta, privacy.noise_multiplier, draft.plan.aggregation.clip_norm_l2);
+  std::snprintf(numbers, sizeof numbers, "delta %s (noise multiplier %s, clip norm %g)", bound_text(privacy.delta, 6).c_str(), least_text(privacy.noise_multiplier, 6).c_str(), draft.plan.aggregation.clip_norm_l2);
   return "A device that takes part as often as the plan allows, " + std::to_string(privacy.max_participations) + (privacy.max_participations == 1 ? " time" : " times") + ", spends epsilon " + bound_text(*draft.epsilon_at_cap) + " at " +
          numbers + "; no device spends more than " + bound_text(privacy.max_epsilon) + ".";
 }

@@ -2,11 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
+#include <map>
 
 #include "common/privacy/calibration.h"
+#include "common/privacy/figure_text.h"
 #include "simulations/commands/commands.h"
+#include "simulations/commands/plan_privacy.h"
 #include "simulations/commands/privacy_question.h"
 
 namespace fedspend::simulations {
@@ -15,22 +16,13 @@ namespace {
 using program::Arguments;
 using program::Report;
 
-std::string written(double value) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.7g", value);
-  return text;
-}
+constexpr int kDigits = 7;  // those of a calibrated noise multiplier
 
-// As many digits, and never below the value.
-std::string written_up(double value) {
-  const std::string text = written(value);
-  if (std::strtod(text.c_str(), nullptr) >= value) return text;
-  return written(value + 0.5 * std::pow(10.0, std::floor(std::log10(value)) - 6));  // it was rounded down: the next of 7 digits
-}
-
-std::string cell_of(const nlohmann::json& value) {
+// The noise of a device's share is what protects; whatever else an accountant says grows with the loss.
+std::string cell_of(const std::string& name, const nlohmann::json& value) {
   if (value.is_string()) return value.get<std::string>();
-  return value.is_number_float() ? written(value.get<double>()) : value.dump();
+  if (!value.is_number_float()) return value.dump();
+  return name == "share_stddev_ring" ? least_text(value.get<double>(), kDigits) : bound_text(value.get<double>(), kDigits);
 }
 
 // What both commands say: the question, the answer, and whom it protects.
@@ -48,9 +40,9 @@ Report report_of(const PrivacyQuestion& question, double noise_multiplier, const
   if (question.sampling_rate) report.data["sampling_rate"] = *question.sampling_rate;
   if (question.max_participations) report.data["max_participations"] = *question.max_participations;
   std::vector<std::vector<std::string>> rows{{"quantity", "value"},
-                                             {"epsilon, at most", written_up(answer.epsilon)},
-                                             {"delta", written(question.delta)},
-                                             {"noise multiplier", written(noise_multiplier)},
+                                             {"epsilon, at most", bound_text(answer.epsilon, kDigits)},
+                                             {"delta", bound_text(question.delta, kDigits)},
+                                             {"noise multiplier", least_text(noise_multiplier, kDigits)},
                                              {"compositions", std::to_string(question.compositions())},
                                              {"mechanism", to_string(question.mechanism)},
                                              {"accountant", to_string(question.accountant)}};
@@ -58,30 +50,48 @@ Report report_of(const PrivacyQuestion& question, double noise_multiplier, const
     report.data[name] = value;
     std::string spoken = name;
     std::ranges::replace(spoken, '_', ' ');
-    rows.push_back({spoken, cell_of(value)});
+    rows.push_back({spoken, cell_of(name, value)});
   }
   report.text = program::format_table(rows) + "\nProtects " + guarantee_of(question) + ".\n";
   return report;
 }
 
+// What a question needs, and what it may not have beside a plan, which says all of it.
+Status check_given(const Arguments& arguments) {
+  const bool has_plan = arguments.has("plan");
+  if (!has_plan && arguments.has("statement")) return fail(ErrorCode::invalid_argument, "--statement without --plan: it is held against its plan", "--plan plan.toml");
+  for (const auto& [name, value_name] : {std::pair("noise-multiplier", "Z"), std::pair("steps", "T"), std::pair("delta", "D")})
+    if (!has_plan && !arguments.has(name))
+      return fail(ErrorCode::invalid_argument, "--" + std::string(name) + " " + value_name + " is missing", "give it, or a --plan, which says it; see fedspend-sim privacy --help");
+  for (const program::Option& option : privacy_options())
+    if (has_plan && option.default_text.empty() && arguments.has(option.name)) return fail(ErrorCode::invalid_argument, "--" + option.name + " beside --plan, which says it", "leave one of them out");
+  if (has_plan && arguments.has("noise-multiplier")) return fail(ErrorCode::invalid_argument, "--noise-multiplier beside --plan, which says it", "leave one of them out");
+  return {};
+}
+
 Result<Report> privacy(const Arguments& arguments) {
+  FEDSPEND_TRY(check_given(arguments));
+  if (arguments.has("plan")) return privacy_of_plan(arguments);
   FEDSPEND_ASSIGN(const double noise_multiplier, arguments.number("noise-multiplier", kLeastNoiseMultiplier, kMostNoiseMultiplier));
   FEDSPEND_ASSIGN(const PrivacyQuestion question, read_privacy_question(arguments));
   FEDSPEND_ASSIGN(const PrivacyAnswer answered, answer(question, noise_multiplier));
   if (!std::isfinite(answered.epsilon))
-    return fail(ErrorCode::refused, "no finite epsilon is proven for a noise multiplier of " + written(noise_multiplier), "more noise, fewer steps, or another --accountant");
+    return fail(ErrorCode::refused, "no finite epsilon is proven for a noise multiplier of " + least_text(noise_multiplier, kDigits), "more noise, fewer steps, or another --accountant");
   return report_of(question, noise_multiplier, answered);
 }
 
 Result<Report> calibrate(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const double epsilon, arguments.number("epsilon", 1e-6, 1e6));
   FEDSPEND_ASSIGN(const PrivacyQuestion question, read_privacy_question(arguments));
-  const auto epsilon_of = [&question](double noise_multiplier) -> Result<double> {
-    FEDSPEND_ASSIGN(const PrivacyAnswer answered, answer(question, noise_multiplier));
-    return answered.epsilon;
+  std::map<double, PrivacyAnswer> answers;
+  const auto epsilon_of = [&](double noise_multiplier) -> Result<double> {
+    FEDSPEND_ASSIGN(PrivacyAnswer answered, answer(question, noise_multiplier));
+    return (answers[noise_multiplier] = std::move(answered)).epsilon;
   };
-  FEDSPEND_ASSIGN(const Calibration found, smallest_noise_multiplier(epsilon_of, epsilon));
-  FEDSPEND_ASSIGN(const PrivacyAnswer answered, answer(question, found.noise_multiplier));
+  const auto quick = [&](double noise_multiplier) { return quick_epsilon(question, noise_multiplier); };
+  const bool is_slow = question.accountant == Accountant::pld;
+  FEDSPEND_ASSIGN(const Calibration found, is_slow ? smallest_noise_multiplier(quick, epsilon_of, epsilon) : smallest_noise_multiplier(epsilon_of, epsilon));
+  const PrivacyAnswer& answered = answers.at(found.noise_multiplier);
   Report report = report_of(question, found.noise_multiplier, answered);
   report.data["epsilon_wanted"] = epsilon;
   return report;
@@ -93,15 +103,24 @@ std::vector<program::Option> with_first(program::Option first) {
   return options;
 }
 
+// A plan says what a question needs: so nothing is required by itself (check_given).
+std::vector<program::Option> options_of_privacy() {
+  std::vector<program::Option> options = with_first({.name = "noise-multiplier", .value_name = "Z", .help = "standard deviation of the noise in the sum over the clip norm"});
+  for (program::Option& option : options) option.required = false;
+  for (program::Option& option : plan_privacy_options()) options.push_back(std::move(option));
+  return options;
+}
+
 }  // namespace
 
 program::Command privacy_command() {
   return {.name = "privacy",
-          .summary = "epsilon of a noise multiplier, by a choice of accountants",
+          .summary = "epsilon of a noise multiplier, by a choice of accountants; or the figures of a plan's DP statement, and whether a statement follows from it",
           .example = "fedspend-sim privacy --mechanism gaussian --noise-multiplier 1.1 --steps 300 --max-participations 10 --delta 1e-6 --accountant pld",
-          .options = with_first({.name = "noise-multiplier", .value_name = "Z", .help = "standard deviation of the noise in the sum over the clip norm", .required = true}),
+          .options = options_of_privacy(),
           .positional = "",
-          .run = privacy};
+          .run = privacy,
+          .checks_a_claim = true};
 }
 
 program::Command calibrate_command() {

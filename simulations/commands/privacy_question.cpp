@@ -126,6 +126,12 @@ Result<PrivacyAnswer> by_pld(const PrivacyQuestion& question, double z) {
   return PrivacyAnswer{bound.value, {{"epsilon_error", bound.error}}};
 }
 
+Result<double> by_coarse_pld(const PrivacyQuestion& question, double z) {
+  const SampledGaussianSteps steps{.noise_multiplier = z, .sampling_rate = question.sampling_rate.value_or(1), .steps = question.compositions()};
+  FEDSPEND_ASSIGN(const PldBound bound, pld_epsilon({&steps, 1}, question.delta, PldGrid::coarse));
+  return bound.value;
+}
+
 Result<PrivacyAnswer> by_rdp(const PrivacyQuestion& question, double z) {
   if (!question.sampling_rate) {
     const RdpEpsilon found = gaussian_rdp_epsilon(z, question.compositions(), question.delta);
@@ -196,6 +202,12 @@ Result<PrivacyAnswer> answer(const PrivacyQuestion& question, double noise_multi
   if (question.accountant == Accountant::pld) return by_pld(question, noise_multiplier);
   if (question.accountant == Accountant::zcdp) return by_zcdp(question, gaussian_zcdp(noise_multiplier));
   return by_rdp(question, noise_multiplier);
+}
+
+Result<double> quick_epsilon(const PrivacyQuestion& question, double noise_multiplier) {
+  if (question.accountant == Accountant::pld) return by_coarse_pld(question, noise_multiplier);
+  FEDSPEND_ASSIGN(const PrivacyAnswer answered, answer(question, noise_multiplier));
+  return answered.epsilon;
 }
 
 }  // namespace fedspend::simulations

@@ -47,6 +47,8 @@ std::vector<program::Option> privacy_options();
 // invalid_argument or refused, in one line with what would work.
 Result<PrivacyQuestion> read_privacy_question(const program::Arguments& arguments);
 Result<PrivacyAnswer> answer(const PrivacyQuestion& question, double noise_multiplier);
+// The epsilon of the same, or one that is quicker to have, at most a little off: for a search.
+Result<double> quick_epsilon(const PrivacyQuestion& question, double noise_multiplier);
 
 std::string to_string(Mechanism mechanism);
 std::string to_string(Accountant accountant);

@@ -43,8 +43,8 @@ Result<std::vector<RecordedRound>> parse_cohort_log(std::string_view jsonl);
 inline constexpr std::uint32_t kDefaultSegmentRounds = 25;
 
 // Updates that no training made, by the client's index in the source: an audit's canaries. What it gives for a client is clipped,
-// rounded and noised on the device like any update; nothing: the client trains. Called on any worker.
-using MadeUpdates = std::function<std::optional<std::vector<float>>(std::size_t client)>;
+// rounded and noised on the device like any update; nothing: the client trains. The clip norm is that of the round that asked. Called on any worker.
+using MadeUpdates = std::function<std::optional<std::vector<float>>(std::size_t client, double clip_norm_l2)>;
 
 struct FederationOptions {
   std::uint64_t seed = 1;

@@ -209,6 +209,7 @@ void Segment::begin_training(std::size_t device, client::StartTraining start, Mi
   }
   if (finish >= deadline && finish > now_) return;
   it.training = std::move(start);
+  it.clip_norm_l2 = machine_->clip_norm_l2();
   to_train_.push_back({finish, push({.time = finish, .kind = EventKind::trained, .device = device}), device});
 }
 
@@ -225,13 +226,13 @@ Status Segment::compute_trainings() {
   const std::vector<ToTrain> batch(to_train_.begin(), to_train_.begin() + count);
   to_train_.erase(to_train_.begin(), to_train_.begin() + count);
   std::vector<TrainingTask> tasks;
-  for (const ToTrain& item : batch) tasks.push_back({setup_.client_of_device[item.device], *std::exchange(devices_[item.device].training, std::nullopt)});
+  for (const ToTrain& item : batch) tasks.push_back({setup_.client_of_device[item.device], *std::exchange(devices_[item.device].training, std::nullopt), devices_[item.device].clip_norm_l2});
   std::atomic<std::size_t> diverged = 0;
   FEDSPEND_TRY(train_batch(
       tasks, setup_.options.threads, setup_.options.exchange,
       [&](const TrainingTask& task, unsigned worker) {
         if (setup_.options.made_updates)
-          if (auto update = setup_.options.made_updates(task.client)) return client::TrainingFinished{task.start.session, std::move(*update)};
+          if (auto update = setup_.options.made_updates(task.client, task.clip_norm_l2)) return client::TrainingFinished{task.start.session, std::move(*update)};
         std::vector<models::HistoryRow> scratch;
         return client::train_locally(*setup_.trainers[worker], task.start, setup_.clients->history(task.client, scratch));
       },

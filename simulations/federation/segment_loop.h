@@ -57,6 +57,7 @@ struct Device {
   std::uint32_t draws = 0;
   bool is_gone = false;                   // dropped out since it checked in
   std::optional<client::StartTraining> training = {};  // to be computed
+  double clip_norm_l2 = 0;                             // of the round that asked for it
   std::optional<client::Effects> trained = {};         // what the session does at the end of its training; it is there already
 };
 

@@ -16,6 +16,7 @@ namespace fedspend::simulations {
 struct TrainingTask {
   std::size_t client = 0;
   client::StartTraining start;
+  double clip_norm_l2 = 0;  // of the round that asked
 };
 // What the trained client does then, on a worker's thread; one call a task.
 using AfterTraining = std::function<void(std::size_t task, const client::TrainingFinished& outcome)>;

@@ -12,6 +12,9 @@ namespace {
 bool is_simulated(const RunFacts& run) { return run.plan.privacy.noise_cohort != 0; }
 std::string epsilon_key(const RunFacts& run) { return is_simulated(run) ? "simulated_epsilon" : "epsilon"; }
 
+constexpr int kSettingDigits = 6;  // of what somebody chose
+
+// Of settings and of the marks of an axis, not of what bounds a loss.
 std::string number_text(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", value);
@@ -42,7 +45,7 @@ Html facts_table(const RunFacts& run) {
   add("unit", text_at(run.statement, "/unit"));
   add("adjacency", text_at(run.statement, "/adjacency"));
   add("mechanism", text_at(run.statement, "/mechanism/name"));
-  add("noise multiplier", count("/mechanism/noise_multiplier"));
+  if (const auto noise = number_at(run.statement, "/mechanism/noise_multiplier")) add("noise multiplier", least_text(*noise, kSettingDigits));
   add("clip norm", count("/mechanism/clip_norm_l2"));
   add("participations allowed a device", count("/participation/cap"));
   add("rounds between two", count("/participation/min_separation_rounds"));
@@ -50,7 +53,7 @@ Html facts_table(const RunFacts& run) {
   if (const auto rho = number_at(run.statement, "/so_far/rho_zcdp")) add("rho of zCDP, so far", bound_text(*rho));
   add("honest shares that surely are in a sum", count("/noise_in_sum/honest_shares_least"));
   if (const auto wraps = number_at(run.statement, "/noise_in_sum/expected_wraps")) add("expected wraps, a sum", bound_text(*wraps));
-  if (const auto excess = number_at(run.statement, "/noise_in_sum/noise_excess")) add("noise over what is counted", fixed_text(*excess, 2) + " times, where nobody is lost");
+  if (const auto excess = number_at(run.statement, "/noise_in_sum/noise_excess")) add("noise over what is counted", bound_text(*excess) + " times, where nobody is lost");
   add("secure aggregation", run.plan.aggregation.mode == Aggregation::secure ? "yes" : "no: the coordinator sees every single update");
   return table_of(table);
 }
@@ -58,7 +61,7 @@ Html facts_table(const RunFacts& run) {
 Html epsilon_chart(const RunFacts& run) {
   const std::string name = is_simulated(run) ? "simulated epsilon" : "epsilon";
   LineChart chart{.title = (is_simulated(run) ? "Simulated epsilon" : "Epsilon") + std::string(" by round"),
-                  .caption = "Of the device that has taken part most until then, at delta " + number_text(run.plan.privacy.delta) + ", rounded up in the table. Dashed: what the plan allows a device at most.",
+                  .caption = "Of the device that has taken part most until then, at delta " + bound_text(run.plan.privacy.delta, kSettingDigits) + ", rounded up in the table. Dashed: what the plan allows a device at most.",
                   .x_name = "round", .y_name = name, .lines = {}, .x_text = [](double x) { return count_text(x); }, .y_text = number_text, .from_zero = true, .table = {}};
   chart.table.header = {"round", name, "participations"};
   Line line{.name = "spent", .tone = Tone::main, .points = {}};
@@ -91,7 +94,7 @@ std::string privacy_in_short(const RunFacts& run) {
   if (!run.statement.is_object()) return "Differential privacy " + std::string(to_string(privacy.mode)) + "; this folder has no statement of what was spent.";
   const std::string as_if = is_simulated(run) ? "SIMULATED for a cohort of " + std::to_string(privacy.noise_cohort) + ": these models protect nobody. As if: "
                             : text_at(run.statement, "/noise_source") == "seed" ? "A simulation's figures, no guarantee for these models: " : "";
-  return as_if + "epsilon " + epsilon_text(run, "/so_far") + " at delta " + number_text(privacy.delta) + " for the device that took part most (" + times_text(run, "/so_far") + "), by " +
+  return as_if + "epsilon " + epsilon_text(run, "/so_far") + " at delta " + bound_text(privacy.delta, kSettingDigits) + " for the device that took part most (" + times_text(run, "/so_far") + "), by " +
          text_at(run.statement, "/accountant") + "; at most " + epsilon_text(run, "/at_cap") + " (" + times_text(run, "/at_cap") + ").";
 }
 

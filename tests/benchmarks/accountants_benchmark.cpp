@@ -50,12 +50,14 @@ void calibrate_rdp_sampled(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(smallest_noise_multiplier(epsilon_of, 4));
 }
 void calibrate_pld_sampled(benchmark::State& state) {
-  const auto epsilon_of = [](double z) -> Result<double> {
-    const SampledGaussianSteps steps{.noise_multiplier = z, .sampling_rate = kRate, .steps = kRounds};
-    FEDSPEND_ASSIGN(const PldBound bound, pld_epsilon({&steps, 1}, kDelta));
-    return bound.value;
+  const auto epsilon_on = [](PldGrid grid) {
+    return [grid](double z) -> Result<double> {
+      const SampledGaussianSteps steps{.noise_multiplier = z, .sampling_rate = kRate, .steps = kRounds};
+      FEDSPEND_ASSIGN(const PldBound bound, pld_epsilon({&steps, 1}, kDelta, grid));
+      return bound.value;
+    };
   };
-  for (auto _ : state) benchmark::DoNotOptimize(smallest_noise_multiplier(epsilon_of, 4));
+  for (auto _ : state) benchmark::DoNotOptimize(smallest_noise_multiplier(epsilon_on(PldGrid::coarse), epsilon_on(PldGrid::fine), 4));
 }
 
 BENCHMARK(zcdp)->Unit(benchmark::kMillisecond);

@@ -1,5 +1,6 @@
 #include "client/policy.h"
 
+#include <cmath>
 #include <limits>
 
 #include <doctest/doctest.h>
@@ -28,6 +29,26 @@ std::string refusal(const DevicePolicy& policy, const Plan& plan, std::string_vi
 }
 
 bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+
+TEST_CASE("who allows no noise allows little of it, also the coordinator's; caps, the plan's own budget and the rest of the policy hold") {
+  Plan plan = testing::secure_plan();
+  plan.privacy = {.mode = PrivacyMode::central, .noise_multiplier = 1e-3, .delta = 0.1, .max_epsilon = 1e9, .max_participations = 7};
+  DevicePolicy policy = demonstration();
+  policy.min_corrupt_fraction = 0;
+  CHECK(refusal(policy, plan) == "");
+  policy.allow_no_privacy = false;
+  CHECK(holds(refusal(policy, plan), "the coordinator would be trusted"));
+  policy.allow_no_privacy = true;
+  const ParticipationLimits limits = participation_limits(policy, plan);
+  CHECK(limits.of_task.max_participations == 7);
+  CHECK(limits.of_task.max_epsilon == 1e9);
+  CHECK(limits.of_task.delta == 0.1);
+  CHECK(std::isinf(limits.max_epsilon_in_all));
+  policy.max_participations = 3;
+  CHECK(participation_limits(policy, plan).of_task.max_participations == 3);
+  policy.min_cohort = 1'000;
+  CHECK(holds(refusal(policy, plan), "smallest cohort"));
+}
 
 TEST_CASE("the default policy accepts no plan, not even the safest") {
   Plan plan = testing::sample_plan();

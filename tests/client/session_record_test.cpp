@@ -210,7 +210,7 @@ TEST_CASE("an open sum is a participation too: charged before the update leaves,
   SUBCASE("it is charged, and then the device is silent") {
     SessionBench device(options, 1, &record);
     device.sent<Update>(train(device));
-    CHECK(record.kept == std::vector<int>{kCharge});
+    CHECK(record.kept == std::vector<int>{kCharge, kSessionUpdate});
     Effects effects = device.receive(UpdateReply{UpdateStatus::accepted, 1'000}, offer.sid());
     for (int day = 0; day < 50; ++day) {
       effects = device.wake_at(effects);
@@ -226,7 +226,7 @@ TEST_CASE("an open sum is a participation too: charged before the update leaves,
     CHECK(record.accounts.at(offer.plan.task).participations == 1);
   }
   SUBCASE("where the record fails, no update leaves") {
-    for (std::size_t call = 3; call <= 6; ++call) {  // the first three are asked by the assignment
+    for (std::size_t call = 3; call <= 8; ++call) {  // the first three are asked by the assignment
       CAPTURE(call);
       FailingRecord failing;
       failing.fails_at = call;
@@ -234,6 +234,65 @@ TEST_CASE("an open sum is a participation too: charged before the update leaves,
       CHECK(device.sent<Decline>(train(device)).reason == DeclineReason::record);
       CHECK(device.session.phase() == "idle");
     }
+  }
+}
+
+TEST_CASE("an open session has one update: another one, also after a restart, does not leave, and in the next session it may") {
+  SeededRandom random(3);
+  MemoryDeviceRecord record(random);
+  const Offer offer;
+  const auto effects_of = [&](float value, std::uint8_t attempt) {
+    Offer asked = offer;
+    asked.assignment.attempt[0] = attempt;
+    SessionBench device(session_options(), 1, &record);
+    device.check_in();
+    asked.give(device);
+    REQUIRE(device.session.phase() == "training");
+    const Effects effects = device.session.step(TrainingFinished{asked.sid(), std::vector<float>(offer.weights.size(), value)}, device.now);
+    return std::pair(effects, device.session.phase() == "reporting");
+  };
+  CHECK(effects_of(0.01F, 1).second);
+  CHECK(effects_of(0.01F, 1).second);  // its reply was lost
+  for (const float other : {0.02F, 0.0F}) {
+    const auto [effects, reports] = effects_of(other, 1);
+    CHECK_FALSE(reports);
+    REQUIRE(testing::all_of<Refused>(effects).size() == 1);
+    CHECK(testing::all_of<Refused>(effects).front().reason == DeclineReason::record);
+    CHECK(testing::all_of<Refused>(effects).front().why.find("another update") != std::string::npos);
+  }
+  CHECK(effects_of(0.01F, 2).second);  // a round that failed is trained again, from the same weights
+  CHECK(effects_of(0.02F, 3).second);
+  CHECK(record.participations(offer.plan.task).value() == 3);
+}
+
+TEST_CASE("a device whose last participation was spent after it was asked is silent when its input or its update would leave (hostile case 28)") {
+  const auto spend = [](DeviceRecord& record, const TaskId& task) { REQUIRE(record.charge_participation(task, RoundId{1}, SessionId{{0x77}}, {}, capped(1))); };
+  const auto check_silent = [](const Effects& effects, const Session& session) {
+    CHECK(testing::all_of<Send>(effects).empty());
+    REQUIRE(testing::all_of<Refused>(effects).size() == 1);
+    CHECK(testing::all_of<Refused>(effects).front().reason == DeclineReason::record);
+    CHECK(session.phase() == "idle");
+  };
+  SUBCASE("a secure sum") {
+    CappedBench last(1, 0);
+    last.bench.train_all();
+    last.bench.reach("masking");
+    spend(last.record, last.bench.offer.plan.task);
+    check_silent(last.bench.tell(0), last.bench.session());
+    CHECK(last.record.participations(last.bench.offer.plan.task).value() == 1);
+  }
+  SUBCASE("an open sum") {
+    SeededRandom random(3);
+    MemoryDeviceRecord record(random);
+    SessionOptions options = session_options();
+    options.policy.max_participations = 1;
+    const Offer offer;
+    SessionBench device(options, 1, &record);
+    device.check_in();
+    offer.give(device);
+    REQUIRE(device.session.phase() == "training");
+    spend(record, offer.plan.task);
+    check_silent(device.session.step(TrainingFinished{offer.sid(), std::vector<float>(offer.weights.size(), 0.01F)}, device.now), device.session);
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "common/privacy/gaussian_rdp.h"
 #include "coordinator/store.h"
 #include "tests/coordinator/secure_machine_bench.h"
 #include "tests/common/program/capture.h"
@@ -132,6 +133,39 @@ TEST_CASE("where too few devices are left that may spend, the federation ends an
     REQUIRE(replies.size() == 1);
     CHECK(replies.front().reason == ComeBackReason::finished);
   }
+}
+
+// Charged by a program or a plan that was dearer: the account of everybody counts every charge as the dearest.
+TEST_CASE("a round that would overspend by epsilon, not by participations, does not begin, also after a restart with charges that are high already") {
+  SecureMachineBench bench(private_plan(2, 3), 9);
+  bench.plan.privacy.max_epsilon = 20;
+  const double delta = bench.plan.privacy.delta;
+  const PrivacyCost own = dearest_contribution_cost(bench.plan).value();
+  REQUIRE(repeated(own, 3).epsilon(delta) <= 20);  // so that the plan itself is run
+  const auto restarted = [&](double charged_noise) {
+    const PrivacyCost dear{.has_noise = true, .rdp = gaussian_rdp_curve(charged_noise), .delta = 0};
+    PopulationLedger ledger;
+    REQUIRE(ledger.charge({SessionId{{9}}, RoundId{1}, dear, {bench.devices[3].id}}));
+    auto made = RoundMachine::create(testing::signed_plan(bench.plan), testing::release_key().public_key(),
+                                     {.rounds_done = 1, .weights = testing::sample_weights(), .optimizer_state = {}, .ledger = ledger}, enrolment_of(9), {}, bench.chooser, bench.random);
+    REQUIRE_MESSAGE(made.has_value(), made.error().message);
+    bench.machine = std::move(*made);
+    return bench.machine->start(bench.now);
+  };
+  // No more than the plan's own: all may be in two sums more.
+  CHECK(testing::all_of<Finished>(restarted(4)).empty());
+  CHECK(MachineBench::drops(bench.check_in(3)).empty());
+  // One contribution fits, and two do not: whoever has one is not asked again.
+  const double one_fits = 0.4;
+  REQUIRE(repeated({.has_noise = true, .rdp = gaussian_rdp_curve(one_fits)}, 1).epsilon(delta) <= 20);
+  REQUIRE(repeated({.has_noise = true, .rdp = gaussian_rdp_curve(one_fits)}, 2).epsilon(delta) > 20);
+  CHECK(testing::all_of<Finished>(restarted(one_fits)).empty());
+  CHECK(MachineBench::drops(bench.check_in(3)) == std::vector{DropReason::spent});
+  CHECK(MachineBench::drops(bench.check_in(4)).empty());
+  // Not even one fits: there is no round, and the end says why.
+  const auto ends = testing::all_of<Finished>(restarted(0.1));
+  REQUIRE(ends.size() == 1);
+  CHECK(ends.front().why_early == "the privacy budget is used up: 0 of 9 enrolled devices may contribute to round 2, and it takes 7");
 }
 
 TEST_CASE("who was held in the pool while it was charged is sent away, and another is asked") {

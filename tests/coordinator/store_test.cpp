@@ -58,8 +58,13 @@ void execute(const std::filesystem::path& file, const std::string& sql) {
   sqlite3_close(database);
 }
 
+// As version 5 wrote it: without a seal over the charges.
+void make_version_5(const std::filesystem::path& file) { execute(file, "DROP TABLE charge_seal; PRAGMA user_version=5"); }
 // As version 4 wrote it: without clip norms, because its programs ran no plan whose clip norm adapts.
-void make_version_4(const std::filesystem::path& file) { execute(file, "ALTER TABLE model DROP COLUMN clip_norm; PRAGMA user_version=4"); }
+void make_version_4(const std::filesystem::path& file) {
+  make_version_5(file);
+  execute(file, "ALTER TABLE model DROP COLUMN clip_norm; PRAGMA user_version=4");
+}
 // As version 3 wrote it: without charges, because its programs ran no plan with noise.
 void make_version_3(const std::filesystem::path& file) {
   make_version_4(file);
@@ -174,6 +179,46 @@ TEST_CASE("a charge that somebody changed is found, and the federation does not 
   CHECK(found("UPDATE charge SET cost = zeroblob(length(cost))"));
 }
 
+TEST_CASE("a charge that is gone, whichever it was, or that changed places is found, and nothing is charged on top without the seal") {
+  const auto error_of = [](const std::string& sql) {
+    const StoreFolder folder;
+    for (const std::uint8_t number : {std::uint8_t{2}, std::uint8_t{3}, std::uint8_t{4}}) REQUIRE(folder.open().value()->save_charge(charge_of(number, number)));
+    execute(folder.file(), sql);
+    const auto ledger = folder.open().value()->ledger();
+    return ledger ? Error{} : ledger.error();
+  };
+  CHECK(error_of("SELECT 1").message.empty());
+  for (const char* id : {"1", "2", "3"}) {
+    const Error error = error_of(std::string("DELETE FROM charge WHERE id = ") + id);
+    CHECK(error.code == ErrorCode::malformed);
+    CHECK(error.message.find("has 2 charges that are not the 3 that were written") != std::string::npos);
+  }
+  CHECK(error_of("DELETE FROM charge").code == ErrorCode::malformed);
+  CHECK(error_of("UPDATE charge SET id = 9 WHERE id = 1").code == ErrorCode::malformed);
+  CHECK(error_of("DELETE FROM charge_seal").message.find("the seal of the privacy ledger is gone or broken") != std::string::npos);
+  const StoreFolder folder;
+  REQUIRE(folder.open().value()->save_charge(charge_of(2, 1)));
+  execute(folder.file(), "DELETE FROM charge_seal");
+  CHECK(folder.open().value()->save_charge(charge_of(3, 1)).error().code == ErrorCode::malformed);
+  execute(folder.file(), "INSERT INTO charge_seal VALUES(1, zeroblob(32))");
+  CHECK(folder.open().value()->ledger().error().code == ErrorCode::malformed);
+}
+
+TEST_CASE("a store from before charges were sealed is taken over with them, and from then on a charge that is gone is found") {
+  const StoreFolder folder;
+  PopulationLedger expected;
+  for (const std::uint8_t number : {std::uint8_t{2}, std::uint8_t{3}}) {
+    REQUIRE(folder.open().value()->save_charge(charge_of(number, 1)));
+    REQUIRE(expected.charge(charge_of(number, 1)));
+  }
+  make_version_5(folder.file());
+  for (int opening = 0; opening < 2; ++opening) CHECK(folder.open().value()->ledger().value() == expected);
+  REQUIRE(folder.open().value()->save_charge(charge_of(4, 2)));
+  CHECK(folder.open().value()->ledger().value().charges() == 3);
+  execute(folder.file(), "DELETE FROM charge WHERE id = 2");
+  CHECK(folder.open().value()->ledger().error().code == ErrorCode::malformed);
+}
+
 TEST_CASE("weights and states of the last ten rounds are kept, and the hashes of all") {
   const StoreFolder folder;
   {
@@ -211,12 +256,12 @@ TEST_CASE("a store from before, of another plan, is refused and stays as it was"
 TEST_CASE("a store of a later version is refused with what this program reads") {
   const StoreFolder folder;
   REQUIRE(folder.open().value()->save_published(publish_of(1)));
-  execute(folder.file(), "PRAGMA user_version=6");
+  execute(folder.file(), "PRAGMA user_version=7");
   const auto refused = folder.open();
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::invalid_argument);
-  CHECK(refused.error().message.find("schema version 6") != std::string::npos);
-  CHECK(refused.error().hint.find("1 to 5") != std::string::npos);
+  CHECK(refused.error().message.find("schema version 7") != std::string::npos);
+  CHECK(refused.error().hint.find("1 to 6") != std::string::npos);
 }
 
 TEST_CASE("published and aborted rounds are counted, and the contributors of each sum are kept") {

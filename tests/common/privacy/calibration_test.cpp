@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "common/privacy/analytic_gaussian.h"
@@ -47,6 +48,47 @@ TEST_CASE("steps, plateaus and zeros of an accountant do not stop the search") {
   CHECK(stairs(smallest_noise_multiplier(stairs, 1)->noise_multiplier) == 0.0);
   const auto infinite = [](double z) -> Result<double> { return z < 0.7 ? std::numeric_limits<double>::infinity() : 1 / z; };
   CHECK(smallest_noise_multiplier(infinite, 2)->noise_multiplier == doctest::Approx(0.7).epsilon(2e-6));
+}
+
+TEST_CASE("with a quick accountant beside the exact one the answer is the exact one's word, as close, and the exact one is asked a few times") {
+  CHECK(rc::check("two accountants", [] {
+    const auto steps = static_cast<std::uint64_t>(*rc::gen::inRange(1, 10'000));
+    const double delta = std::pow(10.0, -*rc::gen::inRange(2, 12)), wanted = std::exp(*rc::gen::inRange(-200, 300) / 100.0);
+    // The quick one is above the exact one, or below: what it says is never taken.
+    const double off = 1 + *rc::gen::inRange(-1000, 1000) * 1e-6, bend = *rc::gen::inRange(-100, 100) * 1e-6;
+    int calls = 0;
+    const auto exact = [&](double z) -> Result<double> {
+      ++calls;
+      return gaussian_rdp_epsilon(z, steps, delta).epsilon;
+    };
+    const auto quick = [&](double z) -> Result<double> { return gaussian_rdp_epsilon(z, steps, delta).epsilon * off * std::pow(z, bend); };
+    const auto found = smallest_noise_multiplier(quick, exact, wanted);
+    RC_ASSERT((found.has_value()));
+    RC_ASSERT((found->epsilon <= wanted));
+    RC_ASSERT((found->epsilon == gaussian_rdp_epsilon(found->noise_multiplier, steps, delta).epsilon));
+    RC_ASSERT((gaussian_rdp_epsilon(found->noise_multiplier * (1 - 4e-6), steps, delta).epsilon > wanted));
+    RC_ASSERT((calls <= 5));
+  }));
+}
+
+TEST_CASE("a quick accountant that is far off, fails, or has no slope, costs time and not the budget") {
+  const auto exact = [](double z) -> Result<double> { return z < 0.7 ? std::numeric_limits<double>::infinity() : 1 / (z * z); };
+  const auto far = [](double z) -> Result<double> { return 0.25 / z; };
+  const auto flat = [](double z) -> Result<double> { return z < 0.5 ? 10.0 : 0.0; };
+  const auto failing = [](double) -> Result<double> { return fail(ErrorCode::refused, "no"); };
+  const auto steep = [](double z) -> Result<double> { return z < 2 ? 5 : 5e-9 / z; };
+  for (const double wanted : {0.01, 0.3, 1.0, 1.9}) {
+    const double smallest = std::max(1 / std::sqrt(wanted), 0.7);
+    for (const auto& quick : std::initializer_list<std::function<Result<double>(double)>>{far, flat, failing, steep}) {
+      const auto found = smallest_noise_multiplier(quick, exact, wanted);
+      REQUIRE(found.has_value());
+      CHECK(found->epsilon <= wanted);
+      CHECK(found->epsilon == *exact(found->noise_multiplier));
+      CHECK(found->noise_multiplier >= smallest * (1 - 1e-12));
+      CHECK(found->noise_multiplier <= smallest * (1 + 5e-6));
+    }
+  }
+  CHECK(smallest_noise_multiplier(far, failing, 1).error().message == "no");
 }
 
 TEST_CASE("an accountant whose own grid moves its answers a little is tried again") {

@@ -53,6 +53,15 @@ TEST_CASE("without separation a round may be tried again, also by a coordinator 
   CHECK(first.charged(RoundId{3}, cost_of(1), cap(9)).value().participations == 2);
 }
 
+TEST_CASE("without separation an earlier round leaves the last one as it was: a limit that comes later counts from there") {
+  const PrivacyAccount account = PrivacyAccount{}.charged(RoundId{9}, cost_of(1), cap(5)).value().charged(RoundId{4}, cost_of(1), cap(5)).value();
+  CHECK(account.participations == 2);
+  CHECK(account.last_round == 9);
+  const PrivacyLimits apart{.max_participations = 5, .min_separation_rounds = 3, .max_epsilon = kUnlimited, .delta = kDelta};
+  CHECK(account.charged(RoundId{10}, cost_of(1), apart).error().code == ErrorCode::refused);
+  CHECK(account.charged(RoundId{12}, cost_of(1), apart));
+}
+
 TEST_CASE("the contribution that would overspend is refused, the one before it is not") {
   PrivacyAccount account;
   std::uint32_t allowed = 0;
@@ -142,6 +151,25 @@ TEST_CASE("every contribution counts as the dearest there was, at each order") {
   PrivacyAccount exact;
   exact = exact.charged(RoundId{1}, cost_of(1), cap(9)).value().charged(RoundId{2}, cost_of(2), cap(9)).value();
   CHECK(ledger.worst().epsilon(kDelta) >= exact.epsilon(kDelta));
+}
+
+TEST_CASE("the cap that a ledger can afford is the most that its epsilon allows, of what was charged and of what is to come") {
+  CHECK(rc::check([] {
+    const double charged = *rc::gen::inRange(5, 60) / 10.0, to_come = *rc::gen::inRange(5, 60) / 10.0, epsilon = *rc::gen::inRange(1, 200) / 10.0;
+    const auto most = static_cast<std::uint32_t>(*rc::gen::inRange(0, 40));
+    PopulationLedger ledger;
+    RC_ASSERT((ledger.charge(charge_of(1, 1, {client(1)}, cost_of(charged))).has_value()));
+    const PrivacyLimits within = ledger.affordable(cap(most, epsilon), cost_of(to_come));
+    RC_ASSERT((within.max_participations <= most));
+    const PrivacyCost dearest = cost_of(std::min(charged, to_come));
+    RC_ASSERT((repeated(dearest, within.max_participations).epsilon(kDelta) <= epsilon));
+    RC_ASSERT((within.max_participations == most || repeated(dearest, within.max_participations + 1).epsilon(kDelta) > epsilon));
+    // Whoever it admits is not refused when the sum is charged.
+    const ClientId other = client(2);
+    if (ledger.admits(other, RoundId{2}, within)) RC_ASSERT((ledger.check(charge_of(2, 2, {other}, cost_of(to_come)), cap(most, epsilon)).has_value()));
+    if (ledger.admits(client(1), RoundId{2}, within)) RC_ASSERT((ledger.check(charge_of(2, 2, {client(1)}, cost_of(to_come)), cap(most, epsilon)).has_value()));
+  }));
+  CHECK(PopulationLedger{}.affordable(cap(7), PrivacyCost{}).max_participations == 7);  // without noise nothing is limited
 }
 
 TEST_CASE("a sum in which one device would overspend is refused, and nobody is charged") {

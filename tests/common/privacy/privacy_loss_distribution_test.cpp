@@ -128,6 +128,24 @@ TEST_CASE("PLD is monotone in noise, rate, steps and delta") {
   }
 }
 
+TEST_CASE("PLD on the coarse grid is near the fine one, never below the truth, and the direction that the fine grid leaves out is not the larger") {
+  for (const double z : {0.6, 1.0, 3.0})
+    for (const double q : {0.01, 0.3, 0.9})
+      for (const std::uint64_t steps : {1U, 20U, 3'000U}) {
+        CAPTURE(z);
+        CAPTURE(q);
+        CAPTURE(steps);
+        const SampledGaussianSteps part{.noise_multiplier = z, .sampling_rate = q, .steps = steps};
+        const PldBound fine = pld_epsilon({&part, 1}, 1e-6).value(), coarse = pld_epsilon({&part, 1}, 1e-6, PldGrid::coarse).value();
+        CHECK(coarse.value >= fine.value - fine.error);
+        CHECK(coarse.value >= fine.value * (1 - 1e-9));
+        CHECK(coarse.value <= fine.value * 1.01 + 1e-6);
+        CHECK(fine.error < 0.1 * fine.value + 1e-3);
+        // delta at that epsilon is computed with both directions.
+        CHECK(pld_delta({&part, 1}, fine.value).value().value <= 1e-6 * (1 + 1e-4));
+      }
+}
+
 TEST_CASE("PLD: extreme parameters give numbers, never below what is sure") {
   for (const double z : {0.01, 1000.0})
     for (const double q : {1e-6, 0.5, 1.0})

@@ -11,6 +11,7 @@
 
 #include "common/privacy/rdp_curve.h"
 #include "common/secagg/dp_assumptions.h"
+#include "common/secagg/dp_statement_check.h"
 #include "common/secagg/session_privacy.h"
 #include "tests/rounds/sample.h"
 
@@ -270,6 +271,47 @@ TEST_CASE("every condition is marked as enforced or assumed") {
   CHECK(has(to_json(distributed)["protects_against"].get<std::string>(), "the coordinator, with up to 10%"));
 }
 
+TEST_CASE("no condition is left out: the list as a whole, for distributed noise and for an open central sum") {
+  const auto conditions = [](const Plan& plan) {
+    std::string list;
+    for (const Assumption& assumption : statement_of(plan).assumptions) {
+      CHECK_FALSE(assumption.why.empty());
+      list += std::string(to_string(assumption.standing)) + ": " + assumption.what + "\n";
+    }
+    return list;
+  };
+  CHECK(conditions(distributed_plan()) ==
+        "enforced: a device is in at most 5 sums\n"
+        "enforced: no device spends more than epsilon 8 on this plan\n"
+        "enforced: a sum is charged before the coordinator can see it\n"
+        "assumed: neither a device's record nor the coordinator's state is set back to an older copy, or begun anew\n"
+        "enforced: which devices are selected plays no part: no amplification by sampling is counted\n"
+        "enforced: each update is clipped, rounded and noised before it is masked\n"
+        "enforced: only the noise of devices that surely stay and are honest is counted, n_h shares\n"
+        "assumed: honest devices draw their noise from a sound generator, and add it\n"
+        "assumed: nobody times single samples of the noise on a device\n"
+        "enforced: the coordinator sees sums of at least 90 devices and no single input\n"
+        "assumed: at most 0.1 of a round's devices are corrupt or collude with the coordinator\n"
+        "assumed: the cryptography holds, but for a chance of 2^-40 a round\n"
+        "assumed: the coordinator does not try out rosters for a masking graph that suits it\n"
+        "enforced: the sum is divided by a constant of the plan, not by the number of survivors\n"
+        "assumed: a customer has one enrolled device\n"
+        "assumed: this plan is the only use of these customers' data that counts\n");
+  Plan open = central_plan(2.5, 1);
+  open.aggregation.mode = Aggregation::open;
+  CHECK(conditions(open) ==
+        "enforced: a device is in at most 1 sum\n"
+        "enforced: no device spends more than epsilon 8 on this plan\n"
+        "enforced: a sum is charged before a model that it is in is published\n"
+        "assumed: neither a device's record nor the coordinator's state is set back to an older copy, or begun anew\n"
+        "enforced: which devices are selected plays no part: no amplification by sampling is counted\n"
+        "enforced: each update is clipped before it leaves\n"
+        "assumed: the coordinator adds the noise, from a sound generator, and keeps nothing without it\n"
+        "enforced: the sum is divided by a constant of the plan, not by the number of survivors\n"
+        "assumed: a customer has one enrolled device\n"
+        "assumed: this plan is the only use of these customers' data that counts\n");
+}
+
 TEST_CASE("what a plan changes of the conditions is said") {
   Plan plan = distributed_plan();
   plan.aggregation.beacon = BeaconSource::external;
@@ -316,19 +358,93 @@ TEST_CASE("the text has short lines, and names plan, code and figures") {
     CHECK_MESSAGE(has(flowing(statement), part), part);
 }
 
-TEST_CASE("a figure in text is never below the true one, and at most a thousandth above it") {
-  CHECK(rc::check([](std::uint32_t mantissa, std::uint8_t exponent) {
-    const double value = (1 + mantissa * 0x1p-32) * std::pow(10.0, static_cast<int>(exponent % 12) - 6);
-    const double read = std::stod(bound_text(value));
-    RC_ASSERT((read >= value));
-    RC_ASSERT((read <= value * 1.0010001));
-  }));
-  CHECK(bound_text(5.22153) == "5.222");
-  CHECK(bound_text(5) == "5");
-  CHECK(bound_text(0) == "0");
-  CHECK(bound_text(HUGE_VAL) == "infinity");
-  CHECK(bound_text(9.9991) == "10");
-  CHECK(bound_text(std::nextafter(5.222, 6.0)) == "5.223");
+TEST_CASE("the text rounds no figure to the side that promises more: epsilon, delta and rho up, the noise multiplier down") {
+  Plan plan = distributed_plan();
+  plan.privacy.noise_multiplier = 2.49999964;
+  plan.privacy.delta = 1.00000049e-6;
+  plan.privacy.max_epsilon = 1e3;
+  DpStatement statement = statement_of(plan);
+  statement.bring_up_to(3, ledger_after(plan, 3));
+  const std::string text = flowing(statement);
+  CHECK_MESSAGE(has(text, "noise multiplier 2.49999,"), text);
+  CHECK_MESSAGE(has(text, ", 1.00001e-06)"), text);
+  CHECK_MESSAGE(has(text, "(epsilon, delta) = (" + bound_text(statement.most_spent.epsilon()) + ","), text);
+  CHECK_MESSAGE(has(text, "rho = " + bound_text(statement.at_cap.rho)), text);
+  CHECK_MESSAGE(has(short_text(statement), "at delta 1.00001e-06"), short_text(statement));
+}
+
+TEST_CASE("a statement that was written under a plan follows from it, in every mode, after some rounds and before the first") {
+  Plan adaptive = distributed_plan();
+  adaptive.privacy.clip_quantile = 0.5;
+  Plan cohort = central_plan(2, 5);
+  cohort.privacy.noise_cohort = 10'000;
+  for (const Plan& plan : {distributed_plan(), adaptive, central_plan(2.5, 5), cohort, plan_without_noise()})
+    for (const std::uint32_t rounds : {0U, 3U}) {
+      const PlanHash hash = hash_of_plan(as_bytes(write_plan(plan)));
+      DpStatement statement = statement_of(plan);
+      if (plan.privacy.has_noise()) statement.bring_up_to(rounds, ledger_after(plan, rounds));
+      const nlohmann::json stated = nlohmann::json::parse(to_json(statement).dump());
+      const Result<StatementCheck> check = check_dp_statement(plan, hash, stated);
+      REQUIRE_MESSAGE(check.has_value(), check.error().message);
+      for (const StatementDifference& one : check->differences) FAIL_CHECK(to_string(plan.privacy.mode), one.where, one.stated.dump(), one.most.dump());
+      CHECK(check->compared == stated.flatten().size());
+      CHECK(check->computed.most_spent.epsilon_rdp >= statement.most_spent.epsilon_rdp);
+    }
+}
+
+TEST_CASE("every figure and sentence of a statement that is changed is found, and each alone") {
+  for (const Plan& plan : {distributed_plan(), central_plan(2.5, 5)}) {
+    DpStatement statement = statement_of(plan);
+    statement.bring_up_to(3, ledger_after(plan, 3));
+    const PlanHash hash = hash_of_plan(as_bytes(write_plan(plan)));
+    const nlohmann::json flat = nlohmann::json::parse(to_json(statement).dump()).flatten();
+    for (const auto& [where, value] : flat.items()) {
+      // What the run says of itself. Where the noise came from changes the sentences about it.
+      if (where == "/code_version" || where == "/rounds/done" || where == "/rounds/sums_charged") continue;
+      CAPTURE(where);
+      nlohmann::json changed = flat;
+      if (value.is_boolean()) changed[where] = !value.get<bool>();
+      else if (value.is_number_float()) changed[where] = value.get<double>() * 0.9;
+      else if (value.is_number()) changed[where] = value.get<std::uint64_t>() + 1;
+      else if (value.is_string()) changed[where] = where == "/noise_source" ? "seed" : value.get<std::string>() + "!";
+      else changed[where] = 1;
+      const Result<StatementCheck> check = check_dp_statement(plan, hash, changed.unflatten());
+      if (!check) {
+        CHECK(check.error().code == ErrorCode::malformed);  // kind, schema
+        continue;
+      }
+      CHECK(!check->differences.empty());
+      if (where != "/noise_source" && where != "/so_far/participations") {
+        REQUIRE(check->differences.size() == 1);
+        CHECK(check->differences.front().where == where);
+      }
+    }
+  }
+}
+
+TEST_CASE("a statement of another plan, with a stray key, above its cap, or no statement at all is found out") {
+  const Plan plan = distributed_plan();
+  const PlanHash hash = hash_of_plan(as_bytes(write_plan(plan)));
+  const nlohmann::json stated = to_json(statement_of(plan));
+  Plan less = plan;
+  less.privacy.noise_multiplier = 2.4;
+  const auto wheres = [&](const Plan& of, const nlohmann::json& json) {
+    std::string all;
+    const Result<StatementCheck> check = check_dp_statement(of, hash, json);
+    REQUIRE(check.has_value());
+    for (const StatementDifference& one : check->differences) all += one.where + " ";
+    return all;
+  };
+  CHECK(has(wheres(less, stated), "/at_cap/epsilon "));
+  CHECK(has(wheres(less, stated), "/mechanism/noise_multiplier "));
+  nlohmann::json stray = stated;
+  stray["at_cap"]["epsilon_hoped"] = 0.1;
+  CHECK(wheres(plan, stray) == "/at_cap/epsilon_hoped ");
+  nlohmann::json above = stated;
+  above["so_far"]["participations"] = 6U;
+  CHECK(has(wheres(plan, above), "/so_far/participations "));
+  for (const char* text : {"{}", "[]", "1", R"({"kind": "dp-statement"})", R"({"kind": "dp-statement", "schema_version": 1, "code_version": "1"})"})
+    CHECK(check_dp_statement(plan, hash, nlohmann::json::parse(text)).error().code == ErrorCode::malformed);
 }
 
 TEST_CASE("a plan that no coordinator runs has no statement") {

@@ -118,6 +118,66 @@ TEST_CASE("no round of a plan whose clip norm adapts costs more than the dearest
   }
 }
 
+// At the least clip norm, where s c = 1.95 and d = 16, the squared norm bound s^2 c^2 + d/4 + s c + sqrt(d)/2 = 11.75 is cut to 11; at s c = 2 it
+// is 12, so that a contribution costs more there (12 / 4 of s^2 c^2 against 11 / 3.8): what the margin is for.
+TEST_CASE("where whole numbers make a larger clip norm the dearer one, the dearest cost is still above it and the least below") {
+  Plan plan = plan_of(40, 3);
+  plan.federation.min_cohort = 34;
+  plan.federation.over_selection = 1;
+  plan.model.parameter_count = 16;
+  plan.privacy.clip_quantile = 0.5;
+  plan.aggregation.bits = 28;
+  plan.aggregation.clip_norm_l2 = 1.95e-4;
+  const auto tried = dearest_contribution_cost(plan);
+  REQUIRE_MESSAGE(tried.has_value(), tried.error().message);
+  const PrivacyCost dearest = dearest_contribution_cost(plan).value(), least = least_contribution_cost(plan).value();
+  const ClipNormRange range = clip_norm_range(plan);
+  const PrivacyCost at_least_norm = contribution_cost(plan, 40, range.least).value();
+  double most = 0;
+  for (int step = 0; step <= 400; ++step)
+    for (const double norm : {range.least * (1 + step * 0.001), range.most * (1 - step * 0.001)}) {
+      const PrivacyCost cost = contribution_cost(plan, 40, norm).value();
+      for (std::size_t i = 0; i < cost.rdp.values().size(); ++i) {
+        REQUIRE(cost.rdp.values()[i] <= dearest.rdp.values()[i]);
+        REQUIRE(cost.rdp.values()[i] >= least.rdp.values()[i]);
+        most = std::max(most, cost.rdp.values()[i] / at_least_norm.rdp.values()[i]);
+      }
+    }
+  CHECK(most > 1.02);
+}
+
+TEST_CASE("no roster and no clip norm that a plan allows costs less than the least, at any order, nor is the least far below") {
+  Plan between = plan_of(20, 3);  // the cheapest is neither the least nor the most
+  between.federation.min_cohort = 9;
+  between.federation.over_selection = 1;
+  between.aggregation.corrupt_ppm = 200'000;
+  between.aggregation.dropout_ppm = 100'000;
+  between.aggregation.bits = 12;
+  between.model.parameter_count = 1U << 20;
+  Plan adaptive = plan_of(30, 0.7);
+  adaptive.federation.min_cohort = 25;
+  adaptive.privacy.clip_quantile = 0.5;
+  adaptive.aggregation.bits = 28;
+  adaptive.aggregation.clip_norm_l2 = 0.05;
+  for (const Plan& plan : {plan_of(60, 1), between, adaptive}) {
+    const auto least = least_contribution_cost(plan);
+    REQUIRE_MESSAGE(least.has_value(), least.error().message);
+    const ClipNormRange norms = clip_norm_range(plan);
+    std::vector<double> found(least->rdp.values().size(), HUGE_VAL);
+    for (std::uint32_t clients = plan.least_asked(); clients <= plan.devices_asked(); ++clients)
+      for (int step = 0; step <= (norms.least < norms.most ? 40 : 0); ++step) {
+        const auto cost = contribution_cost(plan, clients, step == 40 ? norms.most : norms.least * std::pow(10'000, step / 40.0));
+        if (!cost) continue;
+        for (std::size_t i = 0; i < found.size(); ++i) found[i] = std::min(found[i], cost->rdp.values()[i]);
+      }
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      CHECK(least->rdp.values()[i] <= found[i]);
+      CHECK(least->rdp.values()[i] >= found[i] * 0.999);
+    }
+    CHECK(least->rdp.values()[0] > 0);
+  }
+}
+
 TEST_CASE("noise as of a larger cohort is counted as if it were there, and less of it is added") {
   Plan plan = plan_of(112);
   const PrivacyCost cost = contribution_cost(plan, 112).value();

@@ -19,8 +19,8 @@ double product(const std::vector<float>& a, const std::vector<float>& b) { retur
 
 // 2,000 coins: six standard deviations of 22.4, false alarm below 1e-8.
 TEST_CASE("about half of the canaries are included, by the seed alone") {
-  const CanaryOptions options{.seed = 4, .count = 2000, .length = 8, .clip_norm_l2 = 1};
-  const Canaries canaries(options), again(options), others({.seed = 5, .count = 2000, .length = 8, .clip_norm_l2 = 1});
+  const CanaryOptions options{.seed = 4, .count = 2000, .length = 8};
+  const Canaries canaries(options), again(options), others({.seed = 5, .count = 2000, .length = 8});
   int included = 0, same = 0;
   for (std::size_t i = 0; i < canaries.size(); ++i) {
     REQUIRE(canaries.is_included(i) == again.is_included(i));
@@ -36,25 +36,25 @@ TEST_CASE("about half of the canaries are included, by the seed alone") {
 
 TEST_CASE("an update is the direction at the clip norm, or zero") {
   for (const CanaryKind kind : {CanaryKind::sphere, CanaryKind::dirac}) {
-    const Canaries canaries({.seed = 1, .count = 20, .length = 300, .clip_norm_l2 = 2.5, .kind = kind});
+    const Canaries canaries({.seed = 1, .count = 20, .length = 300, .kind = kind});
     for (std::size_t i = 0; i < canaries.size(); ++i) {
       CHECK(norm_l2(canaries.direction(i)) == doctest::Approx(1).epsilon(1e-6));
-      CHECK(norm_l2(canaries.update(i, 0)) == doctest::Approx(canaries.is_included(i) ? 2.5 : 0).epsilon(1e-6));
-      if (canaries.is_included(i)) CHECK(product(canaries.update(i, 0), canaries.direction(i)) == doctest::Approx(2.5).epsilon(1e-6));
+      CHECK(norm_l2(canaries.update(i, 0, 2.5)) == doctest::Approx(canaries.is_included(i) ? 2.5 : 0).epsilon(1e-6));
+      if (canaries.is_included(i)) CHECK(product(canaries.update(i, 0, 2.5), canaries.direction(i)) == doctest::Approx(2.5).epsilon(1e-6));
     }
   }
 }
 
 TEST_CASE("no two updates of an included canary are the same, and none is longer than the clip norm or noticeably shorter") {
   for (const CanaryKind kind : {CanaryKind::sphere, CanaryKind::dirac}) {
-    const Canaries canaries({.seed = 1, .count = 20, .length = 300, .clip_norm_l2 = 2.5, .kind = kind});
+    const Canaries canaries({.seed = 1, .count = 20, .length = 300, .kind = kind});
     std::size_t canary = 0;
     while (!canaries.is_included(canary)) ++canary;
     std::set<std::vector<float>> updates;
     for (std::uint32_t time = 0; time < 500; ++time) {
-      updates.insert(canaries.update(canary, time));
-      CHECK(norm_l2(canaries.update(canary, time)) <= 2.5 * (1 + 1e-6));
-      CHECK(norm_l2(canaries.update(canary, time)) >= 2.5 * (1 - 5e-4));
+      updates.insert(canaries.update(canary, time, 2.5));
+      CHECK(norm_l2(canaries.update(canary, time, 2.5)) <= 2.5 * (1 + 1e-6));
+      CHECK(norm_l2(canaries.update(canary, time, 2.5)) >= 2.5 * (1 - 5e-4));
     }
     CHECK(updates.size() == 500);
   }
@@ -62,14 +62,14 @@ TEST_CASE("no two updates of an included canary are the same, and none is longer
 
 // Products of random directions have standard deviation 1 / sqrt(length): six of them, false alarm of 190 pairs below 1e-6.
 TEST_CASE("directions on the sphere are far apart, and Dirac canaries have a coordinate each") {
-  const Canaries sphere({.seed = 2, .count = 20, .length = 2500, .clip_norm_l2 = 1});
+  const Canaries sphere({.seed = 2, .count = 20, .length = 2500});
   for (std::size_t i = 0; i < sphere.size(); ++i)
     for (std::size_t j = 0; j < i; ++j) CHECK(std::abs(product(sphere.direction(i), sphere.direction(j))) <= 6.0 / 50);
-  const Canaries dirac({.seed = 2, .count = 50, .length = 50, .clip_norm_l2 = 1, .kind = CanaryKind::dirac});
+  const Canaries dirac({.seed = 2, .count = 50, .length = 50, .kind = CanaryKind::dirac});
   std::set<std::vector<float>> directions;
   for (std::size_t i = 0; i < dirac.size(); ++i) directions.insert(dirac.direction(i));
   CHECK(directions.size() == 50);
-  CHECK(fedspend::tests::aborts([] { (void)Canaries({.count = 51, .length = 50, .clip_norm_l2 = 1, .kind = CanaryKind::dirac}); }));
+  CHECK(fedspend::tests::aborts([] { (void)Canaries({.count = 51, .length = 50, .kind = CanaryKind::dirac}); }));
 }
 
 TEST_CASE("canaries come after the clients, and are eligible without a history") {

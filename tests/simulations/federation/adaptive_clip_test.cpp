@@ -1,6 +1,8 @@
 // A simulated run whose clip norm adapts: it is in the metrics and in the checkpoints.
 #include <algorithm>
 #include <cmath>
+#include <mutex>
+#include <set>
 
 #include <doctest/doctest.h>
 
@@ -75,4 +77,22 @@ TEST_CASE("a checkpoint with a clip norm that the plan cannot have come to is re
     REQUIRE_FALSE(resumed.result);
     CHECK(resumed.result.error().message.find("the round's clip norm is") == 0);
   }
+}
+
+TEST_CASE("an update that is made, like an audit's canary, is asked for at the clip norm of its round") {
+  tests::SmallRun run = adaptive_run();
+  std::mutex mutex;
+  std::set<double> asked;
+  const std::size_t parameters = static_cast<std::size_t>(run.options.plan.plan.model.parameter_count);
+  run.options.federation.made_updates = [&](std::size_t, double clip_norm_l2) -> std::optional<std::vector<float>> {
+    const std::lock_guard lock(mutex);
+    asked.insert(clip_norm_l2);
+    return std::vector<float>(parameters);  // zeros may be handed in again
+  };
+  const Course whole = course_of(run);
+  REQUIRE_MESSAGE(whole.result, whole.result.error().message);
+  std::set<double> norms;
+  for (const auto& line : whole.result->record.lines()) norms.insert(line.at("clip_norm_l2").get<double>());
+  CHECK(norms.size() == 5);
+  CHECK(asked == norms);
 }

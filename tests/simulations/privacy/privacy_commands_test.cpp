@@ -113,6 +113,37 @@ TEST_CASE("the epsilon in the table is the figure's, rounded up to 7 digits: not
   }
 }
 
+TEST_CASE("privacy of a plan gives what its statement says, finds a statement that does not follow from it, and takes no question beside it") {
+  const TemporaryFolder folder;
+  std::string plan = TemporaryFolder::read(source_dir() + "/simulations/plans/purchase-cards.toml");
+  const std::string none = "[privacy]\nmode = \"none\"\n";
+  REQUIRE(plan.find(none) != std::string::npos);
+  folder.write("plan.toml", plan.replace(plan.find(none), none.size(), "[privacy]\nmode = \"central\"\nnoise_multiplier = 2.5\nmax_participations = 5\n"));
+  const Ended computed = sim(folder, "privacy --plan plan.toml --format json");
+  CAPTURE(computed.err);
+  REQUIRE(computed.code == 0);
+  const auto data = nlohmann::json::parse(computed.out)["data"];
+  CHECK(data["check"].is_null());
+  nlohmann::json statement = data["statement"];
+  CHECK(statement["kind"] == "dp-statement");
+  CHECK(statement["at_cap"]["epsilon"].get<double>() == doctest::Approx(4.30584).epsilon(2e-6));  // PRIVACY.md, P = 5, z = 2.5
+  CHECK(statement["at_cap"]["epsilon"].get<double>() == epsilon_of("--noise-multiplier 2.5 --steps 5 --delta 1e-6"));
+  CHECK(data["rho_of_one"].get<double>() == doctest::Approx(0.08).epsilon(1e-14));
+  folder.write("s.json", statement.dump());
+  CHECK(sim(folder, "privacy --plan plan.toml --statement s.json").code == 0);
+  statement["cohort"]["goal"] = statement["cohort"]["goal"].get<unsigned>() + 1;
+  folder.write("s.json", statement.dump());
+  const Ended falsified = sim(folder, "privacy --plan plan.toml --statement s.json");
+  CHECK(falsified.code == 6);
+  CHECK(falsified.out.find("!! /cohort/goal is stated as") != std::string::npos);
+  check_refused(folder, "privacy --plan plan.toml --steps 3", {"--steps beside --plan"});
+  check_refused(folder, "privacy --plan plan.toml --noise-multiplier 3", {"--noise-multiplier beside --plan"});
+  check_refused(folder, "privacy --statement s.json --noise-multiplier 1 --steps 1 --delta 1e-6", {"--statement without --plan"});
+  check_refused(folder, "privacy --steps 1 --delta 1e-6", {"--noise-multiplier Z is missing"});
+  folder.write("s.json", "no JSON");
+  check_refused(folder, "privacy --plan plan.toml --statement s.json", {"s.json is no JSON"});
+}
+
 TEST_CASE("privacy and calibrate refuse combinations that nothing proves, in one line") {
   const TemporaryFolder folder;
   const std::string rest = " --noise-multiplier 1 --steps 10 --delta 1e-6";

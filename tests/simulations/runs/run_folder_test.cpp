@@ -4,7 +4,8 @@
 #include <memory>
 
 #include "tests/simulations/runs/small_run.h"
-#include "tests/simulations/temporary_folder.h"
+#include "common/secagg/dp_statement_check.h"
+#include "tests/simulations/sim_program.h"
 
 using namespace fedspend;
 using namespace fedspend::simulations;
@@ -40,7 +41,25 @@ std::unique_ptr<Ran> run_with(std::vector<std::string> settings) {
   return ran;
 }
 
+// As an auditor does, who has the folder alone.
+void check_statement_by_command(const Ran& ran) {
+  const Ended ended = sim(ran.folder, "privacy --plan plan.toml --statement dp-statement.json --format json");
+  CAPTURE(ended.err);
+  CAPTURE(ended.out);
+  REQUIRE(ended.code == 0);
+  const auto data = nlohmann::json::parse(ended.out).at("data");
+  CHECK(data["check"]["follows"] == true);
+  CHECK(data["check"]["compared"] == nlohmann::json(to_json(ran.statement)).flatten().size());
+  CHECK(data["check"]["differences"].empty());
+  // Nothing of it depends on what was spent, but what was spent.
+  nlohmann::json computed = data["statement"], stated = ran.statement_file();
+  for (nlohmann::json* json : {&computed, &stated}) json->erase("so_far");
+  CHECK(computed == stated);
+  CHECK(sim(ran.folder, "privacy --plan plan.toml --statement dp-statement.json").out.find("follows from the plan") != std::string::npos);
+}
+
 void check_files(const Ran& ran) {
+  check_statement_by_command(ran);
   CHECK(ran.statement_file() == nlohmann::json(to_json(ran.statement)));
   CHECK(ran.file(kDpStatementText) == to_text(ran.statement));
   CHECK(ran.statement.rounds_done == 6);
@@ -77,6 +96,12 @@ TEST_CASE("distributed noise: epsilon by RDP, as the coordinator's ledger counts
   CHECK(ran->statement_file()["is_guarantee"] == false);  // its noise is of the seed
   CHECK(ran->statement_file()["protects_against"] == "nobody who has the seed of this simulation");
   CHECK(ran->file(kDpStatementText).find("!! A simulation's: its noise comes from the run's seed") != std::string::npos);
+}
+
+TEST_CASE("an adaptive clip norm: what the ledger charged lies between the plan's cheapest and dearest rounds") {
+  const auto ran = run_with({"privacy.mode=distributed", "privacy.max_participations=6", "privacy.clip_quantile=0.5", "privacy.noise_multiplier=0.3", "privacy.max_epsilon=1e6"});
+  check_files(*ran);
+  CHECK(ran->summary["epsilon"] == ran->ledger.worst().epsilon(ran->plan.privacy.delta));
 }
 
 TEST_CASE("a noise cohort: no epsilon, but a simulated one") {

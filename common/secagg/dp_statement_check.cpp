@@ -1,0 +1,84 @@
+#include "common/secagg/dp_statement_check.h"
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "common/secagg/session_privacy.h"
+
+namespace fedspend {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr double kOtherMachine = 1e-9;  // relative: other mathematical functions, the same accountants
+
+struct RunFacts {
+  std::string code_version;
+  NoiseSource source = NoiseSource::generator;
+  std::uint64_t rounds_done = 0, sums_charged = 0;
+  std::uint32_t participations = 0;
+};
+
+std::optional<std::uint64_t> count_at(const Json& json, const char* pointer) {
+  const Json::json_pointer at(pointer);
+  if (!json.contains(at) || !json[at].is_number_unsigned()) return std::nullopt;
+  return json[at].get<std::uint64_t>();
+}
+
+Result<RunFacts> facts_of(const Json& stated, const Plan& plan) {
+  const auto malformed = [](const std::string& what) { return fail(ErrorCode::malformed, "the statement " + what, "a dp-statement.json as a run or a coordinator wrote it"); };
+  if (!stated.is_object() || stated.value("kind", Json()) != "dp-statement") return malformed("is no DP statement");
+  if (stated.value("schema_version", Json()) != kDpStatementSchema) return malformed("has another schema_version than " + std::to_string(kDpStatementSchema));
+  if (!stated.value("code_version", Json()).is_string()) return malformed("has no code_version");
+  const auto rounds = count_at(stated, "/rounds/done"), sums = count_at(stated, "/rounds/sums_charged"), participations = count_at(stated, "/so_far/participations");
+  if (!rounds || !sums || !participations || *participations > std::numeric_limits<std::uint32_t>::max()) return malformed("does not say how many rounds, sums and participations there were");
+  const Json source = stated.value("noise_source", Json());
+  if (plan.privacy.has_noise() && source != "seed" && source != "generator") return malformed("does not say where the noise came from");
+  return RunFacts{.code_version = stated["code_version"].get<std::string>(),
+                  .source = source == "seed" ? NoiseSource::seed : NoiseSource::generator,
+                  .rounds_done = *rounds,
+                  .sums_charged = *sums,
+                  .participations = static_cast<std::uint32_t>(*participations)};
+}
+
+bool is_between(const Json& stated, const Json& least, const Json& most) {
+  if (!stated.is_number() || !least.is_number() || !most.is_number()) return stated == least && stated == most;
+  if (!least.is_number_float() && !most.is_number_float()) return stated == least && stated == most;
+  const double value = stated.get<double>();
+  return value >= least.get<double>() * (1 - kOtherMachine) && value <= most.get<double>() * (1 + kOtherMachine);
+}
+
+Json at(const Json& flat, const std::string& where) { return flat.contains(where) ? flat[where] : Json(); }
+
+// Every leaf of the one and of the others.
+void compare(const Json& stated, const Json& least, const Json& most, StatementCheck& check) {
+  const Json said = stated.flatten(), low = least.flatten(), high = most.flatten();
+  for (const auto& [where, value] : high.items()) {
+    ++check.compared;
+    if (!said.contains(where) || !is_between(said[where], at(low, where), value)) check.differences.push_back({where, at(said, where), at(low, where), value});
+  }
+  for (const auto& [where, value] : said.items())
+    if (!high.contains(where)) check.differences.push_back({where, value, Json(), Json()});
+}
+
+}  // namespace
+
+Result<StatementCheck> check_dp_statement(const Plan& plan, const PlanHash& hash, const nlohmann::json& stated) {
+  FEDSPEND_ASSIGN(const RunFacts facts, facts_of(stated, plan));
+  FEDSPEND_ASSIGN(DpStatement computed, make_dp_statement(plan, hash, facts.code_version, facts.source));
+  computed.rounds_done = facts.rounds_done;
+  computed.sums_charged = facts.sums_charged;
+  DpStatement least = computed;
+  if (plan.privacy.has_noise()) {
+    FEDSPEND_ASSIGN(computed.most_spent, spent_at_most(computed, facts.participations));
+    FEDSPEND_ASSIGN(least.most_spent, spent_at_least(computed, facts.participations));
+  }
+  StatementCheck check{.computed = std::move(computed)};
+  compare(stated, to_json(least), to_json(check.computed), check);
+  if (plan.privacy.has_noise() && facts.participations > plan.privacy.max_participations)
+    check.differences.push_back({"/so_far/participations", facts.participations, 0, plan.privacy.max_participations});
+  return check;
+}
+
+}  // namespace fedspend
