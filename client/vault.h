@@ -42,6 +42,7 @@ struct VaultRowId {
 };
 
 inline constexpr std::size_t kMaxVaultRowBytes = std::size_t{1} << 20;
+inline constexpr std::uint64_t kMaxVaultRowNumber = std::uint64_t{1} << 62;  // from 1 on
 
 struct ShelfSize {
   std::uint64_t rows = 0;
