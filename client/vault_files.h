@@ -46,6 +46,7 @@ class NewFile {
   static Result<NewFile> write(const std::filesystem::path& path, ByteSpan content);
   NewFile(NewFile&& other) noexcept : path_(std::move(other.path_)), temporary_(std::exchange(other.temporary_, {})), descriptor_(std::move(other.descriptor_)) {}
   ~NewFile();
+  const std::string& temporary() const { return temporary_; }
   Status link_in_place();    // conflict: something is there
   Status rename_in_place();  // replaces what is there
   Descriptor take_descriptor() { return std::move(descriptor_); }

@@ -84,12 +84,16 @@ Result<SecretBytes<32>> FileSeedProtector::unwrap(ByteSpan wrapped) {
 Status FileSeedProtector::destroy() {
   {
     const Descriptor file(::open(path_.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
-    if (!file && errno == ENOENT) return {};
+    if (!file && errno == ENOENT) {
+      remove_unfinished(path_);
+      return {};
+    }
     struct stat status {};
     // A link is taken away, and what it points to is left as it is.
     if (file && ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode)) FEDSPEND_TRY(overwrite(file.get(), 0, static_cast<std::size_t>(status.st_size), path_));
   }
   if (::unlink(path_.c_str()) != 0 && errno != ENOENT) return file_failure(path_, "cannot be removed");
+  remove_unfinished(path_);
   return sync_folder_of(path_);
 }
 
