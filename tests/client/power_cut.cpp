@@ -24,6 +24,7 @@ std::uint64_t fatal_operation = 0;
 std::uint64_t count = 0;
 std::uint64_t sync_count = 0;
 std::uint64_t dice = 0;
+int not_waiting = 0;
 std::vector<Undo> unsynced;
 
 bool loses_power() { return fate == Fate::power_cut || fate == Fate::power_half_cut; }
@@ -84,7 +85,7 @@ int synced(int descriptor, long call) {
     }
   }
   // Nobody cuts the power of this machine; a child that is to be cut off need not wait for its disk.
-  return fate == Fate::none ? static_cast<int>(syscall(call, descriptor)) : 0;
+  return fate == Fate::none && not_waiting == 0 ? static_cast<int>(syscall(call, descriptor)) : 0;
 }
 
 ssize_t no_space() {
@@ -108,6 +109,8 @@ void set_fate(Fate given, std::uint64_t operation, std::uint64_t seed) {
   dice = seed;
   count = 0;
 }
+NoWaiting::NoWaiting() { ++not_waiting; }
+NoWaiting::~NoWaiting() { --not_waiting; }
 std::uint64_t operations() { return count; }
 std::uint64_t syncs() { return sync_count; }
 void reset_syncs() { sync_count = 0; }

@@ -24,6 +24,15 @@ std::uint64_t operations();
 std::uint64_t syncs();
 void reset_syncs();
 
+// While it lives syncs are counted and not waited for: for tests that open a vault a thousand times and cut nothing off.
+class NoWaiting {
+ public:
+  NoWaiting();
+  ~NoWaiting();
+  NoWaiting(const NoWaiting&) = delete;
+  NoWaiting& operator=(const NoWaiting&) = delete;
+};
+
 inline constexpr int kCutOff = 77;  // what a child exits with whom fate has met
 
 // The exit code of a child that runs `body`.

@@ -10,6 +10,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/client/power_cut.h"
 #include "tests/client/record_folder.h"
 #include "tests/client/vault_cases.h"
 
@@ -104,6 +105,7 @@ class Attacked {
 };
 
 TEST_CASE("a row deleted, doubled, moved, swapped or changed is found; other shelves are read as before") {
+  const disk::NoWaiting no_waiting;
   const auto after = [](const std::string& statements) {
     Attacked attacked;
     sql(attacked.folder.file(), statements);
@@ -147,6 +149,7 @@ TEST_CASE("a row deleted, doubled, moved, swapped or changed is found; other she
 }
 
 TEST_CASE("a header, an id, a row or a table that is not the vault's closes it") {
+  const disk::NoWaiting no_waiting;
   const auto closed = [](const std::string& statements) {
     Attacked attacked;
     sql(attacked.folder.file(), "PRAGMA writable_schema=ON; " + statements);
@@ -169,6 +172,7 @@ TEST_CASE("a header, an id, a row or a table that is not the vault's closes it")
 }
 
 TEST_CASE("a newer file is said to be newer, not damaged") {
+  const disk::NoWaiting no_waiting;
   Attacked attacked;
   sql(attacked.folder.file(), "UPDATE row SET number = number; PRAGMA user_version=2");
   const auto opened = attacked.folder.open_vault();
@@ -178,6 +182,7 @@ TEST_CASE("a newer file is said to be newer, not damaged") {
 }
 
 TEST_CASE("older rows under the newer header, the newer rows under the older header, and one shelf set back by itself are found") {
+  const disk::NoWaiting no_waiting;
   const auto set_back = [](const std::string& statements) {
     Attacked attacked;
     attacked.keep_old();
@@ -208,6 +213,7 @@ TEST_CASE("older rows under the newer header, the newer rows under the older hea
 }
 
 TEST_CASE("files of another vault, or of an earlier one of this device, do not mix with this one's") {
+  const disk::NoWaiting no_waiting;
   const auto mixed = [](const std::vector<std::string>& names) {
     Attacked attacked;
     const Attacked other;
@@ -232,6 +238,7 @@ TEST_CASE("files of another vault, or of an earlier one of this device, do not m
 
 // Not found, and said so in vault_store.h: this test is there so that nobody believes otherwise.
 TEST_CASE("a whole older state that is put back is not noticed") {
+  const disk::NoWaiting no_waiting;
   Attacked attacked;
   attacked.keep_old();
   attacked.go_on([](Vault& vault) { REQUIRE(put(vault, {row_of(Shelf::record, 6, "spent")})); });
@@ -240,6 +247,7 @@ TEST_CASE("a whole older state that is put back is not noticed") {
 }
 
 TEST_CASE("a log that is cut anywhere, or has a bit flipped, gives a whole state that once was, or is found") {
+  const disk::NoWaiting no_waiting;
   RecordFolder folder;
   std::vector<Contents> states;
   std::map<std::string, std::string> files;
@@ -300,6 +308,7 @@ TEST_CASE("a log that is cut anywhere, or has a bit flipped, gives a whole state
 
 // SQLite replays any log that is whole onto whatever database lies beside it: pages of two states, mixed.
 TEST_CASE("an older log beside a newer database is found, or gives the older state") {
+  const disk::NoWaiting no_waiting;
   const RecordFolder folder;
   std::vector<std::string> logs;
   std::vector<Contents> states;
@@ -335,6 +344,7 @@ TEST_CASE("an older log beside a newer database is found, or gives the older sta
 
 // Also with free pages in the file, into which later changes write.
 TEST_CASE("any flipped bit of the database is found when a shelf is read, or has changed nothing, also after the next changes") {
+  const disk::NoWaiting no_waiting;
   const RecordFolder folder;
   Contents expected;
   {

@@ -132,6 +132,7 @@ TEST_CASE("a second process, or a second object, is refused while the record is 
 }
 
 TEST_CASE("of two processes that make a record at once, neither loses what it was told is recorded") {
+  const disk::NoWaiting no_waiting;
   for (int repetition = 0; repetition < 50; ++repetition) {
     const RecordFolder folder;
     int start[2];
@@ -271,6 +272,7 @@ TEST_CASE("a folder without space for a new record is an error, and leaves no ha
 }
 
 TEST_CASE("any flipped bit is found when the record is opened, or has changed nothing that is recorded") {
+  const disk::NoWaiting no_waiting;
   const RecordFolder folder;
   fill(**folder.open());
   for (const fs::path& file : {folder.file(), folder.seed_file(), folder.key_file()}) {
@@ -302,6 +304,7 @@ TEST_CASE("any flipped bit is found when the record is opened, or has changed no
 }
 
 TEST_CASE("a record that is cut, emptied, another file or a folder is said to be damaged, with a way out, and is left as it is") {
+  const disk::NoWaiting no_waiting;
   const RecordFolder folder;
   fill(**folder.open());
   const auto refused = [&](const fs::path& file) {

@@ -107,6 +107,7 @@ std::uint64_t* shared_counter() {
 
 // Until fate comes too late. Returns how many operations there were.
 std::uint64_t cut_everywhere(Fate fate, std::uint64_t seed) {
+  const disk::NoWaiting no_waiting;
   const std::vector<std::string> expected = expected_contents();
   std::uint64_t* const acknowledged = shared_counter();
   for (std::uint64_t operation = 1;; ++operation) {
@@ -151,6 +152,7 @@ TEST_CASE("the power cut at any operation, and some of what was not synced lost,
 }
 
 TEST_CASE("the disk full at any operation: an error that says so, nothing changed, and with space again it goes on where it was") {
+  const disk::NoWaiting no_waiting;
   const std::vector<std::string> expected = expected_contents();
   int outcome = 0;
   std::uint64_t operation = 1;
@@ -202,6 +204,7 @@ void copy_folder(const fs::path& from, const fs::path& to) {
 }
 
 TEST_CASE("cut off at any operation of a wipe, the vault is whole or wiped, and never readable in part") {
+  const disk::NoWaiting no_waiting;
   const RecordFolder template_folder;
   const std::string whole = expected_contents().back();
   {
