@@ -48,7 +48,7 @@ class VaultStore final : public Vault {
   Status read(Shelf shelf, std::uint64_t from, const std::function<bool(std::uint64_t number, ByteSpan content)>& visit) override;
   Status change(std::span<const VaultRowId> erase, std::span<const VaultRow> put) override;
 
-  // Afterwards every call fails with not_found. On an error the files that could be removed are removed; do it again.
+  // Afterwards every call fails with not_found. On an error, the protector's too, what could be removed is removed; do it again, or open() will.
   Status wipe();
   // The same for a vault that cannot be opened. conflict: somebody has it open.
   static Status wipe(const std::filesystem::path& path, SeedProtector& protector);

@@ -133,7 +133,7 @@ TEST_CASE("a second process, or a second object, is refused while the record is 
 
 TEST_CASE("of two processes that make a record at once, neither loses what it was told is recorded") {
   const disk::NoWaiting no_waiting;
-  for (int repetition = 0; repetition < 50; ++repetition) {
+  for (int repetition = 0; repetition < 300; ++repetition) {
     const RecordFolder folder;
     int start[2];
     int outcomes[2];

@@ -278,8 +278,15 @@ class HostProtector final : public SeedProtector {
     for (std::size_t i = 0; i < 32; ++i) seed.expose_mutable()[i] = wrapped[i] ^ (wrong ? 0 : 0x5a);
     return seed;
   }
+  Status destroy() override {
+    if (keeps) return fail(ErrorCode::unavailable, "the key cannot be destroyed now");
+    ++destroyed;
+    return {};
+  }
   bool fails = false;
   bool wrong = false;
+  bool keeps = false;
+  int destroyed = 0;
   std::optional<std::size_t> wrapped_size;
 };
 
@@ -316,6 +323,36 @@ TEST_CASE("what the protector says is passed on, and nothing is made or lost by 
   const auto opened = VaultStore::open(folder.file(), host, random);
   REQUIRE(opened);
   CHECK(rows_of(**opened, Shelf::setting).size() == 1);
+}
+
+TEST_CASE("a wipe whose protector fails has closed the rows for good, says so, and is finished by the next wipe or opening") {
+  const RecordFolder folder;
+  SystemRandom random;
+  HostProtector host;
+  auto opened = VaultStore::open(folder.file(), host, random);
+  REQUIRE(opened);
+  REQUIRE(put(**opened, {row_of(Shelf::setting, 1, "kept")}));
+  host.keeps = true;
+  const Status wiped = (*opened)->wipe();
+  REQUIRE_FALSE(wiped);
+  CHECK(wiped.error().code == ErrorCode::unavailable);
+  CHECK(names_in(folder.path()) == std::vector<std::string>{"device.db.seed"});
+  CHECK_FALSE((*opened)->size_of(Shelf::setting));
+  SUBCASE("the next wipe") {
+    host.keeps = false;
+    CHECK((*opened)->wipe());
+    CHECK(names_in(folder.path()).empty());
+  }
+  SUBCASE("the next opening") {
+    opened = fail(ErrorCode::internal, "closed");
+    CHECK(VaultStore::open(folder.file(), host, random).error().code == ErrorCode::unavailable);
+    host.keeps = false;
+    const auto again = VaultStore::open(folder.file(), host, random);
+    REQUIRE(again);
+    CHECK((*again)->is_new());
+    CHECK(rows_of(**again, Shelf::setting).empty());
+  }
+  CHECK(host.destroyed == 1);
 }
 
 TEST_CASE("the key is needed: without it, or with another one, nothing is read and nothing begun anew") {
