@@ -20,15 +20,16 @@ Lead lead_of(std::uint8_t byte) noexcept {
   return {0, 0, 0};
 }
 
+bool is_character(std::uint32_t code_point) noexcept {
+  const bool surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
+  return !surrogate && code_point <= 0x10ffff;
+}
 bool is_plain(std::uint32_t code_point) noexcept {
   const bool control = code_point < 0x20 || (code_point >= 0x7f && code_point <= 0x9f);
-  const bool surrogate = code_point >= 0xd800 && code_point <= 0xdfff;
-  return !control && !surrogate && code_point <= 0x10ffff;
+  return !control && is_character(code_point);
 }
 
-}  // namespace
-
-bool is_plain_text(std::string_view text) noexcept {
+bool all_are(std::string_view text, bool (*allowed)(std::uint32_t) noexcept) noexcept {
   for (std::size_t at = 0; at < text.size();) {
     const Lead lead = lead_of(static_cast<std::uint8_t>(text[at]));
     if (lead.length == 0 || lead.length > text.size() - at) return false;
@@ -38,10 +39,15 @@ bool is_plain_text(std::string_view text) noexcept {
       if ((byte & 0xc0) != 0x80) return false;
       code_point = (code_point << 6) | (byte & 0x3fu);
     }
-    if (code_point < lead.smallest || !is_plain(code_point)) return false;
+    if (code_point < lead.smallest || !allowed(code_point)) return false;
     at += lead.length;
   }
   return true;
 }
+
+}  // namespace
+
+bool is_plain_text(std::string_view text) noexcept { return all_are(text, is_plain); }
+bool is_utf8(std::string_view text) noexcept { return all_are(text, is_character); }
 
 }  // namespace fedspend

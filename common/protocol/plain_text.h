@@ -7,5 +7,7 @@
 namespace fedspend {
 
 bool is_plain_text(std::string_view text) noexcept;
+// Well-formed UTF-8, control characters or not: what a person's data may hold.
+bool is_utf8(std::string_view text) noexcept;
 
 }  // namespace fedspend
