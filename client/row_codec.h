@@ -41,6 +41,10 @@ class RowWriter {
     std::ranges::copy(value.bytes, grow(value.bytes.size()).begin());
     return *this;
   }
+  RowWriter& rest(ByteSpan value) {  // without a length: the last field
+    std::ranges::copy(value, grow(value.size()).begin());
+    return *this;
+  }
   Bytes take() { return std::move(bytes_); }
 
  private:
@@ -85,6 +89,7 @@ class RowReader {
     if (!from.empty()) std::ranges::copy(from, read.bytes.begin());
     return read;
   }
+  ByteSpan rest() { return take(rest_.size()); }
   void fails() {
     ok_ = false;
     rest_ = {};
