@@ -1,5 +1,5 @@
 #pragma once
-// A shared model adapted to one customer, on the device or in a simulation, which use the same code. Two ways, each alone or both: the last layer
+// A shared model adapted to one customer: one implementation for the device and for simulations. Two ways, each alone or both: the last layer
 // is trained on the customer's own rows (fine-tuning of the head), and the probabilities are mixed with those of the customer's own
 // smoothed counts (linear interpolation, Jelinek and Mercer 1980, "Interpolated estimation of Markov source parameters from sparse data"). Which, and
 // with what weight, is chosen by the loss on the customer's newest rows, which were not trained on; where nothing is better by min_gain,

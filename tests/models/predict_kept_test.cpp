@@ -74,6 +74,7 @@ TEST_CASE("a group depends on what its name says and on nothing else") {
   Model model;
   auto history = random_history(30, 4, 8);
   const auto alone = [&](FeatureGroup group, const std::vector<HistoryRow>& rows) { return model.kept(rows, {1u << group}); };
+  history.back().merchant_hash = history[28].merchant_hash = 3;  // the same twice
   auto dearer = history, elsewhere = history, later = history, other = history;
   dearer.back().amount_minor = 987'654;
   elsewhere.back().merchant_hash = 77;
