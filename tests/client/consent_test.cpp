@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <rapidcheck.h>
 
-#include "tests/client/failing_vault.h"
+#include "tests/client/fallible_vault.h"
 
 namespace fedspend::client {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "common/crypto/random.h"
 #include "models/next_category.h"
-#include "tests/client/failing_vault.h"
+#include "tests/client/fallible_vault.h"
 #include "tests/models/toy_history.h"
 
 namespace fedspend::client {

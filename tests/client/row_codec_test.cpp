@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/client/failing_vault.h"
+#include "tests/client/fallible_vault.h"
 
 namespace fedspend::client {
 namespace {

@@ -10,7 +10,7 @@
 #include <rapidcheck.h>
 
 #include "common/protocol/plain_text.h"
-#include "tests/client/failing_vault.h"
+#include "tests/client/fallible_vault.h"
 
 namespace fedspend::client {
 namespace {
