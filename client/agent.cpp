@@ -4,11 +4,12 @@
 #include <set>
 #include <utility>
 
-#include "client/device_store.h"
 #include "client/file_cache.h"
 #include "client/remembered_credentials.h"
 #include "client/session.h"
 #include "client/training_pool.h"
+#include "client/vault_device_record.h"
+#include "client/vault_store.h"
 #include "common/program/program.h"
 #include "common/program/runtime.h"
 #include "common/transport/zmq_channel.h"
@@ -20,6 +21,26 @@ constexpr Millis kLongestWait{200};       // so that a signal is seen
 constexpr Millis kWaitWhileTraining{5};   // so that a finished training is seen
 constexpr Millis kConnectionCheck{1'000};
 
+// What a client keeps on disk. The order is that of their borrowing.
+struct ClientStore {
+  std::unique_ptr<FileSeedProtector> protector;
+  std::unique_ptr<VaultStore> vault;
+  std::unique_ptr<DeviceRecord> record;
+};
+
+Result<ClientStore> open_store(const std::filesystem::path& folder, RandomSource& random) {
+  std::error_code ignored;
+  // To begin anew beside it would forget what it holds.
+  if (std::filesystem::exists(std::filesystem::symlink_status(folder / "record.db", ignored)))
+    return fail(ErrorCode::refused, (folder / "record.db").string() + " is an earlier program's record of this client, which this one does not read",
+                "give this client new keys and a new enrolment, then remove the file");
+  ClientStore store;
+  store.protector = std::make_unique<FileSeedProtector>(folder / kStoreKeyFile, random);
+  FEDSPEND_ASSIGN(store.vault, VaultStore::open(folder / kVaultFile, *store.protector, random));
+  FEDSPEND_ASSIGN(store.record, VaultDeviceRecord::open(*store.vault, random));
+  return store;
+}
+
 }  // namespace
 
 struct Agent::State {
@@ -30,7 +51,7 @@ struct Agent::State {
   std::vector<Profile> profiles;
   RememberedCredentials credentials;  // of all clients: what one has verified, the others need not
   ThreadExecutor executor;
-  std::vector<std::unique_ptr<DeviceRecord>> records;
+  std::vector<ClientStore> stores;
   std::vector<std::unique_ptr<Session>> sessions;
   std::vector<std::unique_ptr<ZmqDeviceChannel>> channels;
   std::vector<ZmqDeviceChannel*> waiting_on;
@@ -64,7 +85,7 @@ Agent::~Agent() = default;
 
 Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, AgentOptions options, const Clock& clock, RandomSource& random) {
   FEDSPEND_TRY(check_release_key(options.policy, options.release_key));
-  FEDSPEND_TRY(program::require_descriptors(profiles.size() * 6 + 64));
+  FEDSPEND_TRY(program::require_descriptors(profiles.size() * 7 + 64));
   auto state = std::make_unique<State>(std::move(options), clock);
   state->profiles = std::move(profiles);
   const std::size_t count = state->profiles.size();
@@ -74,7 +95,7 @@ Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, Agen
   state->connections.assign(count, 0);
   state->summary.clients = count;
   for (Profile& profile : state->profiles) {
-    // Before the record, which is a file: with an address that is none, nothing is written.
+    // Before the store, which is files: with an address that is none, nothing is written.
     ZmqDeviceOptions connection;
     connection.address = state->options.coordinator;
     connection.server_key = state->options.coordinator_key;
@@ -89,12 +110,12 @@ Result<std::unique_ptr<Agent>> Agent::create(std::vector<Profile> profiles, Agen
     session.permanent_backoff = state->options.permanent_backoff;
     session.held_plan = state->cache.plan_on_disk();
     session.held_model = state->cache.model_on_disk();
-    FEDSPEND_ASSIGN(auto record, SqliteDeviceRecord::open(profile.folder / kDeviceRecordFile, random));
-    state->records.push_back(std::move(record));
+    FEDSPEND_ASSIGN(ClientStore store, open_store(profile.folder, random));
+    state->stores.push_back(std::move(store));
     state->sessions.push_back(std::make_unique<Session>(std::move(session), std::move(profile.identity),
                                                         SessionServices{.random = random,
                                                                         .cache = state->cache,
-                                                                        .record = *state->records.back(),
+                                                                        .record = *state->stores.back().record,
                                                                         .credentials = state->credentials,
                                                                         .executor = state->executor,
                                                                         .unix_time_s = program::unix_time_s}));

@@ -8,7 +8,7 @@
 // too little. Nothing is ever taken back, also when the round is aborted.
 //
 // The rules are here, once; an implementation only finds and keeps. MemoryDeviceRecord is for the simulator and the tests,
-// device_store.h for a device. One thread per object.
+// vault_device_record.h for a device. One thread per object.
 
 #include <array>
 #include <cstdint>

@@ -87,7 +87,7 @@ TEST_CASE("a third-party header is welcome in its home, and in the tests") {
       {"common/transport/zmq_channel.cpp", "#include <zmq.hpp>\n"},
       {"common/protocol/codec.cpp", "#include <cereal/archives/binary.hpp>\n#include <toml++/toml.h>\n"},
       {"common/crypto/hash.cpp", "#include <sodium.h>\n"},
-      {"client/device_store.cpp", "#include <sqlite3.h>\n"},
+      {"client/vault_store.cpp", "#include <sqlite3.h>\n"},
       {"coordinator/model_store.cpp", "#include <sqlite3.h>\n"},
       {"common/program/program.cpp", "#include <boost/program_options.hpp>\n#include <spdlog/spdlog.h>\n"},
       {"simulations/description.cpp", "#include <toml++/toml.h>\n#include <csv.h>\n"},

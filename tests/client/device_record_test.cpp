@@ -2,7 +2,7 @@
 
 #include "client/device_record.h"
 
-#include <memory>
+#include <optional>
 
 #include <doctest/doctest.h>
 
@@ -27,18 +27,18 @@ class InMemory {
 class OnDisk {
  public:
   explicit OnDisk(RecordLimits limits = {}) : limits_(limits) { restart(); }
-  DeviceRecord& record() { return *record_; }
+  DeviceRecord& record() { return **record_; }
   void restart() {
     record_.reset();
     auto opened = folder_.open(limits_);
     REQUIRE_MESSAGE(opened, opened.error().message);
-    record_ = std::move(*opened);
+    record_.emplace(std::move(*opened));
   }
 
  private:
   RecordFolder folder_;
   RecordLimits limits_;
-  std::unique_ptr<SqliteDeviceRecord> record_;
+  std::optional<OpenRecord> record_;
 };
 
 bool is(const Status& status, ErrorCode code) { return !status && status.error().code == code; }

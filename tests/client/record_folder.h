@@ -1,43 +1,59 @@
 #pragma once
-// A folder for a device's record that goes when the test ends, and the names that the tests record.
+// A folder for what a device keeps that goes when the test ends, and the names that the tests record.
 
-#include <cstdlib>
 #include <filesystem>
 #include <limits>
-#include <string>
+#include <memory>
+#include <utility>
 
-#include <unistd.h>
-
-#include <doctest/doctest.h>
-
-#include "client/device_store.h"
+#include "client/vault_device_record.h"
+#include "client/vault_store.h"
 #include "common/crypto/random.h"
+#include "tests/client/temporary_folder.h"
 
 namespace fedspend::client {
 
+// A vault with what it borrows, and a record in it.
+struct OpenRecord {
+  std::unique_ptr<SystemRandom> random = std::make_unique<SystemRandom>();
+  std::unique_ptr<FileSeedProtector> protector;
+  std::unique_ptr<VaultStore> vault;
+  std::unique_ptr<VaultDeviceRecord> record;
+
+  OpenRecord() = default;
+  OpenRecord(OpenRecord&&) = default;
+  OpenRecord& operator=(OpenRecord&& other) noexcept {
+    record = std::move(other.record);  // in this order: a record borrows its vault, and that its protector
+    vault = std::move(other.vault);
+    protector = std::move(other.protector);
+    random = std::move(other.random);
+    return *this;
+  }
+  DeviceRecord& operator*() const { return *record; }
+  DeviceRecord* operator->() const { return record.get(); }
+};
+
 class RecordFolder {
  public:
-  RecordFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "fedspend-record-XXXXXX").string();
-    REQUIRE(mkdtemp(name.data()) != nullptr);
-    path_ = name;
+  const std::filesystem::path& path() const { return folder_.path(); }
+  std::filesystem::path file() const { return path() / kVaultFile; }
+  std::filesystem::path seed_file() const { return file().string() + ".seed"; }
+  std::filesystem::path key_file() const { return path() / kStoreKeyFile; }
+  // The vault alone.
+  Result<OpenRecord> open_vault(VaultStoreOptions options = {}) const {
+    OpenRecord opened;
+    opened.protector = std::make_unique<FileSeedProtector>(key_file(), *opened.random);
+    FEDSPEND_ASSIGN(opened.vault, VaultStore::open(file(), *opened.protector, *opened.random, options));
+    return opened;
   }
-  ~RecordFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  RecordFolder(const RecordFolder&) = delete;
-  RecordFolder& operator=(const RecordFolder&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path file() const { return path_ / kDeviceRecordFile; }
-  Result<std::unique_ptr<SqliteDeviceRecord>> open(RecordLimits limits = {}) const {
-    SystemRandom random;
-    return SqliteDeviceRecord::open(file(), random, limits);
+  Result<OpenRecord> open(RecordLimits limits = {}) const {
+    FEDSPEND_ASSIGN(OpenRecord opened, open_vault());
+    FEDSPEND_ASSIGN(opened.record, VaultDeviceRecord::open(*opened.vault, *opened.random, limits));
+    return opened;
   }
 
  private:
-  std::filesystem::path path_;
+  TemporaryFolder folder_;
 };
 
 inline SessionId session_of(std::uint64_t number) { return SessionId{Hasher("test-session").u64(number).finish()}; }

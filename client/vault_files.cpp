@@ -1,0 +1,215 @@
+#include "client/vault_files.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "client/vault_key.h"
+#include "common/check.h"
+#include "common/crypto/hash.h"
+
+namespace fedspend::client {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::string_view kMagic = "fsvseed1";
+// Far apart, so that no flipped bit makes one of the other.
+constexpr std::string_view kWhole = "whole-----------";
+constexpr std::string_view kWiping = "being-wiped-now!";
+constexpr std::size_t kStateAt = kMagic.size();
+constexpr std::size_t kIdAt = kStateAt + kWhole.size();
+constexpr std::size_t kLengthAt = kIdAt + sizeof(VaultId);
+constexpr std::size_t kWrappedAt = kLengthAt + 4;
+constexpr std::size_t kMaxBytes = kWrappedAt + kMaxWrappedSeedBytes + 32;
+
+bool write_all(int descriptor, ByteSpan bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+bool write_at(int descriptor, std::uint64_t at, ByteSpan bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::pwrite(descriptor, bytes.data(), bytes.size(), static_cast<off_t>(at));
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    at += static_cast<std::uint64_t>(written);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+bool lock(int descriptor) {
+  while (::flock(descriptor, LOCK_EX | LOCK_NB) != 0)
+    if (errno != EINTR) return false;
+  return true;
+}
+
+Hash256 check_of(const VaultId& id, ByteSpan wrapped) { return Hasher("vault-seed-file").field(id).field(wrapped).finish(); }
+
+}  // namespace
+
+Descriptor::~Descriptor() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+tl::unexpected<Error> file_failure(const fs::path& path, const std::string& what) {
+  const int error = errno;
+  const bool full = error == ENOSPC || error == EFBIG || error == EDQUOT;
+  return fail(ErrorCode::io, path.string() + ": " + what + ": " + std::strerror(error), full ? "free some space" : "the folder must be one that this user may write");
+}
+
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
+
+bool read_all(int descriptor, MutableByteSpan out) {
+  errno = EIO;  // of a file that ends too soon
+  while (!out.empty()) {
+    const ssize_t count = ::read(descriptor, out.data(), out.size());
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return false;
+    out = out.subspan(static_cast<std::size_t>(count));
+  }
+  return true;
+}
+
+Status overwrite(int descriptor, std::uint64_t from, std::size_t bytes, const fs::path& path) {
+  const Bytes zeros(bytes);
+  if (!write_at(descriptor, from, zeros) || ::fsync(descriptor) != 0) return file_failure(path, "cannot be overwritten");
+  return {};
+}
+
+Status sync_folder_of(const fs::path& path) {
+  const fs::path folder = folder_of(path);
+  const Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!descriptor || ::fsync(descriptor.get()) != 0) return file_failure(folder, "cannot be made durable");
+  return {};
+}
+
+Result<NewFile> NewFile::write(const fs::path& path, ByteSpan content) {
+  NewFile file;
+  file.path_ = path;
+  std::string name = path.string() + ".new-XXXXXX";
+  file.descriptor_ = Descriptor(::mkostemp(name.data(), O_CLOEXEC));  // mode 0600
+  if (!file.descriptor_) return file_failure(path, "cannot be made");
+  file.temporary_ = name;
+  if (!write_all(file.descriptor_.get(), content) || ::fsync(file.descriptor_.get()) != 0) return file_failure(path, "cannot be written");
+  return file;
+}
+
+NewFile::~NewFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Status NewFile::link_in_place() {
+  if (::link(temporary_.c_str(), path_.c_str()) == 0) return {};
+  if (errno == EEXIST) return fail(ErrorCode::conflict, path_.string() + " is there");
+  return file_failure(path_, "cannot be made");
+}
+
+Status NewFile::rename_in_place() {
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) return file_failure(path_, "cannot be made");
+  temporary_.clear();
+  return {};
+}
+
+void remove_unfinished(const fs::path& path) {
+  const std::string prefix = path.filename().string() + ".new-";
+  std::error_code error;
+  for (fs::directory_iterator entry(folder_of(path), error), end; !error && entry != end; entry.increment(error)) {
+    std::error_code ignored;
+    if (entry->path().filename().string().starts_with(prefix)) fs::remove(entry->path(), ignored);
+  }
+}
+
+Result<FolderTurn> FolderTurn::take(const fs::path& folder) {
+  Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!descriptor) return file_failure(folder, "cannot be opened");
+  while (::flock(descriptor.get(), LOCK_EX) != 0)
+    if (errno != EINTR) return file_failure(folder, "cannot be locked");
+  return FolderTurn(std::move(descriptor));
+}
+
+Result<std::optional<SeedFile>> SeedFile::open(const fs::path& path) {
+  Descriptor descriptor(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+  if (!descriptor && errno == ENOENT) return std::nullopt;
+  if (!descriptor && (errno == ELOOP || errno == EISDIR)) return fail(ErrorCode::malformed, path.string() + " is not a file", "put the store's seed file itself there");
+  if (!descriptor) return file_failure(path, "cannot be opened");
+  if (!lock(descriptor.get())) return fail(ErrorCode::conflict, path.string() + ": another process has this device's store open", "stop the other process");
+  SeedFile file(path, std::move(descriptor));
+  FEDSPEND_TRY(file.read());
+  return std::optional<SeedFile>(std::move(file));
+}
+
+Result<SeedFile> SeedFile::make(const fs::path& path, const VaultId& id, ByteSpan wrapped) {
+  FEDSPEND_CHECK(!wrapped.empty() && wrapped.size() <= kMaxWrappedSeedBytes, "a wrapped seed of 1 to 4096 bytes");
+  Bytes bytes(kWrappedAt);
+  std::copy(kMagic.begin(), kMagic.end(), bytes.begin());
+  std::copy(kWhole.begin(), kWhole.end(), bytes.begin() + kStateAt);
+  std::copy(id.begin(), id.end(), bytes.begin() + kIdAt);
+  store_u32(MutableByteSpan(bytes).subspan(kLengthAt), static_cast<std::uint32_t>(wrapped.size()));
+  bytes.insert(bytes.end(), wrapped.begin(), wrapped.end());
+  const Hash256 check = check_of(id, wrapped);
+  bytes.insert(bytes.end(), check.begin(), check.end());
+  FEDSPEND_ASSIGN(NewFile file, NewFile::write(path, bytes));
+  if (!lock(file.descriptor())) return file_failure(path, "cannot be locked");
+  FEDSPEND_TRY(file.rename_in_place());
+  FEDSPEND_TRY(sync_folder_of(path));
+  SeedFile made(path, file.take_descriptor());
+  made.bytes_ = std::move(bytes);
+  return made;
+}
+
+Status SeedFile::read() {
+  struct stat status {};
+  if (::fstat(descriptor_.get(), &status) != 0) return file_failure(path_, "cannot be read");
+  bytes_.resize(std::min(static_cast<std::size_t>(std::max<off_t>(status.st_size, 0)), kMaxBytes + 1));
+  if (!read_all(descriptor_.get(), bytes_)) return file_failure(path_, "cannot be read");
+  if ((status.st_mode & 077) != 0 && ::fchmod(descriptor_.get(), 0600) != 0) return file_failure(path_, "cannot be kept from other users");
+  return {};
+}
+
+bool SeedFile::is_wiping() const {
+  const std::string_view text = as_text(bytes_);
+  if (text.size() < kIdAt || !text.starts_with(kMagic)) return false;
+  // Half of it is enough: a write may be torn, and no flipped bit comes near.
+  std::size_t equal = 0;
+  for (std::size_t i = 0; i < kWiping.size(); ++i) equal += text[kStateAt + i] == kWiping[i] ? 1U : 0U;
+  return equal >= kWiping.size() / 2;
+}
+
+Result<SeedFile::Content> SeedFile::content() const {
+  const auto damaged = [&](const char* what) {
+    return fail(ErrorCode::malformed, path_.string() + ": the store's seed is damaged: " + what, "restore the file from a backup of this device; without it the store can only be wiped");
+  };
+  const std::string_view text = as_text(bytes_);
+  if (text.size() < kWrappedAt + 33 || text.size() > kMaxBytes) return damaged("it has the wrong length");
+  if (!text.starts_with(kMagic) || !text.substr(kStateAt).starts_with(kWhole)) return damaged("it is not a seed file");
+  const std::size_t length = load_u32(ByteSpan(bytes_).subspan(kLengthAt));
+  if (length != bytes_.size() - kWrappedAt - 32) return damaged("it has the wrong length");
+  Content content;
+  std::copy_n(bytes_.begin() + kIdAt, content.id.size(), content.id.begin());
+  content.wrapped.assign(bytes_.begin() + kWrappedAt, bytes_.end() - 32);
+  const Hash256 check = check_of(content.id, content.wrapped);
+  if (!std::equal(check.begin(), check.end(), bytes_.end() - 32)) return damaged("it is not what was written");
+  return content;
+}
+
+// First that it is being wiped, within one sector; then the seed is overwritten. Whoever finds the first goes on with the second.
+Status SeedFile::begin_wiping() {
+  if (!write_at(descriptor_.get(), 0, as_bytes(kMagic)) || !write_at(descriptor_.get(), kStateAt, as_bytes(kWiping)) || ::fsync(descriptor_.get()) != 0)
+    return file_failure(path_, "cannot be overwritten");
+  return overwrite(descriptor_.get(), kIdAt, bytes_.size() > kIdAt ? bytes_.size() - kIdAt : 0, path_);
+}
+
+}  // namespace fedspend::client

@@ -1,0 +1,152 @@
+#include "tests/client/power_cut.h"
+
+#include <cerrno>
+#include <vector>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+namespace fedspend::client::disk {
+namespace {
+
+struct Undo {  // of a write that no sync has followed
+  int descriptor = -1;
+  dev_t device{};
+  ino_t inode{};
+  off_t size_before = 0;
+  off_t at = 0;
+  std::vector<char> before;
+};
+
+Fate fate = Fate::none;
+std::uint64_t fatal_operation = 0;
+std::uint64_t count = 0;
+std::uint64_t sync_count = 0;
+std::uint64_t dice = 0;
+std::vector<Undo> unsynced;
+
+bool loses_power() { return fate == Fate::power_cut || fate == Fate::power_half_cut; }
+
+bool coin() {  // splitmix64, of Steele, Lea and Flood (2014)
+  std::uint64_t z = (dice += 0x9e3779b97f4a7c15U);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
+  return ((z ^ (z >> 31)) & 1) != 0;
+}
+
+long raw_write_at(int descriptor, const void* data, std::size_t size, off_t at) { return syscall(SYS_pwrite64, descriptor, data, size, at); }
+
+void note(int descriptor, off_t at, std::size_t size) {
+  struct stat status {};
+  if (!loses_power() || fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return;
+  Undo undo{fcntl(descriptor, F_DUPFD_CLOEXEC, 500), status.st_dev, status.st_ino, status.st_size, at, std::vector<char>(size)};
+  const ssize_t got = pread(descriptor, undo.before.data(), size, at);
+  undo.before.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  unsynced.push_back(std::move(undo));
+}
+
+[[noreturn]] void end() {
+  // Backwards; where writes are lost one by one a file keeps its length, with what was there before or zeros.
+  while (!unsynced.empty()) {
+    const Undo& undo = unsynced.back();
+    if (fate == Fate::power_cut) {
+      (void)raw_write_at(undo.descriptor, undo.before.data(), undo.before.size(), undo.at);
+      (void)syscall(SYS_ftruncate, undo.descriptor, undo.size_before);
+    } else if (coin()) {
+      (void)raw_write_at(undo.descriptor, undo.before.data(), undo.before.size(), undo.at);
+    }
+    unsynced.pop_back();
+  }
+  _exit(kCutOff);
+}
+
+// Whether the caller may go on.
+bool allowed(bool writes) {
+  ++count;
+  if (fate == Fate::none || count < fatal_operation) return true;
+  if (fate == Fate::full) return !writes;
+  end();
+}
+
+int synced(int descriptor, long call) {
+  if (!allowed(false)) return -1;
+  ++sync_count;
+  struct stat status {};
+  if (loses_power() && fstat(descriptor, &status) == 0) {
+    for (auto undo = unsynced.begin(); undo != unsynced.end();) {
+      if (undo->device != status.st_dev || undo->inode != status.st_ino) {
+        ++undo;
+        continue;
+      }
+      syscall(SYS_close, undo->descriptor);
+      undo = unsynced.erase(undo);
+    }
+  }
+  // Nobody cuts the power of this machine; a child that is to be cut off need not wait for its disk.
+  return fate == Fate::none ? static_cast<int>(syscall(call, descriptor)) : 0;
+}
+
+ssize_t no_space() {
+  errno = ENOSPC;
+  return -1;
+}
+
+ssize_t write_at(int descriptor, const void* data, std::size_t size, off_t at) {
+  note(descriptor, at, size);
+  // Torn: its first half is on the disk.
+  if (fate == Fate::power_half_cut && count + 1 == fatal_operation) (void)raw_write_at(descriptor, data, size / 2, at);
+  if (!allowed(true)) return no_space();
+  return raw_write_at(descriptor, data, size, at);
+}
+
+}  // namespace
+
+void set_fate(Fate given, std::uint64_t operation, std::uint64_t seed) {
+  fate = given;
+  fatal_operation = operation;
+  dice = seed;
+  count = 0;
+}
+std::uint64_t operations() { return count; }
+std::uint64_t syncs() { return sync_count; }
+void reset_syncs() { sync_count = 0; }
+
+}  // namespace fedspend::client::disk
+
+namespace disk = fedspend::client::disk;
+
+extern "C" {
+#define VISIBLE __attribute__((visibility("default")))
+VISIBLE int fsync(int descriptor) { return disk::synced(descriptor, SYS_fsync); }
+VISIBLE int fdatasync(int descriptor) { return disk::synced(descriptor, SYS_fdatasync); }
+VISIBLE ssize_t pwrite64(int descriptor, const void* data, std::size_t size, off64_t at) { return disk::write_at(descriptor, data, size, at); }
+VISIBLE ssize_t pwrite(int descriptor, const void* data, std::size_t size, off_t at) { return disk::write_at(descriptor, data, size, at); }
+VISIBLE ssize_t write(int descriptor, const void* data, std::size_t size) {
+  struct stat status {};
+  if (disk::fate == disk::Fate::none || fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return syscall(SYS_write, descriptor, data, size);
+  disk::note(descriptor, lseek(descriptor, 0, SEEK_CUR), size);
+  if (!disk::allowed(true)) return disk::no_space();
+  return syscall(SYS_write, descriptor, data, size);
+}
+VISIBLE int ftruncate64(int descriptor, off64_t size) {
+  struct stat status {};
+  if (disk::loses_power() && fstat(descriptor, &status) == 0 && status.st_size > size) disk::note(descriptor, size, static_cast<std::size_t>(status.st_size - size));
+  if (!disk::allowed(false)) return -1;
+  return static_cast<int>(syscall(SYS_ftruncate, descriptor, size));
+}
+VISIBLE int ftruncate(int descriptor, off_t size) { return ftruncate64(descriptor, size); }
+VISIBLE int unlink(const char* path) noexcept {
+  if (!disk::allowed(false)) return -1;
+  return static_cast<int>(syscall(SYS_unlinkat, AT_FDCWD, path, 0));
+}
+VISIBLE int rename(const char* from, const char* to) noexcept {
+  if (!disk::allowed(false)) return -1;
+  return static_cast<int>(syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to));
+}
+VISIBLE int link(const char* from, const char* to) noexcept {
+  if (!disk::allowed(true)) return static_cast<int>(disk::no_space());
+  return static_cast<int>(syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
+}
+#undef VISIBLE
+}
