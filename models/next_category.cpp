@@ -18,6 +18,9 @@ namespace fedspend::models {
 namespace {
 
 constexpr std::size_t kEvaluationChunk = 256;  // steps run at once with the state carried on
+// Of FeatureGroup, in its order. They are keys of texts in apps: never rename.
+constexpr std::array<std::string_view, kFeatureGroups> kGroupNames = {"last_category", "merchant", "amount", "timing",
+                                                                      "sequence", "own_frequency", "own_followers"};
 
 class NextCategory final : public Trainer {
  public:
@@ -41,18 +44,23 @@ class NextCategory final : public Trainer {
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
                                     std::size_t first_scored, Counting counting) override;
   Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override;
+  Status predict_each(std::span<const float> weights, std::span<const HistoryRow> history, std::size_t first, std::span<float> probabilities) override;
+  std::span<const std::string_view> feature_groups() const override { return kGroupNames; }
+  Status predict_kept(std::span<const float> weights, std::span<const HistoryRow> history, std::span<const std::uint32_t> kept_sets,
+                      std::span<float> probabilities) override;
 
  private:
   Status check_size(std::size_t size) const;
-  double step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples);
-  void take_step(const TrainingSpec& spec, double count);
+  double step(std::span<const Window> batch, const TrainingOptions& options, std::size_t& examples);
+  void take_step(const TrainingOptions& options, double count);
   template <class Visit>
-  void run_through(std::size_t first_scored, std::size_t end, Visit visit);
+  void run_through(std::size_t first_scored, std::size_t end, kernels::Buffer& state, Visit visit);
 
   NextCategoryLayout layout_;
   FeatureScan scan_;
   NextCategoryNetwork network_;
   Steps steps_;
+  Steps kept_step_;
   kernels::Buffer weights_;
   kernels::Buffer gradient_;                   // between steps zero where the embeddings are
   kernels::Buffer velocity_, round_weights_;   // used with momentum, with FedProx
@@ -61,6 +69,10 @@ class NextCategory final : public Trainer {
 float uniform(RandomSource& random, double half_width) {
   const double unit = static_cast<double>(random.next_u64() >> 11) * 0x1p-53;
   return static_cast<float>((2 * unit - 1) * half_width);
+}
+
+tl::unexpected<Error> not_finite() {
+  return fail(ErrorCode::limit, "the model gives values that are not finite", "its weights are not those of a training that went well: lower training.learning_rate or server.learning_rate");
 }
 
 Status NextCategory::check_size(std::size_t size) const {
@@ -102,7 +114,7 @@ void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) cons
   }
 }
 
-double NextCategory::step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples) {
+double NextCategory::step(std::span<const Window> batch, const TrainingOptions& options, std::size_t& examples) {
   network_.forward(weights_.data(), steps_, batch, nullptr);
   std::size_t count = 0;
   double loss = 0;
@@ -114,7 +126,7 @@ double NextCategory::step(std::span<const Window> batch, const TrainingSpec& spe
   examples += count;
   if (count == 0) return 0;
   network_.backward(weights_.data(), steps_, gradient_.data());
-  take_step(spec, static_cast<double>(count));
+  take_step(options, static_cast<double>(count));
   for (const auto& row : network_.embedding_rows()) std::fill_n(gradient_.data() + row.offset, row.width, 0.0f);
   return loss;
 }
@@ -122,12 +134,15 @@ double NextCategory::step(std::span<const Window> batch, const TrainingSpec& spe
 // Down the mean of the gradients of `count` predictions, clipped. The pull of FedProx (Li et al. 2020, "Federated optimization in
 // heterogeneous networks", eq. 2) is added after the clipping: the clip norm bounds what the data do, and the pull stays whole, so
 // that without momentum |w - w_round| never exceeds clip / mu as long as learning_rate mu <= 1.
-void NextCategory::take_step(const TrainingSpec& spec, double count) {
-  const std::size_t dense = layout_.dense_offset();
+void NextCategory::take_step(const TrainingOptions& options, double count) {
+  const TrainingSpec& spec = options.spec;
+  const bool head = options.part == TrainedPart::head;  // what lies last in the arena: as if nothing else had a gradient
+  const std::size_t dense = head ? layout_.output().offset : layout_.dense_offset();
+  const std::span<const NextCategoryNetwork::ArenaRow> rows = head ? std::span<const NextCategoryNetwork::ArenaRow>() : network_.embedding_rows();
   double scale = 1 / count;
   if (spec.gradient_clip_l2 > 0) {
     double squares = kernels::sum_of_squares(gradient_.data() + dense, layout_.arena_size() - dense);
-    for (const auto& row : network_.embedding_rows()) squares += kernels::sum_of_squares(gradient_.data() + row.offset, row.width);
+    for (const auto& row : rows) squares += kernels::sum_of_squares(gradient_.data() + row.offset, row.width);
     const double norm = std::sqrt(squares) / count;
     if (!std::isfinite(norm)) return;  // no step is better than a step to nowhere
     if (norm > spec.gradient_clip_l2) scale *= spec.gradient_clip_l2 / norm;
@@ -140,11 +155,12 @@ void NextCategory::take_step(const TrainingSpec& spec, double count) {
                             .scale = static_cast<float>(scale), .proximal_mu = static_cast<float>(spec.proximal_mu)});
   };
   if (spec.momentum != 0 || spec.proximal_mu != 0) {
-    step_over(0, layout_.arena_size());
+    const std::size_t from = head ? dense : 0;
+    step_over(from, layout_.arena_size() - from);
     return;
   }
   step_over(dense, layout_.arena_size() - dense);  // and of the embeddings only the rows that moved
-  for (const auto& row : network_.embedding_rows()) step_over(row.offset, row.width);
+  for (const auto& row : rows) step_over(row.offset, row.width);
 }
 
 Result<TrainingResult> NextCategory::train_pooled(std::span<const float> weights,
@@ -173,7 +189,7 @@ Result<TrainingResult> NextCategory::train_pooled(std::span<const float> weights
       const std::size_t count = std::min<std::size_t>(spec.batch_size, windows.size() - begin);
       std::span<const Window> batch = std::span(windows).subspan(begin, count);
       if (histories.size() > 1) batch = bring_up(batch, histories, scan_, steps_, local);
-      loss += step(batch, spec, examples);
+      loss += step(batch, options, examples);
     }
     result.examples += examples;
     result.mean_loss = examples == 0 ? 0 : loss / static_cast<double>(examples);
@@ -193,10 +209,10 @@ Result<TrainingResult> NextCategory::train_pooled(std::span<const float> weights
   return fail(ErrorCode::limit, "training diverged", "lower training.learning_rate or set training.gradient_clip_l2");
 }
 
-// Visits the scored steps first_scored ... end - 1 in order, the state carried on from the very first row.
+// Visits the scored steps first_scored ... end - 1 in order, the state, zeros at first, carried on from the very first row.
 template <class Visit>
-void NextCategory::run_through(std::size_t first_scored, std::size_t end, Visit visit) {
-  kernels::Buffer state(layout_.state_width());
+void NextCategory::run_through(std::size_t first_scored, std::size_t end, kernels::Buffer& state, Visit visit) {
+  state.resize_zero(layout_.state_width());
   for (std::size_t begin = 0; begin < end; begin += kEvaluationChunk) {
     const Window window{.begin = static_cast<std::uint32_t>(begin),
                         .end = static_cast<std::uint32_t>(std::min(begin + kEvaluationChunk, end)),
@@ -213,7 +229,8 @@ Result<EvaluationResult> NextCategory::evaluate(std::span<const float> weights, 
   if (first_scored >= history.size()) return result;
   layout_.to_arena(weights, weights_.data());
   scan_.scan(history, first_scored, counting == Counting::frozen ? first_scored : history.size(), steps_);
-  run_through(first_scored, history.size(), [&](std::size_t i) {
+  kernels::Buffer state;
+  run_through(first_scored, history.size(), state, [&](std::size_t i) {
     const std::int32_t target = steps_.steps[network_.scored_step(i)].target;
     if (target < 0) return;
     const std::span<const float> p = network_.probabilities(i);
@@ -227,7 +244,7 @@ Result<EvaluationResult> NextCategory::evaluate(std::span<const float> weights, 
     result.correct_top3 += above < 3 ? 1u : 0u;
     result.loss_sum += network_.loss(steps_, i);
   });
-  if (!std::isfinite(result.loss_sum)) return fail(ErrorCode::limit, "the model gives values that are not finite", "its weights are not those of a training that went well: lower training.learning_rate or server.learning_rate");
+  if (!std::isfinite(result.loss_sum)) return not_finite();
   return result;
 }
 
@@ -237,10 +254,56 @@ Status NextCategory::predict(std::span<const float> weights, std::span<const His
   layout_.to_arena(weights, weights_.data());
   scan_.scan(history, history.size(), history.size(), steps_);
   std::fill(probabilities.begin(), probabilities.end(), 0.0f);
-  run_through(history.size(), history.size() + 1, [&](std::size_t i) {
+  kernels::Buffer state;
+  bool sound = true;
+  run_through(history.size(), history.size() + 1, state, [&](std::size_t i) {
     const std::span<const float> p = network_.probabilities(i);
     std::copy(p.begin(), p.end(), probabilities.begin());
+    sound = network_.is_sound(i);
   });
+  if (!sound) return not_finite();
+  return {};
+}
+
+Status NextCategory::predict_each(std::span<const float> weights, std::span<const HistoryRow> history, std::size_t first, std::span<float> probabilities) {
+  FEDSPEND_TRY(check_size(weights.size()));
+  FEDSPEND_CHECK(first <= history.size() && probabilities.size() == (history.size() - first) * output_count(), "output_count() floats a row");
+  layout_.to_arena(weights, weights_.data());
+  scan_.scan(history, first, history.size(), steps_);
+  std::fill(probabilities.begin(), probabilities.end(), 0.0f);
+  kernels::Buffer state;
+  bool sound = true;
+  run_through(first, history.size(), state, [&](std::size_t i) {
+    sound = sound && network_.is_sound(i);
+    const std::span<const float> p = network_.probabilities(i);
+    std::copy(p.begin(), p.end(), probabilities.begin() + static_cast<std::ptrdiff_t>((network_.scored_step(i) - first) * output_count()));
+  });
+  if (!sound) return not_finite();
+  return {};
+}
+
+// The rows are run through once; then each set is one step from the state before the last, or from zeros.
+Status NextCategory::predict_kept(std::span<const float> weights, std::span<const HistoryRow> history, std::span<const std::uint32_t> kept_sets,
+                                  std::span<float> probabilities) {
+  FEDSPEND_TRY(check_size(weights.size()));
+  FEDSPEND_CHECK(probabilities.size() == kept_sets.size() * output_count(), "probabilities have output_count() floats a set");
+  const std::size_t last = history.size();
+  layout_.to_arena(weights, weights_.data());
+  scan_.scan(history, last, last, steps_);
+  kernels::Buffer before, state(layout_.state_width());
+  run_through(last, last, before, [](std::size_t) {});
+  const Window window{.begin = 0, .end = 1, .scored_from = 0};
+  for (std::size_t set = 0; set < kept_sets.size(); ++set) {
+    if ((kept_sets[set] >> kGroupSequence & 1u) != 0) std::copy_n(before.data(), layout_.state_width(), state.data());
+    else state.resize_zero(layout_.state_width());
+    keep_groups(steps_.steps[last], steps_.past, kept_sets[set], layout_.sizes().categories, kept_step_);
+    network_.forward(weights_.data(), kept_step_, std::span(&window, 1), state.data());
+    const std::span<float> to = probabilities.subspan(set * output_count(), output_count());
+    if (!network_.is_sound(0)) return not_finite();
+    const std::span<const float> p = network_.probabilities(0);
+    std::copy(p.begin(), p.end(), to.begin());
+    to.back() = 0.0f;
+  }
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "models/next_category_network.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "common/check.h"
@@ -144,6 +145,13 @@ void NextCategoryNetwork::forward(const float* arena, const Steps& steps, std::s
 
 std::span<const float> NextCategoryNetwork::probabilities(std::size_t i) const {
   return {output_.data() + i * layout_.output().stride, layout_.sizes().categories};
+}
+
+// The kernel makes a number of everything; a logit that is none shows in the sum.
+bool NextCategoryNetwork::is_sound(std::size_t i) const {
+  float sum = 0;
+  for (const float p : probabilities(i)) sum += p;
+  return std::isfinite(log_sum_[i]) && std::abs(sum - 1.0f) < 1e-3f;
 }
 
 double NextCategoryNetwork::loss(const Steps& steps, std::size_t i) const {

@@ -34,6 +34,7 @@ class NextCategoryNetwork {
   std::size_t scored() const { return scored_.size(); }
   std::uint32_t scored_step(std::size_t i) const { return scored_[i].step; }
   std::span<const float> probabilities(std::size_t i) const;
+  bool is_sound(std::size_t i) const;  // false: the logits were not finite, and the probabilities mean nothing
   double loss(const Steps& steps, std::size_t i) const;  // -log p(target) of a scored step that has a target
 
   // After forward without a state: the gradient of the sum of the losses of the scored steps that have a target. Overwrites what lies

@@ -1,6 +1,7 @@
 #include "models/trainer.h"
 
 #include "common/bytes.h"
+#include "common/check.h"
 #include "common/crypto/hash.h"
 #include "models/next_category.h"
 
@@ -20,6 +21,17 @@ Result<TrainingResult> Trainer::train_pooled(std::span<const float> weights, std
                                              const TrainingOptions& options, std::span<float> update) {
   if (histories.size() == 1) return train(weights, histories.front(), options, update);
   return fail(ErrorCode::invalid_argument, "this model cannot be trained on several histories at once", "train it on one after the other");
+}
+
+Status Trainer::predict_each(std::span<const float> weights, std::span<const HistoryRow> history, std::size_t first, std::span<float> probabilities) {
+  FEDSPEND_CHECK(first <= history.size() && probabilities.size() == (history.size() - first) * output_count(), "output_count() floats a row");
+  for (std::size_t i = first; i < history.size(); ++i)
+    FEDSPEND_TRY(predict(weights, history.first(i), probabilities.subspan((i - first) * output_count(), output_count())));
+  return {};
+}
+
+Status Trainer::predict_kept(std::span<const float>, std::span<const HistoryRow>, std::span<const std::uint32_t>, std::span<float>) {
+  return fail(ErrorCode::invalid_argument, "this trainer has no explanations", "use the lean trainer of the model");
 }
 
 std::uint64_t training_seed(const PlanHash& plan, RoundId round, ByteSpan attempt) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/protocol/plan.h"
@@ -22,10 +23,14 @@ struct LayoutEntry {
   std::size_t offset = 0;  // in floats, into the flat parameter vector
 };
 
+// head: the last layer alone, the rest stays as it is to the bit (personal_model.h).
+enum class TrainedPart { everything, head };
+
 struct TrainingOptions {
   TrainingSpec spec;        // of the plan; learning_rate is that of the round, the schedule is not looked at
   std::uint64_t seed = 0;   // training_seed(): the same on every device
   std::stop_token stop = {};// asked between batches; a stopped training returns refused
+  TrainedPart part = TrainedPart::everything;  // a trainer that cannot train the head alone says so: invalid_argument
 };
 
 struct TrainingResult {
@@ -66,9 +71,20 @@ class Trainer {
   // not finite.
   virtual Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
                                             std::size_t first_scored, Counting counting = Counting::frozen) = 0;
-  // Prequential by nature. Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed.
+  // Prequential by nature. Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed. limit: as evaluate.
   virtual std::size_t output_count() const = 0;
   virtual Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) = 0;
+
+  // predict() of the rows [first, size), each from true earlier rows only: (size - first) times output_count() floats, the counts going on.
+  virtual Status predict_each(std::span<const float> weights, std::span<const HistoryRow> history, std::size_t first, std::span<float> probabilities);
+
+  // For explanations. What the model sees falls into these groups, which have stable names; none: this trainer has no explanations.
+  virtual std::span<const std::string_view> feature_groups() const { return {}; }
+  // As predict(), once for each of the sets: bit g of a set says that group g is as it is, and otherwise it has its neutral value, that of an
+  // empty history. All bits give predict(), no bits give predict() of an empty history, both to the bit. kept_sets.size() times
+  // output_count() floats. invalid_argument: no groups.
+  virtual Status predict_kept(std::span<const float> weights, std::span<const HistoryRow> history, std::span<const std::uint32_t> kept_sets,
+                              std::span<float> probabilities);
 };
 
 // By plan.model.name; invalid_argument for an unknown model, unknown or missing sizes, or a parameter count that is not the plan's

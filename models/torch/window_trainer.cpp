@@ -197,6 +197,7 @@ Result<TrainingResult> WindowTrainer::train_pooled(std::span<const float> weight
                                                    const TrainingOptions& options, std::span<float> update) {
   FEDSPEND_CHECK(update.size() == parameter_count(), "an update has parameter_count() floats");
   if (options.spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
+  if (options.part != TrainedPart::everything) return fail(ErrorCode::invalid_argument, "this trainer cannot train the head alone", "use the lean trainer of the model");
   const auto trained = guarded(ErrorCode::malformed, name_ + ": it failed in training", "see what `fedspend-sim preflight` says of the plan", [&]() -> Result<TrainingResult> {
     FEDSPEND_TRY(load(weights));
     FEDSPEND_ASSIGN(const TrainingResult result, train_epochs(histories, options));

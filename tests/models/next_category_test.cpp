@@ -233,7 +233,7 @@ TEST_CASE("unknown categories, huge amounts and jumps in time never give a NaN")
   CHECK(all_finite(p));
 }
 
-TEST_CASE("weights that give values which are not finite have no score, and that is an error") {
+TEST_CASE("weights that give values which are not finite have no score and no prediction, and that is an error") {
   Made made;
   const std::vector<HistoryRow> history = random_history(40, kCategories, 2);
   for (const float value : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(), std::numeric_limits<float>::max()}) {
@@ -241,6 +241,12 @@ TEST_CASE("weights that give values which are not finite have no score, and that
     REQUIRE(!result);
     CHECK(result.error().code == ErrorCode::limit);
     CHECK(result.error().message.find("not finite") != std::string::npos);
+    std::vector<float> p(made.trainer->output_count()), each(20 * p.size());
+    const std::vector<float> weights(made.weights.size(), value);
+    CHECK_FALSE(made.trainer->predict(weights, history, p));
+    CHECK_FALSE(made.trainer->predict(weights, {}, p));
+    CHECK_FALSE(made.trainer->predict_each(weights, history, 20, each));
+    CHECK_FALSE(made.trainer->predict_kept(weights, history, std::vector<std::uint32_t>{3}, p));
   }
   CHECK(made.trainer->evaluate(made.weights, history, 20));
 }

@@ -1,0 +1,131 @@
+#include "client/insights.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numeric>
+
+#include <nlohmann/json.hpp>
+
+#include "client/shown_text.h"
+#include "models/shapley.h"
+
+namespace fedspend::client {
+namespace {
+
+constexpr double kLeastProbability = 1e-9;
+constexpr std::size_t kMostNameBytes = 256;
+
+struct Words {
+  std::string_view id, what;
+};
+// Ids are those of Trainer::feature_groups and PersonalModel::players.
+constexpr std::array kWords = {
+    Words{"last_category", "the kind of your last transaction"},
+    Words{"merchant", "where your last transaction was"},
+    Words{"amount", "the amount of your last transaction"},
+    Words{"timing", "when your last transaction was, in the week and in the month,"},
+    Words{"sequence", "the order of your recent transactions"},
+    Words{"own_frequency", "how often you have had each kind of transaction"},
+    Words{"own_followers", "what usually followed such a transaction of yours"},
+    Words{"own_counts", "what you usually do, as counted on this device,"},
+};
+
+// From all the others, which are exact where the probability is near 1 and 1 - p would be rounded away.
+double log_odds_of(std::span<const float> probabilities, std::size_t category) {
+  double others = 0;
+  for (std::size_t c = 0; c < probabilities.size(); ++c) others += c == category ? 0.0 : static_cast<double>(probabilities[c]);
+  const double bound = std::log((1 - kLeastProbability) / kLeastProbability);
+  const double odds = std::log(std::max(kLeastProbability, static_cast<double>(probabilities[category]))) - std::log(std::max(kLeastProbability, others));
+  return std::clamp(odds, -bound, bound);
+}
+
+std::vector<CategoryChance> likeliest(std::span<const float> probabilities, std::size_t most) {
+  std::vector<CategoryChance> chances;
+  for (std::size_t c = 0; c + 1 < probabilities.size(); ++c) chances.push_back({static_cast<std::uint32_t>(c), std::min(1.0, static_cast<double>(probabilities[c]))});
+  std::ranges::stable_sort(chances, std::ranges::greater(), &CategoryChance::probability);
+  chances.resize(std::min(chances.size(), most));
+  return chances;
+}
+
+Status explain(models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model, std::span<const models::HistoryRow> history, Insight& insight) {
+  const std::vector<std::string_view> players = model.players(trainer);
+  if (players.empty()) return fail(ErrorCode::invalid_argument, "this trainer has no explanations", "use the lean trainer of the model");
+  const std::size_t outputs = trainer.output_count(), sets = std::size_t{1} << players.size();
+  std::vector<float> kept(sets * outputs);
+  FEDSPEND_TRY(model.predict_kept(trainer, weights, history, kept));
+  std::vector<double> totals(sets);
+  for (std::size_t set = 0; set < sets; ++set) totals[set] = log_odds_of(std::span<const float>(kept).subspan(set * outputs, outputs), insight.next.front().category);
+  const std::vector<double> values = models::shapley_values(totals);
+  insight.baseline_log_odds = totals.front();
+  insight.log_odds = totals.back();
+  for (std::size_t player = 0; player < players.size(); ++player) insight.reasons.push_back({players[player], values[player]});
+  std::ranges::stable_sort(insight.reasons, [](const Reason& a, const Reason& b) { return std::abs(a.log_odds) > std::abs(b.log_odds); });
+  return {};
+}
+
+const char* name_of(ReasonStrength strength) {
+  switch (strength) {
+    case ReasonStrength::none: return "none";
+    case ReasonStrength::slight: return "slight";
+    case ReasonStrength::clear: return "clear";
+    case ReasonStrength::strong: return "strong";
+  }
+  return "none";
+}
+
+}  // namespace
+
+Result<Insight> predict_next(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model,
+                             std::span<const models::HistoryRow> history, const InsightOptions& options) {
+  if (!consents.is_given(kPurposePersonalInsights)) return fail(ErrorCode::refused, "the customer has not consented to personal insights", "ask for it, and for nothing else");
+  if (!(options.min_confidence >= 0 && options.min_confidence <= 1) || options.most_categories == 0 || options.most_rows == 0)
+    return fail(ErrorCode::invalid_argument, "the options of the prediction are out of range", "min_confidence lies from 0 to 1, and the others are at least 1");
+  if (weights.size() != trainer.parameter_count()) return fail(ErrorCode::invalid_argument, "the weights are not those of this model", "use the weights of this plan's model");
+  history = history.last(std::min(history.size(), options.most_rows));
+  std::vector<float> probabilities(trainer.output_count());
+  FEDSPEND_TRY(model.predict(trainer, weights, history, probabilities));
+  Insight insight{.next = likeliest(probabilities, options.most_categories), .personal = !model.is_shared(), .rows = history.size(), .reasons = {}};
+  insight.abstains = history.empty() || !(insight.next.front().probability >= options.min_confidence);
+  insight.baseline_log_odds = insight.log_odds = log_odds_of(probabilities, insight.next.front().category);
+  if (!history.empty()) FEDSPEND_TRY(explain(trainer, weights, model, history, insight));
+  return insight;
+}
+
+ReasonStrength strength_of(const Reason& reason) {
+  const double weight = std::abs(reason.log_odds);
+  return weight >= 1 ? ReasonStrength::strong : weight >= 0.3 ? ReasonStrength::clear : weight >= 0.05 ? ReasonStrength::slight : ReasonStrength::none;
+}
+
+std::string reason_text(const Reason& reason) {
+  const auto words = std::ranges::find(kWords, reason.id, &Words::id);
+  std::string text(words == kWords.end() ? std::string_view("something else") : words->what);
+  const bool likelier = reason.log_odds > 0;
+  switch (strength_of(reason)) {
+    case ReasonStrength::none: return text + " hardly changes this";
+    case ReasonStrength::slight: return text + (likelier ? " makes this a little likelier" : " makes this a little less likely");
+    case ReasonStrength::clear: return text + (likelier ? " makes this likelier" : " makes this less likely");
+    case ReasonStrength::strong: return text + (likelier ? " makes this much likelier" : " makes this much less likely");
+  }
+  return text;
+}
+
+nlohmann::json insight_json(const Insight& insight, std::span<const std::string> categories) {
+  nlohmann::json next = nlohmann::json::array(), reasons = nlohmann::json::array();
+  for (const CategoryChance& chance : insight.next) {
+    const bool known = chance.category < categories.size();
+    next.push_back({{"category", chance.category}, {"name", known ? shown_text(categories[chance.category], kMostNameBytes) : ""}, {"probability", chance.probability}});
+  }
+  for (const Reason& reason : insight.reasons)
+    reasons.push_back({{"id", reason.id}, {"log_odds", reason.log_odds}, {"strength", name_of(strength_of(reason))}, {"text", reason_text(reason)}});
+  return {{"schema_version", 1},
+          {"abstains", insight.abstains},
+          {"personal", insight.personal},
+          {"transactions", insight.rows},
+          {"next", std::move(next)},
+          {"reasons", std::move(reasons)},
+          {"baseline_log_odds", insight.baseline_log_odds},
+          {"log_odds", insight.log_odds}};
+}
+
+}  // namespace fedspend::client

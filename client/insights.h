@@ -1,0 +1,72 @@
+#pragma once
+// What is likely to come next, and why: predictions of the shared model, or of the personal one, for the customer, on the device, with the
+// reasons in numbers and words. Only with the customer's consent (kPurposePersonalInsights). Nothing of it leaves the device.
+//
+// A reason is the Shapley value (models/shapley.h) of a group of what the model sees, on the log-odds of the category that is explained,
+// log(p / (1 - p)), computed exactly from all 2^g sets of g groups (g is 7, or 8 with own counts). A group that is put aside has the value it
+// has at the start of a history. So the reasons add up: baseline_log_odds, which is the prediction for a customer of whom nothing is known, plus
+// all the reasons is log_odds. They say what moved the model, not what makes a customer buy. Log-odds are bounded to those of 10^-9 and 1 - 10^-9.
+//
+// What happens with odd input: an empty history gives the model's guess for a newcomer, without reasons, and abstains; one transaction gives a
+// prediction with reasons; categories that the plan does not know count as "other", which is never predicted; clocks that jump and huge
+// amounts are bounded in the features. A prediction is never NaN: weights that would give one are an error. Pure; one thread per trainer.
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "client/consent.h"
+#include "common/result.h"
+#include "models/history.h"
+#include "models/personal_model.h"
+#include "models/trainer.h"
+
+namespace fedspend::client {
+
+struct InsightOptions {
+  double min_confidence = 0.4;       // below it the prediction abstains: an app shows nothing, or says that it does not know
+  std::size_t most_categories = 3;   // that are given, the likeliest first
+  std::size_t most_rows = 1'024;     // the newest of the history are looked at, so that ten years of it cost no more than a few
+};
+
+struct CategoryChance {
+  std::uint32_t category = 0;  // index into the plan's categories
+  double probability = 0;
+};
+
+struct Reason {
+  std::string_view id;         // "last_category" ...: the key of the app's own text; static storage
+  double log_odds = 0;         // above 0: made the category likelier
+};
+
+struct Insight {
+  std::vector<CategoryChance> next;      // by falling probability; equal ones by index
+  bool abstains = true;                  // the likeliest is below min_confidence, or there is no history
+  bool personal = false;                 // of an adapted model
+  std::size_t rows = 0;                  // that it was made from
+  // Of next.front(), unless the history is empty.
+  std::vector<Reason> reasons;           // all groups, the weightiest first
+  double baseline_log_odds = 0;
+  double log_odds = 0;
+};
+
+// refused: no consent. invalid_argument: weights or options that do not fit, or a trainer that cannot explain. limit: weights that give values that are not
+// finite. `model`: as it is, for the shared one.
+Result<Insight> predict_next(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model,
+                             std::span<const models::HistoryRow> history, const InsightOptions& options = {});
+
+// In English, from a fixed table: "what you bought last makes this much likelier". Hosts translate by id and strength. A reason of little weight
+// is "hardly changes this". Thresholds: .05, .3 and 1 in log-odds, which are factors of 1.05, 1.35 and 2.7 of the odds.
+enum class ReasonStrength { none, slight, clear, strong };
+ReasonStrength strength_of(const Reason& reason);
+std::string reason_text(const Reason& reason);
+
+// {"schema_version": 1, "abstains", "next": [{"category", "name", "probability"}], "reasons": [{"id", "log_odds", "strength", "text"}], ...}.
+// `categories`: the plan's.
+nlohmann::json insight_json(const Insight& insight, std::span<const std::string> categories);
+
+}  // namespace fedspend::client

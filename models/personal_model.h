@@ -1,0 +1,93 @@
+#pragma once
+// A shared model adapted to one customer: one implementation for the device and for simulations. Two ways, each alone or both: the last layer
+// is trained on the customer's own rows (fine-tuning of the head), and the probabilities are mixed with those of the customer's own
+// smoothed counts (linear interpolation, Jelinek and Mercer 1980, "Interpolated estimation of Markov source parameters from sparse data"). Which, and
+// with what weight, is chosen by the loss on the customer's newest rows, which were not trained on; where nothing is better by min_gain,
+// the shared model stays as it is. So on those rows the personal model is never worse than the shared one.
+//
+// A personal model says much about one person: it stays on the device. There is no way from it to an update or a message; its bytes
+// (kept_form) are for the device's vault alone. Values; one thread per trainer.
+
+#include <cstdint>
+#include <span>
+#include <stop_token>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "common/bytes.h"
+#include "common/result.h"
+#include "models/trainer.h"
+
+namespace fedspend::models {
+
+// What a customer's own counts say of the next row: of what followed the last category, smoothed by kBackOff rows of how often each comes,
+// which is smoothed by kSmoothing rows a category. Rows of "other" count for nothing.
+class OwnCounts {
+ public:
+  static constexpr double kBackOff = 2.0, kSmoothing = 0.2;
+  explicit OwnCounts(std::size_t categories);
+  void add(const HistoryRow& row);
+  double probability(std::size_t category) const;  // of the next row; they sum to 1 over the categories
+
+ private:
+  std::size_t categories_;
+  std::vector<std::uint32_t> counts_;
+  std::unordered_map<std::uint64_t, std::uint32_t> followers_;  // by the earlier category times 2^32, plus the later one
+  std::vector<std::uint32_t> follower_totals_;
+  std::uint64_t total_ = 0;
+  std::int64_t last_ = -1;
+};
+
+struct PersonalOptions {
+  TrainingSpec head = {.epochs = 3, .batch_size = 2, .learning_rate = 0.1, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 0};
+  double held_out_fraction = 0.25;      // of the rows, the newest
+  std::size_t fewest_held_out = 10;     // predictions to choose by; with fewer the shared model stays
+  std::size_t most_rows = 2'048;        // the newest are looked at
+  double min_gain = 0.01;               // nats a prediction, below which the shared model stays
+  std::uint64_t seed = 0;
+  std::stop_token stop = {};
+};
+
+// Nats a prediction on the held-out rows. 0 predictions: too few rows, nothing was compared.
+struct PersonalFit {
+  std::uint64_t predictions = 0;
+  double shared_loss = 0;
+  double head_loss = 0;          // the fine-tuned one alone; as shared_loss where its training diverged or the trainer cannot
+  double own_counts_loss = 0;    // the counts alone
+  double chosen_loss = 0;        // at most shared_loss
+};
+
+class PersonalModel {
+ public:
+  PersonalModel() = default;  // the shared model as it is
+
+  // `history` is the customer's, oldest first. refused: stopped. limit: the shared weights give values that are not finite.
+  static Result<PersonalModel> adapt(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history,
+                                     const PersonalOptions& options, PersonalFit& fit);
+
+  bool has_head() const { return !head_.empty(); }
+  double own_weight() const { return own_weight_; }  // of the counts in the mixture, 0 ... 0.95: the model always has a say
+  bool is_shared() const { return !has_head() && own_weight_ == 0; }
+
+  // As those of the trainer, with the same shared weights that it was adapted from. predict_kept has one more player, the last: the
+  // customer's counts, if own_weight() is not 0 (players()).
+  Status predict(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::span<float> probabilities) const;
+  Status predict_kept(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::span<float> probabilities) const;
+  Status predict_each(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::size_t first, std::span<float> probabilities) const;
+  // The names of predict_kept's players; it writes 2^players().size() times output_count() floats, of every set in order.
+  std::vector<std::string_view> players(const Trainer& trainer) const;
+
+  // For the vault. malformed: not such bytes, or of a model of another size.
+  Bytes kept_form() const;
+  static Result<PersonalModel> from_kept_form(ByteSpan bytes, std::size_t parameter_count);
+
+ private:
+  std::vector<float> personal_weights(std::span<const float> shared) const;
+
+  std::vector<float> head_;      // the weights from head_begin_ to the end; empty: the shared ones
+  std::uint64_t head_begin_ = 0;
+  double own_weight_ = 0;
+};
+
+}  // namespace fedspend::models

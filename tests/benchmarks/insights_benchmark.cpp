@@ -1,0 +1,62 @@
+// What an insight costs on the device: a prediction and its explanation of 2^7 and 2^8 sets, of the drafted model; and an adaptation.
+
+#include <benchmark/benchmark.h>
+
+#include "client/insights.h"
+#include "common/crypto/random.h"
+#include "models/next_category.h"
+#include "tests/models/toy_history.h"
+
+namespace fedspend::client {
+namespace {
+
+constexpr std::size_t kCategories = 40;
+
+struct Bench {
+  std::vector<std::string> names;
+  std::unique_ptr<models::Trainer> trainer;
+  std::vector<float> weights;
+  std::vector<models::HistoryRow> history;
+  MemoryVault vault;
+  std::unique_ptr<Consents> consents = Consents::open(vault).value();
+
+  explicit Bench(std::size_t rows) : history(models::random_history(rows, kCategories, 1)) {
+    for (std::size_t i = 0; i < kCategories; ++i) names.push_back("category " + std::to_string(i));
+    trainer = models::make_trainer(models::default_next_category(names)).value();
+    weights.resize(trainer->parameter_count());
+    trainer->initialize(weights, 1);
+    (void)consents->give(kPurposePersonalInsights, {.version = "1"}, 1);
+    for (std::size_t i = 0; i < rows; ++i) history[i].category = static_cast<std::uint32_t>(i % 7);
+  }
+};
+
+void predict(benchmark::State& state) {
+  Bench bench(static_cast<std::size_t>(state.range(0)));
+  std::vector<float> p(bench.trainer->output_count());
+  for (auto _ : state) benchmark::DoNotOptimize(bench.trainer->predict(bench.weights, bench.history, p));
+}
+void predict_and_explain(benchmark::State& state) {
+  Bench bench(static_cast<std::size_t>(state.range(0)));
+  for (auto _ : state) benchmark::DoNotOptimize(predict_next(*bench.consents, *bench.trainer, bench.weights, {}, bench.history));
+}
+void predict_and_explain_personal(benchmark::State& state) {
+  Bench bench(static_cast<std::size_t>(state.range(0)));
+  models::PersonalFit fit;
+  const auto model = models::PersonalModel::adapt(*bench.trainer, bench.weights, bench.history, {}, fit).value();
+  for (auto _ : state) benchmark::DoNotOptimize(predict_next(*bench.consents, *bench.trainer, bench.weights, model, bench.history));
+}
+void adapt(benchmark::State& state) {
+  Bench bench(static_cast<std::size_t>(state.range(0)));
+  models::PersonalFit fit;
+  for (auto _ : state) benchmark::DoNotOptimize(models::PersonalModel::adapt(*bench.trainer, bench.weights, bench.history, {}, fit));
+}
+
+BENCHMARK(predict)->Arg(100)->Arg(1'024)->Unit(benchmark::kMillisecond);
+BENCHMARK(predict_and_explain)->Arg(100)->Arg(1'024)->Arg(50'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(predict_and_explain_personal)->Arg(100)->Arg(1'024)->Unit(benchmark::kMillisecond);
+BENCHMARK(adapt)->Arg(100)->Arg(1'024)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace fedspend::client
+
+BENCHMARK_MAIN();
