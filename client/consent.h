@@ -22,18 +22,21 @@ inline constexpr std::string_view kPurposePersonalInsights = "personal_insights"
 
 // What the customer was shown when the choice was made.
 struct ConsentNotice {
-  std::string version;   // of the notice, 1 to 64 bytes of plain text: required to give consent
-  std::string language;  // BCP 47, e.g. "de-CH"; may be empty
-  std::string method;    // how it was expressed, e.g. "switch in settings"; may be empty
+  std::string version = {};   // of the notice, 1 to 64 bytes of plain text: required to give consent
+  std::string language = {};  // BCP 47, e.g. "de-CH", at most 35 bytes; may be empty
+  std::string method = {};    // how it was expressed, e.g. "switch in settings", at most 128 bytes; may be empty
 };
 
-// One event of one purpose; the newest of a purpose decides.
+inline constexpr std::size_t kMaxPurposeBytes = 64;
+inline constexpr std::size_t kMaxConsentEvents = 4'096;  // then nothing more is given; withdrawing still works
+
+// One event of one purpose; the newest by number of a purpose decides, whatever the clock said.
 struct ConsentEvent {
   std::uint64_t number = 0;
   std::int64_t time_s = 0;
-  std::string purpose;
+  std::string purpose = {};
   bool given = false;
-  ConsentNotice notice;
+  ConsentNotice notice = {};
 };
 
 class Consents {
@@ -42,8 +45,10 @@ class Consents {
   static Result<std::unique_ptr<Consents>> open(Vault& vault);
   ~Consents();
 
-  // Durable when it returns; on an error of give nothing has changed. A withdrawal counts at once, in this process also when the disk
-  // failed (the error says that it must be said again after a restart).
+  // Durable when it returns; on an error of give nothing has changed (but a disk that failed may have kept it: vault.h). The same again is no
+  // new event. invalid_argument: a text that is not plain, or too long, or a time before 1970. limit: kMaxConsentEvents.
+  // A withdrawal counts at once, in this process also when the disk failed (the error says that it must be said again after a restart; a later
+  // change that succeeds writes it, too). Of what was never given it is a refusal, which is recorded as well. It takes any time.
   Status give(std::string_view purpose, const ConsentNotice& notice, std::int64_t time_s);
   Status withdraw(std::string_view purpose, std::int64_t time_s);
   Status withdraw_all(std::int64_t time_s);
@@ -58,7 +63,13 @@ class Consents {
   std::unique_ptr<State> state_;
 };
 
-// The events as consent records of ISO/IEC TS 27560: one record per purpose with its events.
+// The events as consent records: one record per purpose with its events, oldest first. Plain text is expected of the names.
+// The fields and their sections are those of ISO/IEC TS 27560:2023, 6.3, as the W3C Data Privacy Vocabularies group describes them ("Consent
+// records and receipts as per ISO/IEC TS 27560", 2024): the text of the standard itself was not at hand, so that the spelling of
+// values is this project's where the guide leaves it open. The device knows the header, the purpose, the notice's version and language, how consent
+// was collected, where it is stored and processed, how to withdraw, and the events. What only the host knows is null, and its place is
+// listed under "to_be_filled_by_host": the notice's text, lawful basis in words of the law, recipients, jurisdictions, impact assessment, and how to
+// reach the parties.
 nlohmann::json consent_records(const Consents& consents, std::string_view controller, std::string_view pii_principal);
 
 }  // namespace fedspend::client
