@@ -181,7 +181,11 @@ Status SeedFile::read() {
 
 bool SeedFile::is_wiping() const {
   const std::string_view text = as_text(bytes_);
-  return text.size() >= kIdAt && text.starts_with(kMagic) && text.substr(kStateAt).starts_with(kWiping);
+  if (text.size() < kIdAt || !text.starts_with(kMagic)) return false;
+  // Half of it is enough: a write may be torn, and no flipped bit comes near.
+  std::size_t equal = 0;
+  for (std::size_t i = 0; i < kWiping.size(); ++i) equal += text[kStateAt + i] == kWiping[i] ? 1U : 0U;
+  return equal >= kWiping.size() / 2;
 }
 
 Result<SeedFile::Content> SeedFile::content() const {

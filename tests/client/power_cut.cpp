@@ -83,7 +83,8 @@ int synced(int descriptor, long call) {
       undo = unsynced.erase(undo);
     }
   }
-  return static_cast<int>(syscall(call, descriptor));
+  // Nobody cuts the power of this machine; a child that is to be cut off need not wait for its disk.
+  return fate == Fate::none ? static_cast<int>(syscall(call, descriptor)) : 0;
 }
 
 ssize_t no_space() {
