@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,30 +28,40 @@ enum class HistoryKind : std::uint8_t {
 
 struct HistoryEntry {
   std::uint64_t number = 0;     // set by append
-  std::int64_t time_s = 0;
+  std::int64_t time_s = 0;      // UTC; put into the years 1970 to 9999
   HistoryKind kind{};
-  std::string purpose;          // of the plan; empty where there is none yet
-  std::string plan_name;
-  PlanHash plan;
-  std::string model;            // plan.model.name
-  RoundId round;
+  std::string purpose = {};     // of the plan; empty where there is none yet. At most 64 bytes, as are the next two
+  std::string plan_name = {};
+  PlanHash plan = {};
+  std::string model = {};       // plan.model.name
+  RoundId round = {};
   std::uint64_t bytes = 0;      // that left
   double epsilon_after = 0;     // spent in all by this device after it, at `delta`; 0 where nothing was spent
   double delta = 0;
-  std::string note;             // the reason of a refusal, in words; at most 512 bytes
+  std::string note = {};        // the reason of a refusal, in words; at most 512 bytes
+  // Of a sum of several entries of one kind: how many, and the time of the last. It says nothing of what they did not have in common, and has
+  // the note of the last.
+  std::uint64_t messages = 1;
+  std::int64_t until_s = 0;
 };
 
 struct TransparencyLimits {
-  std::uint64_t entries_kept = 20'000;  // of check-ins and control messages the oldest are summed up into one entry first; contributions stay
+  // Above it the oldest are summed up into one entry of their kind: check-ins and control messages first, then, since a coordinator can
+  // cause as many as it likes, what was refused or stopped. Contributions, enrolments and wipes stay for ever. At least 8.
+  std::uint64_t entries_kept = 20'000;
 };
 
 class TransparencyLog {
  public:
+  // malformed: the shelf is damaged. `vault` outlives the log.
   static Result<std::unique_ptr<TransparencyLog>> open(Vault& vault, TransparencyLimits limits = {});
   ~TransparencyLog();
 
+  // Durable when it returns; on an error nothing has changed, and nothing may leave. Texts that a plan or a coordinator brought are made
+  // harmless, never refused: control characters, bytes that are not UTF-8 and marks that turn the reading direction become '?', and what is too
+  // long is cut. An epsilon that is not a number, or below 0, counts as infinite.
   Status append(HistoryEntry entry);
-  Result<std::vector<HistoryEntry>> entries();  // oldest first
+  Result<std::vector<HistoryEntry>> entries();  // oldest first; malformed as open
 
  private:
   struct State;
@@ -58,8 +69,13 @@ class TransparencyLog {
   std::unique_ptr<State> state_;
 };
 
-// In words that a customer can read, one line an entry, newest first. Epsilons are rounded up.
-std::string history_text(const std::vector<HistoryEntry>& entries);
+// In words that a customer can read, one line an entry, newest first, times in UTC. Epsilons are rounded up, and the budget they are compared
+// with, max_epsilon, down.
+std::string history_text(const std::vector<HistoryEntry>& entries, std::optional<double> max_epsilon = {});
+// {"schema_version": 1, "entries": [...]}, oldest first. Epsilons as they are; an infinite one is null with "epsilon_is_unbounded": true.
 nlohmann::json history_json(const std::vector<HistoryEntry>& entries);
+
+// The epsilon with two decimals, never below it: reading the text back gives at least `epsilon`. "without bound" from 10^9 on.
+std::string epsilon_text(double epsilon);
 
 }  // namespace fedspend::client

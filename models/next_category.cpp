@@ -18,6 +18,9 @@ namespace fedspend::models {
 namespace {
 
 constexpr std::size_t kEvaluationChunk = 256;  // steps run at once with the state carried on
+// Of FeatureGroup, in its order. They are keys of texts in apps: never rename.
+constexpr std::array<std::string_view, kFeatureGroups> kGroupNames = {"last_category", "merchant", "amount", "timing",
+                                                                      "sequence", "own_frequency", "own_followers"};
 
 class NextCategory final : public Trainer {
  public:
@@ -41,18 +44,22 @@ class NextCategory final : public Trainer {
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
                                     std::size_t first_scored, Counting counting) override;
   Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override;
+  std::span<const std::string_view> feature_groups() const override { return kGroupNames; }
+  Status predict_kept(std::span<const float> weights, std::span<const HistoryRow> history, std::span<const std::uint32_t> kept_sets,
+                      std::span<float> probabilities) override;
 
  private:
   Status check_size(std::size_t size) const;
   double step(std::span<const Window> batch, const TrainingSpec& spec, std::size_t& examples);
   void take_step(const TrainingSpec& spec, double count);
   template <class Visit>
-  void run_through(std::size_t first_scored, std::size_t end, Visit visit);
+  void run_through(std::size_t first_scored, std::size_t end, kernels::Buffer& state, Visit visit);
 
   NextCategoryLayout layout_;
   FeatureScan scan_;
   NextCategoryNetwork network_;
   Steps steps_;
+  Steps kept_step_;
   kernels::Buffer weights_;
   kernels::Buffer gradient_;                   // between steps zero where the embeddings are
   kernels::Buffer velocity_, round_weights_;   // used with momentum, with FedProx
@@ -193,10 +200,10 @@ Result<TrainingResult> NextCategory::train_pooled(std::span<const float> weights
   return fail(ErrorCode::limit, "training diverged", "lower training.learning_rate or set training.gradient_clip_l2");
 }
 
-// Visits the scored steps first_scored ... end - 1 in order, the state carried on from the very first row.
+// Visits the scored steps first_scored ... end - 1 in order, the state, zeros at first, carried on from the very first row.
 template <class Visit>
-void NextCategory::run_through(std::size_t first_scored, std::size_t end, Visit visit) {
-  kernels::Buffer state(layout_.state_width());
+void NextCategory::run_through(std::size_t first_scored, std::size_t end, kernels::Buffer& state, Visit visit) {
+  state.resize_zero(layout_.state_width());
   for (std::size_t begin = 0; begin < end; begin += kEvaluationChunk) {
     const Window window{.begin = static_cast<std::uint32_t>(begin),
                         .end = static_cast<std::uint32_t>(std::min(begin + kEvaluationChunk, end)),
@@ -213,7 +220,8 @@ Result<EvaluationResult> NextCategory::evaluate(std::span<const float> weights, 
   if (first_scored >= history.size()) return result;
   layout_.to_arena(weights, weights_.data());
   scan_.scan(history, first_scored, counting == Counting::frozen ? first_scored : history.size(), steps_);
-  run_through(first_scored, history.size(), [&](std::size_t i) {
+  kernels::Buffer state;
+  run_through(first_scored, history.size(), state, [&](std::size_t i) {
     const std::int32_t target = steps_.steps[network_.scored_step(i)].target;
     if (target < 0) return;
     const std::span<const float> p = network_.probabilities(i);
@@ -237,10 +245,35 @@ Status NextCategory::predict(std::span<const float> weights, std::span<const His
   layout_.to_arena(weights, weights_.data());
   scan_.scan(history, history.size(), history.size(), steps_);
   std::fill(probabilities.begin(), probabilities.end(), 0.0f);
-  run_through(history.size(), history.size() + 1, [&](std::size_t i) {
+  kernels::Buffer state;
+  run_through(history.size(), history.size() + 1, state, [&](std::size_t i) {
     const std::span<const float> p = network_.probabilities(i);
     std::copy(p.begin(), p.end(), probabilities.begin());
   });
+  return {};
+}
+
+// The rows are run through once; then each set is one step from the state before the last, or from zeros.
+Status NextCategory::predict_kept(std::span<const float> weights, std::span<const HistoryRow> history, std::span<const std::uint32_t> kept_sets,
+                                  std::span<float> probabilities) {
+  FEDSPEND_TRY(check_size(weights.size()));
+  FEDSPEND_CHECK(probabilities.size() == kept_sets.size() * output_count(), "probabilities have output_count() floats a set");
+  const std::size_t last = history.size();
+  layout_.to_arena(weights, weights_.data());
+  scan_.scan(history, last, last, steps_);
+  kernels::Buffer before, state(layout_.state_width());
+  run_through(last, last, before, [](std::size_t) {});
+  const Window window{.begin = 0, .end = 1, .scored_from = 0};
+  for (std::size_t set = 0; set < kept_sets.size(); ++set) {
+    if ((kept_sets[set] >> kGroupSequence & 1u) != 0) std::copy_n(before.data(), layout_.state_width(), state.data());
+    else state.resize_zero(layout_.state_width());
+    keep_groups(steps_.steps[last], steps_.past, kept_sets[set], layout_.sizes().categories, kept_step_);
+    network_.forward(weights_.data(), kept_step_, std::span(&window, 1), state.data());
+    const std::span<float> to = probabilities.subspan(set * output_count(), output_count());
+    const std::span<const float> p = network_.probabilities(0);
+    std::copy(p.begin(), p.end(), to.begin());
+    to.back() = 0.0f;
+  }
   return {};
 }
 

@@ -48,6 +48,27 @@ std::array<std::array<float, 2>, kDays> circle() {
 
 }  // namespace
 
+void keep_groups(const Step& step, std::span<const PastEntry> past, std::uint32_t kept, std::size_t categories, Steps& out) {
+  using enum FeatureGroup;
+  constexpr std::array<FeatureGroup, kNumericFeatures> kOfNumeric = {
+      kGroupAmount, kGroupAmount, kGroupAmount, kGroupAmount, kGroupAmount, kGroupAmount, kGroupTiming,       kGroupTiming,
+      kGroupTiming, kGroupTiming, kGroupTiming, kGroupTiming, kGroupOwnFrequency, kGroupSequence, kGroupMerchant, kGroupTiming};
+  constexpr std::array<FeatureGroup, kPastKinds> kOfPast = {kGroupOwnFrequency, kGroupOwnFrequency, kGroupSequence,
+                                                            kGroupOwnFollowers, kGroupOwnFollowers, kGroupMerchant};
+  const auto keeps = [kept](FeatureGroup group) { return (kept >> group & 1u) != 0; };
+  out.clear();
+  Step made = step;
+  if (!keeps(kGroupLastCategory)) made.category = static_cast<std::uint32_t>(categories + 1);
+  if (!keeps(kGroupMerchant)) made.merchant = -1;
+  for (std::size_t i = 0; i < kNumericFeatures; ++i)
+    if (!keeps(kOfNumeric[i])) made.numeric[i] = 0.0f;
+  for (std::uint32_t e = step.past_begin; e < step.past_end; ++e)
+    if (keeps(kOfPast[past[e].kind])) out.past.push_back(past[e]);
+  made.past_begin = 0;
+  made.past_end = static_cast<std::uint32_t>(out.past.size());
+  out.steps.push_back(made);
+}
+
 FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, std::size_t past_rows)
     : categories_(categories), merchant_buckets_(merchant_buckets), past_rows_(past_rows), middle_rows_(past_rows),
       last_of_category_(categories + 1, -1), counts_(categories), seen_(categories) {

@@ -56,6 +56,21 @@ struct Steps {
   }
 };
 
+// The groups that an explanation tells apart (Trainer::feature_groups).
+enum FeatureGroup : std::uint32_t {
+  kGroupLastCategory,   // of the last row
+  kGroupMerchant,       // of the last row: which, whether the one before had it, and what followed it earlier
+  kGroupAmount,         // of the last row, and whether it came in or went out
+  kGroupTiming,         // weekday, day of the month, days since the row before, rows of that day
+  kGroupSequence,       // the rows before the last in their order: the recurrent state, the newest rows' counts, how long a category has been repeated
+  kGroupOwnFrequency,   // how often each category comes, and how much past there is
+  kGroupOwnFollowers,   // what followed the last category, and the last two
+  kFeatureGroups,
+};
+// `step` with the groups that are not in `kept` (bit g: group g) as they are at the start of a history, in place of what `out` holds. The
+// recurrent state is the caller's.
+void keep_groups(const Step& step, std::span<const PastEntry> past, std::uint32_t kept, std::size_t categories, Steps& out);
+
 class FeatureScan {
  public:
   FeatureScan(std::size_t categories, std::size_t merchant_buckets, std::size_t past_rows);

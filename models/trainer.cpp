@@ -22,6 +22,10 @@ Result<TrainingResult> Trainer::train_pooled(std::span<const float> weights, std
   return fail(ErrorCode::invalid_argument, "this model cannot be trained on several histories at once", "train it on one after the other");
 }
 
+Status Trainer::predict_kept(std::span<const float>, std::span<const HistoryRow>, std::span<const std::uint32_t>, std::span<float>) {
+  return fail(ErrorCode::invalid_argument, "this trainer has no explanations", "use the lean trainer of the model");
+}
+
 std::uint64_t training_seed(const PlanHash& plan, RoundId round, ByteSpan attempt) {
   return load_u64(ByteSpan(Hasher("training-seed").field(plan.bytes).u64(round.value).field(attempt).finish()).first(8));
 }

@@ -8,6 +8,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/protocol/plan.h"
@@ -69,6 +70,14 @@ class Trainer {
   // Prequential by nature. Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed.
   virtual std::size_t output_count() const = 0;
   virtual Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) = 0;
+
+  // For explanations. What the model sees falls into these groups, which have stable names; none: this trainer has no explanations.
+  virtual std::span<const std::string_view> feature_groups() const { return {}; }
+  // As predict(), once for each of the sets: bit g of a set says that group g is as it is, and otherwise it has its neutral value, that of an
+  // empty history. All bits give predict(), no bits give predict() of an empty history, both to the bit. kept_sets.size() times
+  // output_count() floats. invalid_argument: no groups.
+  virtual Status predict_kept(std::span<const float> weights, std::span<const HistoryRow> history, std::span<const std::uint32_t> kept_sets,
+                              std::span<float> probabilities);
 };
 
 // By plan.model.name; invalid_argument for an unknown model, unknown or missing sizes, or a parameter count that is not the plan's
