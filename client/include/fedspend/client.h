@@ -1,3 +1,4 @@
+#pragma once
 /* fedspend: federated learning of spending models on a customer's device. The C ABI of the client.
  *
  * Conventions
