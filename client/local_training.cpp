@@ -5,6 +5,14 @@
 
 namespace fedspend::client {
 
+std::vector<models::HistoryRow> history_rows(std::span<const models::Transaction> transactions, const models::Vocabulary& vocabulary) {
+  std::vector<models::HistoryRow> rows;
+  rows.reserve(transactions.size());
+  for (const models::Transaction& transaction : transactions)
+    if (!transaction.category.empty()) rows.push_back(models::to_history_row(transaction, vocabulary));
+  return rows;
+}
+
 bool is_eligible(const Plan& plan, std::size_t rows) {
   return models::training_rows(rows, plan.evaluation.holdout_fraction) >= plan.eligibility.min_examples;
 }

@@ -4,6 +4,7 @@
 
 #include <span>
 #include <stop_token>
+#include <vector>
 
 #include "client/session.h"
 #include "models/history.h"
@@ -18,6 +19,9 @@ namespace fedspend::client {
 // coordinator, who chooses the weights, something about the rows of this one device. What a trainer may fail by otherwise must not depend on
 // the rows.
 TrainingFinished train_locally(models::Trainer& trainer, const StartTraining& start, std::span<const models::HistoryRow> rows, std::stop_token stop = {});
+
+// A row without a category is neither input nor target, here as in the simulator.
+std::vector<models::HistoryRow> history_rows(std::span<const models::Transaction> transactions, const models::Vocabulary& vocabulary);
 
 // Whether a client with n rows in all takes part under this plan.
 bool is_eligible(const Plan& plan, std::size_t rows);

@@ -14,10 +14,18 @@ namespace {
 
 Effects ignored(std::string why) { return {Ignored{std::move(why)}}; }
 
+Leaving again(Leaving leaving) {
+  leaving.is_again = true;
+  return leaving;
+}
+
 }  // namespace
 
 Session::Session(SessionOptions options, IdentityKey identity, SessionServices services)
-    : options_(std::move(options)), identity_(std::move(identity)), id_(client_id_of(identity_.public_key())), services_(std::move(services)),
+    : Session(std::move(options), std::make_unique<KeySigner>(std::move(identity)), std::move(services)) {}
+
+Session::Session(SessionOptions options, std::unique_ptr<IdentitySigner> identity, SessionServices services)
+    : options_(std::move(options)), identity_(std::move(identity)), id_(client_id_of(identity_->public_key())), services_(std::move(services)),
       held_plan_(options_.held_plan), held_model_(options_.held_model), phase_(Idle{}) {}
 
 std::string_view Session::phase() const {
@@ -32,9 +40,20 @@ Effects Session::start(Millis now) {
 }
 
 Effects Session::step(const Event& event, Millis now) {
+  if (!std::holds_alternative<Cancel>(event) && must_withdraw()) return withdraw(now);
+  const SharedPlan plan = plan_in_hand();
+  Effects effects = dispatch(event, now);
+  // What comes of the event took its time (a masked input has many values): asked again.
+  const auto is_sent = [](const Effect& effect) { return std::holds_alternative<Send>(effect); };
+  if (plan != nullptr && std::ranges::any_of(effects, is_sent) && !consents_to(plan->purpose)) return withdraw(now);
+  return effects;
+}
+
+Effects Session::dispatch(const Event& event, Millis now) {
   return std::visit(Overloaded{[&](const Wake&) { return on_wake(now); }, [&](const FramesReceived& e) { return on_frames(e.frames, now); },
                                [&](const TrainingFinished& e) { return on_training(e, now); }, [&](const ConnectionLost&) { return on_connection_lost(now); },
-                               [&](const ConnectionRestored&) { return on_connection_restored(now); }},
+                               [&](const ConnectionRestored&) { return on_connection_restored(now); },
+                               [&](const Cancel&) { return on_cancel(now); }},
                     event);
 }
 
@@ -52,16 +71,17 @@ Effects Session::on_wake(Millis now) {
     if (now < aggregating->retry_at) return {WakeAt{aggregating->retry_at}};
     if (now >= aggregating->deadline) return idle_until(now + jittered(options_.transient_backoff), {});
     aggregating->retry_at = std::min(now + retry_interval(*aggregating), std::max(aggregating->deadline, now + Millis(1)));
-    return {Send{aggregating->last}, WakeAt{aggregating->retry_at}};
+    return {Send{aggregating->last, again(leaving(aggregating->last_type))}, WakeAt{aggregating->retry_at}};
   }
   auto& reporting = std::get<Reporting>(phase_);
   if (now < reporting.retry_at) return {WakeAt{reporting.retry_at}};
   if (now >= reporting.deadline) return idle_until(now + jittered(options_.transient_backoff), {});
   reporting.retry_at = std::min(now + options_.reply_timeout, std::max(reporting.deadline, now + Millis(1)));
-  return {Send{reporting.update}, WakeAt{reporting.retry_at}};
+  return {Send{reporting.update, again(leaving(MessageType::update))}, WakeAt{reporting.retry_at}};
 }
 
 Effects Session::check_in(Millis now) {
+  if (!consents_to_something()) return idle_until(now + jittered(options_.permanent_backoff), {});
   if (const auto plan = services_.cache.find_plan(held_plan_); plan && is_at_cap(plan->plan->task, participation_limits(options_.policy, *plan->plan).of_task.max_participations)) return idle_until(now + jittered(options_.permanent_backoff), {});
   CheckIn message;
   message.population = options_.population;
@@ -69,8 +89,52 @@ Effects Session::check_in(Millis now) {
   // Only what is still held is claimed: a cache forgets.
   if (services_.cache.find_plan(held_plan_)) message.have_plan = held_plan_;
   if (services_.cache.find_model(held_model_)) message.have_model = held_model_;
+  Result<Bytes> sealed = seal_from_device(message, SessionId{}, id_, *identity_);
+  if (!sealed) return unsigned_message(sealed.error(), now);
   phase_ = CheckedIn{now + options_.hold_timeout};
-  return {Send{Frames{seal_from_device(message, SessionId{}, id_, identity_), nullptr}}, WakeAt{now + options_.hold_timeout}};
+  return {Send{Frames{std::move(*sealed), nullptr}, Leaving{.type = MessageType::check_in, .plan = {}, .plan_hash = {}, .round = {}}}, WakeAt{now + options_.hold_timeout}};
+}
+
+bool Session::consents_to(std::string_view purpose) const { return !services_.consents || services_.consents(purpose); }
+
+bool Session::consents_to_something() const {
+  return !services_.consents || std::ranges::any_of(options_.policy.purposes, services_.consents);
+}
+
+SharedPlan Session::plan_in_hand() const {
+  return std::visit(Overloaded{[](const auto& at) { return at.plan; }, [](const Idle&) { return SharedPlan(); }, [](const CheckedIn&) { return SharedPlan(); }}, phase_);
+}
+
+Leaving Session::leaving(MessageType type) const {
+  return std::visit(Overloaded{[&](const auto& at) { return Leaving{type, at.plan, at.plan_hash, at.round}; },
+                               [&](const Idle&) { return Leaving{type, {}, {}, {}}; }, [&](const CheckedIn&) { return Leaving{type, {}, {}, {}}; }},
+                    phase_);
+}
+
+bool Session::must_withdraw() const {
+  if (std::holds_alternative<Idle>(phase_)) return false;
+  const SharedPlan plan = plan_in_hand();
+  return plan == nullptr ? !consents_to_something() : !consents_to(plan->purpose);
+}
+
+Effects Session::withdraw(Millis now) {
+  const SharedPlan plan = plan_in_hand();
+  Effects effects;
+  if (std::holds_alternative<Training>(phase_)) effects.emplace_back(StopTraining{});
+  effects.emplace_back(Withdrawn{plan == nullptr ? std::string() : plan->purpose});
+  return idle_until(now + jittered(options_.transient_backoff), std::move(effects));
+}
+
+Effects Session::on_cancel(Millis now) {
+  Effects effects;
+  if (std::holds_alternative<Training>(phase_)) effects.emplace_back(StopTraining{});
+  effects.emplace_back(Cancelled{});
+  return idle_until(now + jittered(options_.transient_backoff), std::move(effects));
+}
+
+// Not even a Decline can leave: that, too, must be signed.
+Effects Session::unsigned_message(const Error& error, Millis now) {
+  return idle_until(now + jittered(options_.transient_backoff), {Refused{DeclineReason::cancelled, "this device's key does not sign: " + error.message}});
 }
 
 Effects Session::on_connection_lost(Millis now) {
@@ -82,8 +146,8 @@ Effects Session::on_connection_lost(Millis now) {
 
 Effects Session::on_connection_restored(Millis now) {
   if (std::holds_alternative<CheckedIn>(phase_)) return idle_until(now + random_within(options_.reconnect_spread), {});
-  if (const auto* aggregating = std::get_if<Aggregating>(&phase_)) return {Send{aggregating->last}};
-  if (const auto* reporting = std::get_if<Reporting>(&phase_)) return {Send{reporting->update}};
+  if (const auto* aggregating = std::get_if<Aggregating>(&phase_)) return {Send{aggregating->last, again(leaving(aggregating->last_type))}};
+  if (const auto* reporting = std::get_if<Reporting>(&phase_)) return {Send{reporting->update, again(leaving(MessageType::update))}};
   return {};
 }
 
@@ -107,11 +171,14 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   if (assignment.version < kProtocolVersionMin || assignment.version > kProtocolVersionMax) return ignored("an assignment of another protocol version");
 
   const bool is_spent = is_at_cap(assignment.task, options_.policy.max_participations);
+  SharedPlan seen;  // once it is accepted
   const auto refuse = [&](DeclineReason reason, std::string why) {
-    return is_spent ? idle_until(now + jittered(options_.permanent_backoff), {}) : decline(session, reason, std::move(why), now);
+    Leaving of{MessageType::decline, seen, assignment.plan_hash, assignment.round};
+    return is_spent ? idle_until(now + jittered(options_.permanent_backoff), {}) : decline(session, reason, std::move(why), std::move(of), now);
   };
   auto plan = accept_plan(assignment);
   if (!plan) return refuse(plan.error().reason, plan.error().why);
+  seen = plan->plan;
   std::optional<SessionTerms> secure;
   if (plan->plan->aggregation.mode == Aggregation::secure) {
     Result<SessionTerms> terms = make_session_terms(*plan->plan, assignment.round, session, assignment.cohort, assignment.clip_norm_l2);
@@ -130,7 +197,7 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   if (is_spent) return idle_until(now + jittered(options_.permanent_backoff), {});
   const Status may = services_.record.check_participation(assignment.task, assignment.round, *plan->cost, participation_limits(options_.policy, *plan->plan));
   if (!may) return keep_silent(may.error(), now);
-  phase_ = Training{session, assignment.round, plan->plan, plan->cost, deadline, std::move(secure)};
+  phase_ = Training{session, assignment.round, plan->plan, plan->hash, plan->cost, deadline, std::move(secure)};
   return {StartTraining{session, assignment.round, plan->plan, plan->hash, model->weights, assignment.attempt}, WakeAt{deadline}};
 }
 
@@ -158,6 +225,7 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   if (held.hash != assignment.plan_hash) return reject(DeclineReason::plan_signature, "the plan is not the one that the assignment names");
   const Plan& plan = *held.plan;
   if (Status allowed = check_plan(options_.policy, plan, *held.cost, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
+  if (!consents_to(plan.purpose)) return reject(DeclineReason::policy, "the customer has not consented to the plan's purpose \"" + plan.purpose + "\"");
   // Fail closed: what this build cannot do is never replaced by something weaker.
   if (plan.model.is_torchscript() && !options_.trains_torchscript)
     return reject(DeclineReason::policy, "the plan's model is a TorchScript file, which only the simulator trains");
@@ -186,10 +254,15 @@ tl::expected<HeldModel, Session::Rejection> Session::accept_model(const Assignme
 }
 
 Effects Session::decline(const SessionId& session, DeclineReason reason, std::string why, Millis now) {
+  return decline(session, reason, std::move(why), leaving(MessageType::decline), now);
+}
+
+Effects Session::decline(const SessionId& session, DeclineReason reason, std::string why, Leaving of, Millis now) {
   const bool passing = reason == DeclineReason::training_failed || reason == DeclineReason::cancelled || reason == DeclineReason::model_mismatch ||
                        reason == DeclineReason::record || reason == DeclineReason::secure_aggregation;
   Effects effects;
-  effects.emplace_back(Send{Frames{seal_from_device(Decline{reason}, session, id_, identity_), nullptr}});
+  // One that cannot be signed is not sent; the refusal stands.
+  if (Result<Bytes> sealed = seal_from_device(Decline{reason}, session, id_, *identity_)) effects.emplace_back(Send{Frames{std::move(*sealed), nullptr}, std::move(of)});
   effects.emplace_back(Refused{reason, std::move(why)});
   return idle_until(now + jittered(passing ? options_.transient_backoff : options_.permanent_backoff), std::move(effects));
 }
@@ -203,24 +276,26 @@ Effects Session::on_training(const TrainingFinished& finished, Millis now) {
   if (training->secure) return advertise(*training, update, now);
   Result<Bytes> packed = pack_update(*training->plan, update);
   if (!packed) return decline(finished.session, DeclineReason::training_failed, packed.error().message, now);
+  Update message;
+  message.bulk_hash = hash_of_update(*packed);
+  message.count = static_cast<std::uint32_t>(update.size());
+  message.bits = static_cast<std::uint8_t>(training->plan->aggregation.bits);
+  Result<Bytes> sealed = seal_from_device(message, training->session, id_, *identity_);
+  if (!sealed) return unsigned_message(sealed.error(), now);
   const ParticipationLimits limits = participation_limits(options_.policy, *training->plan);
   // conflict: the reply to this session's update was lost, and it is given again; in the sum it is once.
   const Status charged = services_.record.charge_participation(training->plan->task, training->round, training->session, *training->cost, limits);
   if (!charged && charged.error().code == ErrorCode::refused) return keep_silent(charged.error(), now);
   if (!charged && charged.error().code != ErrorCode::conflict) return forbidden(training->session, charged.error(), now);
 
-  Update message;
-  message.bulk_hash = hash_of_update(*packed);
   // What was charged for was one update.
   if (const Status recorded = services_.record.record_open_update(training->session, message.bulk_hash); !recorded) return forbidden(training->session, recorded.error(), now);
-  message.count = static_cast<std::uint32_t>(update.size());
-  message.bits = static_cast<std::uint8_t>(training->plan->aggregation.bits);
-  Reporting reporting{training->session, training->round, {}, training->deadline, std::min(now + options_.reply_timeout, training->deadline)};
-  reporting.update = Frames{seal_from_device(message, training->session, id_, identity_), std::make_shared<const Bytes>(std::move(*packed))};
+  Reporting reporting{training->session, training->round, training->plan, training->plan_hash, {}, training->deadline, std::min(now + options_.reply_timeout, training->deadline)};
+  reporting.update = Frames{std::move(*sealed), std::make_shared<const Bytes>(std::move(*packed))};
   const Frames frames = reporting.update;
   const Millis retry_at = reporting.retry_at;
   phase_ = std::move(reporting);
-  return {Send{frames}, WakeAt{retry_at}};
+  return {Send{frames, leaving(MessageType::update)}, WakeAt{retry_at}};
 }
 
 Effects Session::on_come_back(const ComeBack& come_back, Millis now) {

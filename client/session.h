@@ -22,6 +22,10 @@
 //   CheckedIn  ConnectionRestored                  Idle       WakeAt (at random within reconnect_spread: not all at once)
 //   Reporting, Aggregating  ConnectionRestored     the same   Send what was sent last again, the same bytes
 //   not Idle   ConnectionLost                      Idle       StopTraining?, WakeAt (transient back-off)
+//   any        Cancel                              Idle       StopTraining?, Cancelled, WakeAt (transient back-off); nothing is sent
+//   not Idle   anything, with the consent gone     Idle       StopTraining?, Withdrawn, WakeAt (transient back-off); nothing is sent
+//   Idle       Wake, nothing is consented to       Idle       WakeAt (permanent back-off); nothing is sent
+//   any        what is to be sent cannot be signed Idle       Refused, WakeAt (transient back-off); nothing is sent
 //   any        message of another session or kind  same       Ignored(reason)
 //
 // A message that does not decode changes nothing. Order of checks on an assignment (PROTOCOL.md, Assignment): the sid is computed
@@ -30,7 +34,8 @@
 //
 // What must be durable before a message of secure aggregation leaves is in the record (device_record.h) before it is an effect:
 // ShareKeys: the session is answered; MaskedInput, and Update of an open sum: the participation is charged; SignSurvivors: the choice;
-// Unmask: the update. A device whose cap for the task is reached is silent: it neither checks in nor declines (case 28).
+// Unmask: the update. The customer's consent is asked at every event and once more before what comes of it is sent, so that nothing leaves
+// for a plan whose purpose is no longer consented to, not even a Decline. A device whose cap for the task is reached is silent: it neither checks in nor declines (case 28).
 
 #include <array>
 #include <cstdint>
@@ -46,7 +51,7 @@
 #include "client/device_record.h"
 #include "client/policy.h"
 #include "common/clock.h"
-#include "common/crypto/identity.h"
+#include "common/crypto/identity_signer.h"
 #include "common/protocol/codec.h"
 #include "common/protocol/messages.h"
 #include "common/protocol/plan.h"
@@ -65,6 +70,9 @@ struct SessionServices {
   Credentials& credentials;  // with the enrolment authority that is pinned
   Executor& executor;        // checks a quorum's signatures
   std::function<std::uint64_t()> unix_time_s;  // what certificates' times are held against
+  // Whether the customer consents to this purpose now; called in the session's thread. Beside the policy's purposes, which must name it as
+  // well. Empty: those alone are the consent (agents without a customer, and simulations).
+  std::function<bool(std::string_view purpose)> consents = {};
 };
 
 struct SessionOptions {
@@ -99,11 +107,22 @@ struct TrainingFinished {
 struct ConnectionLost {};
 // There is a new connection: what was sent over the old one may be lost, and the coordinator may have begun anew.
 struct ConnectionRestored {};
-using Event = std::variant<Wake, FramesReceived, TrainingFinished, ConnectionLost, ConnectionRestored>;
+// The host wants it to stop at once, or what it needs to work (power, an idle device) is gone.
+struct Cancel {};
+using Event = std::variant<Wake, FramesReceived, TrainingFinished, ConnectionLost, ConnectionRestored, Cancel>;
 
 // Effects
+// What a message is, for the customer's history, which is written before the bytes go. What it cost is in the record by then.
+struct Leaving {
+  MessageType type{};
+  SharedPlan plan;       // null before there is one, and where it could not be read
+  PlanHash plan_hash;    // zero: none
+  RoundId round;         // 0: none
+  bool is_again = false; // the same bytes as before
+};
 struct Send {
   Frames frames;
+  Leaving leaving = {};
 };
 struct StartTraining {
   SessionId session;
@@ -130,13 +149,18 @@ struct Refused {  // this device refused an assignment
 struct Ignored {  // a message that changed nothing
   std::string why;
 };
+struct Withdrawn {  // the customer's consent is gone
+  std::string purpose;  // of the plan; empty: nothing is consented to any more
+};
+struct Cancelled {};
 struct Ended {};  // the coordinator says that the federation is finished
-using Effect = std::variant<Send, StartTraining, StopTraining, WakeAt, Reported, Refused, Ignored, Ended>;
+using Effect = std::variant<Send, StartTraining, StopTraining, WakeAt, Reported, Refused, Ignored, Withdrawn, Cancelled, Ended>;
 using Effects = std::vector<Effect>;
 
 class Session {
  public:
-  Session(SessionOptions options, IdentityKey identity, SessionServices services);
+  Session(SessionOptions options, std::unique_ptr<IdentitySigner> identity, SessionServices services);
+  Session(SessionOptions options, IdentityKey identity, SessionServices services);  // a key in memory
 
   // The first effects: when to wake first.
   Effects start(Millis now);
@@ -145,6 +169,7 @@ class Session {
 
   const ClientId& id() const { return id_; }
   std::string_view phase() const;  // for logs and tests
+  bool is_idle() const { return std::holds_alternative<Idle>(phase_); }
 
  private:
   struct Idle {
@@ -157,6 +182,7 @@ class Session {
     SessionId session;
     RoundId round;
     SharedPlan plan;
+    PlanHash plan_hash;
     std::shared_ptr<const PrivacyCost> cost;  // of the plan's dearest round
     Millis deadline{};
     std::optional<SessionTerms> secure;  // of secure aggregation; nothing: the plan's sum is open
@@ -168,11 +194,13 @@ class Session {
     SessionId assignment;
     RoundId round;
     SharedPlan plan;
+    PlanHash plan_hash;
     std::unique_ptr<Participant> participant;
     std::unique_ptr<std::vector<float>, WipingDelete> update;  // as trained, until it is masked
     Hash256 digest{};                    // of it, for the record
     bool is_zero = false;                // nothing that could be handed in twice
     Frames last;                         // what was sent last
+    MessageType last_type{};
     std::uint64_t bytes_sent = 0;
     Millis deadline{};                   // of the whole session
     Millis retry_at{};
@@ -180,6 +208,8 @@ class Session {
   struct Reporting {
     SessionId session;
     RoundId round;
+    SharedPlan plan;
+    PlanHash plan_hash;
     Frames update;
     Millis deadline{};
     Millis retry_at{};
@@ -191,6 +221,7 @@ class Session {
     std::string why;
   };
 
+  Effects dispatch(const Event& event, Millis now);
   Effects on_wake(Millis now);
   Effects on_frames(const Frames& frames, Millis now);
   Effects on_training(const TrainingFinished& finished, Millis now);
@@ -214,16 +245,26 @@ class Session {
   bool is_at_cap(const TaskId& task, std::uint32_t max_participations);
   Effects keep_silent(const Error& error, Millis now);
 
+  bool consents_to(std::string_view purpose) const;
+  bool consents_to_something() const;
+  SharedPlan plan_in_hand() const;
+  Leaving leaving(MessageType type) const;  // in the phase as it is
+  bool must_withdraw() const;
+  Effects withdraw(Millis now);
+  Effects on_cancel(Millis now);
+  Effects unsigned_message(const Error& error, Millis now);
+
   Effects check_in(Millis now);
   Effects idle_until(Millis time, Effects effects);
   Effects decline(const SessionId& session, DeclineReason reason, std::string why, Millis now);
+  Effects decline(const SessionId& session, DeclineReason reason, std::string why, Leaving of, Millis now);
   tl::expected<HeldPlan, Rejection> accept_plan(const Assignment& assignment) const;
   tl::expected<HeldModel, Rejection> accept_model(const Assignment& assignment, const Plan& plan, const Frames& frames) const;
   Millis jittered(Millis duration);
   Millis random_within(Millis longest);  // uniform in [0, longest]
 
   SessionOptions options_;
-  IdentityKey identity_;
+  std::unique_ptr<IdentitySigner> identity_;
   ClientId id_;
   SessionServices services_;
   PlanHash held_plan_;    // of the last assignment; zero: none

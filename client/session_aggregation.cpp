@@ -59,7 +59,8 @@ Effects Session::advertise(const Training& training, std::vector<float>& update,
   at.assignment = training.session;
   at.round = training.round;
   at.plan = training.plan;
-  at.participant = std::make_unique<Participant>(*training.secure, identity_.public_key(), services_.random, services_.credentials,
+  at.plan_hash = training.plan_hash;
+  at.participant = std::make_unique<Participant>(*training.secure, identity_->public_key(), services_.random, services_.credentials,
                                                  options_.policy.beacon_key);
   // The coordinator may wait for others until its own deadline, and then has five phases.
   at.deadline = training.deadline + 5 * Millis(training.plan->aggregation.phase_deadline_ms);
@@ -123,10 +124,13 @@ Effects Session::on_quorum(Aggregating& at, const Quorum& quorum, ByteSpan bulk,
 
 Effects Session::answer(Aggregating& at, const Message& message, std::shared_ptr<const Bytes> bulk, Millis now) {
   const bool has_roster = !at.participant->session().is_zero();
-  at.last = Frames{seal_from_device(message, has_roster ? at.participant->session() : at.assignment, id_, identity_), std::move(bulk)};
+  Result<Bytes> sealed = seal_from_device(message, has_roster ? at.participant->session() : at.assignment, id_, *identity_);
+  if (!sealed) return unsigned_message(sealed.error(), now);
+  at.last = Frames{std::move(*sealed), std::move(bulk)};
+  at.last_type = type_of(message);
   at.bytes_sent += at.last.size();
   at.retry_at = std::min(now + retry_interval(at), std::max(at.deadline, now + Millis(1)));
-  return {Send{at.last}, WakeAt{at.retry_at}};
+  return {Send{at.last, leaving(at.last_type)}, WakeAt{at.retry_at}};
 }
 
 // Once there is a roster, well within a phase, so that one message that is lost does not cost the device its part. Before that the

@@ -8,15 +8,6 @@
 namespace fedspend::client {
 namespace {
 
-std::vector<models::HistoryRow> rows_of(const std::vector<models::Transaction>& transactions, const models::Vocabulary& vocabulary) {
-  std::vector<models::HistoryRow> rows;
-  rows.reserve(transactions.size());
-  // A row without a category is neither input nor target, here as in the simulator.
-  for (const models::Transaction& transaction : transactions)
-    if (!transaction.category.empty()) rows.push_back(models::to_history_row(transaction, vocabulary));
-  return rows;
-}
-
 // What a worker keeps from one job to the next: as long as the plan is the same, so are its trainer and its vocabulary.
 struct Workshop {
   SharedPlan plan;
@@ -89,7 +80,7 @@ void TrainingPool::work() {
     }
     TrainingFinished result{job->start.session, DeclineReason::training_failed};
     if (workshop.prepare(job->start.plan)) {
-      const std::vector<models::HistoryRow> rows = rows_of(*job->transactions, *workshop.vocabulary);
+      const std::vector<models::HistoryRow> rows = history_rows(*job->transactions, *workshop.vocabulary);
       result = train_locally(*workshop.trainer, job->start, rows, job->stop.get_token());
     }
     const std::lock_guard lock(mutex_);

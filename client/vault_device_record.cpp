@@ -140,4 +140,11 @@ Status VaultDeviceRecord::keep(std::span<const Entry> entries, std::span<const A
   return {};
 }
 
+std::vector<TaskId> VaultDeviceRecord::tasks() const {
+  std::vector<TaskId> tasks;
+  for (const auto& [task, account] : accounts_)
+    if (!task.is_zero()) tasks.push_back(task);
+  return tasks;
+}
+
 }  // namespace fedspend::client

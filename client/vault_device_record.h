@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "client/device_record.h"
 #include "client/vault.h"
@@ -19,6 +20,9 @@ class VaultDeviceRecord final : public DeviceRecord {
   // Begins one, with a key from `random`, where the shelves are empty. malformed: they are damaged, and the device must not answer anything.
   // The vault's errors as they are. `vault` outlives the object.
   static Result<std::unique_ptr<VaultDeviceRecord>> open(Vault& vault, RandomSource& random, RecordLimits limits = {});
+
+  // That have an account, in order.
+  std::vector<TaskId> tasks() const;
 
  private:
   struct KeptAccount {

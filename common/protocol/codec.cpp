@@ -103,13 +103,27 @@ Hash256 signed_digest(MessageType type, const SessionId& session, const ClientId
   return hasher.u32(static_cast<std::uint32_t>(type)).field(session.bytes).field(sender.bytes).field(body).finish();
 }
 
-Bytes seal_from_device(const Message& message, const SessionId& session, const ClientId& sender, const IdentityKey& key) {
+namespace {
+
+Bytes body_from_device(const Message& message, const SessionId& session, const ClientId& sender) {
   const MessageType type = type_of(message);
   FEDSPEND_CHECK(is_from_device(type), "a device's message");
   FEDSPEND_CHECK(!sender.is_zero(), "a device has an id");
   FEDSPEND_CHECK(type != MessageType::check_in || session.is_zero(), "a check-in comes before a session");
-  const Bytes body = encode_body(message);
-  return seal(type, session, sender, key.sign(signed_digest(type, session, sender, body)), body);
+  return encode_body(message);
+}
+
+}  // namespace
+
+Bytes seal_from_device(const Message& message, const SessionId& session, const ClientId& sender, const IdentityKey& key) {
+  const Bytes body = body_from_device(message, session, sender);
+  return seal(type_of(message), session, sender, key.sign(signed_digest(type_of(message), session, sender, body)), body);
+}
+
+Result<Bytes> seal_from_device(const Message& message, const SessionId& session, const ClientId& sender, IdentitySigner& signer) {
+  const Bytes body = body_from_device(message, session, sender);
+  FEDSPEND_ASSIGN(const Signature signature, signer.sign(signed_digest(type_of(message), session, sender, body)));
+  return seal(type_of(message), session, sender, signature, body);
 }
 
 Bytes seal_from_coordinator(const Message& message, const SessionId& session) {

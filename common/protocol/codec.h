@@ -10,6 +10,7 @@
 
 #include "common/bytes.h"
 #include "common/crypto/identity.h"
+#include "common/crypto/identity_signer.h"
 #include "common/ids.h"
 #include "common/protocol/messages.h"
 #include "common/protocol/plan.h"
@@ -51,6 +52,8 @@ std::size_t max_body_bytes(MessageType type);
 
 // Sealing a message that breaks a limit of messages.h, or one of the other side's types, is a programmer's mistake.
 Bytes seal_from_device(const Message& message, const SessionId& session, const ClientId& sender, const IdentityKey& key);
+// With a key that may be elsewhere; its errors as they are.
+Result<Bytes> seal_from_device(const Message& message, const SessionId& session, const ClientId& sender, IdentitySigner& signer);
 Bytes seal_from_coordinator(const Message& message, const SessionId& session);
 
 // limit: longer than a frame or than a body of its type may be; refused: a version that this program does not speak;

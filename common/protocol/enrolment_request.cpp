@@ -78,6 +78,16 @@ EnrolmentRequest make_enrolment_request(std::string_view population, const Ident
   return request;
 }
 
+Result<EnrolmentRequest> make_enrolment_request(std::string_view population, IdentitySigner& identity, const CurvePublicKey& transport, const EnrolmentToken& token,
+                                                std::string label) {
+  const IdentityKey token_key = token.key();
+  EnrolmentRequest request{.identity = identity.public_key(), .transport = transport, .token = token_key.public_key(), .label = std::move(label)};
+  const Hash256 digest = digest_of(request, population);
+  FEDSPEND_ASSIGN(request.by_identity, identity.sign(digest));
+  request.by_token = token_key.sign(digest);
+  return request;
+}
+
 Status verify_enrolment_request(const EnrolmentRequest& request, std::string_view population) {
   const Hash256 digest = digest_of(request, population);
   if (!verify(request.token, digest, request.by_token))

@@ -13,6 +13,7 @@
 
 #include "common/crypto/curve_key.h"
 #include "common/crypto/identity.h"
+#include "common/crypto/identity_signer.h"
 #include "common/random_source.h"
 #include "common/result.h"
 
@@ -46,6 +47,9 @@ struct EnrolmentRequest {
 
 EnrolmentRequest make_enrolment_request(std::string_view population, const IdentityKey& identity, const CurvePublicKey& transport, const EnrolmentToken& token,
                                         std::string label);
+// With a key that may be elsewhere; its errors as they are.
+Result<EnrolmentRequest> make_enrolment_request(std::string_view population, IdentitySigner& identity, const CurvePublicKey& transport, const EnrolmentToken& token,
+                                                std::string label);
 // unauthorized: one of the two signatures is not over these keys, this label and this population.
 Status verify_enrolment_request(const EnrolmentRequest& request, std::string_view population);
 

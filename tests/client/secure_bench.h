@@ -71,6 +71,10 @@ struct SecureBench {
     options.policy.beacon_key = testing::beacon_key().public_key();
     return options;
   }
+  // Device 0 with a signer and a consent view of the test's own.
+  SecureBench(std::unique_ptr<IdentitySigner> signer, std::function<bool(std::string_view)> consents) : SecureBench() {
+    devices[0] = std::make_unique<SessionBench>(session_options(), std::move(signer), std::move(consents));
+  }
   // `record` and `options` are those of device 0.
   explicit SecureBench(Plan plan = testing::secure_plan(), DeviceRecord* record = nullptr, SessionOptions options = session_options()) : offer(std::move(plan)) {
     for (std::size_t i = 0; i < kDevices; ++i)

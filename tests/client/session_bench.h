@@ -41,6 +41,16 @@ struct SessionBench {
                                                      .credentials = credentials,
                                                      .executor = executor,
                                                      .unix_time_s = [] { return testing::kCertifiedAt_s; }}) {}
+  // With services of the test's own: a consent view, a signer.
+  SessionBench(SessionOptions options, std::unique_ptr<IdentitySigner> signer, std::function<bool(std::string_view)> consents)
+      : random(7), session(std::move(options), std::move(signer),
+                           {.random = random,
+                            .cache = cache,
+                            .record = own_record,
+                            .credentials = credentials,
+                            .executor = executor,
+                            .unix_time_s = [] { return testing::kCertifiedAt_s; },
+                            .consents = std::move(consents)}) {}
   SessionBench(const SessionBench&) = delete;
 
   Effects wake() { return session.step(Wake{}, now); }

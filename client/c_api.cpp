@@ -1,0 +1,282 @@
+// The C ABI (client/include/fedspend/client.h) on the engine (client/device.h).
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "client/c_api_support.h"
+#ifdef FEDSPEND_HAS_ZEROMQ
+#include "client/zmq_link.h"
+#endif
+
+using namespace fedspend;
+using namespace fedspend::client;
+using namespace fedspend::client::c_api;
+
+namespace {
+
+constexpr std::uint32_t kKnownFlags = 127;
+
+template <class Key>
+Key key_of(const std::uint8_t (&bytes)[32]) {
+  Key key;
+  std::copy_n(bytes, 32, key.bytes.begin());
+  return key;
+}
+
+bool is_zero(const std::uint8_t (&bytes)[32]) {
+  return std::all_of(std::begin(bytes), std::end(bytes), [](std::uint8_t byte) { return byte == 0; });
+}
+
+ConditionRules rules_of(std::uint32_t flags) {
+  ConditionRules rules;
+  rules.require_idle = (flags & FEDSPEND_WITHOUT_IDLE) == 0;
+  rules.require_charging = (flags & FEDSPEND_WITHOUT_CHARGING) == 0;
+  rules.require_unmetered = (flags & FEDSPEND_WITHOUT_UNMETERED) == 0;
+  rules.require_thermals_ok = (flags & FEDSPEND_WITHOUT_THERMALS) == 0;
+  if ((flags & FEDSPEND_WITHOUT_BATTERY) != 0) rules.min_battery_level = 0;
+  if ((flags & FEDSPEND_WITHOUT_STORAGE) != 0) rules.min_free_storage_bytes = 0;
+  return rules;
+}
+
+Result<ConnectDevice> connection_of(const fedspend_options& given) {
+  if (given.coordinator == nullptr) return ConnectDevice();
+#ifdef FEDSPEND_HAS_ZEROMQ
+  if (is_zero(given.coordinator_key)) return fail(ErrorCode::invalid_argument, "coordinator_key is zero");
+  ZmqLinkOptions options{given.coordinator, key_of<CurvePublicKey>(given.coordinator_key)};
+  if (given.connect_timeout_ms != 0) options.connect_timeout = Millis(given.connect_timeout_ms);
+  return ConnectDevice([options](const CurveKeyPair& curve) { return connect_zmq(options, curve); });
+#else
+  return fail(ErrorCode::invalid_argument, "this library was built without the built-in connection: leave `coordinator` NULL");
+#endif
+}
+
+Result<DeviceOptions> options_of(const fedspend_options& given, const fedspend_host& host_given, const CHost& host, RandomSource& random) {
+  if ((given.flags & ~kKnownFlags) != 0 || given.reserved != 0 || given.reserved_2 != 0 || host_given.reserved != 0) return fail(ErrorCode::invalid_argument, "flags or reserved fields that this library does not know");
+  if (is_zero(given.release_key) || is_zero(given.authority_key)) return fail(ErrorCode::invalid_argument, "release_key or authority_key is zero");
+  if ((host_given.wrap == nullptr) != (host_given.unwrap == nullptr)) return fail(ErrorCode::invalid_argument, "wrap and unwrap go together");
+  if ((host_given.sign != nullptr) == is_zero(given.identity_key)) return fail(ErrorCode::invalid_argument, "sign and identity_key go together");
+  DeviceOptions options;
+  FEDSPEND_ASSIGN(options.persistent, text_of(given.persistent_dir, "persistent_dir"));
+  FEDSPEND_ASSIGN(options.cache, text_of(given.cache_dir, "cache_dir", true));
+  FEDSPEND_ASSIGN(options.population, text_of(given.population, "population"));
+  if (options.persistent.empty() || options.population.empty() || options.population.size() > kMaxTextBytes) return fail(ErrorCode::invalid_argument, "persistent_dir or population is empty or too long");
+  if (given.policy_toml != nullptr) {
+    FEDSPEND_ASSIGN(options.policy, parse_policy(given.policy_toml));
+  }
+  options.release_key = key_of<IdentityPublicKey>(given.release_key);
+  options.authority_key = key_of<IdentityPublicKey>(given.authority_key);
+  options.rules = rules_of(given.flags);
+  if (given.retention_days != 0) options.limits.retention_days = given.retention_days;
+  if (given.max_transactions != 0) options.limits.max_transactions = given.max_transactions;
+  if (given.transient_backoff_ms != 0) options.transient_backoff = Millis(given.transient_backoff_ms);
+  if (given.permanent_backoff_ms != 0) options.permanent_backoff = Millis(given.permanent_backoff_ms);
+  options.protector = host.protector();
+  if (options.protector == nullptr && (given.flags & FEDSPEND_KEY_IN_FILE) != 0) options.protector = std::make_unique<FileSeedProtector>(options.persistent / kStoreKeyFile, random);
+  options.signer = host.signer(key_of<IdentityPublicKey>(given.identity_key));
+  options.examples = host.examples();
+  FEDSPEND_ASSIGN(options.connect, connection_of(given));
+  return options;
+}
+
+template <class Work>
+fedspend_status with_device(fedspend_device* device, const Work& work) noexcept {
+  return guarded([&]() -> fedspend_status {
+    if (device == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "device is NULL");
+    return work(*device->engine);
+  });
+}
+
+// JSON that is to be shown holds what a plan may have brought: bytes that are no UTF-8 are replaced, not thrown.
+std::string dumped(const nlohmann::json& json) { return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
+
+fedspend_status give(const Result<std::string>& text, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return text ? give_text(*text, buffer, capacity, needed) : failed(text.error());
+}
+fedspend_status give(const Result<nlohmann::json>& json, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return json ? give_text(dumped(*json), buffer, capacity, needed) : failed(json.error());
+}
+
+fedspend_status create(const fedspend_options* options, const fedspend_host* host, fedspend_device** device) {
+  if (device == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "device is NULL");
+  const Result<fedspend_options> known = known_part(options, "options");
+  if (!known) return failed(known.error());
+  const Result<fedspend_host> functions = known_part(host, "host");
+  if (!functions) return failed(functions.error());
+  initialize_crypto();
+  auto made = std::make_unique<fedspend_device>(*functions);
+  Result<DeviceOptions> engine_options = options_of(*known, *functions, made->host, made->random);
+  if (!engine_options) return failed(engine_options.error());
+  Result<std::unique_ptr<Device>> engine = Device::create(std::move(*engine_options), made->host, made->random);
+  if (!engine) return failed(engine.error());
+  made->engine = std::move(*engine);
+  *device = made.release();
+  return FEDSPEND_OK;
+}
+
+fedspend_status ingest(Device& engine, const fedspend_transaction* transactions, std::size_t count, fedspend_ingest_report* report) {
+  if (transactions == nullptr && count != 0) return failed(FEDSPEND_INVALID_ARGUMENT, "transactions is NULL");
+  if (report != nullptr) {
+    if (const Status room = check_out(report, "report"); !room) return failed(room.error());
+  }
+  std::vector<IngestedTransaction> taken;
+  // An array's stride is its elements' own size.
+  const auto* at = reinterpret_cast<const unsigned char*>(transactions);
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto* element = reinterpret_cast<const fedspend_transaction*>(at);
+    const Result<fedspend_transaction> known = known_part(element, "transaction");
+    if (!known) return failed(known.error());
+    if (known->struct_size != transactions->struct_size) return failed(FEDSPEND_INVALID_ARGUMENT, "transactions of different struct_size");
+    at += known->struct_size;
+    Result<std::string> id = text_of(known->id, "id");
+    if (!id) return failed(id.error());
+    Result<models::Transaction> transaction = transaction_of(*known);
+    if (!transaction) return failed(FEDSPEND_INVALID_ARGUMENT, "transaction " + std::to_string(i) + ": " + transaction.error().message);
+    taken.push_back({std::move(*id), std::move(*transaction)});
+  }
+  const Result<IngestReport> ingested = engine.ingest(taken);
+  if (!ingested) return failed(ingested.error());
+  if (report != nullptr) {
+    report->added = ingested->added;
+    report->replaced = ingested->replaced;
+    report->unchanged = ingested->unchanged;
+    report->too_old = ingested->too_old;
+    report->pushed_out = ingested->pushed_out;
+  }
+  return FEDSPEND_OK;
+}
+
+fedspend_status run_once(fedspend_device& device, fedspend_run_report* report) {
+  if (const Status room = check_out(report, "report"); !room) return failed(room.error());
+  const std::unique_lock running(device.running, std::try_to_lock);
+  if (!running.owns_lock()) return failed(FEDSPEND_CONFLICT, "a run is under way");
+  const Result<RunReport> run = device.engine->run_once();
+  if (!run) return failed(run.error());
+  report->outcome = static_cast<std::int32_t>(run->outcome);
+  report->come_back_in_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(run->come_back_in.count(), 0));
+  report->bytes_sent = run->bytes_sent;
+  const std::size_t length = std::min(run->words.size(), sizeof(report->words) - 1);
+  std::copy_n(run->words.begin(), length, report->words);
+  report->words[length] = '\0';
+  return FEDSPEND_OK;
+}
+
+}  // namespace
+
+extern "C" {
+
+fedspend_status fedspend_device_create(const fedspend_options* options, const fedspend_host* host, fedspend_device** device) {
+  return guarded([&] { return create(options, host, device); });
+}
+
+void fedspend_device_free(fedspend_device* device) {
+  if (device == nullptr) return;
+  // Again and again: a run that was only about to begin has not heard the first.
+  while (!device->running.try_lock()) {
+    device->engine->cancel();
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  device->running.unlock();
+  delete device;
+}
+
+fedspend_status fedspend_device_id(fedspend_device* device, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return with_device(device, [&](Device& engine) { return give_text(engine.id().hex(), buffer, capacity, needed); });
+}
+
+fedspend_status fedspend_enrolment_request(fedspend_device* device, const char* token, const char* label, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    if (token == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "token is NULL");
+    return give(engine.enrolment_request(token, label == nullptr ? "" : label), buffer, capacity, needed);
+  });
+}
+
+fedspend_status fedspend_install_certificate(fedspend_device* device, const char* certificates) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    if (certificates == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "certificates is NULL");
+    return done(engine.install_certificate(certificates));
+  });
+}
+
+fedspend_status fedspend_is_enrolled(fedspend_device* device, std::uint8_t* enrolled) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    if (enrolled == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "enrolled is NULL");
+    *enrolled = engine.is_enrolled() ? 1 : 0;
+    return FEDSPEND_OK;
+  });
+}
+
+fedspend_status fedspend_ingest(fedspend_device* device, const fedspend_transaction* transactions, std::size_t count, fedspend_ingest_report* report) {
+  return with_device(device, [&](Device& engine) { return ingest(engine, transactions, count, report); });
+}
+
+fedspend_status fedspend_consent_give(fedspend_device* device, const char* purpose, const char* notice_version, const char* language, const char* method) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    if (purpose == nullptr || notice_version == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "purpose or notice_version is NULL");
+    ConsentNotice notice{.version = notice_version};
+    if (language != nullptr) notice.language = language;
+    if (method != nullptr) notice.method = method;
+    return done(engine.give_consent(purpose, notice));
+  });
+}
+
+fedspend_status fedspend_consent_withdraw(fedspend_device* device, const char* purpose) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    if (purpose == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "purpose is NULL");
+    return done(engine.withdraw_consent(purpose));
+  });
+}
+
+fedspend_status fedspend_consent_withdraw_all(fedspend_device* device) {
+  return with_device(device, [&](Device& engine) { return done(engine.withdraw_all_consent()); });
+}
+
+fedspend_status fedspend_consent_is_given(fedspend_device* device, const char* purpose, std::uint8_t* given) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    if (purpose == nullptr || given == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "purpose or given is NULL");
+    *given = engine.has_consent(purpose) ? 1 : 0;
+    return FEDSPEND_OK;
+  });
+}
+
+fedspend_status fedspend_consent_records(fedspend_device* device, const char* controller, const char* principal, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    if (controller == nullptr || principal == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "controller or principal is NULL");
+    return give_text(dumped(engine.consents(controller, principal)), buffer, capacity, needed);
+  });
+}
+
+fedspend_status fedspend_run_once(fedspend_device* device, fedspend_run_report* report) {
+  return with_device(device, [&](Device&) { return run_once(*device, report); });
+}
+
+fedspend_status fedspend_cancel(fedspend_device* device) {
+  return with_device(device, [](Device& engine) -> fedspend_status {
+    engine.cancel();
+    return FEDSPEND_OK;
+  });
+}
+
+fedspend_status fedspend_history(fedspend_device* device, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    if (format == FEDSPEND_FORMAT_TEXT) return give(engine.history_words(), buffer, capacity, needed);
+    if (format == FEDSPEND_FORMAT_JSON) return give(engine.history(), buffer, capacity, needed);
+    return failed(FEDSPEND_INVALID_ARGUMENT, "no such format");
+  });
+}
+
+fedspend_status fedspend_statement(fedspend_device* device, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    if (format == FEDSPEND_FORMAT_TEXT) return give(engine.statement_words(), buffer, capacity, needed);
+    if (format == FEDSPEND_FORMAT_JSON) return give(engine.statement(), buffer, capacity, needed);
+    return failed(FEDSPEND_INVALID_ARGUMENT, "no such format");
+  });
+}
+
+fedspend_status fedspend_wipe(fedspend_device* device) {
+  return with_device(device, [](Device& engine) { return done(engine.wipe()); });
+}
+}

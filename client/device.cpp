@@ -1,0 +1,310 @@
+#include "client/device.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "client/device_state.h"
+#include "client/file_cache.h"
+#include "common/protocol/enrolment_request.h"
+
+namespace fedspend::client {
+namespace {
+
+constexpr std::size_t kMaxCertificateTextBytes = std::size_t{1} << 20;
+
+tl::unexpected<Error> wiped() { return fail(ErrorCode::not_found, "this device was wiped", "make a new one, and enrol it"); }
+
+std::uint64_t certificate_time(DeviceHost& host) { return static_cast<std::uint64_t>(std::max<std::int64_t>(host.unix_time_s(), 0)); }
+
+}  // namespace
+
+std::string_view to_string(RunOutcome outcome) noexcept {
+  switch (outcome) {
+    case RunOutcome::contributed: return "contributed";
+    case RunOutcome::not_accepted: return "not-accepted";
+    case RunOutcome::not_selected: return "not-selected";
+    case RunOutcome::refused: return "refused";
+    case RunOutcome::no_consent: return "no-consent";
+    case RunOutcome::not_enrolled: return "not-enrolled";
+    case RunOutcome::conditions: return "conditions";
+    case RunOutcome::too_early: return "too-early";
+    case RunOutcome::withdrawn: return "withdrawn";
+    case RunOutcome::cancelled: return "cancelled";
+    case RunOutcome::unreachable: return "unreachable";
+    case RunOutcome::not_accepted_here: return "not-accepted-here";
+    case RunOutcome::finished: return "finished";
+    case RunOutcome::failed: return "failed";
+  }
+  return "unknown";
+}
+
+Device::Device(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Device::~Device() = default;
+const ClientId& Device::id() const { return state_->id; }
+
+Result<std::unique_ptr<Device>> Device::create(DeviceOptions options, DeviceHost& host, RandomSource& random) {
+  if (options.protector == nullptr) return fail(ErrorCode::invalid_argument, "nobody keeps the key of the device's files", "give the host's wrap and unwrap, or allow a key in a file");
+  FEDSPEND_TRY(check_release_key(options.policy, options.release_key));
+  auto state = std::make_unique<State>(std::move(options), host, random);
+  FEDSPEND_TRY(state->open());
+  return std::unique_ptr<Device>(new Device(std::move(state)));
+}
+
+Status Device::State::open() {
+  FEDSPEND_ASSIGN(vault, VaultStore::open(options.persistent / kVaultFile, *options.protector, random));
+  FEDSPEND_ASSIGN(record, VaultDeviceRecord::open(*vault, random));
+  FEDSPEND_ASSIGN(transactions, TransactionStore::open(*vault, options.limits));
+  FEDSPEND_ASSIGN(consents, Consents::open(*vault));
+  FEDSPEND_ASSIGN(log, TransparencyLog::open(*vault));
+  FEDSPEND_TRY(open_identity());
+  FEDSPEND_TRY(open_transport_key());
+  FEDSPEND_ASSIGN(const std::optional<Bytes> kept, setting(Setting::certificate));
+  if (kept) {
+    FEDSPEND_ASSIGN(certificate, decode_certificate(signer->public_key(), *kept));
+  }
+  if (options.cache.empty()) {
+    cache = std::make_unique<MemoryCache>();
+    return {};
+  }
+  auto files = std::make_unique<FileCache>(options.cache, options.release_key);
+  held_plan = files->plan_on_disk();
+  held_model = files->model_on_disk();
+  cache = std::move(files);
+  return {};
+}
+
+Status Device::State::open_identity() {
+  FEDSPEND_ASSIGN(const std::optional<Bytes> known, setting(Setting::identity_public));
+  if (options.signer != nullptr) {
+    signer = std::move(options.signer);
+  } else {
+    FEDSPEND_ASSIGN(std::optional<Bytes> kept, setting(Setting::identity_seed));
+    if (known && !kept) return fail(ErrorCode::refused, "this device's identity is the host's key, which was not given");
+    SecretBytes<32> seed;
+    if (kept) {
+      if (kept->size() != 32) return fail(ErrorCode::malformed, "the device's identity is damaged");
+      std::ranges::copy(*kept, seed.expose_mutable().begin());
+      ::fedspend::wipe(*kept);
+    } else {
+      random.fill(seed.expose_mutable());
+      FEDSPEND_TRY(keep_setting(Setting::identity_seed, seed.expose()));
+    }
+    signer = std::make_unique<KeySigner>(IdentityKey::from_seed(seed));
+  }
+  const IdentityPublicKey& key = signer->public_key();
+  if (known && !std::ranges::equal(*known, key.bytes)) return fail(ErrorCode::refused, "the host's key is not the one that this device was made with");
+  if (!known) FEDSPEND_TRY(keep_setting(Setting::identity_public, key.bytes));
+  id = client_id_of(key);
+  return {};
+}
+
+Status Device::State::open_transport_key() {
+  FEDSPEND_ASSIGN(std::optional<Bytes> kept, setting(Setting::curve_secret));
+  if (!kept) {
+    curve = CurveKeyPair::generate(random);
+    return keep_setting(Setting::curve_secret, curve->secret_key.expose());
+  }
+  if (kept->size() != 32) return fail(ErrorCode::malformed, "the device's transport key is damaged");
+  SecretBytes<32> secret;
+  std::ranges::copy(*kept, secret.expose_mutable().begin());
+  ::fedspend::wipe(*kept);
+  curve = CurveKeyPair::from_secret(std::move(secret));
+  return {};
+}
+
+Result<std::optional<Bytes>> Device::State::setting(Setting which) {
+  std::optional<Bytes> found;
+  const auto number = static_cast<std::uint64_t>(which);
+  FEDSPEND_TRY(vault->read(Shelf::setting, number, [&](std::uint64_t at, ByteSpan content) {
+    if (at == number) found = Bytes(content.begin(), content.end());
+    return false;
+  }));
+  return found;
+}
+
+Status Device::State::keep_setting(Setting which, ByteSpan content) {
+  const VaultRow row{Shelf::setting, static_cast<std::uint64_t>(which), Bytes(content.begin(), content.end())};
+  return vault->change({}, std::span(&row, 1));
+}
+
+Status Device::State::check_enrolment() {
+  if (!certificate) return fail(ErrorCode::not_found, "this device is not enrolled");
+  return verify_certificate(*certificate, options.authority_key, options.population, certificate_time(host));
+}
+
+bool Device::State::consents_to_something() const {
+  return std::ranges::any_of(options.policy.purposes, [this](const std::string& purpose) { return consents_to(purpose); });
+}
+
+Result<std::string> Device::enrolment_request(std::string_view token, std::string label) {
+  FEDSPEND_ASSIGN(const EnrolmentToken parsed, EnrolmentToken::parse(token));
+  FEDSPEND_TRY(check_device_label(label));
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  EnrolmentRequests requests;
+  requests.population = state_->options.population;
+  FEDSPEND_ASSIGN(EnrolmentRequest request, make_enrolment_request(requests.population, *state_->signer, state_->curve->public_key, parsed, std::move(label)));
+  requests.requests.push_back(std::move(request));
+  return requests.text();
+}
+
+Status Device::install_certificate(std::string_view text) {
+  if (text.size() > kMaxCertificateTextBytes) return fail(ErrorCode::limit, "more than 1 MiB of certificates");
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    while (line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
+    if (line.empty()) continue;
+    FEDSPEND_ASSIGN(const Certificate certificate, parse_certificate_line(line));
+    if (certificate.identity != state_->signer->public_key()) continue;
+    FEDSPEND_TRY(verify_certificate(certificate, state_->options.authority_key, state_->options.population, certificate_time(state_->host)));
+    FEDSPEND_TRY(state_->keep_setting(Setting::certificate, encode_certificate(certificate)));
+    state_->certificate = certificate;
+    return state_->log->append({.time_s = state_->host.unix_time_s(), .kind = HistoryKind::enrolled});
+  }
+  return fail(ErrorCode::not_found, "there is no certificate for this device in the text");
+}
+
+bool Device::is_enrolled() {
+  const std::lock_guard lock(state_->vault_mutex);
+  return state_->vault != nullptr && state_->check_enrolment().has_value();
+}
+
+Result<IngestReport> Device::ingest(std::span<const IngestedTransaction> transactions) {
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  return state_->transactions->ingest(transactions, state_->host.unix_time_s());
+}
+
+Status Device::give_consent(std::string_view purpose, const ConsentNotice& notice) {
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  return state_->consents->give(purpose, notice, state_->host.unix_time_s());
+}
+
+namespace {
+
+// From its making until its end nothing is consented to: a step that is under way sends nothing any more.
+class Withdrawing {
+ public:
+  explicit Withdrawing(std::atomic<int>& count) : count_(count) { ++count_; }
+  ~Withdrawing() { --count_; }
+  Withdrawing(const Withdrawing&) = delete;
+
+ private:
+  std::atomic<int>& count_;
+};
+
+}  // namespace
+
+Status Device::withdraw_consent(std::string_view purpose) {
+  const Withdrawing withdrawing(state_->withdrawing);
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  return state_->consents->withdraw(purpose, state_->host.unix_time_s());
+}
+
+Status Device::withdraw_all_consent() {
+  const Withdrawing withdrawing(state_->withdrawing);
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  return state_->consents->withdraw_all(state_->host.unix_time_s());
+}
+
+bool Device::has_consent(std::string_view purpose) {
+  const std::lock_guard lock(state_->vault_mutex);
+  return state_->vault != nullptr && state_->consents_to(purpose);
+}
+
+nlohmann::json Device::consents(std::string_view controller, std::string_view pii_principal) {
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return nlohmann::json::object();
+  return consent_records(*state_->consents, controller, pii_principal);
+}
+
+void Device::cancel() { state_->cancel_requested = true; }
+
+Result<std::string> Device::history_words() {
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  FEDSPEND_ASSIGN(const std::vector<HistoryEntry> entries, state_->log->entries());
+  return history_text(entries, state_->options.policy.max_epsilon);
+}
+
+Result<nlohmann::json> Device::history() {
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  FEDSPEND_ASSIGN(const std::vector<HistoryEntry> entries, state_->log->entries());
+  return history_json(entries);
+}
+
+Result<nlohmann::json> Device::statement() {
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  const double delta = state_->options.policy.delta;
+  const auto account_json = [&](const PrivacyAccount& account) {
+    const double epsilon = account.participations == 0 ? 0 : account.epsilon(delta);
+    nlohmann::json json{{"contributions", account.participations}, {"contributions_without_noise", account.without_noise}, {"last_round", account.last_round}};
+    json["epsilon"] = std::isfinite(epsilon) ? nlohmann::json(epsilon) : nlohmann::json();
+    if (!std::isfinite(epsilon)) json["epsilon_is_unbounded"] = true;
+    return json;
+  };
+  FEDSPEND_ASSIGN(const PrivacyAccount in_all, state_->record->account_in_all());
+  nlohmann::json json{{"schema_version", 1}, {"delta", delta}, {"max_epsilon", state_->options.policy.max_epsilon}, {"in_all", account_json(in_all)}, {"tasks", nlohmann::json::array()}};
+  for (const TaskId& task : state_->record->tasks()) {
+    FEDSPEND_ASSIGN(const PrivacyAccount account, state_->record->account(task));
+    json["tasks"].push_back(account_json(account));
+    json["tasks"].back()["task"] = task.hex();
+  }
+  return json;
+}
+
+Result<std::string> Device::statement_words() {
+  FEDSPEND_ASSIGN(const nlohmann::json json, statement());
+  const auto line = [&](const std::string& name, const nlohmann::json& account) {
+    const double epsilon = account["epsilon"].is_null() ? HUGE_VAL : account["epsilon"].get<double>();
+    return name + ": " + std::to_string(account["contributions"].get<std::uint64_t>()) + " contributions, epsilon " + epsilon_text(epsilon) + "\n";
+  };
+  std::string text = "What this device has given to shared models, as differential privacy counts it (delta " + json["delta"].dump() + ")\n";
+  text += line("in all", json["in_all"]);
+  for (const nlohmann::json& task : json["tasks"]) text += line("task " + task["task"].get<std::string>(), task);
+  return text;
+}
+
+Status Device::wipe() {
+  if (state_->is_running.exchange(true)) return fail(ErrorCode::conflict, "a run is under way: cancel it, and wipe when it has ended");
+  const std::lock_guard lock(state_->vault_mutex);
+  Status done;
+  if (state_->vault != nullptr) done = state_->vault->wipe();
+  if (!done) {  // to be done again; until then the vault says not_found to everything
+    state_->is_running = false;
+    return done;
+  }
+  state_->transactions.reset();
+  state_->consents.reset();
+  state_->log.reset();
+  state_->record.reset();
+  state_->vault.reset();
+  state_->signer.reset();
+  state_->curve.reset();
+  state_->is_running = false;
+  std::error_code ignored;
+  if (!state_->options.cache.empty())
+    for (const char* name : {"plan.signed", "model.weights"}) std::filesystem::remove(state_->options.cache / name, ignored);
+  return done;
+}
+
+Result<RunReport> Device::run_once() {
+  if (state_->is_running.exchange(true)) return fail(ErrorCode::conflict, "a run is under way");
+  state_->cancel_requested = false;
+  Result<RunReport> report = state_->vault == nullptr ? Result<RunReport>(wiped()) : state_->run();
+  state_->is_running = false;
+  return report;
+}
+
+}  // namespace fedspend::client

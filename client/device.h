@@ -1,0 +1,140 @@
+#pragma once
+// The engine behind the C ABI: one customer's device. It owns the vault with what the device keeps, and carries out the effects of one
+// session a run. What only the host knows comes through DeviceHost. Everything fails closed: without consent, conditions, an
+// enrolment or a working vault nothing is sent.
+//
+// Threads: every function may be called from any thread. run_once() blocks its caller; the others wait at most for a step of the session that
+// is under way (a masked input of 100,000 values: a fraction of a second). A withdrawal counts from the moment it is called, and cancel()
+// never waits. The host's functions are called from the thread that called the device, but make_trainer and examples, which are called from
+// the training thread. None of them may call the device again, but cancel().
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include "client/conditions.h"
+#include "client/consent.h"
+#include "client/device_link.h"
+#include "client/policy.h"
+#include "client/transaction_store.h"
+#include "client/transparency.h"
+#include "client/vault_key.h"
+#include "common/crypto/identity_signer.h"
+#include "common/random_source.h"
+#include "common/result.h"
+#include "models/trainer.h"
+
+namespace fedspend::client {
+
+enum class DevicePhase : std::uint8_t { idle, checked_in, training, aggregating, reporting };
+
+class DeviceHost {
+ public:
+  virtual ~DeviceHost() = default;
+  virtual Conditions conditions() = 0;                       // asked before check-in, each training and each message, and once a second
+  virtual Millis monotonic() = 0;                            // never goes back
+  virtual std::int64_t unix_time_s() = 0;
+  virtual void log(bool is_warning, std::string_view text) = 0;  // no secret, no spending value
+  virtual void phase(DevicePhase phase) = 0;
+};
+
+struct DeviceOptions {
+  std::filesystem::path persistent;     // folder, there already: the vault. Not to be backed up or copied to another device
+  std::filesystem::path cache;          // folder, may be empty (nothing is kept) or emptied at any time: plan and model
+  std::string population;
+  IdentityPublicKey release_key;        // pinned
+  IdentityPublicKey authority_key;      // pinned
+  DevicePolicy policy;
+  ConditionRules rules;
+  StoreLimits limits;
+  Millis transient_backoff{900'000};
+  Millis permanent_backoff{14'400'000};
+  std::unique_ptr<SeedProtector> protector = {};   // of the vault's seed; required
+  std::unique_ptr<IdentitySigner> signer = {};     // null: a key is made and kept in the vault
+  ConnectDevice connect = {};                      // required for run_once
+  // The host's own in place of the lean trainers, and of the ingested transactions (oldest first).
+  std::function<Result<std::unique_ptr<models::Trainer>>(const ModelSpec&)> make_trainer = {};
+  std::function<Result<std::vector<models::Transaction>>()> examples = {};
+};
+
+// Values are in the C ABI: never renumber.
+enum class RunOutcome : std::uint8_t {
+  contributed = 1,     // the coordinator has it
+  not_accepted = 2,    // it was late, or not needed any more
+  not_selected = 3,    // come back later
+  refused = 4,         // this device refused what it was asked, or could not do it
+  no_consent = 5,      // nothing is consented to: nothing was sent
+  not_enrolled = 6,    // no certificate that holds: nothing was sent
+  conditions = 7,      // they do not hold, or no longer
+  too_early = 8,       // nothing was sent
+  withdrawn = 9,       // the customer withdrew in the middle
+  cancelled = 10,
+  unreachable = 11,    // no connection, or no answer
+  not_accepted_here = 12,  // the coordinator does not take this device's keys
+  finished = 13,       // the coordinator says that the federation is finished
+  failed = 14,         // the vault, the key or the transport: see the words
+};
+std::string_view to_string(RunOutcome outcome) noexcept;
+
+struct RunReport {
+  RunOutcome outcome{};
+  std::string words;          // why, for a log
+  Millis come_back_in{};      // when to run again, by the coordinator or by the back-off; kept across restarts
+  std::uint64_t bytes_sent = 0;
+};
+
+class Device {
+ public:
+  // `host` and `random` outlive the device. conflict: the folder is in use. refused: the policy pins another release key, or the signer's key is
+  // not the one that the vault was made with. The vault's errors as they are.
+  static Result<std::unique_ptr<Device>> create(DeviceOptions options, DeviceHost& host, RandomSource& random);
+  ~Device();
+
+  // Enrolment, in two steps that the host carries: the text for the authority, and its answer (lines of certificates, of which the
+  // device's own is taken). `label`: check_device_label.
+  Result<std::string> enrolment_request(std::string_view token, std::string label);
+  Status install_certificate(std::string_view text);
+  bool is_enrolled();
+
+  Result<IngestReport> ingest(std::span<const IngestedTransaction> transactions);
+
+  Status give_consent(std::string_view purpose, const ConsentNotice& notice);
+  Status withdraw_consent(std::string_view purpose);
+  Status withdraw_all_consent();
+  bool has_consent(std::string_view purpose);
+  nlohmann::json consents(std::string_view controller, std::string_view pii_principal);
+
+  // One round at most. conflict: a run is under way. not_found: wiped.
+  Result<RunReport> run_once();
+  // Ends the run that is under way before its next message; without one it does nothing. From any thread, also from a callback.
+  void cancel();
+
+  Result<std::string> history_words();
+  Result<nlohmann::json> history();
+  // What this device has spent, of each task and in all, at the policy's delta.
+  Result<std::string> statement_words();
+  Result<nlohmann::json> statement();
+
+  // Everything that this device keeps is gone for good, the consents and the enrolment too. conflict: a run is under way. Afterwards the
+  // object answers not_found to everything; make a new one.
+  Status wipe();
+
+  const ClientId& id() const;
+
+  struct State;  // device_state.h
+
+ private:
+  explicit Device(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace fedspend::client

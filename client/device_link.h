@@ -1,0 +1,26 @@
+#pragma once
+// A device's connection for the time of one run. Over ZeroMQ: zmq_link.h. One thread per object.
+
+#include <functional>
+#include <memory>
+
+#include "common/clock.h"
+#include "common/crypto/curve_key.h"
+#include "common/result.h"
+#include "common/transport/channel.h"
+
+namespace fedspend::client {
+
+class DeviceLink : public DeviceChannel {
+ public:
+  // Until there may be something to receive, or the time is over.
+  virtual Status wait(Millis timeout) = 0;
+  // unauthorized: the coordinator does not take this device's key, for good. unavailable: there was never an answer in time.
+  virtual Status check(Millis now) = 0;
+  // Connections made so far: more than before means a new one.
+  virtual std::uint64_t connections() const = 0;
+};
+
+using ConnectDevice = std::function<Result<std::unique_ptr<DeviceLink>>(const CurveKeyPair& curve)>;
+
+}  // namespace fedspend::client

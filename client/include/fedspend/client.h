@@ -1,0 +1,248 @@
+#pragma once
+/* fedspend: federated learning of spending models on a customer's device. The C ABI of the client.
+ *
+ * Conventions
+ *  1. Ownership. What a function makes (fedspend_device) the caller frees with its _free function. Everything else belongs to the caller:
+ *     strings and arrays that are handed in are copied or used up before the function returns, and texts come back in the caller's own
+ *     buffers. Callbacks, their `user` pointer and what it points to must live until fedspend_device_free has returned.
+ *  2. Texts are UTF-8. In: ended by a NUL. Out: (char *buffer, size_t capacity, size_t *needed): `needed` becomes the size with the NUL; if
+ *     capacity is less, the result is FEDSPEND_BUFFER_TOO_SMALL and the buffer holds an empty text (or nothing, where capacity is 0). A NULL
+ *     buffer with capacity 0 asks for the size.
+ *  3. Structs begin with `struct_size`, which the caller sets to sizeof the struct: a library that knows more fields takes the missing ones
+ *     as zero, one that knows fewer refuses a struct whose surplus is not zero. Zero is the safe value of every field.
+ *  4. Errors. Every function that can fail returns a fedspend_status; out parameters are untouched on an error but for convention 2. Words
+ *     for the last error of the calling thread: fedspend_last_error. No error text holds a secret or a spending value. Nothing is thrown.
+ *  5. Threads. Any function may be called from any thread. fedspend_run_once blocks its caller, one at a time; fedspend_cancel never
+ *     waits. Callbacks come from the thread that called the library, but `examples`, which comes from a thread of the library.
+ *     A callback must not call functions of its device other than fedspend_cancel, and must not unwind (longjmp, exceptions).
+ *  6. Fail closed. A callback that is missing, fails, or does not know means no: nothing is sent.
+ *  7. Versions. FEDSPEND_CLIENT_VERSION is MAJOR * 10000 + MINOR * 100 + PATCH. Within a major version nothing is taken away or changes its
+ *     meaning; values are added at the end. What is to go is marked FEDSPEND_DEPRECATED for at least two minor versions before
+ *     the major version that takes it away.
+ *  8. Constants. Every value of an enum keeps its number for ever, and is also to be had by name (fedspend_..._name) for languages that do not
+ *     read headers; limits have functions beside them.
+ *  9. An enum travels as int32_t, a truth as uint8_t (0 or 1), sizes in bytes, times in the unit that the name says.
+ */
+#ifndef FEDSPEND_CLIENT_H
+#define FEDSPEND_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define FEDSPEND_API __attribute__((visibility("default")))
+#define FEDSPEND_DEPRECATED __attribute__((deprecated))
+#else
+#define FEDSPEND_API
+#define FEDSPEND_DEPRECATED
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FEDSPEND_CLIENT_VERSION 100 /* 0.1.0 */
+#define FEDSPEND_KEY_BYTES 32
+#define FEDSPEND_SIGNATURE_BYTES 64
+#define FEDSPEND_MAX_WRAPPED_SEED_BYTES 4096
+
+typedef int32_t fedspend_status;
+enum {
+  FEDSPEND_OK = 0,
+  FEDSPEND_INVALID_ARGUMENT = 1, /* a wrong call or a wrong value; the words name it */
+  FEDSPEND_MALFORMED = 2,        /* bytes or a file without the form it must have, or damaged */
+  FEDSPEND_NOT_FOUND = 3,        /* also: the device was wiped */
+  FEDSPEND_IO = 4,
+  FEDSPEND_UNAVAILABLE = 5,      /* no connection; a key store that is locked */
+  FEDSPEND_UNAUTHORIZED = 6,     /* a signature or a key that is not accepted */
+  FEDSPEND_REFUSED = 7,          /* a policy of this side says no */
+  FEDSPEND_TIMEOUT = 8,
+  FEDSPEND_LIMIT = 9,            /* a cap was exceeded */
+  FEDSPEND_CONFLICT = 10,        /* in use, or a run is under way */
+  FEDSPEND_INTERNAL = 11,        /* a bug, or no memory */
+  FEDSPEND_BUFFER_TOO_SMALL = 12
+};
+
+/* What a run came to. */
+enum {
+  FEDSPEND_RUN_CONTRIBUTED = 1,
+  FEDSPEND_RUN_NOT_ACCEPTED = 2,      /* late, or not needed any more */
+  FEDSPEND_RUN_NOT_SELECTED = 3,
+  FEDSPEND_RUN_REFUSED = 4,           /* this device refused what it was asked */
+  FEDSPEND_RUN_NO_CONSENT = 5,
+  FEDSPEND_RUN_NOT_ENROLLED = 6,
+  FEDSPEND_RUN_CONDITIONS = 7,        /* they do not hold, or no longer */
+  FEDSPEND_RUN_TOO_EARLY = 8,
+  FEDSPEND_RUN_WITHDRAWN = 9,
+  FEDSPEND_RUN_CANCELLED = 10,
+  FEDSPEND_RUN_UNREACHABLE = 11,
+  FEDSPEND_RUN_NOT_ACCEPTED_HERE = 12, /* the coordinator does not take this device's keys */
+  FEDSPEND_RUN_FINISHED = 13,          /* the federation is finished */
+  FEDSPEND_RUN_FAILED = 14
+};
+
+enum {
+  FEDSPEND_PHASE_IDLE = 0,
+  FEDSPEND_PHASE_CHECKED_IN = 1,
+  FEDSPEND_PHASE_TRAINING = 2,
+  FEDSPEND_PHASE_AGGREGATING = 3,
+  FEDSPEND_PHASE_REPORTING = 4
+};
+
+/* What the host knows; zero: it does not. */
+enum { FEDSPEND_UNKNOWN = 0, FEDSPEND_NO = 1, FEDSPEND_YES = 2 };
+
+enum { FEDSPEND_FORMAT_TEXT = 0, FEDSPEND_FORMAT_JSON = 1 };
+enum { FEDSPEND_DEBIT = 0, FEDSPEND_CREDIT = 1 };
+enum { FEDSPEND_LOG_INFO = 0, FEDSPEND_LOG_WARNING = 1 };
+
+/* Flags of fedspend_options. */
+enum {
+  FEDSPEND_KEY_IN_FILE = 1,        /* without wrap and unwrap: the vault's key lies in a file of mode 0600 beside it */
+  FEDSPEND_WITHOUT_IDLE = 2,       /* conditions that are not asked for; all others are */
+  FEDSPEND_WITHOUT_CHARGING = 4,
+  FEDSPEND_WITHOUT_UNMETERED = 8,
+  FEDSPEND_WITHOUT_BATTERY = 16,
+  FEDSPEND_WITHOUT_STORAGE = 32,
+  FEDSPEND_WITHOUT_THERMALS = 64
+};
+
+typedef struct fedspend_device fedspend_device;
+typedef struct fedspend_sink fedspend_sink; /* where a callback puts transactions: fedspend_sink_add */
+
+typedef struct fedspend_conditions {
+  uint32_t struct_size;
+  uint8_t idle, charging, unmetered, thermals_ok; /* FEDSPEND_UNKNOWN, FEDSPEND_NO or FEDSPEND_YES */
+  double battery_level;                           /* 0 to 1; below 0 or not a number: unknown */
+  uint64_t free_storage_bytes;
+} fedspend_conditions;
+
+typedef struct fedspend_transaction {
+  uint32_t struct_size;
+  int32_t direction;      /* FEDSPEND_DEBIT or FEDSPEND_CREDIT */
+  const char *id;         /* the host's own, 1 to 64 bytes: the same again replaces the first. Not used by fedspend_sink_add */
+  int64_t time_s;         /* since 1970-01-01 UTC */
+  int64_t amount_minor;   /* hundredths, at least 0 */
+  const char *category;   /* NULL: none given; as are the next two */
+  const char *merchant;
+  const char *currency;
+} fedspend_transaction;
+
+/* What only the host knows. `user` comes first in every callback. Callbacks that return a fedspend_status return FEDSPEND_OK or why not. */
+typedef struct fedspend_host {
+  uint32_t struct_size;
+  uint32_t reserved;
+  void *user;
+  /* Required: without it nothing is ever sent. `now` is all unknown before. */
+  void (*conditions)(void *user, fedspend_conditions *now);
+  /* Optional: the system's clocks where they are NULL. monotonic_ms never goes back, and goes on while the device sleeps, if it can. */
+  int64_t (*monotonic_ms)(void *user);
+  int64_t (*unix_time_s)(void *user);
+  /* Optional. */
+  void (*log)(void *user, int32_t level, const char *text);
+  void (*phase)(void *user, int32_t phase);
+  /* The key that keeps the vault, in the device's hardware: both, or neither and FEDSPEND_KEY_IN_FILE. `wrapped` has room for
+   * FEDSPEND_MAX_WRAPPED_SEED_BYTES. destroy_key is optional: part of a wipe. */
+  fedspend_status (*wrap)(void *user, const uint8_t seed[32], uint8_t *wrapped, size_t *wrapped_size);
+  fedspend_status (*unwrap)(void *user, const uint8_t *wrapped, size_t wrapped_size, uint8_t seed[32]);
+  fedspend_status (*destroy_key)(void *user);
+  /* Optional: the device's identity in hardware, Ed25519 (RFC 8032); identity_key is in the options then. */
+  fedspend_status (*sign)(void *user, const uint8_t *message, size_t message_size, uint8_t signature[64]);
+  /* Optional: the host's own transactions in place of the ingested ones, oldest first, put into `sink`. From a thread of the library. */
+  fedspend_status (*examples)(void *user, fedspend_sink *sink);
+} fedspend_host;
+
+typedef struct fedspend_options {
+  uint32_t struct_size;
+  uint32_t flags;
+  const char *persistent_dir;     /* a folder that is there, for this device alone; keep it out of backups */
+  const char *cache_dir;          /* may be emptied at any time; NULL: nothing is kept between processes */
+  const char *population;
+  const char *policy_toml;        /* client/README.md, "The policy"; NULL: everything is refused */
+  uint8_t release_key[32];        /* pinned: whose plans count */
+  uint8_t authority_key[32];      /* pinned: whose certificates count */
+  const char *coordinator;        /* tcp://HOST:PORT: the built-in connection; NULL: this device does not run */
+  uint8_t coordinator_key[32];    /* pinned */
+  uint8_t identity_key[32];       /* public half of the key behind `sign`; zero without it */
+  uint32_t retention_days;        /* 0: the default, 730 */
+  uint32_t reserved;
+  uint64_t max_transactions;      /* 0: the default, 50,000 */
+  uint32_t connect_timeout_ms;    /* 0: the default, 15 s */
+  uint32_t transient_backoff_ms;  /* 0: the default, 15 minutes */
+  uint32_t permanent_backoff_ms;  /* 0: the default, 4 hours */
+  uint32_t reserved_2;
+} fedspend_options;
+
+typedef struct fedspend_ingest_report {
+  uint32_t struct_size;
+  uint32_t reserved;
+  uint64_t added, replaced, unchanged, too_old, pushed_out;
+} fedspend_ingest_report;
+
+typedef struct fedspend_run_report {
+  uint32_t struct_size;
+  int32_t outcome;             /* FEDSPEND_RUN_... */
+  uint64_t come_back_in_ms;    /* when to run again */
+  uint64_t bytes_sent;
+  char words[256];             /* why, for a log; cut to fit */
+} fedspend_run_report;
+
+/* The version of the library, and the names of its numbers ("ok", "contributed", "checked-in"; "unknown" for another number). */
+FEDSPEND_API uint32_t fedspend_version(void);
+FEDSPEND_API const char *fedspend_version_text(void);
+FEDSPEND_API const char *fedspend_status_name(fedspend_status status);
+FEDSPEND_API const char *fedspend_run_name(int32_t outcome);
+FEDSPEND_API const char *fedspend_phase_name(int32_t phase);
+FEDSPEND_API size_t fedspend_key_bytes(void);
+FEDSPEND_API size_t fedspend_signature_bytes(void);
+FEDSPEND_API size_t fedspend_max_wrapped_seed_bytes(void);
+
+/* Of the calling thread; an empty text if its last call went well. */
+FEDSPEND_API fedspend_status fedspend_last_error(char *buffer, size_t capacity, size_t *needed);
+
+/* 64 hexadecimal digits, or a line of a .pub file of fedspend-admin, to 32 bytes. */
+FEDSPEND_API fedspend_status fedspend_parse_key(const char *text, uint8_t key[32]);
+
+/* Opens the device in persistent_dir, or makes it. conflict: another process, or another handle, has it. */
+FEDSPEND_API fedspend_status fedspend_device_create(const fedspend_options *options, const fedspend_host *host, fedspend_device **device);
+/* Ends a run that is under way, waits for it, and frees. NULL is fine. No other call may be under way but fedspend_run_once. */
+FEDSPEND_API void fedspend_device_free(fedspend_device *device);
+/* Hexadecimal, 64 digits. */
+FEDSPEND_API fedspend_status fedspend_device_id(fedspend_device *device, char *buffer, size_t capacity, size_t *needed);
+
+/* Enrolment: the request goes to the bank's authority (fedspend-admin enrol), its answer comes back. The token is a secret until it is
+ * used. `label` may be NULL. */
+FEDSPEND_API fedspend_status fedspend_enrolment_request(fedspend_device *device, const char *token, const char *label, char *buffer, size_t capacity, size_t *needed);
+FEDSPEND_API fedspend_status fedspend_install_certificate(fedspend_device *device, const char *certificates);
+FEDSPEND_API fedspend_status fedspend_is_enrolled(fedspend_device *device, uint8_t *enrolled);
+
+/* All of them or none. `report` may be NULL. */
+FEDSPEND_API fedspend_status fedspend_ingest(fedspend_device *device, const fedspend_transaction *transactions, size_t count, fedspend_ingest_report *report);
+/* Inside `examples` alone: copies the transaction. */
+FEDSPEND_API fedspend_status fedspend_sink_add(fedspend_sink *sink, const fedspend_transaction *transaction);
+
+/* Consent, by purpose; default none. notice_version: of what the customer was shown. language (BCP 47) and method may be NULL. Both ways
+ * at once: a withdrawal ends a run that is under way before its next message. */
+FEDSPEND_API fedspend_status fedspend_consent_give(fedspend_device *device, const char *purpose, const char *notice_version, const char *language, const char *method);
+FEDSPEND_API fedspend_status fedspend_consent_withdraw(fedspend_device *device, const char *purpose);
+FEDSPEND_API fedspend_status fedspend_consent_withdraw_all(fedspend_device *device);
+FEDSPEND_API fedspend_status fedspend_consent_is_given(fedspend_device *device, const char *purpose, uint8_t *given);
+/* Records with the fields of ISO/IEC TS 27560, JSON. */
+FEDSPEND_API fedspend_status fedspend_consent_records(fedspend_device *device, const char *controller, const char *principal, char *buffer, size_t capacity, size_t *needed);
+
+/* Takes part in one round at most. FEDSPEND_OK: see the report. conflict: a run is under way. */
+FEDSPEND_API fedspend_status fedspend_run_once(fedspend_device *device, fedspend_run_report *report);
+/* Ends the run that is under way before its next message; without one it does nothing. */
+FEDSPEND_API fedspend_status fedspend_cancel(fedspend_device *device);
+
+/* Everything that left this device, and everything that it refused; what it has spent. */
+FEDSPEND_API fedspend_status fedspend_history(fedspend_device *device, int32_t format, char *buffer, size_t capacity, size_t *needed);
+FEDSPEND_API fedspend_status fedspend_statement(fedspend_device *device, int32_t format, char *buffer, size_t capacity, size_t *needed);
+
+/* Everything that the device keeps is gone for good. conflict: a run is under way. Afterwards free the handle. */
+FEDSPEND_API fedspend_status fedspend_wipe(fedspend_device *device);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,302 @@
+/* The conventions of fedspend/client.h, from C: what every function does with NULL, with structs of the wrong size, with buffers that are too
+ * small, with two handles on one folder; and that nothing is sent by a device that may not. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fedspend/client.h>
+
+static int failures = 0;
+#define CHECK(condition)                                                        \
+  do {                                                                          \
+    if (!(condition)) {                                                         \
+      fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);           \
+      ++failures;                                                               \
+    }                                                                           \
+  } while (0)
+
+typedef struct {
+  int64_t wall_s;
+  int conditions_asked;
+  uint8_t all;
+  int key_works;
+} world;
+
+static void conditions(void *user, fedspend_conditions *now) {
+  world *it = user;
+  ++it->conditions_asked;
+  now->idle = now->charging = now->unmetered = now->thermals_ok = it->all;
+  if (it->all == FEDSPEND_YES) {
+    now->battery_level = 0.9;
+    now->free_storage_bytes = 1000000000;
+  }
+}
+static int64_t wall(void *user) { return ((world *)user)->wall_s; }
+static fedspend_status wrap(void *user, const uint8_t seed[32], uint8_t *wrapped, size_t *size) {
+  if (!((world *)user)->key_works) return FEDSPEND_UNAVAILABLE;
+  if (*size < 33) return FEDSPEND_LIMIT;
+  for (int i = 0; i < 32; ++i) wrapped[i] = seed[i] ^ 0x5a; /* a toy in place of hardware */
+  wrapped[32] = 7;
+  *size = 33;
+  return FEDSPEND_OK;
+}
+static fedspend_status unwrap(void *user, const uint8_t *wrapped, size_t size, uint8_t seed[32]) {
+  if (!((world *)user)->key_works) return FEDSPEND_UNAVAILABLE;
+  if (size != 33 || wrapped[32] != 7) return FEDSPEND_UNAUTHORIZED;
+  for (int i = 0; i < 32; ++i) seed[i] = wrapped[i] ^ 0x5a;
+  return FEDSPEND_OK;
+}
+
+static world it = {1790000000, 0, FEDSPEND_YES, 1};
+static char folder[] = "/tmp/fedspend-c-api-XXXXXX";
+static const char *kPolicy = "purposes = [\"next_category\"]\n";
+
+static fedspend_options options(void) {
+  fedspend_options o;
+  memset(&o, 0, sizeof o);
+  o.struct_size = sizeof o;
+  o.persistent_dir = folder;
+  o.population = "cards";
+  o.policy_toml = kPolicy;
+  memset(o.release_key, 1, 32);
+  memset(o.authority_key, 2, 32);
+  return o;
+}
+static fedspend_host host(void) {
+  fedspend_host h;
+  memset(&h, 0, sizeof h);
+  h.struct_size = sizeof h;
+  h.user = &it;
+  h.conditions = conditions;
+  h.unix_time_s = wall;
+  h.wrap = wrap;
+  h.unwrap = unwrap;
+  return h;
+}
+static fedspend_transaction transaction(const char *id, int64_t time_s) {
+  fedspend_transaction t;
+  memset(&t, 0, sizeof t);
+  t.struct_size = sizeof t;
+  t.id = id;
+  t.time_s = time_s;
+  t.amount_minor = 1234;
+  t.category = "FOOD";
+  return t;
+}
+
+static void names(void) {
+  CHECK(fedspend_version() == FEDSPEND_CLIENT_VERSION);
+  CHECK(strcmp(fedspend_version_text(), "0.1.0") == 0);
+  CHECK(strcmp(fedspend_status_name(FEDSPEND_OK), "ok") == 0);
+  CHECK(strcmp(fedspend_status_name(FEDSPEND_BUFFER_TOO_SMALL), "buffer-too-small") == 0);
+  CHECK(strcmp(fedspend_status_name(-1), "unknown") == 0 && strcmp(fedspend_status_name(13), "unknown") == 0);
+  CHECK(strcmp(fedspend_run_name(FEDSPEND_RUN_CONTRIBUTED), "contributed") == 0);
+  CHECK(strcmp(fedspend_run_name(FEDSPEND_RUN_FAILED), "failed") == 0);
+  CHECK(strcmp(fedspend_run_name(0), "unknown") == 0 && strcmp(fedspend_run_name(15), "unknown") == 0);
+  CHECK(strcmp(fedspend_phase_name(FEDSPEND_PHASE_REPORTING), "reporting") == 0 && strcmp(fedspend_phase_name(5), "unknown") == 0);
+  CHECK(fedspend_key_bytes() == FEDSPEND_KEY_BYTES && fedspend_signature_bytes() == FEDSPEND_SIGNATURE_BYTES);
+  CHECK(fedspend_max_wrapped_seed_bytes() == FEDSPEND_MAX_WRAPPED_SEED_BYTES);
+  uint8_t key[32];
+  CHECK(fedspend_parse_key("0101010101010101010101010101010101010101010101010101010101010101\n", key) == FEDSPEND_OK && key[31] == 1);
+  CHECK(fedspend_parse_key("fedspend-release-public-v1 0202020202020202020202020202020202020202020202020202020202020202", key) == FEDSPEND_OK && key[0] == 2);
+  CHECK(fedspend_parse_key("fedspend-release-private-v1 0202020202020202020202020202020202020202020202020202020202020202", key) == FEDSPEND_MALFORMED);
+  CHECK(fedspend_parse_key("02", key) == FEDSPEND_MALFORMED && fedspend_parse_key(NULL, key) == FEDSPEND_INVALID_ARGUMENT);
+}
+
+/* What must not make a device; *device stays as it was. */
+static void creation_that_fails(void) {
+  fedspend_device *device = NULL;
+  fedspend_options o = options();
+  fedspend_host h = host();
+  CHECK(fedspend_device_create(NULL, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_device_create(&o, NULL, &device) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_device_create(&o, &h, NULL) == FEDSPEND_INVALID_ARGUMENT);
+  o.struct_size = sizeof o - 1;
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o = options();
+  h.struct_size = 0;
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  h = host();
+  o.flags = 1u << 20;
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o = options();
+  memset(o.release_key, 0, 32);
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o = options();
+  o.persistent_dir = NULL;
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o = options();
+  o.policy_toml = "no policy";
+  CHECK(fedspend_device_create(&o, &h, &device) != FEDSPEND_OK);
+  o = options();
+  h.wrap = NULL; /* one without the other */
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  h.unwrap = NULL; /* neither, and no key in a file */
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  h = host();
+  memset(o.identity_key, 3, 32); /* a key, and nobody who signs */
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o = options();
+  it.key_works = 0;
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_UNAVAILABLE);
+  it.key_works = 1;
+  char words[256];
+  CHECK(fedspend_last_error(words, sizeof words, NULL) == FEDSPEND_OK && strstr(words, "wrap") != NULL);
+  /* A later caller's struct: longer, its surplus zero, or not. */
+  struct { fedspend_options known; uint64_t later; } grown;
+  memset(&grown, 0, sizeof grown);
+  grown.known = options();
+  grown.known.struct_size = sizeof grown;
+  grown.later = 1;
+  CHECK(fedspend_device_create(&grown.known, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(device == NULL);
+  grown.later = 0;
+  CHECK(fedspend_device_create(&grown.known, &h, &device) == FEDSPEND_OK);
+  fedspend_device_free(device);
+  fedspend_device_free(NULL);
+}
+
+static void texts(fedspend_device *device) {
+  char id[65];
+  char small[10] = "untouched";
+  size_t needed = 0;
+  CHECK(fedspend_device_id(device, NULL, 0, &needed) == FEDSPEND_BUFFER_TOO_SMALL && needed == 65);
+  CHECK(fedspend_device_id(device, id, 65, NULL) == FEDSPEND_OK && strlen(id) == 64);
+  CHECK(fedspend_device_id(device, small, sizeof small, &needed) == FEDSPEND_BUFFER_TOO_SMALL && small[0] == '\0');
+  CHECK(fedspend_device_id(device, id, 64, &needed) == FEDSPEND_BUFFER_TOO_SMALL);
+  CHECK(fedspend_device_id(device, NULL, 65, &needed) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_device_id(device, NULL, 0, NULL) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_device_id(NULL, id, 65, NULL) == FEDSPEND_INVALID_ARGUMENT);
+  char *text = malloc(65536);
+  CHECK(fedspend_statement(device, FEDSPEND_FORMAT_TEXT, text, 65536, &needed) == FEDSPEND_OK && strstr(text, "0 contributions") != NULL);
+  CHECK(fedspend_statement(device, FEDSPEND_FORMAT_JSON, text, 65536, &needed) == FEDSPEND_OK && text[0] == '{' && needed == strlen(text) + 1);
+  CHECK(fedspend_history(device, FEDSPEND_FORMAT_JSON, text, 65536, &needed) == FEDSPEND_OK && strstr(text, "schema_version") != NULL);
+  CHECK(fedspend_history(device, 2, text, 65536, &needed) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_statement(device, -1, text, 65536, &needed) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_history(NULL, 0, text, 65536, &needed) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_consent_records(device, "Bank", "customer", text, 65536, &needed) == FEDSPEND_OK && text[0] == '[');
+  CHECK(fedspend_consent_records(device, NULL, "customer", text, 65536, &needed) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_enrolment_request(device, "not a token", NULL, text, 65536, &needed) != FEDSPEND_OK);
+  CHECK(fedspend_last_error(text, 65536, &needed) == FEDSPEND_OK && strstr(text, "not a token") == NULL);
+  CHECK(fedspend_enrolment_request(device, "0303030303030303030303030303030303030303030303030303030303030303", "till 4", text, 65536, &needed) == FEDSPEND_OK);
+  CHECK(fedspend_last_error(small, sizeof small, NULL) == FEDSPEND_OK && small[0] == '\0');
+  CHECK(fedspend_enrolment_request(device, NULL, NULL, text, 65536, &needed) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_install_certificate(device, "") == FEDSPEND_NOT_FOUND);
+  CHECK(fedspend_install_certificate(device, "nonsense") == FEDSPEND_MALFORMED);
+  CHECK(fedspend_install_certificate(device, NULL) == FEDSPEND_INVALID_ARGUMENT);
+  free(text);
+}
+
+static void transactions(fedspend_device *device) {
+  fedspend_transaction two[2] = {transaction("a", it.wall_s - 1000), transaction("b", it.wall_s - 500)};
+  fedspend_ingest_report report;
+  memset(&report, 0, sizeof report);
+  report.struct_size = sizeof report;
+  CHECK(fedspend_ingest(device, two, 2, &report) == FEDSPEND_OK && report.added == 2);
+  CHECK(fedspend_ingest(device, two, 2, &report) == FEDSPEND_OK && report.unchanged == 2 && report.added == 0);
+  two[1].struct_size = 8;
+  two[0].id = "c";
+  CHECK(fedspend_ingest(device, two, 2, &report) == FEDSPEND_INVALID_ARGUMENT);
+  two[1] = transaction(NULL, it.wall_s);
+  CHECK(fedspend_ingest(device, two, 2, &report) == FEDSPEND_INVALID_ARGUMENT);
+  two[1] = transaction("d", it.wall_s);
+  two[1].direction = 2;
+  CHECK(fedspend_ingest(device, two, 2, NULL) == FEDSPEND_INVALID_ARGUMENT);
+  two[1].direction = FEDSPEND_CREDIT;
+  two[1].amount_minor = -1;
+  CHECK(fedspend_ingest(device, two, 2, NULL) == FEDSPEND_INVALID_ARGUMENT);
+  two[1].amount_minor = 1;
+  CHECK(fedspend_ingest(device, two, 2, &report) == FEDSPEND_OK && report.added == 2); /* none of the failures left one behind */
+  CHECK(fedspend_ingest(device, NULL, 1, NULL) == FEDSPEND_INVALID_ARGUMENT && fedspend_ingest(device, NULL, 0, NULL) == FEDSPEND_OK);
+  report.struct_size = 8;
+  CHECK(fedspend_ingest(device, two, 1, &report) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_sink_add(NULL, two) == FEDSPEND_INVALID_ARGUMENT);
+}
+
+static void consent_and_runs(fedspend_device *device) {
+  uint8_t given = 9;
+  fedspend_run_report report;
+  memset(&report, 0, sizeof report);
+  CHECK(fedspend_run_once(device, &report) == FEDSPEND_INVALID_ARGUMENT); /* struct_size 0 */
+  CHECK(fedspend_run_once(device, NULL) == FEDSPEND_INVALID_ARGUMENT && fedspend_run_once(NULL, &report) == FEDSPEND_INVALID_ARGUMENT);
+  report.struct_size = sizeof report;
+  CHECK(fedspend_is_enrolled(device, &given) == FEDSPEND_OK && given == 0);
+  CHECK(fedspend_run_once(device, &report) == FEDSPEND_OK && report.outcome == FEDSPEND_RUN_NOT_ENROLLED && report.bytes_sent == 0 && report.words[0] != '\0');
+  CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 0);
+  CHECK(fedspend_consent_give(device, "next_category", "", NULL, NULL) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_consent_give(device, NULL, "1", NULL, NULL) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_consent_give(device, "next_category", "1", "de-CH", "switch") == FEDSPEND_OK);
+  CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 1);
+  CHECK(fedspend_consent_withdraw(device, "next_category") == FEDSPEND_OK);
+  CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 0);
+  CHECK(fedspend_consent_give(device, "next_category", "1", NULL, NULL) == FEDSPEND_OK && fedspend_consent_withdraw_all(device) == FEDSPEND_OK);
+  CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 0);
+  CHECK(fedspend_consent_withdraw(device, NULL) == FEDSPEND_INVALID_ARGUMENT && fedspend_consent_is_given(device, "x", NULL) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_cancel(device) == FEDSPEND_OK && fedspend_cancel(NULL) == FEDSPEND_INVALID_ARGUMENT);
+}
+
+static void one_owner(fedspend_device *device) {
+  fedspend_device *second = NULL;
+  fedspend_options o = options();
+  fedspend_host h = host();
+  CHECK(fedspend_device_create(&o, &h, &second) == FEDSPEND_CONFLICT && second == NULL);
+  const pid_t child = fork();
+  if (child == 0) _exit(fedspend_device_create(&o, &h, &second) == FEDSPEND_CONFLICT ? 0 : 1);
+  int status = 1;
+  CHECK(waitpid(child, &status, 0) == child && status == 0);
+  CHECK(fedspend_device_id(device, NULL, 0, NULL) == FEDSPEND_INVALID_ARGUMENT);
+}
+
+static void remembered_and_wiped(void) {
+  fedspend_device *device = NULL;
+  fedspend_options o = options();
+  fedspend_host h = host();
+  char before[65] = "", after[65] = "";
+  uint8_t given = 0;
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_OK);
+  CHECK(fedspend_device_id(device, before, 65, NULL) == FEDSPEND_OK && fedspend_consent_give(device, "next_category", "1", NULL, NULL) == FEDSPEND_OK);
+  fedspend_device_free(device);
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_OK);
+  CHECK(fedspend_device_id(device, after, 65, NULL) == FEDSPEND_OK && strcmp(before, after) == 0);
+  CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 1);
+  CHECK(fedspend_wipe(device) == FEDSPEND_OK);
+  fedspend_run_report report;
+  memset(&report, 0, sizeof report);
+  report.struct_size = sizeof report;
+  const fedspend_transaction t = transaction("z", it.wall_s);
+  size_t needed = 0;
+  CHECK(fedspend_run_once(device, &report) == FEDSPEND_NOT_FOUND && fedspend_ingest(device, &t, 1, NULL) == FEDSPEND_NOT_FOUND);
+  CHECK(fedspend_consent_give(device, "next_category", "1", NULL, NULL) == FEDSPEND_NOT_FOUND && fedspend_history(device, 0, NULL, 0, &needed) == FEDSPEND_NOT_FOUND);
+  CHECK(fedspend_statement(device, 1, NULL, 0, &needed) == FEDSPEND_NOT_FOUND && fedspend_install_certificate(device, "x") == FEDSPEND_NOT_FOUND);
+  CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 0);
+  CHECK(fedspend_wipe(device) == FEDSPEND_OK && fedspend_wipe(NULL) == FEDSPEND_INVALID_ARGUMENT);
+  fedspend_device_free(device);
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_OK && fedspend_device_id(device, after, 65, NULL) == FEDSPEND_OK);
+  CHECK(strcmp(before, after) != 0);
+  fedspend_device_free(device);
+}
+
+int main(void) {
+  if (mkdtemp(folder) == NULL) return 1;
+  names();
+  creation_that_fails();
+  fedspend_device *device = NULL;
+  const fedspend_options o = options();
+  const fedspend_host h = host();
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_OK);
+  if (device == NULL) return 1;
+  texts(device);
+  transactions(device);
+  consent_and_runs(device);
+  one_owner(device);
+  fedspend_device_free(device);
+  remembered_and_wiped();
+  char command[128];
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  if (system(command) != 0) ++failures;
+  printf("%d failures\n", failures);
+  return failures == 0 ? 0 : 1;
+}
