@@ -40,8 +40,8 @@ class OwnCounts {
 };
 
 struct PersonalOptions {
-  TrainingSpec head = {.epochs = 3, .batch_size = 2, .learning_rate = 0.1, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 0};
-  double held_out_fraction = 0.25;      // of the rows, the newest
+  TrainingSpec head = {.epochs = 3, .batch_size = 2, .learning_rate = 0.03, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 0};
+  double held_out_fraction = 0.4;       // of the rows, the newest
   std::size_t fewest_held_out = 10;     // predictions to choose by; with fewer the shared model stays
   std::size_t most_rows = 2'048;        // the newest are looked at
   double min_gain = 0.01;               // nats a prediction, below which the shared model stays
