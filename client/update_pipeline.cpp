@@ -1,8 +1,8 @@
 #include "client/update_pipeline.h"
 
-#include "common/numeric/quantizer.h"
 #include "common/privacy/clipping.h"
 #include "common/privacy/distributed_encoder.h"
+#include "common/protocol/plan_quantizer.h"
 
 namespace fedspend::client {
 namespace {
@@ -17,9 +17,7 @@ Status check_length(const Plan& plan, std::size_t length) {
 Result<RingVector> encode_update(const Plan& plan, std::vector<float>& update) {
   FEDSPEND_TRY(check_length(plan, update.size()));
   clip_l2(update, plan.aggregation.clip_norm_l2);
-  FEDSPEND_ASSIGN(const Quantizer quantizer, Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2,
-                                                                .bits = plan.aggregation.bits,
-                                                                .max_clients = plan.devices_asked()}));
+  FEDSPEND_ASSIGN(const Quantizer quantizer, make_quantizer(plan, plan.aggregation.clip_norm_l2));
   return quantizer.encode(update);
 }
 

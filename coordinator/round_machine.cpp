@@ -8,6 +8,7 @@
 #include "common/overloaded.h"
 #include "common/protocol/certificate.h"
 #include "common/protocol/model_file.h"
+#include "common/protocol/plan_quantizer.h"
 
 namespace fedspend::coordinator {
 namespace {
@@ -70,14 +71,16 @@ Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_pla
     return fail(ErrorCode::invalid_argument, "the model has values that are not finite", "no device would take it: give another initial model");
   std::optional<Quantizer> quantizer;
   if (plan.privacy.mode != PrivacyMode::distributed) {
-    FEDSPEND_ASSIGN(quantizer, Quantizer::create({.clip_norm_l2 = plan.aggregation.clip_norm_l2, .bits = plan.aggregation.bits, .max_clients = plan.devices_asked()}));
+    FEDSPEND_ASSIGN(quantizer, make_quantizer(plan, plan.aggregation.clip_norm_l2));
   }
   std::optional<CentralGaussian> central;
   if (plan.privacy.mode == PrivacyMode::central) {
     FEDSPEND_ASSIGN(central, CentralGaussian::create({.scale = quantizer->scale(),
                                                       .clip_norm_l2 = plan.aggregation.clip_norm_l2,
                                                       .dimension = plan.ring_length(),
-                                                      .noise_multiplier = plan.added_noise_multiplier()}));
+                                                      .noise_multiplier = plan.added_noise_multiplier(),
+                                                      .bits = plan.aggregation.bits,
+                                                      .max_clients = plan.devices_asked()}));
   }
   if (checkpoint.clip_norm_l2 == 0 && (checkpoint.rounds_done == 0 || !plan.privacy.has_adaptive_clip())) checkpoint.clip_norm_l2 = plan.aggregation.clip_norm_l2;
   FEDSPEND_TRY(check_round_clip_norm(plan, checkpoint.clip_norm_l2));

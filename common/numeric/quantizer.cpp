@@ -20,7 +20,10 @@ constexpr double kRounder = 0x1.8p52;
 // m: what one of n clients may add to a coordinate, in steps.
 std::uint64_t steps_per_client(const QuantizerOptions& options) {
   const std::uint64_t largest = (std::uint64_t{1} << (options.bits - 1)) - 1;
-  return largest / options.max_clients;
+  if (options.reserved_clip_norms == 0 && options.reserved_units == 0) return largest / options.max_clients;
+  const double left = static_cast<double>(largest) - options.reserved_units;
+  const double steps = std::floor(left / (static_cast<double>(options.max_clients) + options.reserved_clip_norms));
+  return steps >= 1 ? static_cast<std::uint64_t>(steps) : 0;  // also where it is no number
 }
 
 }  // namespace
@@ -35,8 +38,8 @@ Result<Quantizer> Quantizer::create(const QuantizerOptions& options) {
   const std::uint64_t steps = steps_per_client(options);
   if (steps == 0)
     return fail(ErrorCode::invalid_argument,
-                "quantizer: a sum over " + std::to_string(options.max_clients) + " clients would wrap in " + std::to_string(options.bits) + " bits",
-                "choose more bits or fewer clients: (2^(bits-1) - 1) / clients must be at least 1");
+                "quantizer: a sum over " + std::to_string(options.max_clients) + " clients" + (options.reserved_clip_norms > 0 ? " and the noise" : "") + " would wrap in " + std::to_string(options.bits) + " bits",
+                options.reserved_clip_norms > 0 ? "choose more bits, fewer clients or less noise" : "choose more bits or fewer clients: (2^(bits-1) - 1) / clients must be at least 1");
   const double scale = static_cast<double>(steps) / options.clip_norm_l2;
   if (!std::isfinite(scale) || scale <= 0)
     return fail(ErrorCode::invalid_argument, "quantizer: the clip norm is too small or too large for a scale", "choose a clip norm between 1e-30 and 1e30");

@@ -1,7 +1,7 @@
 #pragma once
 // Between clipped real updates and integers mod 2^b: x -> round(s x) mod 2^b, with s = m / c and m = floor((2^(b-1) - 1) / n)
 // the most that one client may add to a coordinate. With an L2 norm of at most c every coordinate is at most c, so each encoded
-// one is at most m and a sum over n clients cannot wrap (2^b > 2 n max|x|, SECAGG.md). m is a whole number because rounding to
+// one is at most m (less where room is reserved for noise) and a sum over n clients cannot wrap (2^b > 2 n max|x|, SECAGG.md). m is a whole number because rounding to
 // nearest could otherwise carry a coordinate past its part: (2^3 - 1) / 4 = 1.75 would become 2, and four of them wrap.
 // Rounding is to nearest, ties to even, and so the same on every device; the stochastic rounding of distributed privacy is
 // another step (PRIVACY.md). Thread-safe once made.
@@ -19,6 +19,9 @@ struct QuantizerOptions {
   double clip_norm_l2 = 0;       // c > 0
   unsigned bits = 0;             // b, 2 ... 32
   std::uint64_t max_clients = 0; // n >= 1: the most vectors that will ever be in one sum
+  // What the ring keeps free beside such a sum, for noise that is added in it: clip norms, and ring units. Not below 0.
+  double reserved_clip_norms = 0;
+  double reserved_units = 0;
 };
 
 class Quantizer {

@@ -20,6 +20,13 @@ Result<CentralGaussian> CentralGaussian::create(const CentralGaussianGoal& goal)
     why << "central noise of " << deviation << " ring units (noise multiplier " << goal.noise_multiplier << ", sensitivity " << sensitivity << ") is not within 1 to 2^30";
     return fail(ErrorCode::invalid_argument, why.str(), deviation < 1 ? "raise privacy.noise_multiplier or aggregation.bits" : "lower aggregation.bits or privacy.noise_multiplier");
   }
+  const double room = std::ldexp(1.0, static_cast<int>(goal.bits) - 1) - 1;
+  const double needed = static_cast<double>(goal.max_clients) * goal.scale * goal.clip_norm_l2 + kCentralNoiseDeviations * deviation;
+  if (!(goal.bits >= 2 && goal.bits <= 32 && goal.max_clients >= 1 && needed <= room)) {
+    std::ostringstream why;
+    why << "central noise of " << deviation << " ring units beside a sum of " << goal.max_clients << " updates takes " << needed << ", and " << goal.bits << " bits hold " << room;
+    return fail(ErrorCode::invalid_argument, why.str(), "raise aggregation.bits, or lower privacy.noise_multiplier");
+  }
   FEDSPEND_ASSIGN(const RoundedGaussian noise, RoundedGaussian::create(deviation_at_least(deviation * (1 + 0x1p-48))));
   return CentralGaussian(goal, sensitivity, noise);
 }

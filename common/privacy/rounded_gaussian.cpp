@@ -113,9 +113,12 @@ std::int64_t RoundedGaussian::sample(RandomBits& bits) const {
 std::vector<float> noisy_mean(const RingVector& sum, double steps_per_unit, const RoundedGaussian& noise, RandomSource& random) {
   FEDSPEND_CHECK(std::isfinite(steps_per_unit) && steps_per_unit > 0, "a scale above 0");
   RandomBits bits(random);
+  RingVector noisy = sum;
+  const std::uint64_t mask = (std::uint64_t{1} << sum.bits()) - 1;
+  for (std::uint32_t& value : noisy.mutable_values())
+    value = static_cast<std::uint32_t>((value + static_cast<std::uint64_t>(noise.sample(bits))) & mask);
   std::vector<float> mean(sum.size());
-  for (std::size_t i = 0; i < mean.size(); ++i)
-    mean[i] = static_cast<float>(static_cast<double>(sum.centred(i) + noise.sample(bits)) / steps_per_unit);
+  for (std::size_t i = 0; i < mean.size(); ++i) mean[i] = static_cast<float>(noisy.centred(i) / steps_per_unit);
   return mean;
 }
 

@@ -46,8 +46,9 @@ class RoundedGaussian {
   Deviation sigma_;
 };
 
-// The centred coordinates of the sum, each plus a sample, over steps_per_unit = s divisor > 0. The noise is added beyond the ring: it
-// makes nothing wrap.
+// The coordinates of the sum, each plus a sample, modulo 2^bits, centred, over steps_per_unit = s divisor > 0. Modulo, because only then
+// is what comes out a function of (integer sum + noise): a device may send any element of the ring, and a sum that is centred before
+// the noise lets one that stands at the ring's end turn another's single step into a jump of 2^bits, which no noise hides.
 std::vector<float> noisy_mean(const RingVector& sum, double steps_per_unit, const RoundedGaussian& noise, RandomSource& random);
 
 // floor(sigma (k + x) + 1/2), drawing as many digits of x as that takes. k < 2^20. For `sample`, and for its tests.

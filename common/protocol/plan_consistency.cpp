@@ -1,6 +1,6 @@
 #include "common/protocol/plan_consistency.h"
 
-#include "common/numeric/quantizer.h"
+#include "common/protocol/plan_quantizer.h"
 
 namespace fedspend {
 namespace {
@@ -56,10 +56,9 @@ Found in_privacy(const Plan& plan) {
 // What distributed noise needs of the bits follows from the roster: common/secagg/session_terms.h.
 Found in_aggregation(const Plan& plan) {
   if (plan.privacy.mode == PrivacyMode::distributed) return std::nullopt;
-  const auto quantizer = Quantizer::create(
-      {.clip_norm_l2 = plan.aggregation.clip_norm_l2, .bits = plan.aggregation.bits, .max_clients = plan.devices_asked()});
+  const auto quantizer = make_quantizer(plan, plan.aggregation.clip_norm_l2);
   if (quantizer) return std::nullopt;
-  return Contradiction{PlanTable::aggregation, "bits", quantizer.error().message, "more bits, or fewer devices asked"};
+  return Contradiction{PlanTable::aggregation, "bits", quantizer.error().message, plan.privacy.mode == PrivacyMode::central ? "more bits, fewer devices asked, or less noise" : "more bits, or fewer devices asked"};
 }
 
 }  // namespace

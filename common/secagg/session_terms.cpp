@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "common/check.h"
-#include "common/numeric/quantizer.h"
+#include "common/protocol/plan_quantizer.h"
 
 namespace fedspend {
 namespace {
@@ -67,7 +67,7 @@ Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const S
                              .wrap_deviations = plan.privacy.wrap_stddevs,
                              .has_clip_indicator = plan.privacy.has_adaptive_clip()};
   } else {
-    FEDSPEND_ASSIGN(const Quantizer quantizer, Quantizer::create({.clip_norm_l2 = clip_norm_l2, .bits = aggregation.bits, .max_clients = plan.devices_asked()}));
+    FEDSPEND_ASSIGN(const Quantizer quantizer, make_quantizer(plan, clip_norm_l2));
     terms.scale = quantizer.scale();
   }
   return terms;

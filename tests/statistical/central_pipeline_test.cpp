@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "client/update_pipeline.h"
-#include "common/numeric/quantizer.h"
 #include "common/privacy/central_gaussian.h"
 #include "common/privacy/privacy_loss_distribution.h"
+#include "common/protocol/plan_quantizer.h"
 #include "tests/statistical/pipeline.h"
 
 namespace fedspend::tests {
@@ -36,12 +36,13 @@ struct Central {
 
   explicit Central(const Plan& of)
       : plan(of),
-        quantizer(Quantizer::create({.clip_norm_l2 = of.aggregation.clip_norm_l2, .bits = of.aggregation.bits, .max_clients = of.devices_asked()})
-                      .value()),
+        quantizer(make_quantizer(of, of.aggregation.clip_norm_l2).value()),
         noise(CentralGaussian::create({.scale = quantizer.scale(),
                                        .clip_norm_l2 = of.aggregation.clip_norm_l2,
                                        .dimension = of.ring_length(),
-                                       .noise_multiplier = of.added_noise_multiplier()})
+                                       .noise_multiplier = of.added_noise_multiplier(),
+                                       .bits = of.aggregation.bits,
+                                       .max_clients = of.devices_asked()})
                   .value()),
         divisor(of.federation.cohort) {}
   double steps_per_unit() const { return quantizer.scale() * divisor; }
@@ -76,12 +77,12 @@ Scores attack_with_deviation(const Central& central, const RingVector& sum, doub
   return attack(central, sum, 20'000, seed, [&](const RingVector& of, RandomSource& random) { return noisy_mean(of, steps, noise, random); });
 }
 
-// Five steps are the clip norm: 64 equal coordinates of .625 steps each round to 1, and the norm to 8.
+// Five steps are the clip norm, (2^7 - 1 - 4 sqrt(64)) / (10 + 8) rounded down: 64 equal coordinates of .625 steps each round to 1, and the norm to 8.
 Central coarse(std::size_t length) {
   Plan plan = central_plan();
   plan.model.parameter_count = length;
-  plan.federation.cohort = 3;
-  plan.aggregation.bits = 5;
+  plan.federation.cohort = 10;
+  plan.aggregation.bits = 8;
   return Central(plan);
 }
 
@@ -96,6 +97,37 @@ TEST_CASE("an update at the clip norm does not falsify the exact epsilon, nor do
   CHECK(epsilon_lower_bound(attack(central, central.sum(dense_update(16, 1000 * clip)), 20'000, 2), kDelta) <= exact_epsilon(1));
 }
 
+// Another device may send any element of the ring. Where the sum is centred before the noise, a single step of the victim's then moves what is
+// released by the whole ring.
+TEST_CASE("nor does one beside a device that has put the sum at the ring's end") {
+  const Central central(central_plan());
+  const RingVector update = central.sum(dense_update(16, central.plan.aggregation.clip_norm_l2));
+  RingVector end(update.size(), update.bits());
+  for (std::size_t i = 0; i < end.size(); ++i) end.mutable_values()[i] = update.centred(i) < 0 ? 1U << (end.bits() - 1) : (1U << (end.bits() - 1)) - 1;
+  RingVector with = end;
+  with.add(update);
+  // The attacker looks at whether the released value lies on the end's side.
+  const auto score = [&](const std::vector<float>& released) {
+    double on_its_side = 0;
+    for (std::size_t i = 0; i < released.size(); ++i) on_its_side += (released[i] < 0) == (end.centred(i) < 0) ? 1 : -1;
+    return on_its_side;
+  };
+  SeededRandom random(9);
+  Scores scores, broken;
+  for (int run = 0; run < 20'000; ++run) {
+    for (const bool has : {true, false}) {
+      const RingVector& sum = has ? with : end;
+      (has ? scores.with : scores.without).push_back(-score(central.noise.release_mean(sum, 12, random)));
+      // Broken: centred before the noise.
+      std::vector<float> late;
+      for (std::size_t i = 0; i < sum.size(); ++i) late.push_back(static_cast<float>(sum.centred(i) + central.noise.sensitivity_l2_ring() * gaussian(random)));
+      (has ? broken.with : broken.without).push_back(-score(late));
+    }
+  }
+  CHECK(epsilon_lower_bound(scores, kDelta) <= exact_epsilon(1));
+  CHECK(epsilon_lower_bound(broken, kDelta) > epsilon_of(*contribution_cost(central.plan, 12)));
+}
+
 TEST_CASE("nor does one that the coarsest rounding makes longer") {
   const Central central = coarse(64);
   const std::vector<float> update(64, static_cast<float>(central.plan.aggregation.clip_norm_l2 / 8));
@@ -105,7 +137,7 @@ TEST_CASE("nor does one that the coarsest rounding makes longer") {
   // Broken: noise for the clip norm, five steps, without what the rounding may add to it.
   const double found = epsilon_lower_bound(attack_with_deviation(central, sum, 5, 4), kDelta);
   MESSAGE("without the rounding in the sensitivity: epsilon at least " << found);
-  CHECK(found > epsilon_of(*contribution_cost(central.plan, 3)));
+  CHECK(found > epsilon_of(*contribution_cost(central.plan, 10)));
 }
 
 TEST_CASE("broken: no noise, half of it, or an update that nobody clips is found out") {

@@ -16,7 +16,7 @@ const Quantizer& quantizer() {
   return made;
 }
 CentralGaussian central(double noise_multiplier) {
-  return CentralGaussian::create({.scale = quantizer().scale(), .clip_norm_l2 = 2.0, .dimension = kLength, .noise_multiplier = noise_multiplier}).value();
+  return CentralGaussian::create({.scale = quantizer().scale(), .clip_norm_l2 = 2.0, .dimension = kLength, .noise_multiplier = noise_multiplier, .bits = 24, .max_clients = 20}).value();
 }
 
 TEST_CASE("the sensitivity covers the clip norm and all that rounding may add") {
@@ -51,13 +51,39 @@ TEST_CASE("the mean is that of the sum with noise of z times the clip norm over 
   }
 }
 
-TEST_CASE("noise that does not wrap: a sum near the end of the ring stays near it") {
-  SeededRandom random(8);
-  RingVector sum(kLength, 24);
-  for (auto& value : sum.mutable_values()) value = (1U << 23) - 1;
-  const std::vector<float> mean = central(10).release_mean(sum, 1, random);
-  const double at = ((1 << 23) - 1) / quantizer().scale();
-  for (const float value : mean) REQUIRE(std::abs(value - at) <= 10 * 2.0 * 1.001 * 7);
+// Adding k to every coordinate of the sum and the same noise gives the same as adding k afterwards, modulo 2^24: what is released is a function
+// of (sum + noise) alone, wherever other devices have put the sum.
+TEST_CASE("noise is added in the ring: a sum near its end comes out at either end") {
+  constexpr std::uint32_t kEnd = (1U << 23) - 1;
+  const double scale = quantizer().scale();
+  const auto released = [&](std::uint32_t at) {
+    SeededRandom random(8);
+    RingVector sum(kLength, 24);
+    for (auto& value : sum.mutable_values()) value = at;
+    std::vector<std::int64_t> steps;
+    for (const float value : central(1).release_mean(sum, 1, random)) steps.push_back(std::llround(value * scale));
+    return steps;
+  };
+  const std::vector<std::int64_t> noise = released(0), near_the_end = released(kEnd);
+  int negative = 0;
+  for (std::size_t i = 0; i < noise.size(); ++i) {
+    const std::int64_t wrapped = (noise[i] + kEnd + (1 << 23)) % (1 << 24) - (1 << 23);
+    REQUIRE(std::abs(near_the_end[i] - wrapped) <= 1);  // floats
+    negative += near_the_end[i] < 0 ? 1 : 0;
+  }
+  CHECK(negative > 1'800);  // of 4,096, half of them; false alarm below 1e-14
+  CHECK(negative < 2'300);
+}
+
+TEST_CASE("a ring without room for eight deviations of the noise beside the sum is refused, with what would work") {
+  const auto made = [](double noise_multiplier, std::uint64_t clients) {
+    return CentralGaussian::create({.scale = quantizer().scale(), .clip_norm_l2 = 2.0, .dimension = kLength, .noise_multiplier = noise_multiplier, .bits = 24, .max_clients = clients});
+  };
+  CHECK(made(1, 91));
+  const auto refused = made(1, 93);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().hint.find("raise aggregation.bits") != std::string::npos);
+  CHECK_FALSE(made(13, 1));
 }
 
 TEST_CASE("values that cannot be are refused with their numbers and a way out") {
@@ -67,7 +93,7 @@ TEST_CASE("values that cannot be are refused with their numbers and a way out") 
     CHECK(made.error().code == ErrorCode::invalid_argument);
     return made.error().hint;
   };
-  const CentralGaussianGoal good{.scale = 1000, .clip_norm_l2 = 1, .dimension = 16, .noise_multiplier = 1};
+  const CentralGaussianGoal good{.scale = 1000, .clip_norm_l2 = 1, .dimension = 16, .noise_multiplier = 1, .bits = 24, .max_clients = 100};
   REQUIRE(CentralGaussian::create(good));
   for (const double bad : {0.0, -1.0, std::nan("")}) {
     CentralGaussianGoal goal = good;

@@ -154,15 +154,18 @@ TEST_CASE("a deviation as a fraction is not below the number, and at most 2^-31 
 }
 
 // 40,000 normal errors: six standard deviations of their mean square.
-TEST_CASE("the noisy mean of a sum is its mean and the noise, also where the noise is wider than the ring") {
-  RingVector sum(40'000, 8);
-  for (std::size_t i = 0; i < sum.size(); ++i) sum.mutable_values()[i] = i % 2 == 0 ? 127 : 129;  // 127 and -127
+TEST_CASE("the noisy mean of a sum is its mean and the noise; at the ring's end it wraps") {
+  RingVector sum(40'000, 20);
+  for (std::size_t i = 0; i < sum.size(); ++i) sum.mutable_values()[i] = i % 2 == 0 ? 127 : (1U << 20) - 127;  // 127 and -127
   SeededRandom random(3);
   const std::vector<float> mean = noisy_mean(sum, 10, gaussian(1000), random);
   double squares = 0;
   for (std::size_t i = 0; i < mean.size(); ++i) squares += std::pow(double{mean[i]} - (i % 2 == 0 ? 12.7 : -12.7), 2);
   CHECK(std::abs(squares / 40'000 / 10'000 - 1) <= 6 * std::sqrt(2.0 / 40'000));
   CHECK(tests::aborts([&] { noisy_mean(sum, 0, gaussian(1), random); }));
+
+  RingVector narrow(40'000, 8);
+  for (const float value : noisy_mean(narrow, 1, gaussian(1000), random)) REQUIRE((value >= -128 && value <= 127));
 }
 
 TEST_CASE("a deviation that is no positive fraction of numbers up to 2^32 is refused") {

@@ -76,12 +76,15 @@ TEST_CASE("a fraction is a decimal of six places at most, and is counted in mill
   CHECK(message_of(with("\"0.1\"")) == "plan: aggregation.corrupt_fraction (line 11): a number expected");
 }
 
-TEST_CASE("a width in which the sum of the devices asked would wrap is refused") {
-  const auto with = [](const std::string& bits) {
-    return std::string(kShortPlan) + "[federation]\ncohort = 100\nover_selection = 1.3\n[aggregation]\nbits = " + bits + "\n[privacy]\nmode = \"central\"\n";
+TEST_CASE("a width in which the sum of the devices asked, and the noise that is added to it, would wrap is refused") {
+  const auto with = [](const std::string& bits, const std::string& privacy) {
+    return std::string(kShortPlan) + "[federation]\ncohort = 100\nover_selection = 1.3\n[aggregation]\nbits = " + bits + "\n[privacy]\n" + privacy + "\n";
   };
-  CHECK(parse_plan(with("9")));  // (2^8 - 1) / 130 = 1
-  CHECK(message_of(with("8")).starts_with("plan: aggregation.bits (line 14): "));
+  CHECK(parse_plan(with("9", "mode = \"none\"")));  // (2^8 - 1) / 130 = 1
+  CHECK(message_of(with("8", "mode = \"none\"")).starts_with("plan: aggregation.bits (line 14): "));
+  // Of 6,656 parameters: (2^9 - 1 - 8 z sqrt(6656) / 2) / (130 + 8 z) is 1.34 for z = 1, .86 for z = 1.2.
+  CHECK(parse_plan(with("10", "mode = \"central\"\nnoise_multiplier = 1.0")));
+  CHECK(message_of(with("10", "mode = \"central\"\nnoise_multiplier = 1.2")).starts_with("plan: aggregation.bits (line 14): "));
 }
 
 TEST_CASE("the parameters of the noise are read into their places, and a plan without noise has none of them") {
