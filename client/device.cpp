@@ -302,9 +302,11 @@ Status Device::wipe() {
 Result<RunReport> Device::run_once() {
   if (state_->is_running.exchange(true)) return fail(ErrorCode::conflict, "a run is under way");
   state_->cancel_requested = false;
-  Result<RunReport> report = state_->vault == nullptr ? Result<RunReport>(wiped()) : state_->run();
-  state_->is_running = false;
-  return report;
+  const struct RunEnd {  // also when there is no memory, or no thread
+    std::atomic<bool>& flag;
+    ~RunEnd() { flag = false; }
+  } at_end{state_->is_running};
+  return state_->vault == nullptr ? Result<RunReport>(wiped()) : state_->run();
 }
 
 }  // namespace fedspend::client

@@ -352,6 +352,7 @@ TEST_CASE("a broken policy file is an error that names the key or the line, neve
       {"purposes = \"next_category\"", "purposes"},
       {"purposes = [1]", "purposes"},
       {"purposes = [\"\"]", "purposes"},
+      {"purposes = [\"next_category\", \"personal_insights\"]", "for which nothing ever leaves the device"},
       {"purposes = [\"" + std::string(65, 'a') + "\"]", "purposes"},
       {"min_cohort = 0", "min_cohort"},
       {"min_cohort = -5", "min_cohort"},
