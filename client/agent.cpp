@@ -221,7 +221,7 @@ Status Agent::State::check_connections() {
     Status state = channels[i]->check(now);
     const std::uint64_t before = std::exchange(connections[i], channels[i]->connections());
     ever_connected = ever_connected || connections[i] != 0;
-    if (before != 0 && connections[i] != before) take(i, sessions[i]->step(ConnectionRestored{}, now));
+    if (is_connection_restored(before, connections[i])) take(i, sessions[i]->step(ConnectionRestored{}, now));
     if (state) continue;
     ++failed;
     if (channels[i]->state() == ConnectionState::refused && !not_accepted[i]) note_refused(i, state.error().message);

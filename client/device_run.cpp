@@ -172,7 +172,7 @@ class Run {
     const Status state = link_->check(state_.host.monotonic());
     if (!state) return fail_with(state.error().code == ErrorCode::unauthorized ? RunOutcome::not_accepted_here : RunOutcome::unreachable, state.error().message);
     const std::uint64_t before = std::exchange(connections_, link_->connections());
-    if (before != 0 && before != connections_) step(ConnectionRestored{});
+    if (is_connection_restored(before, connections_)) step(ConnectionRestored{});
   }
 
   // Ends the round in silence; the words are this engine's, whatever the session says of it.

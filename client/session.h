@@ -107,6 +107,9 @@ struct TrainingFinished {
 struct ConnectionLost {};
 // There is a new connection: what was sent over the old one may be lost, and the coordinator may have begun anew.
 struct ConnectionRestored {};
+// Whether there is one since a look at a channel's count of connections; the first of all is none. Between two looks, also before the
+// first, there may have been several.
+constexpr bool is_connection_restored(std::uint64_t connections_before, std::uint64_t connections) { return connections > connections_before && connections > 1; }
 // The host wants it to stop at once, or what it needs to work (power, an idle device) is gone.
 struct Cancel {};
 using Event = std::variant<Wake, FramesReceived, TrainingFinished, ConnectionLost, ConnectionRestored, Cancel>;

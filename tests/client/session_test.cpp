@@ -38,6 +38,16 @@ void expect_only_ignored(const Effects& effects) {
   CHECK(std::holds_alternative<Ignored>(effects.front()));
 }
 
+TEST_CASE("a connection is restored by each but the first, also when two came between two looks") {
+  CHECK_FALSE(is_connection_restored(0, 0));
+  CHECK_FALSE(is_connection_restored(0, 1));
+  CHECK(is_connection_restored(0, 2));  // the coordinator was killed and started again before the first look
+  CHECK_FALSE(is_connection_restored(1, 1));
+  CHECK(is_connection_restored(1, 2));
+  CHECK_FALSE(is_connection_restored(2, 2));
+  CHECK(is_connection_restored(2, 4));
+}
+
 TEST_CASE("a session starts idle, and checks in no sooner than its alarm says") {
   SessionOptions options = session_options();
   options.first_check_in_spread = Millis(5'000);
