@@ -51,7 +51,7 @@ TEST_CASE("a device does not start beside an earlier program's record, which it 
   CHECK(names_in(folder.path()) == std::vector<std::string>{"record.db"});
   std::filesystem::remove(folder.path() / "record.db");
   CHECK(start());
-  CHECK(names_in(folder.path()) == std::vector<std::string>{"device.db", "device.db.seed", "store.key"});
+  CHECK(names_in(folder.path()) == std::vector<std::string>{"device.db", "device.db.reserve", "device.db.seed", "store.key"});
 }
 
 }  // namespace

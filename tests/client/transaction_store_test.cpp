@@ -28,6 +28,8 @@ class FailingVault final : public Vault {
     if (fails) return fail(ErrorCode::io, "the disk is full");
     return vault_.change(erase, put);
   }
+  Status write_reserve(ByteSpan content) override { return vault_.write_reserve(content); }
+  Result<Bytes> read_reserve() override { return vault_.read_reserve(); }
   bool fails = false;
   std::uint64_t changes = 0;
   std::uint64_t rows_written = 0;
