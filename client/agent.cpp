@@ -194,9 +194,12 @@ void Agent::State::take(std::size_t client, Effects effects) {
     } else if (const auto* reported = std::get_if<Reported>(&effect)) {
       ++(reported->status == UpdateStatus::accepted ? summary.updates_accepted : summary.updates_not_accepted);
     } else if (const auto* refused = std::get_if<Refused>(&effect)) {
+      if (refused->of.type == MessageType::check_in) continue;  // silent at its cap
       ++summary.assignments_refused;
       summary.last_refusal = refused->why;
       program::log(program::LogLevel::info, "assignment_refused", {{"client", profiles[client].folder.filename().string()}, {"reason", refused->why}});
+    } else if (const auto* turned_away = std::get_if<TurnedAway>(&effect)) {
+      program::log(program::LogLevel::warning, "turned_away", {{"client", profiles[client].folder.filename().string()}, {"reason", std::string(to_string(turned_away->reason))}});
     } else if (const auto* ignored = std::get_if<Ignored>(&effect)) {
       program::log(program::LogLevel::debug, "message_ignored", {{"reason", ignored->why}});
     } else if (std::holds_alternative<Ended>(effect)) {

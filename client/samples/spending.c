@@ -99,16 +99,20 @@ static fedspend_status open_device(const char *folder, fedspend_device **device)
 
 typedef fedspend_status (*text_function)(fedspend_device *, int32_t, char *, size_t, size_t *);
 
-/* First the size, then the text. */
+/* First the size, then the text; and again where it has grown in between. */
 static int show(fedspend_device *device, text_function function) {
-  size_t needed = 0;
-  if (function(device, FEDSPEND_FORMAT_TEXT, NULL, 0, &needed) != FEDSPEND_BUFFER_TOO_SMALL) return fail("size");
-  char *text = malloc(needed);
-  if (text == NULL) return 1;
-  const int bad = function(device, FEDSPEND_FORMAT_TEXT, text, needed, &needed) != FEDSPEND_OK;
-  if (!bad) fputs(text, stdout);
+  char *text = NULL;
+  size_t capacity = 0, needed = 0;
+  fedspend_status status;
+  while ((status = function(device, FEDSPEND_FORMAT_TEXT, text, capacity, &needed)) == FEDSPEND_BUFFER_TOO_SMALL) {
+    free(text);
+    capacity = needed;
+    text = malloc(capacity);
+    if (text == NULL) return 1;
+  }
+  if (status == FEDSPEND_OK) fputs(text, stdout);
   free(text);
-  return bad ? fail("text") : 0;
+  return status == FEDSPEND_OK ? 0 : fail("text");
 }
 
 static int request(fedspend_device *device, const char *token) {

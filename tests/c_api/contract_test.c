@@ -95,7 +95,7 @@ static void names(void) {
   CHECK(strcmp(fedspend_status_name(-1), "unknown") == 0 && strcmp(fedspend_status_name(13), "unknown") == 0);
   CHECK(strcmp(fedspend_run_name(FEDSPEND_RUN_CONTRIBUTED), "contributed") == 0);
   CHECK(strcmp(fedspend_run_name(FEDSPEND_RUN_FAILED), "failed") == 0);
-  CHECK(strcmp(fedspend_run_name(0), "unknown") == 0 && strcmp(fedspend_run_name(15), "unknown") == 0);
+  CHECK(strcmp(fedspend_run_name(0), "unknown") == 0 && strcmp(fedspend_run_name(FEDSPEND_RUN_TURNED_AWAY), "turned-away") == 0 && strcmp(fedspend_run_name(16), "unknown") == 0);
   CHECK(strcmp(fedspend_phase_name(FEDSPEND_PHASE_REPORTING), "reporting") == 0 && strcmp(fedspend_phase_name(5), "unknown") == 0);
   CHECK(fedspend_key_bytes() == FEDSPEND_KEY_BYTES && fedspend_signature_bytes() == FEDSPEND_SIGNATURE_BYTES);
   CHECK(fedspend_max_wrapped_seed_bytes() == FEDSPEND_MAX_WRAPPED_SEED_BYTES);
@@ -152,6 +152,20 @@ static void creation_that_fails(void) {
   grown.known.struct_size = sizeof grown;
   grown.later = 1;
   CHECK(fedspend_device_create(&grown.known, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  /* A size that is none: what is behind the struct is not looked at. */
+  grown.known.struct_size = UINT32_MAX;
+  CHECK(fedspend_device_create(&grown.known, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_last_error(words, sizeof words, NULL) == FEDSPEND_OK && strstr(words, "no version has") != NULL);
+  grown.known.struct_size = sizeof grown;
+  /* Texts that are not UTF-8, and names with control characters. */
+  o.population = "cards\xff";
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o.population = "cards\n";
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o = options();
+  o.retention_days = 36501;
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o = options();
   CHECK(device == NULL);
   grown.later = 0;
   CHECK(fedspend_device_create(&grown.known, &h, &device) == FEDSPEND_OK);
@@ -167,6 +181,9 @@ static void texts(fedspend_device *device) {
   CHECK(fedspend_device_id(device, id, 65, NULL) == FEDSPEND_OK && strlen(id) == 64);
   CHECK(fedspend_device_id(device, small, sizeof small, &needed) == FEDSPEND_BUFFER_TOO_SMALL && small[0] == '\0');
   CHECK(fedspend_device_id(device, id, 64, &needed) == FEDSPEND_BUFFER_TOO_SMALL);
+  char words[128];
+  CHECK(fedspend_last_error(small, 3, &needed) == FEDSPEND_BUFFER_TOO_SMALL); /* asking too small loses nothing */
+  CHECK(fedspend_last_error(words, sizeof words, NULL) == FEDSPEND_OK && strstr(words, "64 bytes, and the text needs 65") != NULL);
   CHECK(fedspend_device_id(device, NULL, 65, &needed) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_device_id(device, NULL, 0, NULL) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_device_id(NULL, id, 65, NULL) == FEDSPEND_INVALID_ARGUMENT);
@@ -234,6 +251,11 @@ static void consent_and_runs(fedspend_device *device) {
   CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 0);
   CHECK(fedspend_consent_give(device, "next_category", "1", NULL, NULL) == FEDSPEND_OK && fedspend_consent_withdraw_all(device) == FEDSPEND_OK);
   CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 0);
+  CHECK(fedspend_consent_withdraw(device, "") == FEDSPEND_INVALID_ARGUMENT && fedspend_consent_withdraw(device, "next\ncategory") == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_consent_withdraw(device, "never given") == FEDSPEND_OK && fedspend_consent_withdraw(device, "never given") == FEDSPEND_OK);
+  CHECK(fedspend_set_retention(device, "next_category", 365) == FEDSPEND_OK && fedspend_set_retention(device, "next_category", 0) == FEDSPEND_OK);
+  CHECK(fedspend_set_retention(device, "next_category", 36501) == FEDSPEND_INVALID_ARGUMENT && fedspend_set_retention(device, NULL, 1) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_set_retention(device, "", 1) == FEDSPEND_INVALID_ARGUMENT && fedspend_set_retention(NULL, "next_category", 1) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_consent_withdraw(device, NULL) == FEDSPEND_INVALID_ARGUMENT && fedspend_consent_is_given(device, "x", NULL) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_cancel(device) == FEDSPEND_OK && fedspend_cancel(NULL) == FEDSPEND_INVALID_ARGUMENT);
 }
