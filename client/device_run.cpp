@@ -62,7 +62,7 @@ class Run {
     }
     while (!report_.has_value()) turn();
     training_.stop();
-    state_.host.phase(DevicePhase::idle);
+    if (std::exchange(phase_, DevicePhase::idle) != DevicePhase::idle) state_.host.phase(DevicePhase::idle);
     return std::move(*report_);
   }
 
@@ -143,7 +143,7 @@ class Run {
 
   // A coordinator that sends without end is not listened to without end.
   void receive() {
-    for (int i = 0; i < kMessagesPerTurn && !report_.has_value(); ++i) {
+    for (int i = 0; i < kMessagesPerTurn && may_go_on(); ++i) {
       Result<std::optional<Frames>> frames = link_->receive();
       if (!frames) return stop_because(RunOutcome::failed, frames.error().message);
       if (!frames->has_value()) return;

@@ -74,7 +74,7 @@ class TransparencyLog {
   std::unique_ptr<State> state_;
 };
 
-// In words that a customer can read, one line an entry, newest first, times in UTC. Epsilons are rounded up, and the budget they are compared
+// "Handed to the connection": from then on it may have left, and may not have arrived. In words that a customer can read, one line an entry, newest first, times in UTC. Epsilons are rounded up, and the budget they are compared
 // with, max_epsilon, down.
 std::string history_text(const std::vector<HistoryEntry>& entries, std::optional<double> max_epsilon = {});
 // {"schema_version": 1, "bytes": what they mean, "entries": [...]}, oldest first. Epsilons as they are; an infinite one is null with "epsilon_is_unbounded": true.

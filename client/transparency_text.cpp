@@ -84,13 +84,13 @@ std::string what_happened(const HistoryEntry& entry, std::optional<double> max_e
     case HistoryKind::checked_in:
       return "this device asked whether there was something to do: " + size_text(entry) + "; nothing about transactions.";
     case HistoryKind::contributed:
-      return "a masked update" + about(entry) + " left this device: " + size_text(entry) + "; it contains no transactions, and only the sum over many devices can be read." + budget_text(entry, max_epsilon);
+      return "a masked update" + about(entry) + " was handed to the connection: " + size_text(entry) + "; it contains no transactions, and only the sum over many devices can be read." + budget_text(entry, max_epsilon);
     case HistoryKind::contributed_open:
-      return "an update" + about(entry) + " left this device without a mask: " + size_text(entry) + "; it contains no transactions, but who receives it can read it." + budget_text(entry, max_epsilon);
+      return "an update" + about(entry) + " was handed to the connection without a mask: " + size_text(entry) + "; it contains no transactions, but who receives it can read it." + budget_text(entry, max_epsilon);
     case HistoryKind::contributed_again:
-      return "the same update" + about(entry) + " as before was sent once more, because no answer had come: " + size_text(entry) + "." + budget_text(entry, max_epsilon);
+      return "the same update" + about(entry) + " as before was handed to the connection once more, because no answer had come: " + size_text(entry) + "." + budget_text(entry, max_epsilon);
     case HistoryKind::control:
-      return "messages that prepare or end a joint computation" + about(entry) + " left this device: " + size_text(entry) + "; they contain keys and signatures, and no transactions.";
+      return "messages that prepare or end a joint computation" + about(entry) + " were handed to the connection: " + size_text(entry) + "; they contain keys and signatures, and no transactions.";
     case HistoryKind::enrolment_requested:
       return "a request to enrol this device was made for the bank" + reason_of(entry) + (entry.bytes > 0 ? " " + size_text(entry) + "; it contains keys, and no transactions." : "");
     case HistoryKind::refused:
@@ -132,7 +132,6 @@ std::string epsilon_text(double epsilon) {
 
 std::string history_text(const std::vector<HistoryEntry>& entries, std::optional<double> max_epsilon) {
   std::string text;
-  if (!entries.empty()) text = "What is listed was noted before it was sent: it may have left this device, and it may not have arrived.\n";
   for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
     text += date_text(entry->time_s);
     if (entry->messages > 1) text += " to " + date_text(entry->until_s) + ", " + with_commas(entry->messages) + " times, in all";
