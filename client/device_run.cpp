@@ -395,7 +395,8 @@ Result<RunReport> Device::State::run() {
   FEDSPEND_ASSIGN(std::unique_ptr<DeviceLink> link, options.connect(*curve));
   RunReport report = Run(*this, std::move(link)).to_the_end();
   const std::lock_guard lock(vault_mutex);
-  FEDSPEND_TRY(keep_wait(report.come_back_in));
+  // In this process it is kept in any case, and after a restart there is the one from the beginning.
+  if (const Status kept = keep_wait(report.come_back_in); !kept) host.log(true, "the pause could not be kept: " + kept.error().message);
   return report;
 }
 

@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
 #include "client/device.h"
 #include "client/vault_store.h"
 #include "tests/client/secure_bench.h"
@@ -205,6 +207,21 @@ struct EngineBench {
   }
   // As if the pause were over.
   void rest() { host.pass(std::chrono::hours(24 * 9)); }
+  nlohmann::json entries() {
+    const auto history = device->history();
+    REQUIRE(history);
+    return (*history)["entries"];
+  }
+  // What was handed to the connection is in the history, to the byte and by the message.
+  void check_history_is_whole() {
+    std::uint64_t bytes = 0, messages = 0;
+    for (const auto& entry : entries()) {
+      bytes += entry["bytes"].get<std::uint64_t>();
+      messages += entry["bytes"].get<std::uint64_t>() > 0 ? entry["messages"].get<std::uint64_t>() : 0;
+    }
+    CHECK(bytes == wire.bytes());
+    CHECK(messages == wire.said.size());
+  }
   std::vector<std::string> kinds() {
     std::vector<std::string> kinds;
     const auto history = device->history();
@@ -221,21 +238,23 @@ struct SecureCoordinator {
   }
   SecureBench cohort;
   std::function<void(MessageType)> before = {};
+  std::function<void(Message&, std::shared_ptr<const Bytes>&)> bend = {};  // each of the coordinator's messages, before it is sealed
   std::set<MessageType> unanswered;
+  int times = 1;  // that each is sent
   UpdateStatus verdict = UpdateStatus::accepted;
 
   void answer(const Frames& frames) {
     const MessageType type = type_of_frames(frames);
     if (before) before(type);
-    if (unanswered.contains(type)) return;
+    if (unanswered.contains(type) || frames.control == cohort.said[0].control) return;  // the same again: a real one has it already
     cohort.said[0] = frames;
     switch (type) {
-      case MessageType::check_in: return bench_.wire.tell(cohort.offer.assignment, cohort.offer.sid(), cohort.offer.bulk);
+      case MessageType::check_in: return tell(cohort.offer.assignment, cohort.offer.sid(), cohort.offer.bulk);
       case MessageType::advertise_keys: cohort.train_others(); return on_with_it();
       case MessageType::share_keys:
       case MessageType::masked_input:
       case MessageType::sign_survivors: return on_with_it();
-      case MessageType::unmask: return bench_.wire.tell(UpdateReply{verdict, 60'000}, cohort.aggregator->session());
+      case MessageType::unmask: return tell(UpdateReply{verdict, 60'000}, cohort.aggregator->session());
       default: return;
     }
   }
@@ -243,7 +262,17 @@ struct SecureCoordinator {
     cohort.advance();
     cohort.tell_others();
     const Outgoing message = cohort.outgoing(0);
-    bench_.wire.tell(message.message, cohort.aggregator->session(), message.bulk);
+    tell(message.message, cohort.aggregator->session(), message.bulk);
+  }
+  void tell(Message message, const SessionId& session, std::shared_ptr<const Bytes> bulk = nullptr) {
+    if (bend) bend(message, bulk);
+    for (int i = 0; i < times; ++i) bench_.wire.tell(message, session, bulk);
+  }
+  // A new round, of a fresh cohort.
+  void renew(std::uint8_t attempt) {
+    cohort.offer.assignment.attempt.fill(attempt);
+    cohort.aggregator = std::make_unique<Aggregator>(cohort.terms(), cohort.beacon);
+    for (std::size_t i = 0; i < SecureBench::kDevices; ++i) cohort.devices[i] = std::make_unique<SessionBench>(SecureBench::pinning(), i + 1);
   }
 
  private:
