@@ -238,7 +238,10 @@ class Run {
 
   void train(StartTraining& start) {
     if (!still_allowed(true)) return;
-    state_.held_plan = start.plan_hash;
+    locked([&] {
+      state_.held_plan = start.plan_hash;
+      state_.held_model = start.model_hash;
+    });
     std::vector<models::Transaction> rows;
     if (!state_.options.examples) {
       locked([&] {
