@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "client/c_api_support.h"
-#include "client/shown_text.h"
 #include "common/protocol/plain_text.h"
 #ifdef FEDSPEND_HAS_ZEROMQ
 #include "client/zmq_link.h"
@@ -80,28 +79,9 @@ Result<DeviceOptions> options_of(const fedspend_options& given, const fedspend_h
   if (options.protector == nullptr && (given.flags & FEDSPEND_KEY_IN_FILE) != 0) options.protector = std::make_unique<FileSeedProtector>(options.persistent / kStoreKeyFile, random);
   options.signer = host.signer(key_of<IdentityPublicKey>(given.identity_key));
   options.examples = host.examples();
+  options.make_trainer = host.trainer();
   FEDSPEND_ASSIGN(options.connect, connection_of(given));
   return options;
-}
-
-template <class Work>
-fedspend_status with_device(fedspend_device* device, const Work& work) noexcept {
-  return guarded([&]() -> fedspend_status {
-    if (device == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "device is NULL");
-    const DeviceUse use(device);
-    if (!use) return failed(FEDSPEND_INVALID_ARGUMENT, "device was freed");
-    return work(*device->engine);
-  });
-}
-
-// JSON that is to be shown holds what a plan may have brought: bytes that are no UTF-8 are replaced, not thrown.
-std::string dumped(const nlohmann::json& json) { return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
-
-fedspend_status give(const Result<std::string>& text, char* buffer, std::size_t capacity, std::size_t* needed) {
-  return text ? give_text(*text, buffer, capacity, needed) : failed(text.error());
-}
-fedspend_status give(const Result<nlohmann::json>& json, char* buffer, std::size_t capacity, std::size_t* needed) {
-  return json ? give_text(dumped(*json), buffer, capacity, needed) : failed(json.error());
 }
 
 fedspend_status create(const fedspend_options* options, const fedspend_host* host, fedspend_device** device) {
@@ -161,9 +141,7 @@ fedspend_status run_once(fedspend_device& device, fedspend_run_report* report) {
   report->outcome = static_cast<std::int32_t>(run->outcome);
   report->come_back_in_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(run->come_back_in.count(), 0));
   report->bytes_sent = run->bytes_sent;
-  const std::string words = shown_text(run->words, sizeof(report->words) - 1);
-  std::copy(words.begin(), words.end(), report->words);
-  report->words[words.size()] = '\0';
+  put_words(run->words, report->words);
   return FEDSPEND_OK;
 }
 
@@ -242,7 +220,7 @@ fedspend_status fedspend_consent_records(fedspend_device* device, const char* co
   return with_device(device, [&](Device& engine) -> fedspend_status {
     const Result<std::string> by = text_of(controller, "controller"), of = text_of(principal, "principal");
     if (!by || !of) return failed((by ? of : by).error());
-    return give_text(dumped(engine.consents(*by, *of)), buffer, capacity, needed);
+    return give(Result<nlohmann::json>(engine.consents(*by, *of)), buffer, capacity, needed);
   });
 }
 

@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <map>
 
+#include <nlohmann/json.hpp>
+
 #include "client/shown_text.h"
 #include "common/protocol/plain_text.h"
 
@@ -133,6 +135,20 @@ bool DeviceUse::end(fedspend_device* device) noexcept {
   handles().ended.wait(lock, [&] { return found->second == kBeingFreed; });
   handles().calls.erase(found);
   return true;
+}
+
+fedspend_status give(const Result<std::string>& text, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return text ? give_text(*text, buffer, capacity, needed) : failed(text.error());
+}
+
+fedspend_status give(const Result<nlohmann::json>& json, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return json ? give_text(json->dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n", buffer, capacity, needed) : failed(json.error());
+}
+
+void put_words(std::string_view words, std::span<char> field) {
+  const std::string shown = shown_text(words, field.size() - 1);
+  std::copy(shown.begin(), shown.end(), field.begin());
+  field[shown.size()] = '\0';
 }
 
 }  // namespace fedspend::client::c_api

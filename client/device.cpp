@@ -253,6 +253,7 @@ Status Device::give_consent(std::string_view purpose, const ConsentNotice& notic
 
 Status Device::withdraw_consent(std::string_view purpose) {
   const PendingWithdrawals::Scope withdrawing(state_->withdrawing, purpose);
+  if (purpose == kPurposePersonalInsights) state_->stop_adapting();
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
   Status withdrawn = state_->consents->withdraw(purpose, state_->host.unix_time_s());
@@ -262,6 +263,7 @@ Status Device::withdraw_consent(std::string_view purpose) {
 
 Status Device::withdraw_all_consent() {
   const PendingWithdrawals::Scope withdrawing(state_->withdrawing, std::nullopt);
+  state_->stop_adapting();
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
   Status withdrawn = state_->consents->withdraw_all(state_->host.unix_time_s());
@@ -283,9 +285,13 @@ nlohmann::json Device::consents(std::string_view controller, std::string_view pi
 void Device::cancel() {
   Activity expected = Activity::running;
   state_->activity.compare_exchange_strong(expected, Activity::cancelling);
+  state_->stop_adapting();
 }
 
-void Device::close() { state_->is_closing = true; }
+void Device::close() {
+  state_->is_closing = true;
+  state_->stop_adapting();
+}
 
 Result<std::string> Device::history_words() {
   const std::lock_guard lock(state_->vault_mutex);

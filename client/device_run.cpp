@@ -242,9 +242,10 @@ class Run {
   void train(StartTraining& start) {
     last_leaving_ = Leaving{.type = MessageType::assignment, .plan = start.plan, .plan_hash = start.plan_hash, .round = start.round};
     if (!allowed_now()) return;
-    state_.held_plan = start.plan_hash;
     TrainingRows rows;
     locked([&] {
+      state_.held_plan = start.plan_hash;
+      state_.held_model = start.model_hash;
       state_.tidy();
       rows.now_s = state_.host.unix_time_s();
       rows.retention_days = state_.options.limits.days_for(start.plan->purpose);

@@ -1,13 +1,12 @@
 #include "client/training_thread.h"
 
-#include <algorithm>
 #include <system_error>
 #include <utility>
 
+#include "client/host_examples.h"
+
 namespace fedspend::client {
 namespace {
-
-constexpr std::int64_t kDay_s = 86'400;
 
 FinishedTraining failed(const StartTraining& start, std::string words) {
   return {.event = {start.session, DeclineReason::training_failed}, .words = std::move(words)};
@@ -49,24 +48,9 @@ FinishedTraining TrainingThread::train_or_fail(const StartTraining& start, Train
   }
 }
 
-// The host's own keep to the rules of those that are ingested, and to the retention.
-Result<std::vector<models::Transaction>> TrainingThread::examples(const TrainingRows& rules, const std::stop_token& token) const {
-  FEDSPEND_ASSIGN(std::vector<models::Transaction> rows, options_.examples({.stop = token, .now_s = rules.now_s}));
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (Status checked = check_transaction(rows[i], rules.now_s); !checked) {
-      checked.error().message = "the host's example " + std::to_string(i) + ": " + checked.error().message;
-      return fail(checked.error());
-    }
-  }
-  if (!std::ranges::is_sorted(rows, {}, &models::Transaction::time_s)) return fail(ErrorCode::invalid_argument, "the host's examples are not oldest first");
-  const std::int64_t cutoff_s = rules.now_s - std::int64_t{rules.retention_days} * kDay_s;
-  std::erase_if(rows, [cutoff_s](const models::Transaction& row) { return row.time_s < cutoff_s; });
-  return rows;
-}
-
 FinishedTraining TrainingThread::train(const StartTraining& start, TrainingRows given, const std::stop_token& token) const {
   if (options_.examples) {
-    Result<std::vector<models::Transaction>> own = examples(given, token);
+    Result<std::vector<models::Transaction>> own = host_examples(options_, given.now_s, given.retention_days, token);
     if (!own) return failed(start, own.error().message);
     given.transactions = std::move(*own);
   }

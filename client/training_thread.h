@@ -40,7 +40,6 @@ class TrainingThread {
  private:
   FinishedTraining train(const StartTraining& start, TrainingRows rows, const std::stop_token& token) const;
   FinishedTraining train_or_fail(const StartTraining& start, TrainingRows rows, const std::stop_token& token) const noexcept;
-  Result<std::vector<models::Transaction>> examples(const TrainingRows& rules, const std::stop_token& token) const;
 
   const DeviceOptions& options_;
   std::mutex mutex_;
