@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <fedspend/client.h>
@@ -272,6 +273,36 @@ static void one_owner(fedspend_device *device) {
   CHECK(fedspend_device_id(device, NULL, 0, NULL) == FEDSPEND_INVALID_ARGUMENT);
 }
 
+/* Runs that begin while the handle is being freed: each finds it there, or is told that it is gone. */
+static void *runs_until_freed(void *handle) {
+  fedspend_run_report report;
+  fedspend_status status = FEDSPEND_OK;
+  memset(&report, 0, sizeof report);
+  report.struct_size = sizeof report;
+  while (status == FEDSPEND_OK || status == FEDSPEND_CONFLICT) status = fedspend_run_once(handle, &report);
+  return status == FEDSPEND_INVALID_ARGUMENT ? NULL : handle;
+}
+
+static void freed_while_runs_begin(void) {
+  for (int i = 0; i < 20; ++i) {
+    fedspend_device *device = NULL;
+    fedspend_options o = options();
+    fedspend_host h = host();
+    pthread_t threads[4];
+    const struct timespec a_moment = {0, 200000 * i};
+    CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_OK);
+    for (int t = 0; t < 4; ++t) CHECK(pthread_create(&threads[t], NULL, runs_until_freed, device) == 0);
+    nanosleep(&a_moment, NULL);
+    fedspend_device_free(device);
+    for (int t = 0; t < 4; ++t) {
+      void *wrong = device;
+      CHECK(pthread_join(threads[t], &wrong) == 0 && wrong == NULL);
+    }
+    CHECK(fedspend_cancel(device) == FEDSPEND_INVALID_ARGUMENT);
+    fedspend_device_free(device); /* not there any more: nothing happens */
+  }
+}
+
 static void remembered_and_wiped(void) {
   fedspend_device *device = NULL;
   fedspend_options o = options();
@@ -315,6 +346,7 @@ int main(void) {
   consent_and_runs(device);
   one_owner(device);
   fedspend_device_free(device);
+  freed_while_runs_begin();
   remembered_and_wiped();
   char command[128];
   snprintf(command, sizeof command, "rm -r %s", folder);
