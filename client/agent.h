@@ -1,39 +1,17 @@
 #pragma once
-// The agent for branch hardware and demonstrations: one process that serves one or many clients, each with its own identity, CURVE
-// connection and session, over one loop. It owns no rule of the protocol: it carries out the sessions' effects, and trains on
-// worker threads. One thread per object.
+// The agent for branch hardware and demonstrations: one process that serves one or many devices, each with its own store, identity and connection,
+// and a thread that takes part again and again, when its coordinator and its own back-off say. It knows the devices by their C ABI alone.
 
 #include <atomic>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "client/policy.h"
-#include "client/profile.h"
-#include "common/clock.h"
-#include "common/crypto/curve_key.h"
-#include "common/crypto/identity.h"
-#include "common/random_source.h"
+#include "client/agent_device.h"
 #include "common/result.h"
 
 namespace fedspend::client {
-
-struct AgentOptions {
-  std::string coordinator;             // tcp://HOST:PORT
-  CurvePublicKey coordinator_key;      // pinned
-  IdentityPublicKey release_key;       // pinned
-  IdentityPublicKey authority_key;     // pinned: whose certificates count
-  std::string population;
-  std::filesystem::path cache;         // folder for the plan and the model
-  DevicePolicy policy;
-  unsigned threads = 1;                // training workers
-  Millis transient_backoff{900'000};
-  Millis permanent_backoff{14'400'000};
-  Millis connect_timeout{15'000};      // without a first connection for so long: run() ends
-  bool exit_when_finished = false;     // once every session has been told so
-};
 
 struct AgentSummary {
   std::uint64_t clients = 0;
@@ -44,23 +22,12 @@ struct AgentSummary {
   std::string last_refusal;                // in words; empty: none
   std::uint64_t bytes_sent = 0;
   std::uint64_t clients_refused = 0;       // the coordinator does not accept their keys
-  bool finished = false;                   // every session was told that the federation is finished
+  bool finished = false;                   // every device was told that the federation is finished
 };
 
-class Agent {
- public:
-  // refused: the policy pins another release key.
-  static Result<std::unique_ptr<Agent>> create(std::vector<Profile> profiles, AgentOptions options, const Clock& clock, RandomSource& random);
-  ~Agent();
-
-  // Until `stop`, or finished. unavailable or unauthorized: no client ever had a connection, and why. A connection that is lost
-  // later is tried again without end.
-  Result<AgentSummary> run(const std::atomic<bool>& stop);
-
- private:
-  struct State;
-  explicit Agent(std::unique_ptr<State> state);
-  std::unique_ptr<State> state_;
-};
+// Until `stop`, or, with `exit_when_finished`, until every device was told so or is not accepted. unavailable or unauthorized: no device ever had an
+// answer, and why; a coordinator that was there and is lost is tried again without end. Other errors: a device's store failed. Blocks; one call
+// at a time for a device.
+Result<AgentSummary> run_agent(const std::vector<std::unique_ptr<AgentDevice>>& devices, bool exit_when_finished, const std::atomic<bool>& stop);
 
 }  // namespace fedspend::client

@@ -123,9 +123,6 @@ static void creation_that_fails(void) {
   o.flags = 1u << 20;
   CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
   o = options();
-  memset(o.release_key, 0, 32);
-  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
-  o = options();
   o.persistent_dir = NULL;
   CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
   o = options();
