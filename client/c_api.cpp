@@ -242,6 +242,16 @@ fedspend_status fedspend_pin_instruction_set(const char* name) {
   });
 }
 
+fedspend_status fedspend_check_policy(const char* policy_toml, std::uint8_t* is_demonstration) {
+  return guarded([&]() -> fedspend_status {
+    if (policy_toml == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "policy_toml is NULL");
+    const Result<DevicePolicy> policy = parse_policy(policy_toml);
+    if (!policy) return failed(policy.error());
+    if (is_demonstration != nullptr) *is_demonstration = policy->allow_open_aggregation || policy->allow_no_privacy ? 1 : 0;
+    return FEDSPEND_OK;
+  });
+}
+
 fedspend_status fedspend_cancel(fedspend_device* device) {
   return with_device(device, [](Device& engine) -> fedspend_status {
     engine.cancel();

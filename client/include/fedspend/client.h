@@ -280,6 +280,9 @@ FEDSPEND_API fedspend_status fedspend_last_error(char *buffer, size_t capacity, 
  * rows give the same update to the bit. */
 FEDSPEND_API fedspend_status fedspend_pin_instruction_set(const char *name);
 
+/* Of a policy file's text, before it is given to a device. is_demonstration (may be NULL): 1 if it allows an open sum or a plan without noise. */
+FEDSPEND_API fedspend_status fedspend_check_policy(const char *policy_toml, uint8_t *is_demonstration);
+
 /* 64 hexadecimal digits, or a line of a .pub file of fedspend-admin, to 32 bytes. */
 FEDSPEND_API fedspend_status fedspend_parse_key(const char *text, uint8_t key[32]);
 

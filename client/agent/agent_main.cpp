@@ -6,9 +6,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "client/agent.h"
-#include "client/agent_commands.h"
-#include "client/policy.h"
+#include "client/agent/agent.h"
+#include "client/agent/agent_commands.h"
 #include "common/crypto/random.h"
 #include "common/program/files.h"
 #include "common/program/key_files.h"
@@ -31,9 +30,11 @@ Result<Policy> read_policy(const Arguments& arguments) {
   if (!path) return Policy{};
   FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(*path, 1 << 16));
   Policy policy{.toml = std::string(as_text(bytes))};
-  const Result<DevicePolicy> parsed = parse_policy(policy.toml);  // so that the error names the file, before any store is opened
-  if (!parsed) return fail(parsed.error().code, *path + ": " + parsed.error().message, parsed.error().hint);
-  policy.is_demonstration = parsed->allow_open_aggregation || parsed->allow_no_privacy;
+  std::uint8_t is_demonstration = 0;
+  if (policy.toml.find('\0') != std::string::npos) return fail(ErrorCode::malformed, *path + ": a policy has no NUL bytes", "a policy is a TOML file (toml.io)");
+  const fedspend_status checked = fedspend_check_policy(policy.toml.c_str(), &is_demonstration);
+  if (checked != FEDSPEND_OK) return fail(abi_error(checked, *path));
+  policy.is_demonstration = is_demonstration != 0;
   return policy;
 }
 

@@ -1,4 +1,4 @@
-#include "client/agent_device.h"
+#include "client/agent/agent_device.h"
 
 #include <algorithm>
 #include <fstream>

@@ -4,8 +4,8 @@
 #include <filesystem>
 #include <vector>
 
-#include "client/agent_device.h"
-#include "client/profile.h"
+#include "client/agent/agent_device.h"
+#include "client/agent/profile.h"
 #include "common/program/program.h"
 
 namespace fedspend::client {

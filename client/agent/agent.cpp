@@ -1,4 +1,4 @@
-#include "client/agent.h"
+#include "client/agent/agent.h"
 
 #include <algorithm>
 #include <chrono>

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "client/agent_device.h"
+#include "client/agent/agent_device.h"
 #include "common/result.h"
 
 namespace fedspend::client {

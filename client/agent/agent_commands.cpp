@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "client/agent_commands.h"
+#include "client/agent/agent_commands.h"
 #include "common/crypto/hash.h"
 #include "common/program/files.h"
 #include "common/program/key_files.h"

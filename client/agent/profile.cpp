@@ -1,4 +1,4 @@
-#include "client/profile.h"
+#include "client/agent/profile.h"
 
 #include <algorithm>
 
