@@ -8,6 +8,7 @@
 
 #include "client/c_api_support.h"
 #include "common/protocol/plain_text.h"
+#include "models/kernels.h"
 #ifdef FEDSPEND_HAS_ZEROMQ
 #include "client/zmq_link.h"
 #endif
@@ -48,6 +49,7 @@ Result<ConnectDevice> connection_of(const fedspend_options& given) {
   if (is_zero(given.coordinator_key)) return fail(ErrorCode::invalid_argument, "coordinator_key is zero");
   ZmqLinkOptions options{given.coordinator, key_of<CurvePublicKey>(given.coordinator_key)};
   if (given.connect_timeout_ms != 0) options.connect_timeout = Millis(given.connect_timeout_ms);
+  FEDSPEND_TRY(check_zmq_link(options));
   return ConnectDevice([options](const CurveKeyPair& curve) { return connect_zmq(options, curve); });
 #else
   return fail(ErrorCode::invalid_argument, "this library was built without the built-in connection: leave `coordinator` NULL");
@@ -56,7 +58,6 @@ Result<ConnectDevice> connection_of(const fedspend_options& given) {
 
 Result<DeviceOptions> options_of(const fedspend_options& given, const fedspend_host& host_given, const CHost& host, RandomSource& random) {
   if ((given.flags & ~kKnownFlags) != 0 || given.reserved != 0 || given.reserved_2 != 0 || host_given.reserved != 0) return fail(ErrorCode::invalid_argument, "flags or reserved fields that this library does not know");
-  if (is_zero(given.release_key) || is_zero(given.authority_key)) return fail(ErrorCode::invalid_argument, "release_key or authority_key is zero");
   if ((host_given.wrap == nullptr) != (host_given.unwrap == nullptr)) return fail(ErrorCode::invalid_argument, "wrap and unwrap go together");
   if ((host_given.sign != nullptr) == is_zero(given.identity_key)) return fail(ErrorCode::invalid_argument, "sign and identity_key go together");
   DeviceOptions options;
@@ -233,6 +234,23 @@ fedspend_status fedspend_set_retention(fedspend_device* device, const char* purp
 
 fedspend_status fedspend_run_once(fedspend_device* device, fedspend_run_report* report) {
   return with_device(device, [&](Device&) { return run_once(*device, report); });
+}
+
+fedspend_status fedspend_pin_instruction_set(const char* name) {
+  return guarded([&]() -> fedspend_status {
+    if (name == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "name is NULL");
+    return done(models::pin_isa(name));
+  });
+}
+
+fedspend_status fedspend_check_policy(const char* policy_toml, std::uint8_t* is_demonstration) {
+  return guarded([&]() -> fedspend_status {
+    if (policy_toml == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "policy_toml is NULL");
+    const Result<DevicePolicy> policy = parse_policy(policy_toml);
+    if (!policy) return failed(policy.error());
+    if (is_demonstration != nullptr) *is_demonstration = policy->allow_open_aggregation || policy->allow_no_privacy ? 1 : 0;
+    return FEDSPEND_OK;
+  });
 }
 
 fedspend_status fedspend_cancel(fedspend_device* device) {

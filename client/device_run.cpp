@@ -154,7 +154,10 @@ class Run {
   void check_connection() {
     if (report_.has_value()) return;
     const Status state = link_->check(now());
-    if (!state) return stop_because(state.error().code == ErrorCode::unauthorized ? RunOutcome::not_accepted_here : RunOutcome::unreachable, state.error().message);
+    if (!state) {
+      const Error& error = state.error();
+      return stop_because(error.code == ErrorCode::unauthorized ? RunOutcome::not_accepted_here : RunOutcome::unreachable, error.hint.empty() ? error.message : error.message + "; " + error.hint);
+    }
     const std::uint64_t before = std::exchange(connections_, link_->connections());
     if (is_connection_restored(before, connections_)) step(ConnectionRestored{});
   }
@@ -388,6 +391,7 @@ Result<RunReport> Device::State::run() {
   if (const Status allowed = check_conditions(options.rules, host.conditions()); !allowed)
     return not_now(RunOutcome::conditions, allowed.error().message, options.transient_backoff);
   if (!options.connect) return fail(ErrorCode::invalid_argument, "no way to the coordinator was given");
+  if (options.release_key == IdentityPublicKey{}) return fail(ErrorCode::invalid_argument, "no release key was given, whose plans count");
   // A crash in the middle must not make a device that checks in again and again.
   {
     const std::lock_guard lock(vault_mutex);

@@ -20,7 +20,9 @@ Result<std::vector<models::Transaction>> host_examples(const DeviceOptions& opti
     }
   }
   if (!std::ranges::is_sorted(rows, {}, &models::Transaction::time_s)) return fail(ErrorCode::invalid_argument, "the host's examples are not oldest first");
-  const std::int64_t cutoff_s = now_s - std::int64_t{retention_days} * kDay_s;
+  if (rows.empty()) return rows;
+  // The clock is believed as far as the rows support it, as for those that are ingested (transaction_store.h).
+  const std::int64_t cutoff_s = std::min(now_s, rows.back().time_s + kClockSupport_s) - std::int64_t{retention_days} * kDay_s;
   std::erase_if(rows, [cutoff_s](const models::Transaction& row) { return row.time_s < cutoff_s; });
   return rows;
 }

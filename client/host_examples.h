@@ -1,6 +1,6 @@
 #pragma once
 // The host's own transactions in place of the ingested ones: they keep to the same rules (check_transaction), come oldest first, and only what is
-// within the purpose's retention is used. One thread per call.
+// within the purpose's retention is used (the clock counts as at most 31 days later than the newest of them). One thread per call.
 
 #include <cstdint>
 #include <stop_token>

@@ -194,8 +194,8 @@ typedef struct fedspend_options {
   const char *cache_dir;          /* may be emptied at any time; NULL: nothing is kept between processes */
   const char *population;
   const char *policy_toml;        /* client/README.md, "The policy"; NULL: everything is refused */
-  uint8_t release_key[32];        /* pinned: whose plans count */
-  uint8_t authority_key[32];      /* pinned: whose certificates count */
+  uint8_t release_key[32];        /* pinned: whose plans count; zero: nobody's, and this device does not run */
+  uint8_t authority_key[32];      /* pinned: whose certificates count; zero: nobody's */
   const char *coordinator;        /* tcp://HOST:PORT: the built-in connection; NULL: this device does not run */
   uint8_t coordinator_key[32];    /* pinned */
   uint8_t identity_key[32];       /* public half of the key behind `sign`; zero without it */
@@ -279,6 +279,13 @@ FEDSPEND_API size_t fedspend_max_wrapped_seed_bytes(void);
 
 /* Of the calling thread; an empty text if its last call went well. */
 FEDSPEND_API fedspend_status fedspend_last_error(char *buffer, size_t capacity, size_t *needed);
+
+/* For the whole process, before anything is trained: the instruction set ("best", or one that this processor has, "AVX2" ...). On one the same
+ * rows give the same update to the bit. */
+FEDSPEND_API fedspend_status fedspend_pin_instruction_set(const char *name);
+
+/* Of a policy file's text, before it is given to a device. is_demonstration (may be NULL): 1 if it allows an open sum or a plan without noise. */
+FEDSPEND_API fedspend_status fedspend_check_policy(const char *policy_toml, uint8_t *is_demonstration);
 
 /* 64 hexadecimal digits, or a line of a .pub file of fedspend-admin, to 32 bytes. */
 FEDSPEND_API fedspend_status fedspend_parse_key(const char *text, uint8_t key[32]);
