@@ -114,12 +114,15 @@ void on_conditions(void* user, fedspend_conditions* now) {
   now->free_storage_bytes = static_cast<std::uint64_t>(known[5]);
 }
 
-// A clock that does not answer stands still, at 0: nothing is due then, and no certificate holds.
+// A clock that does not answer stands at 0, and ends the run: nothing would ever be due.
 std::int64_t clock_at(void* user, jsize index) {
   Callback call(user);
   jlong value = 0;
   const jobject answer = call.ask(bridge_clocks);
-  if (answer != nullptr) call->GetLongArrayRegion(static_cast<jlongArray>(answer), index, 1, &value);
+  if (answer != nullptr)
+    call->GetLongArrayRegion(static_cast<jlongArray>(answer), index, 1, &value);
+  else if (fedspend_device* const device = static_cast<Peer*>(user)->device; device != nullptr)
+    fedspend_cancel(device);
   return value;
 }
 std::int64_t on_monotonic(void* user) { return clock_at(user, 0); }
