@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "client/c_api_support.h"
+#include "models/kernels.h"
 #ifdef FEDSPEND_HAS_ZEROMQ
 #include "client/zmq_link.h"
 #endif
@@ -48,6 +49,7 @@ Result<ConnectDevice> connection_of(const fedspend_options& given) {
   if (is_zero(given.coordinator_key)) return fail(ErrorCode::invalid_argument, "coordinator_key is zero");
   ZmqLinkOptions options{given.coordinator, key_of<CurvePublicKey>(given.coordinator_key)};
   if (given.connect_timeout_ms != 0) options.connect_timeout = Millis(given.connect_timeout_ms);
+  FEDSPEND_TRY(check_zmq_link(options));
   return ConnectDevice([options](const CurveKeyPair& curve) { return connect_zmq(options, curve); });
 #else
   return fail(ErrorCode::invalid_argument, "this library was built without the built-in connection: leave `coordinator` NULL");
@@ -56,7 +58,6 @@ Result<ConnectDevice> connection_of(const fedspend_options& given) {
 
 Result<DeviceOptions> options_of(const fedspend_options& given, const fedspend_host& host_given, const CHost& host, RandomSource& random) {
   if ((given.flags & ~kKnownFlags) != 0 || given.reserved != 0 || given.reserved_2 != 0 || host_given.reserved != 0) return fail(ErrorCode::invalid_argument, "flags or reserved fields that this library does not know");
-  if (is_zero(given.release_key) || is_zero(given.authority_key)) return fail(ErrorCode::invalid_argument, "release_key or authority_key is zero");
   if ((host_given.wrap == nullptr) != (host_given.unwrap == nullptr)) return fail(ErrorCode::invalid_argument, "wrap and unwrap go together");
   if ((host_given.sign != nullptr) == is_zero(given.identity_key)) return fail(ErrorCode::invalid_argument, "sign and identity_key go together");
   DeviceOptions options;
@@ -78,26 +79,9 @@ Result<DeviceOptions> options_of(const fedspend_options& given, const fedspend_h
   if (options.protector == nullptr && (given.flags & FEDSPEND_KEY_IN_FILE) != 0) options.protector = std::make_unique<FileSeedProtector>(options.persistent / kStoreKeyFile, random);
   options.signer = host.signer(key_of<IdentityPublicKey>(given.identity_key));
   options.examples = host.examples();
+  options.make_trainer = host.trainer();
   FEDSPEND_ASSIGN(options.connect, connection_of(given));
   return options;
-}
-
-template <class Work>
-fedspend_status with_device(fedspend_device* device, const Work& work) noexcept {
-  return guarded([&]() -> fedspend_status {
-    if (device == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "device is NULL");
-    return work(*device->engine);
-  });
-}
-
-// JSON that is to be shown holds what a plan may have brought: bytes that are no UTF-8 are replaced, not thrown.
-std::string dumped(const nlohmann::json& json) { return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
-
-fedspend_status give(const Result<std::string>& text, char* buffer, std::size_t capacity, std::size_t* needed) {
-  return text ? give_text(*text, buffer, capacity, needed) : failed(text.error());
-}
-fedspend_status give(const Result<nlohmann::json>& json, char* buffer, std::size_t capacity, std::size_t* needed) {
-  return json ? give_text(dumped(*json), buffer, capacity, needed) : failed(json.error());
 }
 
 fedspend_status create(const fedspend_options* options, const fedspend_host* host, fedspend_device** device) {
@@ -158,9 +142,7 @@ fedspend_status run_once(fedspend_device& device, fedspend_run_report* report) {
   report->outcome = static_cast<std::int32_t>(run->outcome);
   report->come_back_in_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(run->come_back_in.count(), 0));
   report->bytes_sent = run->bytes_sent;
-  const std::size_t length = std::min(run->words.size(), sizeof(report->words) - 1);
-  std::copy_n(run->words.begin(), length, report->words);
-  report->words[length] = '\0';
+  put_words(run->words, report->words);
   return FEDSPEND_OK;
 }
 
@@ -245,12 +227,29 @@ fedspend_status fedspend_consent_is_given(fedspend_device* device, const char* p
 fedspend_status fedspend_consent_records(fedspend_device* device, const char* controller, const char* principal, char* buffer, std::size_t capacity, std::size_t* needed) {
   return with_device(device, [&](Device& engine) -> fedspend_status {
     if (controller == nullptr || principal == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "controller or principal is NULL");
-    return give_text(dumped(engine.consents(controller, principal)), buffer, capacity, needed);
+    return give(Result<nlohmann::json>(engine.consents(controller, principal)), buffer, capacity, needed);
   });
 }
 
 fedspend_status fedspend_run_once(fedspend_device* device, fedspend_run_report* report) {
   return with_device(device, [&](Device&) { return run_once(*device, report); });
+}
+
+fedspend_status fedspend_pin_instruction_set(const char* name) {
+  return guarded([&]() -> fedspend_status {
+    if (name == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "name is NULL");
+    return done(models::pin_isa(name));
+  });
+}
+
+fedspend_status fedspend_check_policy(const char* policy_toml, std::uint8_t* is_demonstration) {
+  return guarded([&]() -> fedspend_status {
+    if (policy_toml == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "policy_toml is NULL");
+    const Result<DevicePolicy> policy = parse_policy(policy_toml);
+    if (!policy) return failed(policy.error());
+    if (is_demonstration != nullptr) *is_demonstration = policy->allow_open_aggregation || policy->allow_no_privacy ? 1 : 0;
+    return FEDSPEND_OK;
+  });
 }
 
 fedspend_status fedspend_cancel(fedspend_device* device) {

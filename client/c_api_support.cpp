@@ -4,6 +4,10 @@
 
 #include <algorithm>
 
+#include <nlohmann/json.hpp>
+
+#include "client/shown_text.h"
+
 namespace fedspend::client::c_api {
 namespace {
 
@@ -71,6 +75,20 @@ fedspend_status give_text(std::string_view text, char* buffer, std::size_t capac
   std::copy(text.begin(), text.end(), buffer);
   buffer[text.size()] = '\0';
   return FEDSPEND_OK;
+}
+
+fedspend_status give(const Result<std::string>& text, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return text ? give_text(*text, buffer, capacity, needed) : failed(text.error());
+}
+
+fedspend_status give(const Result<nlohmann::json>& json, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return json ? give_text(json->dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n", buffer, capacity, needed) : failed(json.error());
+}
+
+void put_words(std::string_view words, std::span<char> field) {
+  const std::string shown = shown_text(words, field.size() - 1);
+  std::copy(shown.begin(), shown.end(), field.begin());
+  field[shown.size()] = '\0';
 }
 
 }  // namespace fedspend::client::c_api

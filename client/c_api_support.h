@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -90,6 +91,7 @@ class CHost final : public DeviceHost {
   std::unique_ptr<SeedProtector> protector() const;
   std::unique_ptr<IdentitySigner> signer(const IdentityPublicKey& key) const;
   std::function<Result<std::vector<models::Transaction>>()> examples() const;
+  std::function<Result<std::unique_ptr<models::Trainer>>(const ModelSpec&)> trainer() const;  // c_api_trainer.cpp
 
  private:
   fedspend_host host_;
@@ -106,3 +108,22 @@ struct fedspend_device {
 
   explicit fedspend_device(const fedspend_host& given) : host(given) {}
 };
+
+namespace fedspend::client::c_api {
+
+template <class Work>
+fedspend_status with_device(fedspend_device* device, const Work& work) noexcept {
+  return guarded([&]() -> fedspend_status {
+    if (device == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "device is NULL");
+    return work(*device->engine);
+  });
+}
+
+fedspend_status give(const Result<std::string>& text, char* buffer, std::size_t capacity, std::size_t* needed);
+// JSON that is to be shown holds what a plan may have brought: bytes that are no UTF-8 are replaced, not thrown.
+fedspend_status give(const Result<nlohmann::json>& json, char* buffer, std::size_t capacity, std::size_t* needed);
+
+// What fits with a NUL, made harmless (shown_text.h).
+void put_words(std::string_view words, std::span<char> field);
+
+}  // namespace fedspend::client::c_api

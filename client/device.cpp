@@ -204,6 +204,7 @@ class Withdrawing {
 
 Status Device::withdraw_consent(std::string_view purpose) {
   const Withdrawing withdrawing(state_->withdrawing);
+  state_->stop_adapting();
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
   return state_->consents->withdraw(purpose, state_->host.unix_time_s());
@@ -211,6 +212,7 @@ Status Device::withdraw_consent(std::string_view purpose) {
 
 Status Device::withdraw_all_consent() {
   const Withdrawing withdrawing(state_->withdrawing);
+  state_->stop_adapting();
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
   return state_->consents->withdraw_all(state_->host.unix_time_s());
@@ -227,7 +229,10 @@ nlohmann::json Device::consents(std::string_view controller, std::string_view pi
   return consent_records(*state_->consents, controller, pii_principal);
 }
 
-void Device::cancel() { state_->cancel_requested = true; }
+void Device::cancel() {
+  state_->cancel_requested = true;
+  state_->stop_adapting();
+}
 
 Result<std::string> Device::history_words() {
   const std::lock_guard lock(state_->vault_mutex);

@@ -23,7 +23,10 @@
 
 #include "client/conditions.h"
 #include "client/consent.h"
+#include "client/content_cache.h"
 #include "client/device_link.h"
+#include "client/insights.h"
+#include "client/personalisation.h"
 #include "client/policy.h"
 #include "client/transaction_store.h"
 #include "client/transparency.h"
@@ -92,6 +95,19 @@ struct RunReport {
   std::uint64_t bytes_sent = 0;
 };
 
+// Of the model that is held, with the plan that it is of: its categories are what the numbers mean.
+struct Prediction {
+  Insight insight;
+  SharedPlan plan;
+};
+
+// How the held model does on this customer's newest rows, which it was never trained on here; of `personal` too, where one was made.
+struct Evaluation {
+  models::EvaluationResult shared;
+  bool has_personal = false;
+  models::EvaluationResult personal;
+};
+
 class Device {
  public:
   // `host` and `random` outlive the device. conflict: the folder is in use. refused: the policy pins another release key, or the signer's key is
@@ -123,6 +139,17 @@ class Device {
   // What this device has spent, of each task and in all, at the policy's delta.
   Result<std::string> statement_words();
   Result<nlohmann::json> statement();
+
+  // The shared model of a plan, as an app brings it: the plan with its signature, and the model file that the coordinator publishes
+  // (common/protocol/model_file.h). That of the next round takes its place. unauthorized: another key's signature. refused: another population's.
+  // malformed: no plan, or a file that is damaged or of another plan.
+  Status install_model(const SignedPlan& plan, ByteSpan model_file);
+  // All of them of the model that this device holds, of a round or installed. not_found: none. refused: no consent to kPurposePersonalInsights, or
+  // for evaluate() to kPurposeEvaluation. Nothing of it leaves the device. personalise() takes as long as a training and ends with cancel() or
+  // a withdrawal (refused); the others wait for it.
+  Result<Prediction> predict(const InsightOptions& options);
+  Result<models::PersonalFit> personalise();
+  Result<Evaluation> evaluate();
 
   // Everything that this device keeps is gone for good, the consents and the enrolment too. conflict: a run is under way. Afterwards the
   // object answers not_found to everything; make a new one.

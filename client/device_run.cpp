@@ -170,7 +170,7 @@ class Run {
   void check_connection() {
     if (report_.has_value()) return;
     const Status state = link_->check(state_.host.monotonic());
-    if (!state) return fail_with(state.error().code == ErrorCode::unauthorized ? RunOutcome::not_accepted_here : RunOutcome::unreachable, state.error().message);
+    if (!state) return fail_with(state.error().code == ErrorCode::unauthorized ? RunOutcome::not_accepted_here : RunOutcome::unreachable, state.error().hint.empty() ? state.error().message : state.error().message + "; " + state.error().hint);
     const std::uint64_t before = std::exchange(connections_, link_->connections());
     if (is_connection_restored(before, connections_)) step(ConnectionRestored{});
   }
@@ -238,7 +238,10 @@ class Run {
 
   void train(StartTraining& start) {
     if (!still_allowed(true)) return;
-    state_.held_plan = start.plan_hash;
+    locked([&] {
+      state_.held_plan = start.plan_hash;
+      state_.held_model = start.model_hash;
+    });
     std::vector<models::Transaction> rows;
     if (!state_.options.examples) {
       locked([&] {
@@ -368,6 +371,7 @@ Result<RunReport> Device::State::run() {
   if (const Status allowed = check_conditions(options.rules, host.conditions()); !allowed)
     return not_now(RunOutcome::conditions, allowed.error().message, options.transient_backoff);
   if (!options.connect) return fail(ErrorCode::invalid_argument, "no way to the coordinator was given");
+  if (options.release_key == IdentityPublicKey{}) return fail(ErrorCode::invalid_argument, "no release key was given, whose plans count");
   // A crash in the middle must not make a device that checks in again and again.
   {
     const std::lock_guard lock(vault_mutex);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <stop_token>
 
 #include "client/content_cache.h"
 #include "client/device.h"
@@ -51,6 +52,8 @@ struct Device::State {
   std::atomic<bool> is_running = false;
   std::atomic<bool> cancel_requested = false;
   std::atomic<int> withdrawing = 0;  // withdrawals that wait for the vault: nothing is consented to meanwhile
+  std::mutex adapting_mutex;         // of the next line
+  std::stop_source adapting;         // of the personal model that is being made
   std::optional<Millis> not_before;  // by the monotonic clock, of this process' last run
 
   State(DeviceOptions given, DeviceHost& given_host, RandomSource& given_random)
@@ -70,6 +73,8 @@ struct Device::State {
   Result<Millis> time_to_wait();
   Status keep_wait(Millis wait);
   Result<RunReport> run();
+
+  void stop_adapting();
 };
 
 }  // namespace fedspend::client

@@ -110,6 +110,22 @@ std::string reason_text(const Reason& reason) {
   return text;
 }
 
+std::string insight_text(const Insight& insight, std::span<const std::string> categories) {
+  if (insight.rows == 0) return "Nothing is known of you yet.\n";
+  const auto name = [&](std::uint32_t category) { return category < categories.size() ? shown_text(categories[category], kMostNameBytes) : std::string("other"); };
+  const auto percent = [](double probability) { return std::to_string(std::lround(100 * probability)) + "%"; };
+  std::string text = insight.abstains ? "Not sure what comes next." : "Likely next: " + name(insight.next.front().category) + " (" + percent(insight.next.front().probability) + ").";
+  text += insight.abstains ? " Possible: " : insight.next.size() > 1 ? " Otherwise: " : "";
+  for (std::size_t i = insight.abstains ? 0 : 1; i < insight.next.size(); ++i)
+    text += (i == (insight.abstains ? 0u : 1u) ? "" : ", ") + name(insight.next[i].category) + " (" + percent(insight.next[i].probability) + ")";
+  text += "\n";
+  if (insight.abstains) return text;
+  text += "Why " + name(insight.next.front().category) + ":\n";
+  for (const Reason& reason : insight.reasons)
+    if (strength_of(reason) != ReasonStrength::none) text += "  - " + reason_text(reason) + "\n";
+  return text;
+}
+
 nlohmann::json insight_json(const Insight& insight, std::span<const std::string> categories) {
   nlohmann::json next = nlohmann::json::array(), reasons = nlohmann::json::array();
   for (const CategoryChance& chance : insight.next) {

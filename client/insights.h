@@ -65,6 +65,9 @@ enum class ReasonStrength { none, slight, clear, strong };
 ReasonStrength strength_of(const Reason& reason);
 std::string reason_text(const Reason& reason);
 
+// For a person: what is likely, and the reasons that weigh; or that it is not known. Lines, each with its end.
+std::string insight_text(const Insight& insight, std::span<const std::string> categories);
+
 // {"schema_version": 1, "abstains", "next": [{"category", "name", "probability"}], "reasons": [{"id", "log_odds", "strength", "text"}], ...}.
 // `categories`: the plan's.
 nlohmann::json insight_json(const Insight& insight, std::span<const std::string> categories);

@@ -11,6 +11,7 @@
 #include "client/consent.h"
 #include "common/bytes.h"
 #include "common/secagg/session_privacy.h"
+#include "models/trainer.h"
 
 namespace fedspend::client {
 namespace {
@@ -33,6 +34,21 @@ Status read_purposes(std::string_view key, const toml::node& node, DevicePolicy&
     if (!purpose || purpose->empty() || purpose->size() > 64) return wrong(key, "holds something that is not a name of 1 to 64 bytes");
     if (*purpose == kPurposePersonalInsights) return wrong(key, "holds " + *purpose + ", for which nothing ever leaves the device", "leave it out: no plan has this purpose");
     policy.purposes.insert(*purpose);
+  }
+  return {};
+}
+
+Status read_data_categories(std::string_view key, const toml::node& node, DevicePolicy& policy) {
+  const auto known = models::data_categories({});
+  std::string names;
+  for (const std::string_view name : known) names += (names.empty() ? "" : ", ") + std::string(name);
+  const auto* array = node.as_array();
+  if (array == nullptr) return wrong(key, "is not a list", "write those that a plan's model may read, of " + names);
+  policy.data_categories.clear();
+  for (const auto& item : *array) {
+    const auto name = item.value<std::string>();
+    if (!name || std::ranges::find(known, *name) == known.end()) return wrong(key, "holds something that is no category of data", "the categories are " + names);
+    policy.data_categories.insert(*name);
   }
   return {};
 }
@@ -97,6 +113,7 @@ struct Key {
 };
 constexpr std::array kKeys = {
     Key{"purposes", read_purposes},
+    Key{"data_categories", read_data_categories},
     Key{"min_cohort", read_integer<&DevicePolicy::min_cohort, 1, 1'000'000>},
     Key{"min_clip_norm_l2", read_positive<&DevicePolicy::min_clip_norm_l2>},
     Key{"max_clip_norm_l2", read_positive<&DevicePolicy::max_clip_norm_l2>},
@@ -206,6 +223,9 @@ Status check_clip_norm(const DevicePolicy& policy, double clip_norm_l2) { return
 Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost, std::string_view population) {
   if (plan.population != population) return fail(ErrorCode::refused, "the plan is for another population");
   if (!policy.purposes.contains(plan.purpose)) return fail(ErrorCode::refused, "no consent for the purpose " + plan.purpose);
+  for (const std::string_view read : models::data_categories(plan.model.name))
+    if (!policy.data_categories.contains(read))
+      return fail(ErrorCode::refused, "the plan's model reads the " + std::string(read) + " of transactions, which is not among the policy's data_categories");
   if (policy.max_participations == 0) return fail(ErrorCode::refused, "the policy allows no participation at all (max_participations is 0)");
   const AggregationSpec& aggregation = plan.aggregation;
   if (aggregation.mode == Aggregation::open && !policy.allow_open_aggregation)

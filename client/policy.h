@@ -19,6 +19,8 @@ namespace fedspend::client {
 
 struct DevicePolicy {
   std::set<std::string> purposes = {};   // consented to; empty: none
+  // What of a transaction a plan's model may read (models/trainer.h, data_categories). A plan of a model that reads more is refused.
+  std::set<std::string, std::less<>> data_categories = {"category", "amount", "time", "merchant"};
   std::uint32_t min_cohort = 100;        // fewest updates in a sum that this device will be part of
   // A larger clip norm would let one device weigh more, and needs more noise. A tiny one makes every update a bare direction and
   // drives the scale from numbers to integers (a fraction of 2^bits / clip) to where doubles lose the update or overflow.

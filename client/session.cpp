@@ -198,7 +198,7 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   const Status may = services_.record.check_participation(assignment.task, assignment.round, *plan->cost, participation_limits(options_.policy, *plan->plan));
   if (!may) return keep_silent(may.error(), now);
   phase_ = Training{session, assignment.round, plan->plan, plan->hash, plan->cost, deadline, std::move(secure)};
-  return {StartTraining{session, assignment.round, plan->plan, plan->hash, model->weights, assignment.attempt}, WakeAt{deadline}};
+  return {StartTraining{session, assignment.round, plan->plan, plan->hash, model->weights, assignment.attempt, model->hash}, WakeAt{deadline}};
 }
 
 tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment& assignment) const {

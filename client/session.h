@@ -134,6 +134,7 @@ struct StartTraining {
   PlanHash plan_hash;
   SharedWeights weights;
   std::array<std::uint8_t, 16> attempt{};  // of the assignment; in the seed of the training
+  ModelHash model_hash = {};               // of `weights`
 };
 struct StopTraining {};
 struct WakeAt {

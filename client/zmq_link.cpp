@@ -31,6 +31,8 @@ class ZmqLink final : public DeviceLink {
 
 }  // namespace
 
+Status check_zmq_link(const ZmqLinkOptions& options) { return check_device_address(options.address); }
+
 Result<std::unique_ptr<DeviceLink>> connect_zmq(const ZmqLinkOptions& options, const CurveKeyPair& curve) {
   auto link = std::make_unique<ZmqLink>();
   ZmqDeviceOptions connection;

@@ -13,6 +13,9 @@ struct ZmqLinkOptions {
   Millis connect_timeout{15'000};
 };
 
+// Of the address alone: nothing is connected.
+Status check_zmq_link(const ZmqLinkOptions& options);
+
 Result<std::unique_ptr<DeviceLink>> connect_zmq(const ZmqLinkOptions& options, const CurveKeyPair& curve);
 
 }  // namespace fedspend::client

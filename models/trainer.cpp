@@ -1,5 +1,7 @@
 #include "models/trainer.h"
 
+#include <array>
+
 #include "common/bytes.h"
 #include "common/check.h"
 #include "common/crypto/hash.h"
@@ -15,6 +17,11 @@ Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model) {
     return fail(ErrorCode::invalid_argument, "there is no model \"" + model.name + "\"", "model.name can be next_category");
   }
   return make_next_category(model);
+}
+
+std::span<const std::string_view> data_categories(std::string_view) {
+  static constexpr std::array<std::string_view, 4> kAll = {"category", "amount", "time", "merchant"};
+  return kAll;  // next_category, the one model that there is, reads them all
 }
 
 Result<TrainingResult> Trainer::train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories,

@@ -91,6 +91,10 @@ class Trainer {
 // (0 in the plan: not checked, for drafting).
 Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model);
 
+// What of a transaction a model of this name reads, of "category", "amount" (with its direction), "time" and "merchant": a device's policy is
+// held against it. All of them (HistoryRow) for a name that is not known.
+std::span<const std::string_view> data_categories(std::string_view model);
+
 // The first 8 bytes of H("training-seed", plan hash, round, attempt): public and the same on every device, so that a run can be
 // repeated. `attempt`: the 16 bytes of the assignment. A round that is tried again trains in another order, so that no device hands in the
 // same update in two sums (SECAGG.md, case 29).

@@ -99,6 +99,11 @@ static fedspend_status open_device(const char *folder, fedspend_device **device)
 
 typedef fedspend_status (*text_function)(fedspend_device *, int32_t, char *, size_t, size_t *);
 
+/* What is likely next, and why. */
+static fedspend_status explain(fedspend_device *device, int32_t format, char *buffer, size_t capacity, size_t *needed) {
+  return fedspend_explain(device, NULL, format, buffer, capacity, needed);
+}
+
 /* First the size, then the text. */
 static int show(fedspend_device *device, text_function function) {
   size_t needed = 0;
@@ -170,19 +175,22 @@ static int run(fedspend_device *device) {
 
 int main(int argc, char **argv) {
   if (argc < 3) {
-    fprintf(stderr, "usage: %s FOLDER request TOKEN | certificate | consent | withdraw | ingest | run | history | statement | wipe\n", argv[0]);
+    fprintf(stderr, "usage: %s FOLDER request TOKEN | certificate | consent [PURPOSE] | withdraw [PURPOSE] | ingest | run | personalise | explain | history | statement | wipe\n", argv[0]);
     return 4;
   }
   fedspend_device *device = NULL;
   if (open_device(argv[1], &device) != FEDSPEND_OK) return fail("open");
   const char *command = argv[2];
+  const char *purpose = argc > 3 ? argv[3] : "next_category";
   int result = 4;
   if (strcmp(command, "request") == 0 && argc > 3) result = request(device, argv[3]);
   if (strcmp(command, "certificate") == 0) result = install(device);
-  if (strcmp(command, "consent") == 0) result = fedspend_consent_give(device, "next_category", "2026-11", "en", "command line") == FEDSPEND_OK ? 0 : fail("consent");
-  if (strcmp(command, "withdraw") == 0) result = fedspend_consent_withdraw(device, "next_category") == FEDSPEND_OK ? 0 : fail("withdraw");
+  if (strcmp(command, "consent") == 0) result = fedspend_consent_give(device, purpose, "2026-11", "en", "command line") == FEDSPEND_OK ? 0 : fail("consent");
+  if (strcmp(command, "withdraw") == 0) result = fedspend_consent_withdraw(device, purpose) == FEDSPEND_OK ? 0 : fail("withdraw");
   if (strcmp(command, "ingest") == 0) result = ingest(device);
   if (strcmp(command, "run") == 0) result = run(device);
+  if (strcmp(command, "personalise") == 0) result = fedspend_personalise(device, NULL) == FEDSPEND_OK ? 0 : fail("personalise");
+  if (strcmp(command, "explain") == 0) result = show(device, explain);
   if (strcmp(command, "history") == 0) result = show(device, fedspend_history);
   if (strcmp(command, "statement") == 0) result = show(device, fedspend_statement);
   if (strcmp(command, "wipe") == 0) result = fedspend_wipe(device) == FEDSPEND_OK ? 0 : fail("wipe");

@@ -393,6 +393,8 @@ void ZmqDeviceChannel::State::watch(Millis now) {
   }
 }
 
+Status check_device_address(std::string_view address) { return check_address(address, Side::device); }
+
 ZmqDeviceChannel::ZmqDeviceChannel(std::unique_ptr<State> state) : state_(std::move(state)) {}
 ZmqDeviceChannel::~ZmqDeviceChannel() = default;
 

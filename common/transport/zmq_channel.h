@@ -102,6 +102,9 @@ enum class ConnectionState {
   refused,     // the coordinator does not accept this device's key; it does not try again
 };
 
+// invalid_argument: not of the form that connect() takes.
+Status check_device_address(std::string_view address);
+
 class ZmqDeviceChannel final : public DeviceChannel {
  public:
   // Returns at once; check() tells how it goes.

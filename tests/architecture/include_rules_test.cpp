@@ -51,6 +51,11 @@ TEST_CASE("client and coordinator never include each other, the public header of
   CHECK(allowed("client/c_api.cpp", "#include \"fedspend/client.h\"\n"));
 }
 
+TEST_CASE("the agent knows the client by its C ABI alone") {
+  CHECK(caught("client/agent/agent.cpp", "#include \"client/session.h\"\n", "by <fedspend/client.h> alone"));
+  CHECK(allowed("client/agent/agent.cpp", "#include \"client/agent/agent_device.h\"\n#include <fedspend/client.h>\n#include \"common/clock.h\"\n"));
+}
+
 TEST_CASE("a third-party header is caught outside its home") {
   const Sample samples[] = {
       {"models/trainer.cpp", "#include <torch/torch.h>\n"},
@@ -59,7 +64,7 @@ TEST_CASE("a third-party header is caught outside its home") {
       {"common/bytes.cpp", "#include <c10/util/Half.h>\n"},
       {"coordinator/main.cpp", "#include <zmq.hpp>\n"},
       {"common/protocol/codec.cpp", "#include <zmq.h>\n"},
-      {"client/agent_main.cpp", "#include <zmq_addon.hpp>\n"},
+      {"client/agent/agent_main.cpp", "#include <zmq_addon.hpp>\n"},
       {"coordinator/store.cpp", "#include <cereal/archives/binary.hpp>\n"},
       {"common/program/key_files.cpp", "#include <sodium.h>\n"},
       {"client/store.cpp", "#include <sodium/utils.h>\n"},

@@ -27,6 +27,12 @@ TEST_CASE("the sample program enrols, ingests, contributes, tells the customer s
   CHECK(history.find("next_category") != std::string::npos);
   CHECK(customer.sample("statement").find("in all: 1 contributions") != std::string::npos);
 
+  customer.sample("consent personal_insights");
+  customer.sample("personalise");
+  const std::string explained = customer.sample("explain");
+  INFO(explained);
+  CHECK((explained.starts_with("Likely next: ") || explained.starts_with("Not sure what comes next.")));
+
   customer.sample("withdraw");
   CHECK(customer.sample("run").starts_with("no-consent"));
   customer.sample("wipe");

@@ -219,6 +219,10 @@ TEST_CASE("a policy that is stricter than the defaults refuses what they accept 
     policy.allow_roster_beacon = false;
     part = "pins no beacon_key: it refuses every secure sum";
   }
+  SUBCASE("data_categories") {
+    policy.data_categories.erase("merchant");
+    part = "reads the merchant of transactions";
+  }
   SUBCASE("max_participations (hostile case 28)") {
     policy.max_participations = 0;
     part = "no participation at all";
@@ -306,6 +310,7 @@ TEST_CASE("an empty policy file is the default policy") {
   const Result<DevicePolicy> policy = parse_policy("");
   REQUIRE(policy);
   CHECK(policy->purposes.empty());
+  CHECK(policy->data_categories.size() == 4);
   CHECK(policy->min_cohort == 100);
   CHECK(policy->min_clip_norm_l2 == 1e-6);
   CHECK(policy->max_clip_norm_l2 == 10.0);
@@ -326,7 +331,7 @@ TEST_CASE("every key of a policy file arrives") {
   const Result<DevicePolicy> policy = parse_policy(
       "purposes = [\"next_category\", \"budget\"]\nmin_cohort = 4\nmax_clip_norm_l2 = 2\nallow_open_aggregation = true\nallow_no_privacy = true\n"
       "min_clip_norm_l2 = 0.5\nmin_bits = 20\nmax_bits = 28\nmin_corrupt_fraction = 0.25\nmin_security_bits = 64\nrequire_semi_malicious = false\n"
-      "allow_roster_beacon = false\nmax_participations = 12\nbeacon_key = \"" + std::string(62, '0') + "0a\"\nrelease_key = \"" + std::string(62, '0') + "0b\"\n");
+      "allow_roster_beacon = false\ndata_categories = [\"time\", \"amount\"]\nmax_participations = 12\nbeacon_key = \"" + std::string(62, '0') + "0a\"\nrelease_key = \"" + std::string(62, '0') + "0b\"\n");
   REQUIRE(policy);
   REQUIRE(policy->beacon_key);
   CHECK(to_hex(policy->beacon_key->bytes) == std::string(62, '0') + "0a");
@@ -340,6 +345,7 @@ TEST_CASE("every key of a policy file arrives") {
   CHECK_FALSE(policy->require_semi_malicious);
   CHECK_FALSE(policy->allow_roster_beacon);
   CHECK(policy->max_participations == 12);
+  CHECK(policy->data_categories == std::set<std::string, std::less<>>{"amount", "time"});
   CHECK(policy->purposes == std::set<std::string>{"budget", "next_category"});
   CHECK(policy->min_cohort == 4);
   CHECK(policy->max_clip_norm_l2 == 2.0);
@@ -354,6 +360,9 @@ TEST_CASE("a broken policy file is an error that names the key or the line, neve
       {"purposes = [\"\"]", "purposes"},
       {"purposes = [\"next_category\", \"personal_insights\"]", "for which nothing ever leaves the device"},
       {"purposes = [\"" + std::string(65, 'a') + "\"]", "purposes"},
+      {"data_categories = \"time\"", "data_categories"},
+      {"data_categories = [\"time\", \"place\"]", "data_categories"},
+      {"data_categories = [1]", "data_categories"},
       {"min_cohort = 0", "min_cohort"},
       {"min_cohort = -5", "min_cohort"},
       {"min_cohort = 1000001", "min_cohort"},

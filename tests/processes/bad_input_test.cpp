@@ -49,7 +49,7 @@ std::vector<Command> commands() {
       {"device run",
        federation().device("process-1", "tcp://127.0.0.1:1"),
        {{"--profiles", Takes::profiles}, {"--coordinator", Takes::address}, {"--coordinator-key", Takes::text_file}, {"--release-key", Takes::text_file}, {"--authority-key", Takes::text_file}, {"--policy", Takes::text_file},
-        {"--cache", Takes::out_folder}, {"--threads", Takes::number}, {"--isa", Takes::number}, {"--connect-timeout-s", Takes::number}, {"--transient-backoff-s", Takes::number},
+        {"--cache", Takes::out_folder}, {"--isa", Takes::number}, {"--connect-timeout-s", Takes::number}, {"--transient-backoff-s", Takes::number},
         {"--permanent-backoff-s", Takes::number}}},
       {"device keys",
        {device, "keys", "--profiles", in("profiles/process-1"), "--population", "synthetic", "--token-file", in("process-1.tokens"), "--list", "OUT/list"},
@@ -58,6 +58,11 @@ std::vector<Command> commands() {
        {device, "certificate", "--profiles", in("profiles/process-1"), "--authority-key", in("authority/authority.key.pub"), "--population", "synthetic"},
        {{"--profiles", Takes::profiles}, {"--authority-key", Takes::text_file}},
        {in("process-1.list.certificates")}},
+      {"device consent",
+       {device, "consent", "--profiles", in("profiles/process-1"), "--population", "synthetic", "--purpose", "next_category", "--notice", "test"},
+       {{"--profiles", Takes::profiles}}},
+      {"device ingest", {device, "ingest", "--profiles", in("profiles/process-1"), "--population", "synthetic"}, {{"--profiles", Takes::profiles}}},
+      {"device history", {device, "history", "--profiles", in("profiles/process-1"), "--population", "synthetic"}, {{"--profiles", Takes::profiles}}},
       {"admin keygen", {admin, "keygen", "--out", "OUT/keys"}, {{"--out", Takes::out_folder}}},
       {"admin sign-plan",
        {admin, "sign-plan", "--plan", in("plan.toml"), "--release-key", in("keys/release.key")},
@@ -348,7 +353,7 @@ TEST_CASE("--help and --version end with 0 for every program and command") {
   }
 }
 
-TEST_CASE("a client's folder with a broken history or key is refused by the device") {
+TEST_CASE("a client's folder with a broken history, store or key is refused by the device") {
   const TemporaryFolder folder;
   const fs::path client = *fs::directory_iterator(federation() / "profiles/process-1");
   const auto device = [&] { return with_option(with_option(federation().device("x", "tcp://127.0.0.1:1"), "--profiles", folder.path()), "--cache", folder / "cache"); };
@@ -357,22 +362,22 @@ TEST_CASE("a client's folder with a broken history or key is refused by the devi
     fs::copy(client, folder / "client");
   };
   const Command command{"device run", {}, {}};
-  for (const std::string name : {"transactions.csv", "identity.key", "curve.key"}) {
+  for (const std::string name : {"transactions.csv", "device.db", "device.db.seed", "store.key"}) {
     for (const std::string& content : {std::string(), std::string("rubbish\n"), std::string(300, '\xff')}) {
       CAPTURE(name);
+      CAPTURE(content.size());
       fresh();
       write_text(folder / "client/" / name, content);
-      check_refused(command, device(), (folder / "client/" / name).string());
+      check_refused(command, device(), (folder / "client").string());
     }
+    if (name == "transactions.csv") continue;  // then those of the store are used
     fresh();
     fs::remove(folder / "client/" / name);
-    check_refused(command, device(), name == "transactions.csv" ? folder.path().string() : (folder / "client/" / name).string());
+    check_refused(command, device(), (folder / "client").string());
   }
-  for (const std::string key : {"identity.key", "curve.key"}) {
-    fresh();
-    fs::permissions(folder / "client" / key, fs::perms::owner_read | fs::perms::owner_write | fs::perms::others_read);
-    check_refused(command, device(), (folder / "client" / key).string());
-  }
+  fresh();
+  fs::permissions(folder / "client/store.key", fs::perms::owner_read | fs::perms::owner_write | fs::perms::others_read);
+  check_refused(command, device(), (folder / "client").string());
   CHECK(names_in(folder / "cache").empty());
 }
 

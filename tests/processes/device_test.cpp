@@ -86,7 +86,8 @@ TEST_CASE("a device process that is killed twice in the middle is started again,
     device.send(SIGTERM);
     CHECK(device.wait(Millis(5'000)) == 0);
   }
-  for (const std::string& name : names_in(federation() / "process-2.cache")) CHECK((name == "plan.signed" || name == "model.weights"));
+  for (const std::string& client : names_in(federation() / "process-2.cache"))
+    for (const std::string& name : names_in(federation() / "process-2.cache" / client)) CHECK((name == "plan.signed" || name == "model.weights"));
 }
 
 TEST_CASE("a device that is not on the list ends with 2 and is told to enrol, and one among others does not stop them") {

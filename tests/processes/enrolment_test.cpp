@@ -5,9 +5,11 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "common/crypto/random.h"
 #include "common/program/key_files.h"
 #include "common/program/runtime.h"
 #include "common/protocol/certificate.h"
+#include "common/protocol/enrolment_request.h"
 #include "tests/processes/small_federation.h"
 
 namespace fedspend::test {
@@ -72,6 +74,10 @@ std::vector<std::string> certificate_command(const std::string& profiles, const 
   return {program_path("fedspend-device"), "certificate", "--profiles", profiles, "--from", from, "--authority-key", in("authority/authority.key.pub"), "--population", "synthetic"};
 }
 
+std::vector<std::string> consent_command(const std::string& profiles) {
+  return {program_path("fedspend-device"), "consent", "--profiles", profiles, "--population", "synthetic", "--purpose", "next_category", "--notice", "test"};
+}
+
 std::string text_with_line(const std::string& text, std::size_t number, const std::string& line) {
   std::size_t at = 0;
   for (std::size_t i = 1; i < number; ++i) at = text.find('\n', at) + 1;
@@ -83,6 +89,13 @@ std::vector<std::string> lines_of(const std::string& text) {
   std::vector<std::string> lines;
   for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) lines.push_back(text.substr(at, text.find('\n', at) - at));
   return lines;
+}
+
+// Of the first request in a list of them.
+IdentityPublicKey identity_in(const std::string& list) {
+  const Result<EnrolmentRequests> requests = EnrolmentRequests::parse(content_of(list));
+  REQUIRE(requests);
+  return requests->requests.at(0).identity;
 }
 
 TEST_CASE("a token enrols one device: used twice, expired, of another population or unknown it is refused, and nothing is written or used up") {
@@ -155,34 +168,36 @@ TEST_CASE("a device without a certificate, or with one that is not its own, not 
   const std::vector<std::string> run = with_option(with_option(federation().device("x", "tcp://127.0.0.1:1"), "--profiles", file("devices")), "--cache", file("cache"));
   require_done(token_command(file("tokens")));
   require_done(keys_command(file("devices"), file("tokens"), file("list")));
-  check_refused(run, "is not there: this device is not enrolled");
+  check_refused(run, "this device is not enrolled");
   check_refused(certificate_command(file("devices"), in("process-1.list.certificates")), "no certificate for the client in " + client);
 
   const auto authority = program::read_identity_key(in("authority/authority.key"), "authority");
-  const auto identity = program::read_identity_key(client + "/identity.key", "identity");
   REQUIRE(authority);
-  REQUIRE(identity);
+  SeededRandom random(5);
+  const IdentityKey somebody = IdentityKey::generate(random);
+  const IdentityPublicKey identity = identity_in(file("list"));
   const std::uint64_t now_s = program::unix_time_s();
   const auto put = [&](const IdentityKey& by, const std::string& population, std::uint64_t from_s, std::uint64_t until_s) {
-    write_text(client + "/certificate", certificate_line(issue_certificate(by, population, identity->public_key(), 1, from_s, until_s)) + "\n");
+    write_text(file("forged"), certificate_line(issue_certificate(by, population, identity, 1, from_s, until_s)) + "\n");
+    return certificate_command(file("devices"), file("forged"));
   };
-  put(*identity, "synthetic", now_s, now_s + 1'000);
-  check_refused(run, client + "/certificate: certificate: not signed by the enrolment authority");
-  put(*authority, "households", now_s, now_s + 1'000);
-  check_refused(run, "for this key and this population");
-  put(*authority, "synthetic", now_s - 1'000, now_s);
-  check_refused(run, "certificate: expired");
-  put(*authority, "synthetic", now_s + 90'000, now_s + 100'000);
-  check_refused(run, "not yet valid");
-  write_text(client + "/certificate", lines_of(federation().text_of("process-1.list.certificates"))[0] + "\n");
-  check_refused(run, "is another device's");
-  write_text(client + "/certificate", "rubbish\n");
-  check_refused(run, client + "/certificate");
+  check_refused(put(somebody, "synthetic", now_s, now_s + 1'000), client + ": certificate: not signed by the enrolment authority");
+  check_refused(put(*authority, "households", now_s, now_s + 1'000), "for this key and this population");
+  check_refused(put(*authority, "synthetic", now_s - 1'000, now_s), "certificate: expired");
+  check_refused(put(*authority, "synthetic", now_s + 90'000, now_s + 100'000), "not yet valid");
+  write_text(file("forged"), "rubbish\n");
+  check_refused(certificate_command(file("devices"), file("forged")), file("forged") + ", certificate 1");
+  check_refused(run, "this device is not enrolled");
+  // One that runs out afterwards.
+  require_done(put(*authority, "synthetic", now_s - 10, program::unix_time_s() + 3));
+  sleep_for(Millis(4'100));
+  check_refused(run, client + ": certificate: expired");
   CHECK(names_in(file("cache")).empty());
 
   // With its own it starts: nobody answers.
   require_done(enrol_command(file("list"), "own.list"));
   require_done(certificate_command(file("devices"), file("list.certificates")));
+  require_done(consent_command(file("devices")));
   CHECK(run_to_end(with_option(run, "--connect-timeout-s", "1")).code == 2);
 }
 
@@ -214,18 +229,20 @@ TEST_CASE("a revoked device and one with an expired certificate cannot take part
   std::vector<std::string> enrol = enrol_command(file("revoked.list"), "with-more.list");
   enrol.push_back(file("expired.list"));
   require_done(enrol);
-  for (const std::string name : {"revoked", "expired"}) require_done(certificate_command(file(name), file(name + ".list.certificates")));
+  for (const std::string name : {"revoked", "expired"}) {
+    require_done(certificate_command(file(name), file(name + ".list.certificates")));
+    require_done(consent_command(file(name)));
+  }
 
   const auto all = devices_of("with-more.list");
   REQUIRE(all.size() == 11);
   const std::string id = all[9]["id"];
   const auto authority = program::read_identity_key(in("authority/authority.key"), "authority");
-  const auto out_of_time = program::read_identity_key(expired + "/client/identity.key", "identity");
+  const IdentityPublicKey out_of_time = identity_in(file("expired.list"));
   REQUIRE(authority);
-  REQUIRE(out_of_time);
-  const Certificate over = issue_certificate(*authority, "synthetic", out_of_time->public_key(), 999, 1, 2);
+  const Certificate over = issue_certificate(*authority, "synthetic", out_of_time, 999, 1, 2);
   std::string list = federation().text_of("with-more.list");
-  const std::string key = to_hex(out_of_time->public_key().bytes);
+  const std::string key = to_hex(out_of_time.bytes);
   list.replace(list.find(key) + 130, 176, to_hex(encode_certificate(over)));
   write_text(federation() / "with-more.list", list);
 

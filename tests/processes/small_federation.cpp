@@ -50,9 +50,11 @@ void SmallFederation::enrol(const std::vector<std::string>& names, const std::st
   std::vector<std::string> enrol = {program_path("fedspend-admin"), "enrol", "--authority", in("authority"), "--devices", in(list)};
   for (const std::string& name : names) enrol.push_back(in(name + ".list"));
   require_done(enrol);
-  for (const std::string& name : names)
+  for (const std::string& name : names) {
     require_done({program_path("fedspend-device"), "certificate", "--profiles", in("profiles/" + name), "--from", in(name + ".list.certificates"), "--authority-key",
                   in("authority/authority.key.pub"), "--population", "synthetic"});
+    require_done({program_path("fedspend-device"), "consent", "--profiles", in("profiles/" + name), "--population", "synthetic", "--purpose", "next_category", "--notice", "test"});
+  }
 }
 
 std::vector<std::string> SmallFederation::data_options() const { return {"--data", (folder_ / "population/synthetic.toml").string()}; }
@@ -68,7 +70,7 @@ std::vector<std::string> SmallFederation::device(const std::string& profiles, co
   const auto in = [&](const std::string& name) { return (folder_ / name).string(); };
   return {program_path("fedspend-device"), "run", "--profiles", in("profiles/" + profiles), "--coordinator", endpoint, "--coordinator-key", in("keys/coordinator.key.pub"),
           "--release-key", in("keys/release.key.pub"), "--authority-key", in("authority/authority.key.pub"), "--population", "synthetic", "--policy", in("policy.toml"), "--cache", in(std::filesystem::path(profiles).filename().string() + ".cache"),
-          "--transient-backoff-s", "1"};
+          "--transient-backoff-s", "1", "--permanent-backoff-s", "1"};  // pauses outlive a process
 }
 
 Process SmallFederation::start(const std::string& name, std::vector<std::string> command) const {

@@ -27,7 +27,7 @@ class SmallFederation {
 
   // Tokens, keys and requests of the clients of profiles/NAME: NAME.tokens, NAME.list.
   void request(const std::string& name) const;
-  // Their certificates, in NAME.list.certificates and beside their keys; they go into the list of devices.
+  // Their certificates, in NAME.list.certificates and in their stores; they go into the list of devices, and their customers consent.
   void enrol(const std::vector<std::string>& names, const std::string& list = "devices.list") const;
 
   // Of a fresh coordinator on a port of the system's choice. `state` is a name in the folder.

@@ -13,7 +13,7 @@
  *  4. Errors. Every function that can fail returns a fedspend_status; out parameters are untouched on an error but for convention 2. Words
  *     for the last error of the calling thread: fedspend_last_error. No error text holds a secret or a spending value. Nothing is thrown.
  *  5. Threads. Any function may be called from any thread. fedspend_run_once blocks its caller, one at a time; fedspend_cancel never
- *     waits. Callbacks come from the thread that called the library, but `examples`, which comes from a thread of the library.
+ *     waits. Callbacks come from the thread that called the library, but `examples` and `train`, which come from a thread of the library.
  *     A callback must not call functions of its device other than fedspend_cancel, and must not unwind (longjmp, exceptions).
  *  6. Fail closed. A callback that is missing, fails, or does not know means no: nothing is sent.
  *  7. Versions. FEDSPEND_CLIENT_VERSION is MAJOR * 10000 + MINOR * 100 + PATCH. Within a major version nothing is taken away or changes its
@@ -128,6 +128,33 @@ typedef struct fedspend_transaction {
   const char *currency;
 } fedspend_transaction;
 
+/* A transaction as a model sees it: the category as an index into the plan's list, or its length for all that the plan does not name. */
+typedef struct fedspend_row {
+  int64_t time_s;
+  int64_t amount_minor;
+  uint64_t merchant_hash; /* 0: none given */
+  uint32_t category;
+  int32_t direction;
+} fedspend_row;
+
+/* What a trainer of the host's is asked; the library's, and valid until `train` returns. */
+typedef struct fedspend_training {
+  uint32_t struct_size;
+  uint32_t epochs, batch_size;
+  uint32_t category_count;
+  const char *const *categories;
+  const char *model;             /* the plan's name of it */
+  const char *sizes_json;        /* the plan's sizes of the model, {"hidden": 32, ...} */
+  double learning_rate;          /* of this round */
+  double momentum, proximal_mu, gradient_clip_l2;
+  uint64_t seed;                 /* of the order of the examples; the same on every device */
+  const float *weights;
+  size_t weight_count;
+  const fedspend_row *rows;      /* oldest first: those that may be trained on */
+  size_t row_count;
+  const void *stop;              /* for fedspend_training_is_stopped */
+} fedspend_training;
+
 /* What only the host knows. `user` comes first in every callback. Callbacks that return a fedspend_status return FEDSPEND_OK or why not. */
 typedef struct fedspend_host {
   uint32_t struct_size;
@@ -150,6 +177,10 @@ typedef struct fedspend_host {
   fedspend_status (*sign)(void *user, const uint8_t *message, size_t message_size, uint8_t signature[64]);
   /* Optional: the host's own transactions in place of the ingested ones, oldest first, put into `sink`. From a thread of the library. */
   fedspend_status (*examples)(void *user, fedspend_sink *sink);
+  /* Optional: a trainer of the host's own. Reads task->weights, trains on task->rows and writes the trained weights, task->weight_count of
+   * them, to `trained`. Whatever it returns must not depend on the rows but by the weights: a failure is seen by the coordinator as a device
+   * that declined. Weights that are not finite count as no change. From a thread of the library; asks fedspend_training_is_stopped often. */
+  fedspend_status (*train)(void *user, const fedspend_training *task, float *trained);
 } fedspend_host;
 
 typedef struct fedspend_options {
@@ -159,8 +190,8 @@ typedef struct fedspend_options {
   const char *cache_dir;          /* may be emptied at any time; NULL: nothing is kept between processes */
   const char *population;
   const char *policy_toml;        /* client/README.md, "The policy"; NULL: everything is refused */
-  uint8_t release_key[32];        /* pinned: whose plans count */
-  uint8_t authority_key[32];      /* pinned: whose certificates count */
+  uint8_t release_key[32];        /* pinned: whose plans count; zero: nobody's, and this device does not run */
+  uint8_t authority_key[32];      /* pinned: whose certificates count; zero: nobody's */
   const char *coordinator;        /* tcp://HOST:PORT: the built-in connection; NULL: this device does not run */
   uint8_t coordinator_key[32];    /* pinned */
   uint8_t identity_key[32];       /* public half of the key behind `sign`; zero without it */
@@ -187,6 +218,51 @@ typedef struct fedspend_run_report {
   char words[256];             /* why, for a log; cut to fit */
 } fedspend_run_report;
 
+typedef struct fedspend_predict_options {
+  uint32_t struct_size;
+  uint32_t most_categories;    /* 0: the default, 3 */
+  double min_confidence;       /* 0 to 1, below which the prediction abstains; 0: the default, .4 */
+} fedspend_predict_options;
+
+typedef struct fedspend_category_chance {
+  uint32_t category;           /* index into the plan's list */
+  uint32_t reserved;
+  double probability;
+  char name[72];               /* the plan's; a longer one is cut */
+} fedspend_category_chance;
+
+typedef struct fedspend_prediction {
+  uint32_t struct_size;
+  uint32_t count;              /* of `next` */
+  uint8_t abstains;            /* 1: show nothing, or that it is not known: the likeliest is below min_confidence, or there is no history */
+  uint8_t is_personal;         /* 1: of a model adapted to this customer */
+  uint16_t reserved;
+  uint32_t reserved_2;
+  uint64_t transactions;       /* that it was made from */
+  fedspend_category_chance next[8]; /* the likeliest first */
+} fedspend_prediction;
+
+/* Nats a prediction on the customer's own held-out rows: what the personal model was chosen by. */
+typedef struct fedspend_personal_report {
+  uint32_t struct_size;
+  uint8_t is_personal;         /* 0: the shared model stays, nothing was better */
+  uint8_t reserved[3];
+  uint64_t predictions;        /* 0: too few transactions, nothing was compared */
+  double shared_loss, chosen_loss;
+} fedspend_personal_report;
+
+/* On the customer's newest fifth (as the plan says), which no training on this device looks at. */
+typedef struct fedspend_evaluation {
+  uint32_t struct_size;
+  uint8_t has_personal;        /* 1: the figures of the personal model are there */
+  uint8_t reserved[3];
+  uint64_t predictions;
+  uint64_t shared_correct, shared_correct_in_3;
+  double shared_loss;          /* nats, in all */
+  uint64_t personal_correct, personal_correct_in_3;
+  double personal_loss;
+} fedspend_evaluation;
+
 /* The version of the library, and the names of its numbers ("ok", "contributed", "checked-in"; "unknown" for another number). */
 FEDSPEND_API uint32_t fedspend_version(void);
 FEDSPEND_API const char *fedspend_version_text(void);
@@ -199,6 +275,13 @@ FEDSPEND_API size_t fedspend_max_wrapped_seed_bytes(void);
 
 /* Of the calling thread; an empty text if its last call went well. */
 FEDSPEND_API fedspend_status fedspend_last_error(char *buffer, size_t capacity, size_t *needed);
+
+/* For the whole process, before anything is trained: the instruction set ("best", or one that this processor has, "AVX2" ...). On one the same
+ * rows give the same update to the bit. */
+FEDSPEND_API fedspend_status fedspend_pin_instruction_set(const char *name);
+
+/* Of a policy file's text, before it is given to a device. is_demonstration (may be NULL): 1 if it allows an open sum or a plan without noise. */
+FEDSPEND_API fedspend_status fedspend_check_policy(const char *policy_toml, uint8_t *is_demonstration);
 
 /* 64 hexadecimal digits, or a line of a .pub file of fedspend-admin, to 32 bytes. */
 FEDSPEND_API fedspend_status fedspend_parse_key(const char *text, uint8_t key[32]);
@@ -238,6 +321,23 @@ FEDSPEND_API fedspend_status fedspend_cancel(fedspend_device *device);
 /* Everything that left this device, and everything that it refused; what it has spent. */
 FEDSPEND_API fedspend_status fedspend_history(fedspend_device *device, int32_t format, char *buffer, size_t capacity, size_t *needed);
 FEDSPEND_API fedspend_status fedspend_statement(fedspend_device *device, int32_t format, char *buffer, size_t capacity, size_t *needed);
+
+/* For the customer, under the purpose "personal_insights"; nothing of it leaves the device, and nothing of it acts by itself. Of the model of
+ * the last round, or of one that the app brought: install_model takes the plan's bytes, its signature (the text of fedspend-admin's .sig file)
+ * and the model file that a coordinator publishes. not-found: no model yet. refused: no consent. `options` may be NULL. Odd histories: an empty
+ * one abstains; unknown categories are "other", which is never predicted; a prediction is never NaN. */
+FEDSPEND_API fedspend_status fedspend_install_model(fedspend_device *device, const uint8_t *plan, size_t plan_size, const char *plan_signature, const uint8_t *model, size_t model_size);
+FEDSPEND_API fedspend_status fedspend_predict(fedspend_device *device, const fedspend_predict_options *options, fedspend_prediction *prediction);
+/* The same with its reasons: what in the history made the likeliest category likelier or less likely, in words and (JSON) in numbers that add
+ * up: baseline_log_odds and all reasons are log_odds (Shapley values, computed exactly). */
+FEDSPEND_API fedspend_status fedspend_explain(fedspend_device *device, const fedspend_predict_options *options, int32_t format, char *buffer, size_t capacity, size_t *needed);
+/* Adapts the model to this customer, in place of an earlier adaptation; kept in the vault, and used by predict and explain from then on, until
+ * there is a newer shared model. Takes as long as a training; refused: cancelled, or withdrawn meanwhile. `report` may be NULL. */
+FEDSPEND_API fedspend_status fedspend_personalise(fedspend_device *device, fedspend_personal_report *report);
+/* Under the purpose "evaluation". */
+FEDSPEND_API fedspend_status fedspend_evaluate(fedspend_device *device, fedspend_evaluation *evaluation);
+/* Inside `train` alone: 1 once it is to stop, and to return FEDSPEND_REFUSED. */
+FEDSPEND_API uint8_t fedspend_training_is_stopped(const fedspend_training *task);
 
 /* Everything that the device keeps is gone for good. conflict: a run is under way. Afterwards free the handle. */
 FEDSPEND_API fedspend_status fedspend_wipe(fedspend_device *device);

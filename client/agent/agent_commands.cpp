@@ -1,0 +1,377 @@
+// The commands of fedspend-device on the stores of its clients. Each opens the devices by the C ABI and closes them again.
+
+#include <list>
+#include <map>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "client/agent/agent_commands.h"
+#include "common/crypto/hash.h"
+#include "common/program/files.h"
+#include "common/program/key_files.h"
+#include "common/program/runtime.h"
+#include "common/protocol/certificate.h"
+#include "common/protocol/enrolment_request.h"
+#include "common/protocol/messages.h"
+#include "common/protocol/plain_text.h"
+
+namespace fedspend::client {
+namespace {
+
+namespace fs = std::filesystem;
+using program::Arguments;
+using program::Report;
+
+constexpr std::size_t kMaxTokenFileBytes = std::size_t{8} << 20;
+constexpr std::size_t kMaxCertificatesBytes = std::size_t{64} << 20;
+
+Result<std::string> read_population(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(std::string population, arguments.text("population"));
+  if (population.empty() || population.size() > kMaxTextBytes || !is_plain_text(population))
+    return fail(ErrorCode::invalid_argument, "--population is not the name of a population", "give the population of the plan: 1 to 64 bytes without control characters");
+  return population;
+}
+
+// The lines of a text that are not empty, without their ends.
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    std::string_view line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    while (line.ends_with('\r') || line.ends_with(' ')) line.remove_suffix(1);
+    if (!line.empty()) lines.push_back(line);
+  }
+  return lines;
+}
+
+// Tokens are secrets: no error quotes one.
+Result<std::vector<EnrolmentToken>> read_tokens(const Arguments& arguments) {
+  const auto path = arguments.optional_text("token-file");
+  const auto given = arguments.optional_text("token");
+  if (path.has_value() == given.has_value())
+    return fail(ErrorCode::invalid_argument, path ? "--token-file and --token together" : "neither --token-file nor --token is given",
+                "ask the enrolment authority for tokens (`fedspend-admin token`), and give --token-file FILE");
+  std::vector<EnrolmentToken> tokens;
+  if (given) {
+    Result<EnrolmentToken> token = EnrolmentToken::parse(*given);
+    if (!token) return fail(token.error().code, "--token: " + token.error().message, token.error().hint);
+    tokens.push_back(std::move(*token));
+    return tokens;
+  }
+  FEDSPEND_ASSIGN(Bytes bytes, program::read_file(*path, kMaxTokenFileBytes));
+  const std::vector<std::string_view> lines = lines_of(as_text(bytes));
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    Result<EnrolmentToken> token = EnrolmentToken::parse(lines[i]);
+    if (!token) return fail(token.error().code, *path + ", token " + std::to_string(i + 1) + ": " + token.error().message, token.error().hint);
+    tokens.push_back(std::move(*token));
+  }
+  wipe(bytes);
+  return tokens;
+}
+
+// `must_be_there`: a store is not made, but must be there.
+Result<Devices> open_devices(const Opening& opening, bool must_be_there) {
+  if (must_be_there)
+    for (const fs::path& folder : opening.folders) FEDSPEND_TRY(check_has_store(folder));
+  Devices devices;
+  for (const fs::path& folder : opening.folders) {
+    FEDSPEND_ASSIGN(std::unique_ptr<AgentDevice> device, AgentDevice::open(options_of(opening, folder)));
+    devices.push_back(std::move(device));
+  }
+  return devices;
+}
+
+Result<Report> make_keys(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(const Opening opening, opening_of(arguments));
+  FEDSPEND_ASSIGN(const std::string list, arguments.text("list"));
+  FEDSPEND_ASSIGN(const std::vector<EnrolmentToken> tokens, read_tokens(arguments));
+  const std::size_t clients = opening.folders.size();
+  if (tokens.size() < clients)
+    return fail(ErrorCode::invalid_argument,
+                opening.folders.front().parent_path().string() + " holds " + std::to_string(clients) + " clients, and there are " + std::to_string(tokens.size()) + " tokens in " +
+                    arguments.optional_text("token-file").value_or("--token"),
+                "give one token a client: `fedspend-admin token --count " + std::to_string(clients) + "`");
+  std::vector<std::string> labels;
+  for (const fs::path& folder : opening.folders) {
+    FEDSPEND_ASSIGN(std::string label, read_label(folder));
+    labels.push_back(std::move(label));
+  }
+  FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, false));
+  EnrolmentRequests file;
+  file.population = opening.options.population;
+  for (std::size_t i = 0; i < clients; ++i) {
+    const std::string token = tokens[i].text();
+    FEDSPEND_ASSIGN(const std::string text, devices[i]->text([&](char* buffer, std::size_t capacity, std::size_t* needed) {
+      return fedspend_enrolment_request(devices[i]->handle(), token.c_str(), labels[i].c_str(), buffer, capacity, needed);
+    }));
+    FEDSPEND_ASSIGN(EnrolmentRequests one, EnrolmentRequests::parse(text));
+    file.requests.push_back(std::move(one.requests.at(0)));
+  }
+  FEDSPEND_TRY(program::write_file_atomically(list, as_bytes(file.text())));
+  Report report;
+  report.data = {{"clients", clients}, {"list", list}};
+  report.text = std::to_string(clients) + " clients have keys; their requests for certificates are in " + list + " (give it to `fedspend-admin enrol`)\n";
+  return report;
+}
+
+Result<std::vector<Certificate>> read_certificates(const Arguments& arguments) {
+  std::vector<Certificate> certificates;
+  for (const std::string& path : arguments.texts("from")) {
+    FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(path, kMaxCertificatesBytes));
+    const std::vector<std::string_view> lines = lines_of(as_text(bytes));
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      const Result<Certificate> certificate = parse_certificate_line(lines[i]);
+      if (!certificate) return fail(certificate.error().code, path + ", certificate " + std::to_string(i + 1) + ": " + certificate.error().message, certificate.error().hint);
+      certificates.push_back(*certificate);
+    }
+  }
+  return certificates;
+}
+
+// All of them or none, but for a disk that fails in the middle.
+Result<Report> install(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(Opening opening, opening_of(arguments));
+  FEDSPEND_ASSIGN(const std::string key, arguments.text("authority-key"));
+  FEDSPEND_ASSIGN(const IdentityPublicKey authority, program::read_identity_public_key(key, "authority"));
+  opening.options.authority_key = authority.bytes;
+  FEDSPEND_ASSIGN(const std::vector<Certificate> certificates, read_certificates(arguments));
+  FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
+  std::map<std::string, const Certificate*> of_device;
+  for (const Certificate& certificate : certificates) of_device[client_id_of(certificate.identity).hex()] = &certificate;
+  std::vector<std::string> lines;
+  for (const auto& device : devices) {
+    FEDSPEND_ASSIGN(const std::string id, device->text([&](char* buffer, std::size_t capacity, std::size_t* needed) { return fedspend_device_id(device->handle(), buffer, capacity, needed); }));
+    const auto found = of_device.find(id);
+    if (found == of_device.end()) return fail(ErrorCode::not_found, "there is no certificate for the client in " + device->folder().string(), "enrol it with `fedspend-admin enrol`");
+    const Status valid = verify_certificate(*found->second, authority, opening.options.population, program::unix_time_s());
+    // The file is what is wrong here, not a peer: exit code 4.
+    if (!valid) return fail(ErrorCode::refused, device->folder().string() + ": " + valid.error().message, valid.error().hint);
+    lines.push_back(certificate_line(*found->second));
+  }
+  for (std::size_t i = 0; i < devices.size(); ++i) FEDSPEND_TRY(devices[i]->done(fedspend_install_certificate(devices[i]->handle(), lines[i].c_str())));
+  Report report;
+  report.data = {{"clients", devices.size()}};
+  report.text = std::to_string(devices.size()) + " clients have certificates\n";
+  return report;
+}
+
+Result<Report> change_consent(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(const Opening opening, opening_of(arguments));
+  FEDSPEND_ASSIGN(const std::string purpose, arguments.text("purpose"));
+  const bool withdraws = arguments.flag("withdraw");
+  const auto notice = arguments.optional_text("notice");
+  if (notice.has_value() == withdraws)
+    return fail(ErrorCode::invalid_argument, withdraws ? "--notice and --withdraw together" : "neither --notice nor --withdraw is given", "give the version of the notice that the customer was shown, or withdraw");
+  FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
+  for (const auto& device : devices) {
+    const fedspend_status status = withdraws ? fedspend_consent_withdraw(device->handle(), purpose.c_str())
+                                             : fedspend_consent_give(device->handle(), purpose.c_str(), notice->c_str(), nullptr, "fedspend-device consent");
+    FEDSPEND_TRY(device->done(status));
+  }
+  Report report;
+  report.data = {{"clients", devices.size()}, {"purpose", purpose}, {"given", !withdraws}};
+  report.text = std::to_string(devices.size()) + " clients: the consent to " + purpose + (withdraws ? " is withdrawn\n" : " is given\n");
+  return report;
+}
+
+// The same row again is the same transaction, as often as it stands there.
+std::vector<std::string> ids_of(std::span<const models::Transaction> transactions) {
+  std::map<std::string, std::uint64_t> seen;
+  std::vector<std::string> ids;
+  for (const models::Transaction& row : transactions) {
+    const auto hash = Hasher("ingested-row").u64(static_cast<std::uint64_t>(row.time_s)).u64(static_cast<std::uint64_t>(row.amount_minor)).u64(row.direction == models::Direction::credit ? 1 : 0)
+                          .field(as_bytes(row.category)).field(as_bytes(row.merchant)).field(as_bytes(row.currency)).finish();
+    const std::string id = to_hex(hash).substr(0, 32);
+    ids.push_back(id + "-" + std::to_string(++seen[id]));
+  }
+  return ids;
+}
+
+Result<Report> ingest(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(Opening opening, opening_of(arguments));
+  std::erase_if(opening.folders, [](const fs::path& folder) { return !has_transactions(folder); });
+  if (opening.folders.empty()) return fail(ErrorCode::not_found, "none of the clients has a transactions.csv", "put the rows there, in the form of `fedspend-sim profiles`");
+  FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
+  std::uint64_t added = 0, known = 0, too_old = 0;
+  for (const auto& device : devices) {
+    FEDSPEND_ASSIGN(const std::vector<models::Transaction> rows, read_transactions(device->folder()));
+    const std::vector<std::string> ids = ids_of(rows);
+    std::vector<fedspend_transaction> given;
+    for (std::size_t i = 0; i < rows.size(); ++i)
+      given.push_back({sizeof(fedspend_transaction), rows[i].direction == models::Direction::credit ? FEDSPEND_CREDIT : FEDSPEND_DEBIT, ids[i].c_str(), rows[i].time_s, rows[i].amount_minor,
+                       rows[i].category.c_str(), rows[i].merchant.c_str(), rows[i].currency.c_str()});
+    fedspend_ingest_report report{};
+    report.struct_size = sizeof(report);
+    FEDSPEND_TRY(device->done(fedspend_ingest(device->handle(), given.data(), given.size(), &report)));
+    added += report.added;
+    known += report.unchanged + report.replaced;
+    too_old += report.too_old;
+  }
+  Report report;
+  report.data = {{"clients", devices.size()}, {"added", added}, {"known", known}, {"too_old", too_old}};
+  report.text = std::to_string(added) + " transactions are in the stores of " + std::to_string(devices.size()) + " clients, " + std::to_string(known) + " were there already, " + std::to_string(too_old) +
+                " are older than what may be kept. The transactions.csv can go now: while one is there, it is used in place of the store\n";
+  return report;
+}
+
+// A text of one device, or of each with its folder's name.
+using TextOfDevice = fedspend_status (*)(fedspend_device*, std::int32_t, char*, std::size_t, std::size_t*);
+
+Result<Report> show(const Arguments& arguments, TextOfDevice function) {
+  FEDSPEND_ASSIGN(Opening opening, opening_of(arguments));
+  if (arguments.has("cache")) {
+    FEDSPEND_ASSIGN(const std::string cache, arguments.text("cache"));
+    opening.options.cache = cache;
+    FEDSPEND_ASSIGN(const std::string key, arguments.text("release-key"));
+    FEDSPEND_ASSIGN(const IdentityPublicKey release, program::read_identity_public_key(key, "release"));
+    opening.options.release_key = release.bytes;
+  }
+  FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
+  Report report;
+  report.data = nlohmann::json::object();
+  for (const auto& device : devices) {
+    const auto in = [&](std::int32_t format) { return device->text([&](char* buffer, std::size_t capacity, std::size_t* needed) { return function(device->handle(), format, buffer, capacity, needed); }); };
+    FEDSPEND_ASSIGN(const std::string words, in(FEDSPEND_FORMAT_TEXT));
+    FEDSPEND_ASSIGN(const std::string json, in(FEDSPEND_FORMAT_JSON));
+    report.data[device->name()] = nlohmann::json::parse(json);
+    if (devices.size() > 1) report.text += device->name() + ":\n";
+    report.text += words;
+  }
+  return report;
+}
+
+Result<Report> wipe_stores(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(const Opening opening, opening_of(arguments));
+  FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
+  for (const auto& device : devices) FEDSPEND_TRY(device->done(fedspend_wipe(device->handle())));
+  Report report;
+  report.data = {{"clients", devices.size()}};
+  report.text = "the stores of " + std::to_string(devices.size()) + " clients are wiped; a transactions.csv stays\n";
+  return report;
+}
+
+}  // namespace
+
+Result<Opening> opening_of(const Arguments& arguments) {
+  Opening opening;
+  FEDSPEND_ASSIGN(const std::string root, arguments.text("profiles"));
+  FEDSPEND_ASSIGN(opening.folders, find_profiles(root));
+  FEDSPEND_ASSIGN(opening.options.population, read_population(arguments));
+  return opening;
+}
+
+AgentDeviceOptions options_of(const Opening& opening, const fs::path& folder) {
+  AgentDeviceOptions options = opening.options;
+  options.folder = folder;
+  if (!options.cache.empty()) options.cache /= folder.filename();
+  return options;
+}
+
+Status check_has_store(const fs::path& folder) {
+  if (has_store(folder)) return {};
+  return fail(ErrorCode::not_found, folder.string() + "/device.db is not there: this client has no keys", "make them with `fedspend-device keys`");
+}
+
+program::Option authority_key_option() { return {.name = "authority-key", .value_name = "FILE", .help = "the enrolment authority's public key, pinned", .required = true}; }
+program::Option release_key_option() { return {.name = "release-key", .value_name = "FILE", .help = "the public key that plans must be signed with, pinned", .required = true}; }
+program::Option population_option() { return {.name = "population", .value_name = "NAME", .help = "the population this device belongs to", .required = true}; }
+program::Option profiles_option(const char* what) { return {.name = "profiles", .value_name = "DIR", .help = what, .required = true}; }
+
+namespace {
+
+constexpr const char* kStores = "the clients: one folder each, with the store that `keys` made";
+
+program::Command keys_command() {
+  return {.name = "keys",
+          .summary = "make the stores of the clients of a folder, with their keys, and the requests for their certificates",
+          .example = "fedspend-device keys --profiles profiles/process-0 --population synthetic --token-file process-0.tokens --list process-0.list",
+          .options = {profiles_option("the clients: one folder each, with a transactions.csv or a store"),
+                      population_option(),
+                      {.name = "token-file", .value_name = "FILE", .help = "one-time tokens of the enrolment authority, one a client, in the order of the folders' names"},
+                      {.name = "token", .value_name = "TOKEN", .help = "the token of a single client; others on this machine can see it: a file is better"},
+                      {.name = "list", .value_name = "FILE", .help = "where the requests go, for `fedspend-admin enrol`", .required = true}},
+          .positional = "",
+          .run = make_keys};
+}
+
+program::Command certificate_command() {
+  return {.name = "certificate",
+          .summary = "put the certificates into the stores of the clients of a folder",
+          .example = "fedspend-device certificate --profiles profiles/process-0 --from process-0.list.certificates --authority-key authority.key.pub --population synthetic",
+          .options = {profiles_option(kStores),
+                      {.name = "from", .value_name = "FILE", .help = "the certificates that `fedspend-admin enrol` wrote", .required = true, .repeated = true},
+                      authority_key_option(),
+                      population_option()},
+          .positional = "from",
+          .run = install};
+}
+
+program::Command consent_command() {
+  return {.name = "consent",
+          .summary = "give or withdraw a consent of the clients of a folder; without one nothing is sent",
+          .example = "fedspend-device consent --profiles profiles/process-0 --population synthetic --purpose next_category --notice 2026-11",
+          .options = {profiles_option(kStores),
+                      population_option(),
+                      {.name = "purpose", .value_name = "NAME", .help = "of a plan, or personal_insights, or evaluation", .required = true},
+                      {.name = "notice", .value_name = "VERSION", .help = "the version of the notice that the customer was shown"},
+                      {.name = "withdraw", .value_name = "", .help = "withdraw it: counts at once, also for an agent that runs"}},
+          .positional = "",
+          .run = change_consent};
+}
+
+program::Command ingest_command() {
+  return {.name = "ingest",
+          .summary = "take the transactions.csv of the clients of a folder into their stores, where they are kept encrypted",
+          .example = "fedspend-device ingest --profiles profiles/process-0 --population synthetic",
+          .options = {profiles_option(kStores), population_option()},
+          .positional = "",
+          .run = ingest};
+}
+
+program::Command text_command(const char* name, const char* summary, TextOfDevice function) {
+  return {.name = name,
+          .summary = summary,
+          .example = std::string("fedspend-device ") + name + " --profiles profiles/process-0/client-1 --population synthetic",
+          .options = {profiles_option(kStores), population_option()},
+          .positional = "",
+          .run = [function](const Arguments& arguments) { return show(arguments, function); }};
+}
+
+program::Command explain_command() {
+  return {.name = "explain",
+          .summary = "what is likely to come next for each client, and why; under the purpose personal_insights",
+          .example = "fedspend-device explain --profiles profiles/process-0/client-1 --population synthetic --release-key release.key.pub --cache cache",
+          .options = {profiles_option(kStores), population_option(), release_key_option(), {.name = "cache", .value_name = "DIR", .help = "that of `run`, where the model is", .required = true}},
+          .positional = "",
+          .run = [](const Arguments& arguments) {
+            return show(arguments, [](fedspend_device* device, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
+              return fedspend_explain(device, nullptr, format, buffer, capacity, needed);
+            });
+          }};
+}
+
+program::Command wipe_command() {
+  return {.name = "wipe",
+          .summary = "wipe the stores of the clients of a folder: keys, enrolment, consents, transactions and history are gone for good",
+          .example = "fedspend-device wipe --profiles profiles/process-0/client-1 --population synthetic",
+          .options = {profiles_option(kStores), population_option()},
+          .positional = "",
+          .run = wipe_stores};
+}
+
+}  // namespace
+
+std::vector<program::Command> store_commands() {
+  return {keys_command(),
+          certificate_command(),
+          consent_command(),
+          ingest_command(),
+          text_command("history", "everything that left each client's device, and everything that it refused", fedspend_history),
+          text_command("statement", "what each client's device has spent of its privacy", fedspend_statement),
+          explain_command(),
+          wipe_command()};
+}
+
+}  // namespace fedspend::client

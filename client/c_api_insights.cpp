@@ -1,0 +1,131 @@
+// The C ABI's predictions, reasons and personal models (client/device_insights.cpp).
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "client/c_api_support.h"
+
+using namespace fedspend;
+using namespace fedspend::client;
+using namespace fedspend::client::c_api;
+
+namespace {
+
+constexpr std::size_t kMostCategories = std::extent_v<decltype(fedspend_prediction::next)>;
+
+Result<InsightOptions> options_of(const fedspend_predict_options* given) {
+  InsightOptions options;
+  if (given == nullptr) return options;
+  FEDSPEND_ASSIGN(const fedspend_predict_options known, known_part(given, "options"));
+  if (known.most_categories > kMostCategories) return fail(ErrorCode::invalid_argument, "most_categories is " + std::to_string(known.most_categories) + ", and at most " + std::to_string(kMostCategories) + " are given");
+  if (known.most_categories != 0) options.most_categories = known.most_categories;
+  if (known.min_confidence != 0) options.min_confidence = known.min_confidence;
+  return options;
+}
+
+Result<SignedPlan> signed_plan_of(const std::uint8_t* plan, std::size_t plan_size, const char* signature) {
+  if (plan == nullptr || signature == nullptr) return fail(ErrorCode::invalid_argument, "plan or plan_signature is NULL");
+  if (plan_size > kMaxPlanBytes) return fail(ErrorCode::limit, "a plan has at most " + std::to_string(kMaxPlanBytes) + " bytes");
+  std::string_view digits(signature);
+  while (!digits.empty() && (digits.back() == '\n' || digits.back() == '\r')) digits.remove_suffix(1);
+  SignedPlan signed_plan;
+  if (!from_hex(digits, signed_plan.signature)) return fail(ErrorCode::malformed, "plan_signature is not 128 hexadecimal digits");
+  signed_plan.bytes.assign(plan, plan + plan_size);
+  return signed_plan;
+}
+
+fedspend_status predict(Device& engine, const fedspend_predict_options* options, fedspend_prediction* prediction) {
+  if (const Status room = check_out(prediction, "prediction"); !room) return failed(room.error());
+  const Result<InsightOptions> wanted = options_of(options);
+  if (!wanted) return failed(wanted.error());
+  const Result<Prediction> made = engine.predict(*wanted);
+  if (!made) return failed(made.error());
+  fedspend_prediction given{};
+  given.struct_size = prediction->struct_size;
+  given.count = static_cast<std::uint32_t>(std::min(made->insight.next.size(), kMostCategories));
+  given.abstains = made->insight.abstains ? 1 : 0;
+  given.is_personal = made->insight.personal ? 1 : 0;
+  given.transactions = made->insight.rows;
+  for (std::size_t i = 0; i < given.count; ++i) {
+    const CategoryChance& chance = made->insight.next[i];
+    given.next[i].category = chance.category;
+    given.next[i].probability = chance.probability;
+    put_words(made->plan->model.categories.at(chance.category), given.next[i].name);
+  }
+  *prediction = given;
+  return FEDSPEND_OK;
+}
+
+fedspend_status explain(Device& engine, const fedspend_predict_options* options, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
+  if (format != FEDSPEND_FORMAT_TEXT && format != FEDSPEND_FORMAT_JSON) return failed(FEDSPEND_INVALID_ARGUMENT, "no such format");
+  const Result<InsightOptions> wanted = options_of(options);
+  if (!wanted) return failed(wanted.error());
+  const Result<Prediction> made = engine.predict(*wanted);
+  if (!made) return failed(made.error());
+  const std::span<const std::string> categories = made->plan->model.categories;
+  if (format == FEDSPEND_FORMAT_TEXT) return give_text(insight_text(made->insight, categories), buffer, capacity, needed);
+  return give(Result<nlohmann::json>(insight_json(made->insight, categories)), buffer, capacity, needed);
+}
+
+fedspend_status personalise(Device& engine, fedspend_personal_report* report) {
+  if (report != nullptr) {
+    if (const Status room = check_out(report, "report"); !room) return failed(room.error());
+  }
+  const Result<models::PersonalFit> fit = engine.personalise();
+  if (!fit) return failed(fit.error());
+  if (report == nullptr) return FEDSPEND_OK;
+  report->is_personal = fit->chosen_loss < fit->shared_loss ? 1 : 0;
+  report->predictions = fit->predictions;
+  report->shared_loss = fit->shared_loss;
+  report->chosen_loss = fit->chosen_loss;
+  return FEDSPEND_OK;
+}
+
+fedspend_status evaluate(Device& engine, fedspend_evaluation* evaluation) {
+  if (const Status room = check_out(evaluation, "evaluation"); !room) return failed(room.error());
+  const Result<Evaluation> made = engine.evaluate();
+  if (!made) return failed(made.error());
+  fedspend_evaluation given{};
+  given.struct_size = evaluation->struct_size;
+  given.has_personal = made->has_personal ? 1 : 0;
+  given.predictions = made->shared.predictions;
+  given.shared_correct = made->shared.correct_top1;
+  given.shared_correct_in_3 = made->shared.correct_top3;
+  given.shared_loss = made->shared.loss_sum;
+  given.personal_correct = made->personal.correct_top1;
+  given.personal_correct_in_3 = made->personal.correct_top3;
+  given.personal_loss = made->personal.loss_sum;
+  *evaluation = given;
+  return FEDSPEND_OK;
+}
+
+}  // namespace
+
+extern "C" {
+
+fedspend_status fedspend_install_model(fedspend_device* device, const std::uint8_t* plan, std::size_t plan_size, const char* plan_signature, const std::uint8_t* model, std::size_t model_size) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    const Result<SignedPlan> signed_plan = signed_plan_of(plan, plan_size, plan_signature);
+    if (!signed_plan) return failed(signed_plan.error());
+    if (model == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "model is NULL");
+    return done(engine.install_model(*signed_plan, ByteSpan(model, model_size)));
+  });
+}
+
+fedspend_status fedspend_predict(fedspend_device* device, const fedspend_predict_options* options, fedspend_prediction* prediction) {
+  return with_device(device, [&](Device& engine) { return predict(engine, options, prediction); });
+}
+
+fedspend_status fedspend_explain(fedspend_device* device, const fedspend_predict_options* options, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return with_device(device, [&](Device& engine) { return explain(engine, options, format, buffer, capacity, needed); });
+}
+
+fedspend_status fedspend_personalise(fedspend_device* device, fedspend_personal_report* report) {
+  return with_device(device, [&](Device& engine) { return personalise(engine, report); });
+}
+
+fedspend_status fedspend_evaluate(fedspend_device* device, fedspend_evaluation* evaluation) {
+  return with_device(device, [&](Device& engine) { return evaluate(engine, evaluation); });
+}
+}
