@@ -19,10 +19,11 @@ import org.fedspend.client.Transaction;
  *
  *   Spending FOLDER request TOKEN > request       ask the bank's authority (fedspend-admin enrol) with a one-time token
  *   Spending FOLDER certificate < certificates    put its answer in
- *   Spending FOLDER consent                       the customer has read notice 2026-11 and agrees
+ *   Spending FOLDER consent [PURPOSE]             the customer has read notice 2026-11 and agrees; next_category if none is given
  *   Spending FOLDER withdraw                      ... or changes their mind
  *   Spending FOLDER ingest < transactions         lines: id,time in seconds,amount in hundredths,category
  *   Spending FOLDER run                           take part in one round at most
+ *   Spending FOLDER personalise | explain         under the purpose personal_insights: adapt the model, say what comes next and why
  *   Spending FOLDER history | statement | wipe
  *
  * FOLDER holds what the bank gives with its app (release.pub, authority.pub, coordinator.pub, coordinator.address, policy.toml); what the
@@ -92,9 +93,10 @@ public final class Spending {
 
   public static void main(String[] arguments) throws IOException {
     if (arguments.length < 2) {
-      System.err.println("usage: Spending FOLDER request TOKEN | certificate | consent | withdraw | ingest | run | history | statement | wipe");
+      System.err.println("usage: Spending FOLDER request TOKEN | certificate | consent [PURPOSE] | withdraw [PURPOSE] | ingest | run | personalise | explain | history | statement | wipe");
       System.exit(4);
     }
+    String purpose = arguments.length > 2 ? arguments[2] : "next_category";
     try (Device device = open(Path.of(arguments[0]))) {
       switch (arguments[1]) {
         case "request":
@@ -104,16 +106,22 @@ public final class Spending {
           device.installCertificate(input());
           break;
         case "consent":
-          device.giveConsent("next_category", "2026-11", "en", "command line");
+          device.giveConsent(purpose, "2026-11", "en", "command line");
           break;
         case "withdraw":
-          device.withdrawConsent("next_category");
+          device.withdrawConsent(purpose);
           break;
         case "ingest":
           ingest(device);
           break;
         case "run":
           run(device);
+          break;
+        case "personalise":
+          device.personalise();
+          break;
+        case "explain":
+          System.out.print(device.explain(0, 0));
           break;
         case "history":
           System.out.print(device.history());

@@ -1,232 +1,24 @@
-// The Java face on the C ABI: natives of org.fedspend.client.Native, and the host's callbacks into org.fedspend.client.Bridge.
-//
-// What a callback throws is caught in Bridge, and null comes here: no. What is thrown none the less (no memory, a stack that is full) is
-// cleared here and is no as well. Local references of a callback go with its frame, for a run is one long native call. Threads of the
-// library are attached for the time of a callback. Device.java sees to it that nothing is called on a freed peer.
+// The natives of org.fedspend.client.Native on the C ABI. Device.java sees to it that nothing is called on a freed peer.
 
-#include <jni.h>
-
-#include <cstdint>
 #include <cstring>
 #include <memory>
-#include <new>
 #include <string>
 #include <vector>
 
-#include <fedspend/client.h>
+#include "client/java/jni/jni_host.h"
 
 namespace {
 
-JavaVM* vm = nullptr;
-jclass exception_class = nullptr;  // FedspendException, a global reference for the life of the library, as is the next
-jclass packed_class = nullptr;
-jmethodID exception_init, bridge_conditions, bridge_clocks, bridge_log, bridge_phase, bridge_wrap, bridge_unwrap, bridge_destroy_key, bridge_sign, bridge_examples;
-jfieldID packed_pool, packed_offsets, packed_numbers;
+using namespace fedspend_jni;
 
-struct Peer {
-  fedspend_device* device = nullptr;
-  jobject bridge = nullptr;  // a global reference
-};
+jclass exception_class = nullptr;  // FedspendException, a global reference for the life of the library
+jmethodID exception_init = nullptr;
 
 Peer* peer_of(jlong handle) { return reinterpret_cast<Peer*>(static_cast<std::intptr_t>(handle)); }
 
 void wipe(void* memory, std::size_t size) {
   volatile auto* bytes = static_cast<volatile std::uint8_t*>(memory);
   for (std::size_t i = 0; i < size; ++i) bytes[i] = 0;
-}
-
-// The time of one callback: this thread attached, a frame for its local references, and no exception left behind.
-class Callback {
- public:
-  explicit Callback(void* user) : bridge_(static_cast<Peer*>(user)->bridge) {
-    void* env = nullptr;
-    if (vm->GetEnv(&env, JNI_VERSION_1_6) == JNI_EDETACHED) {
-      JavaVMAttachArgs as{JNI_VERSION_1_6, const_cast<char*>("fedspend"), nullptr};
-#ifdef __ANDROID__
-      JNIEnv* attached = nullptr;
-      if (vm->AttachCurrentThread(&attached, &as) != JNI_OK) return;
-      env = attached;
-#else
-      if (vm->AttachCurrentThread(&env, &as) != JNI_OK) return;
-#endif
-      attached_ = true;
-    }
-    env_ = static_cast<JNIEnv*>(env);
-    framed_ = env_ != nullptr && env_->PushLocalFrame(16) == 0;
-    if (env_ != nullptr && !framed_) env_->ExceptionClear();
-  }
-  ~Callback() {
-    if (env_ != nullptr && env_->ExceptionCheck()) env_->ExceptionClear();
-    if (framed_) env_->PopLocalFrame(nullptr);
-    if (attached_) vm->DetachCurrentThread();
-  }
-  Callback(const Callback&) = delete;
-  Callback& operator=(const Callback&) = delete;
-
-  explicit operator bool() const { return framed_; }
-  JNIEnv* operator->() const { return env_; }
-  JNIEnv* env() const { return env_; }
-  jobject bridge() const { return bridge_; }
-  // null: the answer is no.
-  template <class... Arguments>
-  jobject ask(jmethodID method, Arguments... arguments) {
-    if (!framed_) return nullptr;
-    const jobject answer = env_->CallObjectMethod(bridge_, method, arguments...);
-    return env_->ExceptionCheck() ? nullptr : answer;
-  }
-  jbyteArray bytes(const void* data, std::size_t size) {
-    if (!framed_) return nullptr;
-    const jbyteArray array = env_->NewByteArray(static_cast<jsize>(size));
-    if (array != nullptr) env_->SetByteArrayRegion(array, 0, static_cast<jsize>(size), static_cast<const jbyte*>(data));
-    return array;
-  }
-  // Of exactly `size` bytes, into `to`; afterwards the Java array is wiped.
-  bool take_secret(jobject answer, std::uint8_t* to, jsize size) {
-    if (answer == nullptr) return false;
-    const auto array = static_cast<jbyteArray>(answer);
-    const jsize given = env_->GetArrayLength(array);
-    const bool right = given == size;
-    if (right) env_->GetByteArrayRegion(array, 0, size, reinterpret_cast<jbyte*>(to));
-    const std::vector<jbyte> zeros(static_cast<std::size_t>(given));
-    env_->SetByteArrayRegion(array, 0, given, zeros.data());
-    return right;
-  }
-
- private:
-  jobject bridge_;
-  JNIEnv* env_ = nullptr;
-  bool attached_ = false;
-  bool framed_ = false;
-};
-
-void on_conditions(void* user, fedspend_conditions* now) {
-  Callback call(user);
-  const jobject answer = call.ask(bridge_conditions);
-  if (answer == nullptr) return;
-  jlong known[6];
-  call->GetLongArrayRegion(static_cast<jlongArray>(answer), 0, 6, known);
-  if (call->ExceptionCheck()) return;
-  now->idle = static_cast<std::uint8_t>(known[0]);
-  now->charging = static_cast<std::uint8_t>(known[1]);
-  now->unmetered = static_cast<std::uint8_t>(known[2]);
-  now->thermals_ok = static_cast<std::uint8_t>(known[3]);
-  std::memcpy(&now->battery_level, &known[4], sizeof now->battery_level);
-  now->free_storage_bytes = static_cast<std::uint64_t>(known[5]);
-}
-
-// A clock that does not answer stands at 0, and ends the run: nothing would ever be due.
-std::int64_t clock_at(void* user, jsize index) {
-  Callback call(user);
-  jlong value = 0;
-  const jobject answer = call.ask(bridge_clocks);
-  if (answer != nullptr)
-    call->GetLongArrayRegion(static_cast<jlongArray>(answer), index, 1, &value);
-  else if (fedspend_device* const device = static_cast<Peer*>(user)->device; device != nullptr)
-    fedspend_cancel(device);
-  return value;
-}
-std::int64_t on_monotonic(void* user) { return clock_at(user, 0); }
-std::int64_t on_unix_time(void* user) { return clock_at(user, 1); }
-
-void on_log(void* user, std::int32_t level, const char* text) {
-  Callback call(user);
-  const jbyteArray words = call.bytes(text, std::strlen(text));
-  if (words != nullptr) call->CallVoidMethod(call.bridge(), bridge_log, static_cast<jint>(level), words);
-}
-
-void on_phase(void* user, std::int32_t phase) {
-  Callback call(user);
-  if (call) call->CallVoidMethod(call.bridge(), bridge_phase, static_cast<jint>(phase));
-}
-
-fedspend_status on_wrap(void* user, const std::uint8_t seed[32], std::uint8_t* wrapped, std::size_t* wrapped_size) {
-  Callback call(user);
-  const jbyteArray given = call.bytes(seed, 32);  // Bridge wipes it
-  const jobject answer = given == nullptr ? nullptr : call.ask(bridge_wrap, given);
-  if (answer == nullptr) return FEDSPEND_UNAVAILABLE;
-  const jsize size = call->GetArrayLength(static_cast<jbyteArray>(answer));
-  if (size < 1 || static_cast<std::size_t>(size) > *wrapped_size) return FEDSPEND_LIMIT;
-  call->GetByteArrayRegion(static_cast<jbyteArray>(answer), 0, size, reinterpret_cast<jbyte*>(wrapped));
-  *wrapped_size = static_cast<std::size_t>(size);
-  return FEDSPEND_OK;
-}
-
-fedspend_status on_unwrap(void* user, const std::uint8_t* wrapped, std::size_t wrapped_size, std::uint8_t seed[32]) {
-  Callback call(user);
-  const jbyteArray given = call.bytes(wrapped, wrapped_size);
-  const jobject answer = given == nullptr ? nullptr : call.ask(bridge_unwrap, given);
-  if (answer == nullptr) return FEDSPEND_UNAVAILABLE;
-  return call.take_secret(answer, seed, 32) ? FEDSPEND_OK : FEDSPEND_MALFORMED;
-}
-
-fedspend_status on_destroy_key(void* user) {
-  Callback call(user);
-  if (!call) return FEDSPEND_UNAVAILABLE;
-  const jboolean done = call->CallBooleanMethod(call.bridge(), bridge_destroy_key);
-  return !call->ExceptionCheck() && done == JNI_TRUE ? FEDSPEND_OK : FEDSPEND_UNAVAILABLE;
-}
-
-fedspend_status on_sign(void* user, const std::uint8_t* message, std::size_t message_size, std::uint8_t signature[64]) {
-  Callback call(user);
-  const jbyteArray given = call.bytes(message, message_size);
-  const jobject answer = given == nullptr ? nullptr : call.ask(bridge_sign, given);
-  if (answer == nullptr) return FEDSPEND_UNAVAILABLE;
-  if (call->GetArrayLength(static_cast<jbyteArray>(answer)) != 64) return FEDSPEND_MALFORMED;
-  call->GetByteArrayRegion(static_cast<jbyteArray>(answer), 0, 64, reinterpret_cast<jbyte*>(signature));
-  return FEDSPEND_OK;
-}
-
-// PackedTransactions.java.
-struct Packed {
-  std::vector<char> pool;
-  std::vector<jint> offsets;
-  std::vector<jlong> numbers;
-  std::vector<fedspend_transaction> transactions;
-
-  // false: an exception is pending, or the arrays do not fit together.
-  bool read(JNIEnv* env, jbyteArray pool_array, jintArray offset_array, jlongArray number_array) {
-    if (pool_array == nullptr || offset_array == nullptr || number_array == nullptr) return false;
-    pool.resize(static_cast<std::size_t>(env->GetArrayLength(pool_array)) + 1, '\0');
-    offsets.resize(static_cast<std::size_t>(env->GetArrayLength(offset_array)));
-    numbers.resize(static_cast<std::size_t>(env->GetArrayLength(number_array)));
-    env->GetByteArrayRegion(pool_array, 0, static_cast<jsize>(pool.size() - 1), reinterpret_cast<jbyte*>(pool.data()));
-    env->GetIntArrayRegion(offset_array, 0, static_cast<jsize>(offsets.size()), offsets.data());
-    env->GetLongArrayRegion(number_array, 0, static_cast<jsize>(numbers.size()), numbers.data());
-    if (env->ExceptionCheck() || offsets.size() % 4 != 0 || numbers.size() != offsets.size() / 4 * 3) return false;
-    for (const jint offset : offsets)
-      if (offset < -1 || offset >= static_cast<jint>(pool.size())) return false;
-    const auto text = [this](jint offset) { return offset < 0 ? nullptr : pool.data() + offset; };
-    for (std::size_t i = 0; i < offsets.size() / 4; ++i) {
-      fedspend_transaction one{};
-      one.struct_size = sizeof one;
-      one.id = text(offsets[4 * i]);
-      one.category = text(offsets[4 * i + 1]);
-      one.merchant = text(offsets[4 * i + 2]);
-      one.currency = text(offsets[4 * i + 3]);
-      one.time_s = numbers[3 * i];
-      one.amount_minor = numbers[3 * i + 1];
-      one.direction = numbers[3 * i + 2] == 1 ? FEDSPEND_CREDIT : FEDSPEND_DEBIT;
-      transactions.push_back(one);
-    }
-    return true;
-  }
-};
-
-fedspend_status on_examples(void* user, fedspend_sink* sink) {
-  try {
-    Callback call(user);
-    const jobject answer = call.ask(bridge_examples);
-    if (answer == nullptr) return FEDSPEND_UNAVAILABLE;
-    Packed packed;
-    if (!packed.read(call.env(), static_cast<jbyteArray>(call->GetObjectField(answer, packed_pool)), static_cast<jintArray>(call->GetObjectField(answer, packed_offsets)),
-                     static_cast<jlongArray>(call->GetObjectField(answer, packed_numbers))))
-      return FEDSPEND_INTERNAL;
-    for (const fedspend_transaction& one : packed.transactions)
-      if (const fedspend_status status = fedspend_sink_add(sink, &one); status != FEDSPEND_OK) return status;
-    return FEDSPEND_OK;
-  } catch (...) {
-    return FEDSPEND_INTERNAL;  // no memory
-  }
 }
 
 // The words of this thread's last error as a FedspendException, pending.
@@ -307,27 +99,6 @@ jbyteArray parse_key(JNIEnv* env, jclass, jbyteArray given) {
   });
 }
 
-fedspend_host host_of(Peer* peer, jint parts) {
-  fedspend_host host{};
-  host.struct_size = sizeof host;
-  host.user = peer;
-  host.conditions = on_conditions;
-  host.log = on_log;
-  host.phase = on_phase;
-  if ((parts & 1) != 0) {
-    host.wrap = on_wrap;
-    host.unwrap = on_unwrap;
-    host.destroy_key = on_destroy_key;
-  }
-  if ((parts & 2) != 0) host.sign = on_sign;
-  if ((parts & 4) != 0) {
-    host.monotonic_ms = on_monotonic;
-    host.unix_time_s = on_unix_time;
-  }
-  if ((parts & 8) != 0) host.examples = on_examples;
-  return host;
-}
-
 jlong open(JNIEnv* env, jclass, jobjectArray texts, jbyteArray keys, jlongArray numbers, jobject bridge, jint parts) {
   return guarded<jlong>(env, 0, [&]() -> jlong {
     std::unique_ptr<Text> given[5];
@@ -387,21 +158,28 @@ fedspend_status text_of(fedspend_device* device, jint what, const char* first, c
   }
 }
 
+// Of a function that fills a buffer: first what fits, then again with the size that it asked for; it may have grown meanwhile.
+template <class Fill>
+jbyteArray text_answer(JNIEnv* env, const Fill& fill) {
+  std::vector<char> buffer(8192);
+  std::size_t needed = 0;
+  fedspend_status status = FEDSPEND_BUFFER_TOO_SMALL;
+  for (int attempt = 0; attempt < 8 && status == FEDSPEND_BUFFER_TOO_SMALL; ++attempt) {
+    if (needed > buffer.size()) buffer.resize(needed);
+    status = fill(buffer.data(), buffer.size(), &needed);
+  }
+  const jbyteArray answer = well(env, status) ? bytes_of(env, buffer.data()) : nullptr;
+  wipe(buffer.data(), buffer.size());
+  return answer;
+}
+
 jbyteArray text(JNIEnv* env, jclass, jlong handle, jint what, jbyteArray first_given, jbyteArray second_given) {
   return guarded<jbyteArray>(env, nullptr, [&]() -> jbyteArray {
     const Text first(env, first_given);
     const Text second(env, second_given);
-    std::vector<char> buffer(8192);
-    std::size_t needed = 0;
-    fedspend_status status = FEDSPEND_BUFFER_TOO_SMALL;
-    // It may have grown between the question and the next.
-    for (int attempt = 0; attempt < 8 && status == FEDSPEND_BUFFER_TOO_SMALL; ++attempt) {
-      if (needed > buffer.size()) buffer.resize(needed);
-      status = text_of(peer_of(handle)->device, what, first.get(), second.get(), buffer.data(), buffer.size(), &needed);
-    }
-    const jbyteArray answer = well(env, status) ? bytes_of(env, buffer.data()) : nullptr;
-    wipe(buffer.data(), buffer.size());
-    return answer;
+    return text_answer(env, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
+      return text_of(peer_of(handle)->device, what, first.get(), second.get(), buffer, capacity, needed);
+    });
   });
 }
 
@@ -469,6 +247,91 @@ jlongArray run_once(JNIEnv* env, jclass, jlong handle, jobjectArray words) {
   });
 }
 
+std::vector<std::uint8_t> data_of(JNIEnv* env, jbyteArray given) {
+  std::vector<std::uint8_t> data(given == nullptr ? 0 : static_cast<std::size_t>(env->GetArrayLength(given)));
+  if (!data.empty()) env->GetByteArrayRegion(given, 0, static_cast<jsize>(data.size()), reinterpret_cast<jbyte*>(data.data()));
+  return data;
+}
+
+void install_model(JNIEnv* env, jclass, jlong handle, jbyteArray plan_given, jbyteArray signature, jbyteArray model_given) {
+  guarded(env, false, [&] {
+    const std::vector<std::uint8_t> plan = data_of(env, plan_given), model = data_of(env, model_given);
+    return well(env, fedspend_install_model(peer_of(handle)->device, plan.data(), plan.size(), Text(env, signature).get(), model.data(), model.size()));
+  });
+}
+
+fedspend_predict_options predict_options(jint most, jdouble confidence) {
+  fedspend_predict_options options{};
+  options.struct_size = sizeof options;
+  options.most_categories = static_cast<std::uint32_t>(most);
+  options.min_confidence = confidence;
+  return options;
+}
+
+jlong bits_of(double value) {
+  jlong bits = 0;
+  std::memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+jlongArray predict(JNIEnv* env, jclass, jlong handle, jint most, jdouble confidence, jobjectArray names) {
+  return guarded<jlongArray>(env, nullptr, [&]() -> jlongArray {
+    const fedspend_predict_options options = predict_options(most, confidence);
+    fedspend_prediction prediction{};
+    prediction.struct_size = sizeof prediction;
+    if (!well(env, fedspend_predict(peer_of(handle)->device, &options, &prediction))) return nullptr;
+    std::vector<jlong> numbers{prediction.abstains, prediction.is_personal, static_cast<jlong>(prediction.transactions)};
+    for (std::uint32_t i = 0; i < prediction.count; ++i) {
+      numbers.push_back(bits_of(prediction.next[i].probability));
+      const jbyteArray category = bytes_of(env, prediction.next[i].name);
+      if (category == nullptr) return nullptr;
+      env->SetObjectArrayElement(names, static_cast<jsize>(i), category);
+      env->DeleteLocalRef(category);
+    }
+    return longs_of(env, numbers);
+  });
+}
+
+jbyteArray explain(JNIEnv* env, jclass, jlong handle, jint most, jdouble confidence, jint format) {
+  return guarded<jbyteArray>(env, nullptr, [&]() -> jbyteArray {
+    const fedspend_predict_options options = predict_options(most, confidence);
+    return text_answer(env, [&](char* buffer, std::size_t capacity, std::size_t* needed) { return fedspend_explain(peer_of(handle)->device, &options, format, buffer, capacity, needed); });
+  });
+}
+
+jdoubleArray doubles_of(JNIEnv* env, const std::vector<jdouble>& values) {
+  const jdoubleArray array = env->NewDoubleArray(static_cast<jsize>(values.size()));
+  if (array != nullptr) env->SetDoubleArrayRegion(array, 0, static_cast<jsize>(values.size()), values.data());
+  return array;
+}
+
+jdoubleArray personalise(JNIEnv* env, jclass, jlong handle) {
+  return guarded<jdoubleArray>(env, nullptr, [&]() -> jdoubleArray {
+    fedspend_personal_report report{};
+    report.struct_size = sizeof report;
+    if (!well(env, fedspend_personalise(peer_of(handle)->device, &report))) return nullptr;
+    return doubles_of(env, {static_cast<double>(report.is_personal), static_cast<double>(report.predictions), report.shared_loss, report.chosen_loss});
+  });
+}
+
+jdoubleArray evaluate(JNIEnv* env, jclass, jlong handle) {
+  return guarded<jdoubleArray>(env, nullptr, [&]() -> jdoubleArray {
+    fedspend_evaluation found{};
+    found.struct_size = sizeof found;
+    if (!well(env, fedspend_evaluate(peer_of(handle)->device, &found))) return nullptr;
+    const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
+    return doubles_of(env, {number(found.has_personal), number(found.predictions), number(found.shared_correct), number(found.shared_correct_in_3), found.shared_loss,
+                            number(found.personal_correct), number(found.personal_correct_in_3), found.personal_loss});
+  });
+}
+
+jboolean check_policy(JNIEnv* env, jclass, jbyteArray policy) {
+  return guarded<jboolean>(env, JNI_FALSE, [&]() -> jboolean {
+    std::uint8_t is_demonstration = 0;
+    return well(env, fedspend_check_policy(Text(env, policy).get(), &is_demonstration)) && is_demonstration == 1 ? JNI_TRUE : JNI_FALSE;
+  });
+}
+
 void cancel(JNIEnv* env, jclass, jlong handle) { well(env, fedspend_cancel(peer_of(handle)->device)); }
 
 void wipe_device(JNIEnv* env, jclass, jlong handle) { well(env, fedspend_wipe(peer_of(handle)->device)); }
@@ -488,61 +351,40 @@ const JNINativeMethod kNatives[] = {
     NATIVE("withdrawConsent", "(J[B)V", withdraw_consent),
     NATIVE("hasConsent", "(J[B)Z", has_consent),
     NATIVE("runOnce", "(J[[B)[J", run_once),
+    NATIVE("installModel", "(J[B[B[B)V", install_model),
+    NATIVE("predict", "(JID[[B)[J", predict),
+    NATIVE("explain", "(JIDI)[B", explain),
+    NATIVE("personalise", "(J)[D", personalise),
+    NATIVE("evaluate", "(J)[D", evaluate),
+    NATIVE("checkPolicy", "([B)Z", check_policy),
     NATIVE("cancel", "(J)V", cancel),
     NATIVE("wipe", "(J)V", wipe_device),
 };
 #undef NATIVE
 
-jclass global_class(JNIEnv* env, const char* class_name) {
-  const jclass local = env->FindClass(class_name);
-  if (local == nullptr) return nullptr;
-  const auto global = static_cast<jclass>(env->NewGlobalRef(local));
-  env->DeleteLocalRef(local);
-  return global;
-}
-
-bool find_all(JNIEnv* env) {
+bool find_all(JavaVM* vm, JNIEnv* env) {
+  if (!find_host_methods(vm, env)) return false;
   exception_class = global_class(env, "org/fedspend/client/FedspendException");
-  packed_class = global_class(env, "org/fedspend/client/PackedTransactions");
   const jclass natives = env->FindClass("org/fedspend/client/Native");
-  const jclass bridge = env->FindClass("org/fedspend/client/Bridge");
-  if (exception_class == nullptr || packed_class == nullptr || natives == nullptr || bridge == nullptr) return false;
+  if (exception_class == nullptr || natives == nullptr) return false;
   exception_init = env->GetMethodID(exception_class, "<init>", "(I[B)V");
-  packed_pool = env->GetFieldID(packed_class, "pool", "[B");
-  packed_offsets = env->GetFieldID(packed_class, "offsets", "[I");
-  packed_numbers = env->GetFieldID(packed_class, "numbers", "[J");
-  const struct {
-    jmethodID* to;
-    const char* name;
-    const char* signature;
-  } methods[] = {
-      {&bridge_conditions, "conditions", "()[J"}, {&bridge_clocks, "clocks", "()[J"},         {&bridge_log, "log", "(I[B)V"},
-      {&bridge_phase, "phase", "(I)V"},           {&bridge_wrap, "wrap", "([B)[B"},           {&bridge_unwrap, "unwrap", "([B)[B"},
-      {&bridge_destroy_key, "destroyKey", "()Z"}, {&bridge_sign, "sign", "([B)[B"},           {&bridge_examples, "examples", "()Lorg/fedspend/client/PackedTransactions;"},
-  };
-  for (const auto& method : methods) {
-    if (env->ExceptionCheck()) return false;
-    *method.to = env->GetMethodID(bridge, method.name, method.signature);
-  }
-  if (env->ExceptionCheck() || env->RegisterNatives(natives, kNatives, sizeof kNatives / sizeof kNatives[0]) != JNI_OK) return false;
+  if (exception_init == nullptr || env->RegisterNatives(natives, kNatives, sizeof kNatives / sizeof kNatives[0]) != JNI_OK) return false;
   env->DeleteLocalRef(natives);
-  env->DeleteLocalRef(bridge);
   return true;
 }
 
 }  // namespace
 
 extern "C" JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM* loaded, void*) {
-  vm = loaded;
   void* env = nullptr;
-  if (vm->GetEnv(&env, JNI_VERSION_1_6) != JNI_OK || !find_all(static_cast<JNIEnv*>(env))) return JNI_ERR;
+  if (loaded->GetEnv(&env, JNI_VERSION_1_6) != JNI_OK || !find_all(loaded, static_cast<JNIEnv*>(env))) return JNI_ERR;
   return JNI_VERSION_1_6;
 }
 
-extern "C" JNIEXPORT void JNICALL JNI_OnUnload(JavaVM*, void*) {
+extern "C" JNIEXPORT void JNICALL JNI_OnUnload(JavaVM* loaded, void*) {
   void* found = nullptr;
-  if (vm->GetEnv(&found, JNI_VERSION_1_6) != JNI_OK) return;
+  if (loaded->GetEnv(&found, JNI_VERSION_1_6) != JNI_OK) return;
   auto* const env = static_cast<JNIEnv*>(found);
   env->DeleteGlobalRef(exception_class);
-  env->DeleteGlobalRef(packed_class);
+  forget_host_methods(env);
 }

@@ -112,6 +112,8 @@ final class DeviceTest {
     check(new String(Native.name(1, RunOutcome.values().length)).equals("unknown"), "an outcome more");
     check(new String(Native.name(2, Phase.values().length - 1)).equals("unknown"), "a phase more");
     check(Status.of(77) == Status.UNKNOWN && RunOutcome.of(77) == RunOutcome.UNKNOWN && Phase.of(77) == Phase.UNKNOWN, "later numbers");
+    check(!Device.isDemonstrationPolicy(options(Path.of("x")).policy), "policy");
+    expect(FedspendException.class, () -> Device.isDemonstrationPolicy("no policy"));
     check(Device.libraryVersion().matches("\\d+\\.\\d+\\.\\d+"), "version");
     check(Arrays.equals(Device.parseKey("01".repeat(32)), options(Path.of("x")).releaseKey), "parseKey");
     check(expect(FedspendException.class, () -> Device.parseKey("02")).status() == Status.MALFORMED, "a short key");
@@ -150,6 +152,15 @@ final class DeviceTest {
       check(!device.isEnrolled(), "not enrolled");
       check(device.enrolmentRequest("0a".repeat(32), null).length() > 64, "request");
       check(expect(FedspendException.class, () -> device.enrolmentRequest("a token", null)).getMessage().contains("64 hexadecimal digits"), "words");
+      check(expect(FedspendException.class, () -> device.predict(0, 0)).status() == Status.REFUSED, "insights without consent");
+      device.giveConsent("personal_insights", "1", null, null);
+      device.giveConsent("evaluation", "1", null, null);
+      check(expect(FedspendException.class, () -> device.predict(0, 0)).status() == Status.NOT_FOUND, "no model");
+      expect(FedspendException.class, () -> device.explain(0, 0));
+      expect(FedspendException.class, device::personalise);
+      expect(FedspendException.class, device::evaluate);
+      expect(FedspendException.class, () -> device.installModel(new byte[] {1, 2}, "no signature", new byte[0]));
+      expect(FedspendException.class, () -> device.installModel(null, null, null));
       check(device.historyJson().startsWith("{") && device.statementJson().startsWith("{"), "JSON");
       check(device.history() != null && device.statement() != null, "texts");
       check(expect(FedspendException.class, () -> Device.open(options(folder), new App())).status() == Status.CONFLICT, "two on one folder");
@@ -258,7 +269,8 @@ final class DeviceTest {
     device.close();
     device.close();
     Checks.Work[] all = {device::id, device::isEnrolled, device::runOnce, device::cancel, device::history, device::historyJson, device::statement, device::statementJson,
-        device::wipe, device::withdrawAllConsent, () -> device.ingest(List.of()), () -> device.giveConsent("a", "b", null, null), () -> device.withdrawConsent("a"),
+        device::wipe, device::withdrawAllConsent, device::personalise, device::evaluate, () -> device.predict(0, 0), () -> device.explain(0, 0),
+        () -> device.explainJson(0, 0), () -> device.installModel(new byte[0], "", new byte[0]), () -> device.ingest(List.of()), () -> device.giveConsent("a", "b", null, null), () -> device.withdrawConsent("a"),
         () -> device.hasConsent("a"), () -> device.consentRecords("a", "b"), () -> device.enrolmentRequest("a", null), () -> device.installCertificate("a")};
     for (Checks.Work work : all) expect(IllegalStateException.class, work);
     Exception[] told = new Exception[1];

@@ -138,6 +138,19 @@ final class RoundTest {
     executor.shutdown();
   }
 
+  private static void insightsOfTheRoundsModel(Device device) throws Exception {
+    device.giveConsent("evaluation", "2026-11", null, null); // personal_insights: the sample's
+    Prediction prediction = device.predict(5, 0.01);
+    double sum = 0;
+    for (Prediction.Chance chance : prediction.next) sum += chance.probability;
+    check(prediction.next.size() == 5 && !prediction.next.get(0).category.isEmpty() && sum > 0 && sum <= 1.000001, "prediction of " + prediction.next.size());
+    check(device.explainJson(0, 0).startsWith("{") && !device.explain(0, 0).isEmpty(), "reasons");
+    PersonalReport personal = device.personalise();
+    check(personal.predictions > 0 && personal.chosenLoss <= personal.sharedLoss, "personal: " + personal.predictions);
+    Evaluation evaluation = device.evaluate();
+    check(evaluation.predictions > 0 && evaluation.sharedCorrect <= evaluation.sharedCorrectIn3, "evaluation");
+  }
+
   private static void closingEndsARun(Device device, App app) throws Exception {
     app.way = Way.WELL;
     ExecutorService executor = Executors.newSingleThreadExecutor();
@@ -171,6 +184,7 @@ final class RoundTest {
     Device device = open(Path.of(arguments[0]), app);
     wrongWays(device, app);
     listenerHearsARun(device, app);
+    insightsOfTheRoundsModel(device);
     closingEndsARun(device, app);
     Checks.end();
   }

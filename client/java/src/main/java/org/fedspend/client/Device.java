@@ -3,6 +3,7 @@ package org.fedspend.client;
 import static org.fedspend.client.PackedTransactions.utf8;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executor;
 
@@ -50,6 +51,11 @@ public final class Device implements AutoCloseable {
   /** 64 hexadecimal digits, or a line of a .pub file, to 32 bytes. */
   public static byte[] parseKey(String text) throws FedspendException {
     return Native.parseKey(utf8(text));
+  }
+
+  /** Of a policy's text, before it is given to a device: throws if it is none; true if it allows an open sum or a plan without noise. */
+  public static boolean isDemonstrationPolicy(String policy) throws FedspendException {
+    return Native.checkPolicy(utf8(policy));
   }
 
   public static String libraryVersion() {
@@ -224,6 +230,45 @@ public final class Device implements AutoCloseable {
 
   public String statementJson() throws FedspendException {
     return textOf(4, null, null);
+  }
+
+  /** A model that the app brings: the plan's bytes, its signature (the text of the .sig file), the model file that a coordinator publishes. */
+  public void installModel(byte[] plan, String signature, byte[] model) throws FedspendException {
+    byte[] signatureText = utf8(signature);
+    call(peer -> {
+      Native.installModel(peer, plan, signatureText, model);
+      return null;
+    });
+  }
+
+  /** Under the purpose "personal_insights". NOT_FOUND: no model yet. 0 takes the defaults: 3 categories, .4. */
+  public Prediction predict(int mostCategories, double minConfidence) throws FedspendException {
+    return call(peer -> {
+      byte[][] names = new byte[8][];
+      long[] numbers = Native.predict(peer, mostCategories, minConfidence, names);
+      List<Prediction.Chance> next = new ArrayList<>();
+      for (int i = 3; i < numbers.length; ++i) next.add(new Prediction.Chance(text(names[i - 3]), Double.longBitsToDouble(numbers[i])));
+      return new Prediction(numbers[0] != 0, numbers[1] != 0, numbers[2], next);
+    });
+  }
+
+  /** The prediction with its reasons, in words. */
+  public String explain(int mostCategories, double minConfidence) throws FedspendException {
+    return text(call(peer -> Native.explain(peer, mostCategories, minConfidence, 0)));
+  }
+
+  public String explainJson(int mostCategories, double minConfidence) throws FedspendException {
+    return text(call(peer -> Native.explain(peer, mostCategories, minConfidence, 1)));
+  }
+
+  /** Adapts the model to this customer; takes as long as a training. Never sent anywhere. */
+  public PersonalReport personalise() throws FedspendException {
+    return new PersonalReport(call(Native::personalise));
+  }
+
+  /** Under the purpose "evaluation". */
+  public Evaluation evaluate() throws FedspendException {
+    return new Evaluation(call(Native::evaluate));
   }
 
   /** Everything that the device keeps is gone for good. CONFLICT: a run is under way. Afterwards close it. */

@@ -45,6 +45,23 @@ final class Native {
   /** Outcome, come back in, bytes sent; the words into words[0]. */
   static native long[] runOnce(long peer, byte[][] words) throws FedspendException;
 
+  /** The plan's bytes, its signature's text, the model file. */
+  static native void installModel(long peer, byte[] plan, byte[] signature, byte[] model) throws FedspendException;
+
+  /** Abstains, is personal, transactions; then the bits of the probability of each of names, which has room for 8. */
+  static native long[] predict(long peer, int mostCategories, double minConfidence, byte[][] names) throws FedspendException;
+
+  static native byte[] explain(long peer, int mostCategories, double minConfidence, int format) throws FedspendException;
+
+  /** {@link PersonalReport}'s numbers. */
+  static native double[] personalise(long peer) throws FedspendException;
+
+  /** {@link Evaluation}'s numbers. */
+  static native double[] evaluate(long peer) throws FedspendException;
+
+  /** Whether it is a demonstration's. */
+  static native boolean checkPolicy(byte[] policy) throws FedspendException;
+
   static native void cancel(long peer) throws FedspendException;
 
   static native void wipe(long peer) throws FedspendException;
