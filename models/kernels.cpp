@@ -445,12 +445,18 @@ void Buffer::resize_zero(std::size_t count) {
 namespace {
 
 // Those of this build that may be used now. Targets are ordered: a lower bit is a better instruction set.
+#ifdef HWY_COMPILE_ONLY_STATIC
+std::int64_t usable_targets() { return HWY_STATIC_TARGET; }
+
+void use_targets(std::int64_t) {}  // there is one
+#else
 std::int64_t usable_targets() { return hwy::SupportedTargets() & HWY_TARGETS; }
 
 void use_targets(std::int64_t targets) {  // 0: all that the processor has
   hwy::SetSupportedTargetsForTest(targets);
   hwy::GetChosenTarget().DeInit();  // the next call of a kernel chooses anew
 }
+#endif
 
 }  // namespace
 

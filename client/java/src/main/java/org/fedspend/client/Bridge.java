@@ -1,0 +1,128 @@
+package org.fedspend.client;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicReference;
+
+/**
+ * What the native layer calls. Nothing is thrown through it: what a callback throws is kept for the caller, and the answer is null, which
+ * the native layer takes for no.
+ */
+final class Bridge {
+  private interface Answer<T> {
+    T get() throws Exception;
+  }
+
+  /** Threads that are inside a callback of any device. */
+  private static final ThreadLocal<Integer> DEPTH = ThreadLocal.withInitial(() -> 0);
+
+  private final Host host;
+  private final KeyWrapper keys;
+  private final IdentitySigner signer;
+  private final Clock clock;
+  private final AtomicReference<Throwable> thrown = new AtomicReference<>();
+  volatile RunListener listener;
+
+  Bridge(Host host) {
+    this.host = host;
+    keys = host.keys();
+    signer = host.signer();
+    clock = host.clock();
+  }
+
+  int parts() {
+    return (keys != null ? 1 : 0) | (signer != null ? 2 : 0) | (clock != null ? 4 : 0) | (host.hasExamples() ? 8 : 0);
+  }
+
+  byte[] identityKey() {
+    return signer == null ? null : signer.publicKey();
+  }
+
+  static boolean isInCallback() {
+    return DEPTH.get() > 0;
+  }
+
+  /** What a callback threw since the last time, the first of it. */
+  Throwable takeThrown() {
+    return thrown.getAndSet(null);
+  }
+
+  private <T> T ask(Answer<T> answer) {
+    DEPTH.set(DEPTH.get() + 1);
+    try {
+      return answer.get();
+    } catch (Throwable error) {
+      thrown.compareAndSet(null, error);
+      return null;
+    } finally {
+      if (DEPTH.get() == 1) DEPTH.remove();
+      else DEPTH.set(DEPTH.get() - 1);
+    }
+  }
+
+  private static long known(Boolean value) {
+    return value == null ? 0 : value ? 2 : 1;
+  }
+
+  /** Idle, charging, unmetered, thermals, the bits of the battery's level, free bytes. */
+  long[] conditions() {
+    return ask(() -> {
+      Conditions now = new Conditions();
+      host.conditions(now);
+      return new long[] {known(now.idle), known(now.charging), known(now.unmetered), known(now.thermalsOk),
+          Double.doubleToRawLongBits(now.batteryLevel), Math.max(0, now.freeStorageBytes)};
+    });
+  }
+
+  /** One number, or null: then the system's clock is asked. */
+  long[] clocks() {
+    return ask(() -> new long[] {clock.monotonicMillis(), clock.unixSeconds()});
+  }
+
+  void log(int level, byte[] text) {
+    ask(() -> {
+      host.log(level != 0, new String(text, StandardCharsets.UTF_8));
+      return null;
+    });
+  }
+
+  void phase(int code) {
+    Phase phase = Phase.of(code);
+    ask(() -> {
+      host.phase(phase);
+      return null;
+    });
+    RunListener now = listener;
+    if (now == null) return;
+    ask(() -> {
+      now.phase(phase);
+      return null;
+    });
+  }
+
+  byte[] wrap(byte[] seed) {
+    byte[] wrapped = ask(() -> keys.wrap(seed));
+    Arrays.fill(seed, (byte) 0);
+    return wrapped;
+  }
+
+  /** The native layer wipes what it is given. */
+  byte[] unwrap(byte[] wrapped) {
+    return ask(() -> keys.unwrap(wrapped));
+  }
+
+  boolean destroyKey() {
+    return Boolean.TRUE.equals(ask(() -> {
+      keys.destroyKey();
+      return true;
+    }));
+  }
+
+  byte[] sign(byte[] message) {
+    return ask(() -> signer.sign(message));
+  }
+
+  PackedTransactions examples() {
+    return ask(() -> new PackedTransactions(host.examples()));
+  }
+}

@@ -1,0 +1,307 @@
+package org.fedspend.client;
+
+import static org.fedspend.client.PackedTransactions.utf8;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executor;
+
+/**
+ * A customer's device. Any method may be called from any thread; {@link #runOnce} blocks its caller, one at a time. After {@link #close},
+ * and from inside a callback (but for {@link #cancel}), every method throws IllegalStateException.
+ */
+public final class Device implements AutoCloseable {
+  private interface Call<T> {
+    T on(long peer) throws FedspendException;
+  }
+
+  private final Bridge bridge;
+  private final Object lock = new Object();
+  private long peer;     // 0: closed
+  private int calls;     // under way, runs among them
+  private boolean closing;
+
+  private Device(Bridge bridge, long peer) {
+    this.bridge = bridge;
+    this.peer = peer;
+  }
+
+  /** Opens the device in {@link Options#persistentFolder}, or makes it. CONFLICT: another process, or another object, has it. */
+  public static Device open(Options options, Host host) throws FedspendException {
+    Bridge bridge = new Bridge(host);
+    byte[][] texts = {utf8(options.persistentFolder), utf8(options.cacheFolder), utf8(options.population), utf8(options.policy), utf8(options.coordinator)};
+    byte[] keys = new byte[128];
+    byte[][] given = {options.releaseKey, options.authorityKey, options.coordinatorKey, bridge.identityKey()};
+    for (int i = 0; i < given.length; ++i) {
+      if (given[i] == null) continue;
+      if (given[i].length != 32) throw new IllegalArgumentException("a key is not of 32 bytes");
+      System.arraycopy(given[i], 0, keys, 32 * i, 32);
+    }
+    long[] numbers = {options.flags(), options.retentionDays, options.maxTransactions, options.connectTimeoutMillis, options.transientBackoffMillis,
+        options.permanentBackoffMillis};
+    for (long number : numbers) if (number < 0) throw new IllegalArgumentException("an option is negative");
+    try {
+      return new Device(bridge, Native.open(texts, keys, numbers, bridge, bridge.parts()));
+    } catch (FedspendException error) {
+      throw withCause(error, bridge);
+    }
+  }
+
+  /** 64 hexadecimal digits, or a line of a .pub file, to 32 bytes. */
+  public static byte[] parseKey(String text) throws FedspendException {
+    return Native.parseKey(utf8(text));
+  }
+
+  /** Of a policy's text, before it is given to a device: throws if it is none; true if it allows an open sum or a plan without noise. */
+  public static boolean isDemonstrationPolicy(String policy) throws FedspendException {
+    return Native.checkPolicy(utf8(policy));
+  }
+
+  public static String libraryVersion() {
+    return text(Native.version());
+  }
+
+  private static String text(byte[] bytes) {
+    return new String(bytes, StandardCharsets.UTF_8);
+  }
+
+  private static FedspendException withCause(FedspendException error, Bridge bridge) {
+    Throwable cause = bridge.takeThrown();
+    if (cause != null) error.initCause(cause);
+    return error;
+  }
+
+  private long enter() {
+    synchronized (lock) {
+      if (closing) throw new IllegalStateException("the device is closed");
+      ++calls;
+      return peer;
+    }
+  }
+
+  private void leave() {
+    synchronized (lock) {
+      --calls;
+      lock.notifyAll();
+    }
+  }
+
+  private <T> T call(Call<T> work) throws FedspendException {
+    if (Bridge.isInCallback()) throw new IllegalStateException("a callback may only cancel");
+    long now = enter();
+    try {
+      return work.on(now);
+    } catch (FedspendException error) {
+      throw withCause(error, bridge);
+    } finally {
+      leave();
+    }
+  }
+
+  private String textOf(int what, String first, String second) throws FedspendException {
+    byte[] a = utf8(first);
+    byte[] b = utf8(second);
+    return text(call(peer -> Native.text(peer, what, a, b)));
+  }
+
+  /** 64 hexadecimal digits. */
+  public String id() throws FedspendException {
+    return textOf(0, null, null);
+  }
+
+  /** For the bank's authority. The token is a secret until it is used; {@code label} may be null. */
+  public String enrolmentRequest(String token, String label) throws FedspendException {
+    return textOf(5, token, label);
+  }
+
+  public void installCertificate(String certificates) throws FedspendException {
+    byte[] given = utf8(certificates);
+    call(peer -> {
+      Native.installCertificate(peer, given);
+      return null;
+    });
+  }
+
+  public boolean isEnrolled() throws FedspendException {
+    return call(Native::isEnrolled);
+  }
+
+  /** All of them or none. */
+  public IngestReport ingest(List<Transaction> transactions) throws FedspendException {
+    PackedTransactions packed = new PackedTransactions(transactions);
+    return new IngestReport(call(peer -> Native.ingest(peer, packed.pool, packed.offsets, packed.numbers)));
+  }
+
+  /** {@code language} (BCP 47) and {@code method} may be null. */
+  public void giveConsent(String purpose, String noticeVersion, String language, String method) throws FedspendException {
+    byte[][] texts = {utf8(purpose), utf8(noticeVersion), utf8(language), utf8(method)};
+    call(peer -> {
+      Native.giveConsent(peer, texts[0], texts[1], texts[2], texts[3]);
+      return null;
+    });
+  }
+
+  /** At once: a run that is under way ends before its next message. */
+  public void withdrawConsent(String purpose) throws FedspendException {
+    if (purpose == null) throw new NullPointerException("purpose");
+    byte[] given = utf8(purpose);
+    call(peer -> {
+      Native.withdrawConsent(peer, given);
+      return null;
+    });
+  }
+
+  public void withdrawAllConsent() throws FedspendException {
+    call(peer -> {
+      Native.withdrawConsent(peer, null);
+      return null;
+    });
+  }
+
+  public boolean hasConsent(String purpose) throws FedspendException {
+    byte[] given = utf8(purpose);
+    return call(peer -> Native.hasConsent(peer, given));
+  }
+
+  /** JSON with the fields of ISO/IEC TS 27560. */
+  public String consentRecords(String controller, String principal) throws FedspendException {
+    return textOf(6, controller, principal);
+  }
+
+  /** Takes part in one round at most. CONFLICT: a run is under way. */
+  public RunReport runOnce() throws FedspendException {
+    return call(this::runOn);
+  }
+
+  private RunReport runOn(long peer) throws FedspendException {
+    byte[][] words = new byte[1][];
+    long[] numbers = Native.runOnce(peer, words);
+    return new RunReport(RunOutcome.of((int) numbers[0]), text(words[0]), numbers[1], numbers[2], bridge.takeThrown());
+  }
+
+  /** {@link #runOnce} on a thread of {@code executor}. */
+  public void run(Executor executor, RunListener listener) {
+    executor.execute(() -> {
+      RunReport report;
+      try {
+        report = call(peer -> {
+          synchronized (bridge) {
+            if (bridge.listener != null) throw new FedspendException(Status.CONFLICT.code, "a run is under way".getBytes(StandardCharsets.UTF_8));
+            bridge.listener = listener;
+          }
+          try {
+            return runOn(peer);
+          } finally {
+            bridge.listener = null;
+          }
+        });
+      } catch (FedspendException | IllegalStateException error) {
+        listener.failed(error);
+        return;
+      }
+      listener.finished(report);
+    });
+  }
+
+  /** Ends the run that is under way before its next message; without one it does nothing. Also from a callback. */
+  public void cancel() throws FedspendException {
+    long now = enter();
+    try {
+      Native.cancel(now);
+    } finally {
+      leave();
+    }
+  }
+
+  /** Everything that left this device, and everything that it refused. */
+  public String history() throws FedspendException {
+    return textOf(1, null, null);
+  }
+
+  public String historyJson() throws FedspendException {
+    return textOf(2, null, null);
+  }
+
+  /** What this device has spent. */
+  public String statement() throws FedspendException {
+    return textOf(3, null, null);
+  }
+
+  public String statementJson() throws FedspendException {
+    return textOf(4, null, null);
+  }
+
+  /** A model that the app brings: the plan's bytes, its signature (the text of the .sig file), the model file that a coordinator publishes. */
+  public void installModel(byte[] plan, String signature, byte[] model) throws FedspendException {
+    byte[] signatureText = utf8(signature);
+    call(peer -> {
+      Native.installModel(peer, plan, signatureText, model);
+      return null;
+    });
+  }
+
+  /** Under the purpose "personal_insights". NOT_FOUND: no model yet. 0 takes the defaults: 3 categories, .4. */
+  public Prediction predict(int mostCategories, double minConfidence) throws FedspendException {
+    return call(peer -> {
+      byte[][] names = new byte[8][];
+      long[] numbers = Native.predict(peer, mostCategories, minConfidence, names);
+      List<Prediction.Chance> next = new ArrayList<>();
+      for (int i = 3; i < numbers.length; ++i) next.add(new Prediction.Chance(text(names[i - 3]), Double.longBitsToDouble(numbers[i])));
+      return new Prediction(numbers[0] != 0, numbers[1] != 0, numbers[2], next);
+    });
+  }
+
+  /** The prediction with its reasons, in words. */
+  public String explain(int mostCategories, double minConfidence) throws FedspendException {
+    return text(call(peer -> Native.explain(peer, mostCategories, minConfidence, 0)));
+  }
+
+  public String explainJson(int mostCategories, double minConfidence) throws FedspendException {
+    return text(call(peer -> Native.explain(peer, mostCategories, minConfidence, 1)));
+  }
+
+  /** Adapts the model to this customer; takes as long as a training. Never sent anywhere. */
+  public PersonalReport personalise() throws FedspendException {
+    return new PersonalReport(call(Native::personalise));
+  }
+
+  /** Under the purpose "evaluation". */
+  public Evaluation evaluate() throws FedspendException {
+    return new Evaluation(call(Native::evaluate));
+  }
+
+  /** Everything that the device keeps is gone for good. CONFLICT: a run is under way. Afterwards close it. */
+  public void wipe() throws FedspendException {
+    call(peer -> {
+      Native.wipe(peer);
+      return null;
+    });
+  }
+
+  /** Ends a run that is under way and waits for it, and for every other call. A second time does nothing. */
+  @Override
+  public void close() {
+    if (Bridge.isInCallback()) throw new IllegalStateException("a callback may only cancel");
+    boolean interrupted = false;
+    synchronized (lock) {
+      closing = true;
+      while (calls > 0) {
+        try {
+          // Again and again: a run that had entered and not yet begun would not hear the first.
+          Native.cancel(peer);
+        } catch (FedspendException error) {
+          // The run ends by itself then.
+        }
+        try {
+          lock.wait(20);
+        } catch (InterruptedException error) {
+          interrupted = true;
+        }
+      }
+      if (peer != 0) Native.free(peer);
+      peer = 0;
+    }
+    if (interrupted) Thread.currentThread().interrupt();
+  }
+}

@@ -1,0 +1,18 @@
+package org.fedspend.client;
+
+/** What became of the transactions. */
+public final class IngestReport {
+  public final long added;
+  public final long replaced;
+  public final long unchanged;
+  public final long tooOld;
+  public final long pushedOut;
+
+  IngestReport(long[] counts) {
+    added = counts[0];
+    replaced = counts[1];
+    unchanged = counts[2];
+    tooOld = counts[3];
+    pushedOut = counts[4];
+  }
+}

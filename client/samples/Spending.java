@@ -1,0 +1,144 @@
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+import org.fedspend.client.Conditions;
+import org.fedspend.client.Device;
+import org.fedspend.client.FedspendException;
+import org.fedspend.client.Host;
+import org.fedspend.client.Options;
+import org.fedspend.client.Phase;
+import org.fedspend.client.RunReport;
+import org.fedspend.client.Transaction;
+
+/**
+ * A program to copy: one customer's device, from an empty folder to a contribution.
+ *
+ *   Spending FOLDER request TOKEN > request       ask the bank's authority (fedspend-admin enrol) with a one-time token
+ *   Spending FOLDER certificate < certificates    put its answer in
+ *   Spending FOLDER consent [PURPOSE]             the customer has read notice 2026-11 and agrees; next_category if none is given
+ *   Spending FOLDER withdraw                      ... or changes their mind
+ *   Spending FOLDER ingest < transactions         lines: id,time in seconds,amount in hundredths,category
+ *   Spending FOLDER run                           take part in one round at most
+ *   Spending FOLDER personalise | explain         under the purpose personal_insights: adapt the model, say what comes next and why
+ *   Spending FOLDER history | statement | wipe
+ *
+ * FOLDER holds what the bank gives with its app (release.pub, authority.pub, coordinator.pub, coordinator.address, policy.toml); what the
+ * device keeps goes into FOLDER/device. A real app asks its system for the conditions, wraps the key in its hardware (Host.keys in place
+ * of keyInFile), and runs when its scheduler says so.
+ *
+ *   java -Djava.library.path=build/notorch/lib -cp build/notorch/lib/fedspend-client.jar client/samples/Spending.java FOLDER run
+ */
+public final class Spending {
+  private static final int BATCH = 500;
+
+  /** This machine is always idle, on mains and on a network that costs nothing. A phone asks its system. */
+  private static final class Desk implements Host {
+    @Override
+    public void conditions(Conditions now) {
+      now.idle = now.charging = now.unmetered = now.thermalsOk = true;
+      now.batteryLevel = 1;
+      now.freeStorageBytes = 1_000_000_000;
+    }
+
+    @Override
+    public void phase(Phase phase) {
+      System.err.println("phase: " + phase);
+    }
+  }
+
+  private static String read(Path file) throws IOException {
+    return Files.readString(file).stripTrailing();
+  }
+
+  private static Device open(Path folder) throws IOException, FedspendException {
+    Options options = new Options();
+    options.persistentFolder = Files.createDirectories(folder.resolve("device")).toString();
+    options.cacheFolder = Files.createDirectories(folder.resolve("cache")).toString();
+    options.population = "synthetic";
+    options.policy = Files.readString(folder.resolve("policy.toml"));
+    options.releaseKey = Device.parseKey(read(folder.resolve("release.pub")));
+    options.authorityKey = Device.parseKey(read(folder.resolve("authority.pub")));
+    options.coordinatorKey = Device.parseKey(read(folder.resolve("coordinator.pub")));
+    options.coordinator = read(folder.resolve("coordinator.address"));
+    options.keyInFile = true;
+    options.transientBackoffMillis = 200; // of a demonstration; leave it 0
+    return Device.open(options, new Desk());
+  }
+
+  private static String input() throws IOException {
+    return new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
+  }
+
+  private static void ingest(Device device) throws IOException, FedspendException {
+    List<Transaction> batch = new ArrayList<>();
+    for (String line : input().split("\n")) {
+      String[] fields = line.split(",", 4);
+      batch.add(Transaction.debit(fields[0], Long.parseLong(fields[1]), Long.parseLong(fields[2]), fields[3]));
+      if (batch.size() < BATCH) continue;
+      device.ingest(batch);
+      batch.clear();
+    }
+    if (!batch.isEmpty()) device.ingest(batch);
+  }
+
+  private static void run(Device device) throws FedspendException {
+    RunReport report = device.runOnce();
+    String outcome = report.outcome.name().toLowerCase().replace('_', '-');
+    System.out.printf("%s: %s; %d bytes sent; again in %d ms%n", outcome, report.words, report.bytesSent, report.comeBackInMillis);
+  }
+
+  public static void main(String[] arguments) throws IOException {
+    if (arguments.length < 2) {
+      System.err.println("usage: Spending FOLDER request TOKEN | certificate | consent [PURPOSE] | withdraw [PURPOSE] | ingest | run | personalise | explain | history | statement | wipe");
+      System.exit(4);
+    }
+    String purpose = arguments.length > 2 ? arguments[2] : "next_category";
+    try (Device device = open(Path.of(arguments[0]))) {
+      switch (arguments[1]) {
+        case "request":
+          System.out.print(device.enrolmentRequest(arguments[2], "sample"));
+          break;
+        case "certificate":
+          device.installCertificate(input());
+          break;
+        case "consent":
+          device.giveConsent(purpose, "2026-11", "en", "command line");
+          break;
+        case "withdraw":
+          device.withdrawConsent(purpose);
+          break;
+        case "ingest":
+          ingest(device);
+          break;
+        case "run":
+          run(device);
+          break;
+        case "personalise":
+          device.personalise();
+          break;
+        case "explain":
+          System.out.print(device.explain(0, 0));
+          break;
+        case "history":
+          System.out.print(device.history());
+          break;
+        case "statement":
+          System.out.print(device.statement());
+          break;
+        case "wipe":
+          device.wipe();
+          break;
+        default:
+          System.err.println("unknown command " + arguments[1]);
+          System.exit(4);
+      }
+    } catch (FedspendException error) {
+      System.err.println(error.status() + ": " + error.getMessage());
+      System.exit(1);
+    }
+  }
+}

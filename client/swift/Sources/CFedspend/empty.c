@@ -1,0 +1,2 @@
+/* SwiftPM builds no target without a source. */
+#include "CFedspend.h"

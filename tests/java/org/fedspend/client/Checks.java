@@ -1,0 +1,38 @@
+package org.fedspend.client;
+
+/** What the tests of the Java face share. */
+final class Checks {
+  static int failures;
+
+  interface Work {
+    void run() throws Exception;
+  }
+
+  private Checks() {}
+
+  static void check(boolean right, String words) {
+    if (right) return;
+    ++failures;
+    System.out.println("failed: " + words + " at " + new Throwable().getStackTrace()[1]);
+  }
+
+  /** What it throws, of that class. */
+  static <E extends Throwable> E expect(Class<E> kind, Work work) {
+    try {
+      work.run();
+    } catch (Throwable error) {
+      if (kind.isInstance(error)) return kind.cast(error);
+      ++failures;
+      System.out.println("failed: expected " + kind + ", got " + error);
+      return null;
+    }
+    ++failures;
+    System.out.println("failed: nothing thrown, expected " + kind + " at " + new Throwable().getStackTrace()[1]);
+    return null;
+  }
+
+  static void end() {
+    System.out.println(failures == 0 ? "all is well" : failures + " failures");
+    System.exit(failures == 0 ? 0 : 1);
+  }
+}
