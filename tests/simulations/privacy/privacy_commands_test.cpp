@@ -136,6 +136,13 @@ TEST_CASE("privacy of a plan gives what its statement says, finds a statement th
   const Ended falsified = sim(folder, "privacy --plan plan.toml --statement s.json");
   CHECK(falsified.code == 6);
   CHECK(falsified.out.find("!! /cohort/goal is stated as") != std::string::npos);
+  CHECK(falsified.out.find("Its issuer's word, which nobody can compute again") != std::string::npos);
+  statement["cohort"]["goal"] = statement["cohort"]["goal"].get<unsigned>() - 1;
+  statement["rounds"]["done"] = statement["rounds"]["planned"].get<unsigned>() + 1;
+  folder.write("s.json", statement.dump());
+  const Ended impossible = sim(folder, "privacy --plan plan.toml --statement s.json");
+  CHECK(impossible.code == 6);
+  CHECK(impossible.out.find("!! /rounds/done is stated as 301, and can be 0 to 300: the plan has 300 rounds\n!! /rounds/sums_charged is stated as 0, and can be 301 or more: ") != std::string::npos);
   check_refused(folder, "privacy --plan plan.toml --steps 3", {"--steps beside --plan"});
   check_refused(folder, "privacy --plan plan.toml --noise-multiplier 3", {"--noise-multiplier beside --plan"});
   check_refused(folder, "privacy --statement s.json --noise-multiplier 1 --steps 1 --delta 1e-6", {"--statement without --plan"});
