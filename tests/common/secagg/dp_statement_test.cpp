@@ -259,6 +259,9 @@ TEST_CASE("every condition is marked as enforced or assumed") {
     CHECK(is_marked(*statement, "sums of at least 90 devices", Standing::enforced));
     CHECK(is_marked(*statement, "at most 0.1 of a round's devices are corrupt", Standing::assumed));
     CHECK(is_marked(*statement, "one enrolled device", Standing::assumed));
+    // SECAGG.md: hypergeometric tails, whatever anybody can compute; what rests on computing is another condition, without a figure.
+    CHECK(find(*statement, "2^-40")->why.starts_with("statistical"));
+    CHECK(find(*statement, "the cryptography holds")->why.starts_with("computational"));
     CHECK(is_marked(*statement, "try out rosters", Standing::assumed));
     CHECK(find(*statement, "seed of this simulation") == nullptr);
     for (const Assumption& assumption : statement->assumptions) CHECK(has(flowing(*statement), std::string(to_string(assumption.standing)) + " " + assumption.what));
@@ -293,7 +296,8 @@ TEST_CASE("no condition is left out: the list as a whole, for distributed noise 
         "assumed: nobody times single samples of the noise on a device\n"
         "enforced: the coordinator sees sums of at least 90 devices and no single input\n"
         "assumed: at most 0.1 of a round's devices are corrupt or collude with the coordinator\n"
-        "assumed: the cryptography holds, but for a chance of 2^-40 a round\n"
+        "assumed: a round's masking graph keeps single inputs and parts of the sum from those corrupt devices, but for a chance of 2^-40\n"
+        "assumed: the cryptography holds\n"
         "assumed: the coordinator does not try out rosters for a masking graph that suits it\n"
         "enforced: the sum is divided by a constant of the plan, not by the number of survivors\n"
         "assumed: a customer has one enrolled device\n"
