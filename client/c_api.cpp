@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <thread>
 
 #include <nlohmann/json.hpp>
 
 #include "client/c_api_support.h"
+#include "common/protocol/plain_text.h"
 #include "models/kernels.h"
 #ifdef FEDSPEND_HAS_ZEROMQ
 #include "client/zmq_link.h"
@@ -64,13 +64,14 @@ Result<DeviceOptions> options_of(const fedspend_options& given, const fedspend_h
   FEDSPEND_ASSIGN(options.persistent, text_of(given.persistent_dir, "persistent_dir"));
   FEDSPEND_ASSIGN(options.cache, text_of(given.cache_dir, "cache_dir", true));
   FEDSPEND_ASSIGN(options.population, text_of(given.population, "population"));
-  if (options.persistent.empty() || options.population.empty() || options.population.size() > kMaxTextBytes) return fail(ErrorCode::invalid_argument, "persistent_dir or population is empty or too long");
+  if (options.persistent.empty() || options.population.empty() || options.population.size() > kMaxTextBytes || !is_plain_text(options.population)) return fail(ErrorCode::invalid_argument, "persistent_dir or population is empty, too long or not plain text");
   if (given.policy_toml != nullptr) {
     FEDSPEND_ASSIGN(options.policy, parse_policy(given.policy_toml));
   }
   options.release_key = key_of<IdentityPublicKey>(given.release_key);
   options.authority_key = key_of<IdentityPublicKey>(given.authority_key);
   options.rules = rules_of(given.flags);
+  if (given.retention_days > kMaxRetentionDays) return fail(ErrorCode::invalid_argument, "retention_days is above 36,500");
   if (given.retention_days != 0) options.limits.retention_days = given.retention_days;
   if (given.max_transactions != 0) options.limits.max_transactions = given.max_transactions;
   if (given.transient_backoff_ms != 0) options.transient_backoff = Millis(given.transient_backoff_ms);
@@ -97,6 +98,7 @@ fedspend_status create(const fedspend_options* options, const fedspend_host* hos
   Result<std::unique_ptr<Device>> engine = Device::create(std::move(*engine_options), made->host, made->random);
   if (!engine) return failed(engine.error());
   made->engine = std::move(*engine);
+  DeviceUse::begin(made.get());
   *device = made.release();
   return FEDSPEND_OK;
 }
@@ -135,8 +137,6 @@ fedspend_status ingest(Device& engine, const fedspend_transaction* transactions,
 
 fedspend_status run_once(fedspend_device& device, fedspend_run_report* report) {
   if (const Status room = check_out(report, "report"); !room) return failed(room.error());
-  const std::unique_lock running(device.running, std::try_to_lock);
-  if (!running.owns_lock()) return failed(FEDSPEND_CONFLICT, "a run is under way");
   const Result<RunReport> run = device.engine->run_once();
   if (!run) return failed(run.error());
   report->outcome = static_cast<std::int32_t>(run->outcome);
@@ -155,14 +155,7 @@ fedspend_status fedspend_device_create(const fedspend_options* options, const fe
 }
 
 void fedspend_device_free(fedspend_device* device) {
-  if (device == nullptr) return;
-  // Again and again: a run that was only about to begin has not heard the first.
-  while (!device->running.try_lock()) {
-    device->engine->cancel();
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  device->running.unlock();
-  delete device;
+  if (device != nullptr && DeviceUse::end(device)) delete device;
 }
 
 fedspend_status fedspend_device_id(fedspend_device* device, char* buffer, std::size_t capacity, std::size_t* needed) {
@@ -226,8 +219,16 @@ fedspend_status fedspend_consent_is_given(fedspend_device* device, const char* p
 
 fedspend_status fedspend_consent_records(fedspend_device* device, const char* controller, const char* principal, char* buffer, std::size_t capacity, std::size_t* needed) {
   return with_device(device, [&](Device& engine) -> fedspend_status {
-    if (controller == nullptr || principal == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "controller or principal is NULL");
-    return give(Result<nlohmann::json>(engine.consents(controller, principal)), buffer, capacity, needed);
+    const Result<std::string> by = text_of(controller, "controller"), of = text_of(principal, "principal");
+    if (!by || !of) return failed((by ? of : by).error());
+    return give(Result<nlohmann::json>(engine.consents(*by, *of)), buffer, capacity, needed);
+  });
+}
+
+fedspend_status fedspend_set_retention(fedspend_device* device, const char* purpose, std::uint32_t days) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    const Result<std::string> named = text_of(purpose, "purpose");
+    return named ? done(engine.set_retention(*named, days)) : failed(named.error());
   });
 }
 

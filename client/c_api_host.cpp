@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "client/c_api_support.h"
+#include "client/device_clock.h"
 
 namespace fedspend::client::c_api {
 namespace {
@@ -63,7 +64,7 @@ Conditions CHost::conditions() {
 
 Millis CHost::monotonic() {
   if (host_.monotonic_ms != nullptr) return Millis(host_.monotonic_ms(host_.user));
-  return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch());
+  return time_since_boot();
 }
 
 std::int64_t CHost::unix_time_s() {
@@ -93,10 +94,10 @@ std::unique_ptr<IdentitySigner> CHost::signer(const IdentityPublicKey& key) cons
   });
 }
 
-std::function<Result<std::vector<models::Transaction>>()> CHost::examples() const {
+std::function<Result<std::vector<models::Transaction>>(const ExampleRequest&)> CHost::examples() const {
   if (host_.examples == nullptr) return {};
-  return [host = host_]() -> Result<std::vector<models::Transaction>> {
-    fedspend_sink sink;
+  return [host = host_](const ExampleRequest& request) -> Result<std::vector<models::Transaction>> {
+    fedspend_sink sink{request};
     if (const fedspend_status status = host.examples(host.user, &sink); status != FEDSPEND_OK) return fail(host_error(status, "examples"));
     return std::move(sink.transactions);
   };
@@ -127,7 +128,8 @@ extern "C" fedspend_status fedspend_sink_add(fedspend_sink* sink, const fedspend
     if (!known) return failed(known.error());
     Result<models::Transaction> taken = transaction_of(*known);
     if (!taken) return failed(taken.error());
-    if (taken->time_s < 0 || taken->amount_minor < 0) return failed(FEDSPEND_INVALID_ARGUMENT, "time_s and amount_minor are at least 0");
+    if (sink->request.stop.stop_requested()) return failed(FEDSPEND_REFUSED, "the run has ended");
+    if (const Status checked = check_transaction(*taken, sink->request.now_s); !checked) return failed(checked.error());
     if (sink->transactions.size() >= 1'000'000) return failed(FEDSPEND_LIMIT, "more than 1,000,000 transactions");
     if (!sink->transactions.empty() && taken->time_s < sink->transactions.back().time_s) return failed(FEDSPEND_INVALID_ARGUMENT, "transactions come oldest first");
     sink->transactions.push_back(std::move(*taken));

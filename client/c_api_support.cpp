@@ -3,15 +3,32 @@
 #include "client/c_api_support.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <cstdio>
+#include <map>
 
 #include <nlohmann/json.hpp>
 
 #include "client/shown_text.h"
+#include "common/protocol/plain_text.h"
 
 namespace fedspend::client::c_api {
 namespace {
 
 thread_local std::string last_error;
+constexpr std::size_t kMostErrorBytes = 2'048;
+constexpr std::size_t kBeingFreed = ~(~std::size_t{0} >> 1);  // the top bit of a count
+
+// How many calls each handle has, with kBeingFreed once it is. Never taken away: calls may come while the process ends.
+struct Handles {
+  std::mutex mutex;
+  std::condition_variable ended;
+  std::map<fedspend_device*, std::size_t> calls;
+};
+Handles& handles() {
+  static auto* const all = new Handles;
+  return *all;
+}
 
 }  // namespace
 
@@ -42,7 +59,7 @@ void forget_error() noexcept { last_error.clear(); }
 
 fedspend_status failed(fedspend_status status, std::string_view words) noexcept {
   try {
-    last_error.assign(words);
+    last_error = shown_text(words, kMostErrorBytes);
   } catch (...) {
     last_error.clear();
   }
@@ -52,19 +69,22 @@ fedspend_status failed(fedspend_status status, std::string_view words) noexcept 
 fedspend_status failed(const Error& error) noexcept {
   const fedspend_status status = failed(status_of(error.code), error.message);
   try {
-    if (!error.hint.empty()) last_error += "; " + error.hint;
+    if (!error.hint.empty()) last_error += shown_text("; " + error.hint, kMostErrorBytes);
   } catch (...) {
   }
   return status;
 }
 
 Result<std::string> text_of(const char* given, const char* name, bool optional) {
+  if (given != nullptr && !is_utf8(given)) return fail(ErrorCode::invalid_argument, std::string(name) + " is not UTF-8");
   if (given != nullptr) return std::string(given);
   if (optional) return std::string();
   return fail(ErrorCode::invalid_argument, std::string(name) + " is NULL");
 }
 
-fedspend_status give_text(std::string_view text, char* buffer, std::size_t capacity, std::size_t* needed) noexcept {
+namespace {
+
+fedspend_status copy_text(std::string_view text, char* buffer, std::size_t capacity, std::size_t* needed) noexcept {
   if (buffer == nullptr && capacity != 0) return failed(FEDSPEND_INVALID_ARGUMENT, "buffer is NULL, and capacity is not 0");
   if (buffer == nullptr && needed == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "buffer and needed are NULL");
   if (needed != nullptr) *needed = text.size() + 1;
@@ -75,6 +95,46 @@ fedspend_status give_text(std::string_view text, char* buffer, std::size_t capac
   std::copy(text.begin(), text.end(), buffer);
   buffer[text.size()] = '\0';
   return FEDSPEND_OK;
+}
+
+}  // namespace
+
+fedspend_status give_text(std::string_view text, char* buffer, std::size_t capacity, std::size_t* needed) noexcept {
+  const fedspend_status status = copy_text(text, buffer, capacity, needed);
+  if (status != FEDSPEND_BUFFER_TOO_SMALL) return status;
+  char words[96];
+  std::snprintf(words, sizeof words, "the buffer has %zu bytes, and the text needs %zu", capacity, text.size() + 1);
+  return failed(status, words);
+}
+
+void DeviceUse::begin(fedspend_device* device) {
+  const std::lock_guard lock(handles().mutex);
+  handles().calls.emplace(device, 0);
+}
+
+DeviceUse::DeviceUse(fedspend_device* device) : device_(device) {
+  const std::lock_guard lock(handles().mutex);
+  const auto found = handles().calls.find(device);
+  if (found == handles().calls.end() || (found->second & kBeingFreed) != 0) device_ = nullptr;
+  else ++found->second;
+}
+
+DeviceUse::~DeviceUse() {
+  if (device_ == nullptr) return;
+  const std::lock_guard lock(handles().mutex);
+  --handles().calls.at(device_);
+  handles().ended.notify_all();
+}
+
+bool DeviceUse::end(fedspend_device* device) noexcept {
+  std::unique_lock lock(handles().mutex);
+  const auto found = handles().calls.find(device);
+  if (found == handles().calls.end() || (found->second & kBeingFreed) != 0) return false;
+  found->second |= kBeingFreed;
+  device->engine->close();
+  handles().ended.wait(lock, [&] { return found->second == kBeingFreed; });
+  handles().calls.erase(found);
+  return true;
 }
 
 fedspend_status give(const Result<std::string>& text, char* buffer, std::size_t capacity, std::size_t* needed) {
@@ -109,7 +169,7 @@ const char* fedspend_status_name(fedspend_status status) {
 }
 
 const char* fedspend_run_name(std::int32_t outcome) {
-  if (outcome < FEDSPEND_RUN_CONTRIBUTED || outcome > FEDSPEND_RUN_FAILED) return "unknown";
+  if (outcome < FEDSPEND_RUN_CONTRIBUTED || outcome > FEDSPEND_RUN_TURNED_AWAY) return "unknown";
   return to_string(static_cast<fedspend::client::RunOutcome>(outcome)).data();  // of literals
 }
 
@@ -118,7 +178,8 @@ const char* fedspend_phase_name(std::int32_t phase) {
   return phase >= 0 && static_cast<std::size_t>(phase) < std::size(kNames) ? kNames[phase] : "unknown";
 }
 
-fedspend_status fedspend_last_error(char* buffer, std::size_t capacity, std::size_t* needed) { return give_text(last_error, buffer, capacity, needed); }
+// Without words of its own: they would take the place of those that are asked for.
+fedspend_status fedspend_last_error(char* buffer, std::size_t capacity, std::size_t* needed) { return copy_text(last_error, buffer, capacity, needed); }
 
 fedspend_status fedspend_parse_key(const char* text, std::uint8_t key[32]) {
   return guarded([&]() -> fedspend_status {

@@ -41,11 +41,14 @@ inline fedspend_status done(const Status& status) noexcept { return status ? FED
 
 // A struct as this library knows it, from one of the caller's version. All of today's are of the first version, so that a shorter one is a
 // mistake; of a longer one the surplus must be zero.
+inline constexpr std::size_t kMostSurplusBytes = 4'096;
+
 template <class Struct>
 Result<Struct> known_part(const Struct* given, const char* name) {
   if (given == nullptr) return fail(ErrorCode::invalid_argument, std::string(name) + " is NULL");
   const std::size_t size = given->struct_size;
   if (size < sizeof(Struct)) return fail(ErrorCode::invalid_argument, std::string(name) + ".struct_size is " + std::to_string(size) + ", and at least " + std::to_string(sizeof(Struct)) + " are expected");
+  if (size > sizeof(Struct) + kMostSurplusBytes) return fail(ErrorCode::invalid_argument, std::string(name) + ".struct_size is " + std::to_string(size) + ", which no version has");
   const auto* bytes = reinterpret_cast<const unsigned char*>(given);
   for (std::size_t i = sizeof(Struct); i < size; ++i)
     if (bytes[i] != 0) return fail(ErrorCode::invalid_argument, std::string(name) + " has fields that this library does not know");
@@ -63,8 +66,28 @@ Status check_out(const Struct* given, const char* name) {
 }
 
 // A text of the caller's; NULL only where `optional`.
+// invalid_argument: NULL, or not UTF-8.
 Result<std::string> text_of(const char* given, const char* name, bool optional = false);
+// Remembers words of its own where the buffer is too small.
 fedspend_status give_text(std::string_view text, char* buffer, std::size_t capacity, std::size_t* needed) noexcept;
+
+// One call of a handle. Handles that are there are counted in one place, so that a call that comes when the handle is being freed, or was, finds
+// that out instead of what is left of it (but where another handle has its address by then).
+class DeviceUse {
+ public:
+  explicit DeviceUse(fedspend_device* device);
+  ~DeviceUse();
+  DeviceUse(const DeviceUse&) = delete;
+  DeviceUse& operator=(const DeviceUse&) = delete;
+  explicit operator bool() const { return device_ != nullptr; }
+
+  static void begin(fedspend_device* device);
+  // No call finds it any more; its run is ended, and those that are there are waited for. False: it was not there.
+  static bool end(fedspend_device* device) noexcept;
+
+ private:
+  fedspend_device* device_;
+};
 
 Result<models::Transaction> transaction_of(const fedspend_transaction& given);
 
@@ -72,7 +95,8 @@ Result<models::Transaction> transaction_of(const fedspend_transaction& given);
 
 // `examples` puts into it.
 struct fedspend_sink {
-  std::vector<fedspend::models::Transaction> transactions;
+  fedspend::client::ExampleRequest request;
+  std::vector<fedspend::models::Transaction> transactions = {};
 };
 
 // The host's functions behind the engine's interfaces.
@@ -90,7 +114,7 @@ class CHost final : public DeviceHost {
   // null: the host has no such key.
   std::unique_ptr<SeedProtector> protector() const;
   std::unique_ptr<IdentitySigner> signer(const IdentityPublicKey& key) const;
-  std::function<Result<std::vector<models::Transaction>>()> examples() const;
+  std::function<Result<std::vector<models::Transaction>>(const ExampleRequest&)> examples() const;
   std::function<Result<std::unique_ptr<models::Trainer>>(const ModelSpec&)> trainer() const;  // c_api_trainer.cpp
 
  private:
@@ -104,7 +128,6 @@ struct fedspend_device {
   fedspend::SystemRandom random;
   fedspend::client::c_api::CHost host;
   std::unique_ptr<fedspend::client::Device> engine;
-  std::mutex running;  // held by fedspend_run_once
 
   explicit fedspend_device(const fedspend_host& given) : host(given) {}
 };
@@ -115,6 +138,8 @@ template <class Work>
 fedspend_status with_device(fedspend_device* device, const Work& work) noexcept {
   return guarded([&]() -> fedspend_status {
     if (device == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "device is NULL");
+    const DeviceUse use(device);
+    if (!use) return failed(FEDSPEND_INVALID_ARGUMENT, "device was freed");
     return work(*device->engine);
   });
 }

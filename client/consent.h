@@ -41,14 +41,17 @@ struct ConsentEvent {
 
 class Consents {
  public:
-  // Reads the shelf. malformed: damaged, and then no consent is given. `vault` outlives the object.
+  // Reads the shelf, and the vault's reserve, where withdrawals are that a full disk kept from the shelf. malformed: the shelf is damaged, and then
+  // no consent is given. A reserve that is damaged or was taken away may have held a withdrawal: all that was consented to is withdrawn.
+  // `vault` outlives the object.
   static Result<std::unique_ptr<Consents>> open(Vault& vault);
   ~Consents();
 
   // Durable when it returns; on an error of give nothing has changed (but a disk that failed may have kept it: vault.h). The same again is no
   // new event. invalid_argument: a text that is not plain, or too long, or a time before 1970. limit: kMaxConsentEvents.
-  // A withdrawal counts at once, in this process also when the disk failed (the error says that it must be said again after a restart; a later
-  // change that succeeds writes it, too). Of what was never given it is a refusal, which is recorded as well. It takes any time.
+  // A withdrawal counts at once, and is durable when it returns, on a full disk too: it is kept in the vault's reserve until there is space. Where
+  // even that fails it counts in this process alone, and the error says so. Of what was never given it is a refusal, which is recorded if it
+  // can be. It takes any time.
   Status give(std::string_view purpose, const ConsentNotice& notice, std::int64_t time_s);
   Status withdraw(std::string_view purpose, std::int64_t time_s);
   Status withdraw_all(std::int64_t time_s);

@@ -8,11 +8,16 @@
 
 #include "client/device_state.h"
 #include "client/file_cache.h"
+#include "client/personalisation.h"
+#include "client/row_codec.h"
 #include "common/protocol/enrolment_request.h"
+#include "common/protocol/plain_text.h"
 
 namespace fedspend::client {
 namespace {
 
+constexpr std::uint8_t kRetentionForm = 1;
+constexpr std::size_t kMaxRetentions = 64;
 constexpr std::size_t kMaxCertificateTextBytes = std::size_t{1} << 20;
 
 tl::unexpected<Error> wiped() { return fail(ErrorCode::not_found, "this device was wiped", "make a new one, and enrol it"); }
@@ -37,6 +42,7 @@ std::string_view to_string(RunOutcome outcome) noexcept {
     case RunOutcome::not_accepted_here: return "not-accepted-here";
     case RunOutcome::finished: return "finished";
     case RunOutcome::failed: return "failed";
+    case RunOutcome::turned_away: return "turned-away";
   }
   return "unknown";
 }
@@ -56,9 +62,11 @@ Result<std::unique_ptr<Device>> Device::create(DeviceOptions options, DeviceHost
 Status Device::State::open() {
   FEDSPEND_ASSIGN(vault, VaultStore::open(options.persistent / kVaultFile, *options.protector, random));
   FEDSPEND_ASSIGN(record, VaultDeviceRecord::open(*vault, random));
+  FEDSPEND_TRY(open_retention());
   FEDSPEND_ASSIGN(transactions, TransactionStore::open(*vault, options.limits));
   FEDSPEND_ASSIGN(consents, Consents::open(*vault));
   FEDSPEND_ASSIGN(log, TransparencyLog::open(*vault));
+  tidy();
   FEDSPEND_TRY(open_identity());
   FEDSPEND_TRY(open_transport_key());
   FEDSPEND_ASSIGN(const std::optional<Bytes> kept, setting(Setting::certificate));
@@ -125,9 +133,46 @@ Result<std::optional<Bytes>> Device::State::setting(Setting which) {
   return found;
 }
 
+VaultRow Device::State::setting_row(Setting which, ByteSpan content) {
+  return {Shelf::setting, static_cast<std::uint64_t>(which), Bytes(content.begin(), content.end())};
+}
+
 Status Device::State::keep_setting(Setting which, ByteSpan content) {
-  const VaultRow row{Shelf::setting, static_cast<std::uint64_t>(which), Bytes(content.begin(), content.end())};
+  const VaultRow row = setting_row(which, content);
   return vault->change({}, std::span(&row, 1));
+}
+
+// Form, then a purpose and its days again and again.
+Status Device::State::open_retention() {
+  options.limits.purposes.insert(options.policy.purposes.begin(), options.policy.purposes.end());
+  for (const std::string_view purpose : {kPurposeEvaluation, kPurposePersonalInsights}) options.limits.purposes.emplace(purpose);
+  FEDSPEND_ASSIGN(const std::optional<Bytes> kept, setting(Setting::retention));
+  if (!kept) return {};
+  RowReader row(*kept, kRetentionForm);
+  for (std::uint64_t left = row.u64(); left > 0; --left) {
+    const std::string purpose = row.text(kMaxPurposeBytes);
+    const std::uint64_t days = row.u64();
+    if (days < 1 || days > kMaxRetentionDays) return fail(ErrorCode::malformed, "the device's retention is damaged");
+    options.limits.retention_days_of[purpose] = static_cast<std::uint32_t>(days);
+  }
+  if (!row.done()) return fail(ErrorCode::malformed, "the device's retention is damaged");
+  return {};
+}
+
+Status Device::State::keep_retention(const StoreLimits& limits) {
+  RowWriter row(kRetentionForm);
+  row.u64(limits.retention_days_of.size());
+  for (const auto& [purpose, days] : limits.retention_days_of) row.text(purpose).u64(days);
+  return keep_setting(Setting::retention, row.take());
+}
+
+void Device::State::tidy() {
+  if (const Status pruned = transactions->prune(host.unix_time_s()); !pruned) host.log(true, "rows beyond their retention are still there: " + pruned.error().message);
+  if (consents_to(kPurposePersonalInsights)) return;
+  const Result<ShelfSize> personal = vault->size_of(Shelf::personal);
+  if (personal && personal->rows == 0) return;
+  const Status erased = personal ? Personalisation(*vault).erase_all() : Status(fail(personal.error()));
+  if (!erased) host.log(true, "personal models, which are not used any more, are still there: " + erased.error().message);
 }
 
 Status Device::State::check_enrolment() {
@@ -148,7 +193,9 @@ Result<std::string> Device::enrolment_request(std::string_view token, std::strin
   requests.population = state_->options.population;
   FEDSPEND_ASSIGN(EnrolmentRequest request, make_enrolment_request(requests.population, *state_->signer, state_->curve->public_key, parsed, std::move(label)));
   requests.requests.push_back(std::move(request));
-  return requests.text();
+  std::string text = requests.text();
+  FEDSPEND_TRY(state_->log->append({.time_s = state_->host.unix_time_s(), .kind = HistoryKind::enrolment_requested, .bytes = text.size()}));
+  return text;
 }
 
 Status Device::install_certificate(std::string_view text) {
@@ -163,9 +210,10 @@ Status Device::install_certificate(std::string_view text) {
     FEDSPEND_ASSIGN(const Certificate certificate, parse_certificate_line(line));
     if (certificate.identity != state_->signer->public_key()) continue;
     FEDSPEND_TRY(verify_certificate(certificate, state_->options.authority_key, state_->options.population, certificate_time(state_->host)));
-    FEDSPEND_TRY(state_->keep_setting(Setting::certificate, encode_certificate(certificate)));
+    const VaultRow row = State::setting_row(Setting::certificate, encode_certificate(certificate));
+    FEDSPEND_TRY(state_->log->append({.time_s = state_->host.unix_time_s(), .kind = HistoryKind::enrolled}, std::span(&row, 1)));
     state_->certificate = certificate;
-    return state_->log->append({.time_s = state_->host.unix_time_s(), .kind = HistoryKind::enrolled});
+    return {};
   }
   return fail(ErrorCode::not_found, "there is no certificate for this device in the text");
 }
@@ -181,41 +229,46 @@ Result<IngestReport> Device::ingest(std::span<const IngestedTransaction> transac
   return state_->transactions->ingest(transactions, state_->host.unix_time_s());
 }
 
+Status Device::set_retention(std::string_view purpose, std::uint32_t days) {
+  if (purpose.empty() || purpose.size() > kMaxPurposeBytes || !is_plain_text(purpose)) return fail(ErrorCode::invalid_argument, "this is no purpose", "1 to 64 bytes of plain text");
+  if (days > kMaxRetentionDays) return fail(ErrorCode::invalid_argument, "a retention of " + std::to_string(days) + " days", "1 to 36,500 days, or 0 for the default");
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  StoreLimits limits = state_->options.limits;
+  limits.retention_days_of.erase(std::string(purpose));
+  if (days != 0) limits.retention_days_of.emplace(purpose, days);
+  if (limits.retention_days_of.size() > kMaxRetentions) return fail(ErrorCode::limit, "more than 64 purposes have a retention of their own");
+  FEDSPEND_TRY(state_->keep_retention(limits));
+  state_->options.limits = limits;
+  state_->transactions->set_limits(std::move(limits));
+  state_->tidy();
+  return {};
+}
+
 Status Device::give_consent(std::string_view purpose, const ConsentNotice& notice) {
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
   return state_->consents->give(purpose, notice, state_->host.unix_time_s());
 }
 
-namespace {
-
-// From its making until its end nothing is consented to: a step that is under way sends nothing any more.
-class Withdrawing {
- public:
-  explicit Withdrawing(std::atomic<int>& count) : count_(count) { ++count_; }
-  ~Withdrawing() { --count_; }
-  Withdrawing(const Withdrawing&) = delete;
-
- private:
-  std::atomic<int>& count_;
-};
-
-}  // namespace
-
 Status Device::withdraw_consent(std::string_view purpose) {
-  const Withdrawing withdrawing(state_->withdrawing);
-  state_->stop_adapting();
+  const PendingWithdrawals::Scope withdrawing(state_->withdrawing, purpose);
+  if (purpose == kPurposePersonalInsights) state_->stop_adapting();
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
-  return state_->consents->withdraw(purpose, state_->host.unix_time_s());
+  Status withdrawn = state_->consents->withdraw(purpose, state_->host.unix_time_s());
+  state_->tidy();
+  return withdrawn;
 }
 
 Status Device::withdraw_all_consent() {
-  const Withdrawing withdrawing(state_->withdrawing);
+  const PendingWithdrawals::Scope withdrawing(state_->withdrawing, std::nullopt);
   state_->stop_adapting();
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
-  return state_->consents->withdraw_all(state_->host.unix_time_s());
+  Status withdrawn = state_->consents->withdraw_all(state_->host.unix_time_s());
+  state_->tidy();
+  return withdrawn;
 }
 
 bool Device::has_consent(std::string_view purpose) {
@@ -230,7 +283,13 @@ nlohmann::json Device::consents(std::string_view controller, std::string_view pi
 }
 
 void Device::cancel() {
-  state_->cancel_requested = true;
+  Activity expected = Activity::running;
+  state_->activity.compare_exchange_strong(expected, Activity::cancelling);
+  state_->stop_adapting();
+}
+
+void Device::close() {
+  state_->is_closing = true;
   state_->stop_adapting();
 }
 
@@ -281,15 +340,40 @@ Result<std::string> Device::statement_words() {
   return text;
 }
 
+namespace {
+
+// One at a time; given back also when there is no memory, no thread, or a function of the host throws.
+class ActivityTurn {
+ public:
+  ActivityTurn(std::atomic<Activity>& activity, Activity wanted) : activity_(activity) {
+    Activity expected = Activity::none;
+    taken_ = activity_.compare_exchange_strong(expected, wanted);
+  }
+  ~ActivityTurn() {
+    if (taken_) activity_ = Activity::none;
+  }
+  ActivityTurn(const ActivityTurn&) = delete;
+  ActivityTurn& operator=(const ActivityTurn&) = delete;
+  explicit operator bool() const { return taken_; }
+
+ private:
+  std::atomic<Activity>& activity_;
+  bool taken_ = false;
+};
+
+}  // namespace
+
 Status Device::wipe() {
-  if (state_->is_running.exchange(true)) return fail(ErrorCode::conflict, "a run is under way: cancel it, and wipe when it has ended");
+  const ActivityTurn turn(state_->activity, Activity::wiping);
+  if (!turn) return fail(ErrorCode::conflict, "a run is under way: cancel it, and wipe when it has ended");
   const std::lock_guard lock(state_->vault_mutex);
   Status done;
-  if (state_->vault != nullptr) done = state_->vault->wipe();
-  if (!done) {  // to be done again; until then the vault says not_found to everything
-    state_->is_running = false;
-    return done;
+  if (state_->vault != nullptr) {
+    // It goes with the rest; nothing must keep a wipe from being done, a full disk neither.
+    static_cast<void>(state_->log->append({.time_s = state_->host.unix_time_s(), .kind = HistoryKind::wiped}));
+    done = state_->vault->wipe();
   }
+  if (!done) return done;  // to be done again; until then the vault says not_found to everything
   state_->transactions.reset();
   state_->consents.reset();
   state_->log.reset();
@@ -297,7 +381,6 @@ Status Device::wipe() {
   state_->vault.reset();
   state_->signer.reset();
   state_->curve.reset();
-  state_->is_running = false;
   std::error_code ignored;
   if (!state_->options.cache.empty())
     for (const char* name : {"plan.signed", "model.weights"}) std::filesystem::remove(state_->options.cache / name, ignored);
@@ -305,12 +388,9 @@ Status Device::wipe() {
 }
 
 Result<RunReport> Device::run_once() {
-  if (state_->is_running.exchange(true)) return fail(ErrorCode::conflict, "a run is under way");
-  state_->cancel_requested = false;
-  const struct RunEnd {  // also when there is no memory, or no thread
-    std::atomic<bool>& flag;
-    ~RunEnd() { flag = false; }
-  } at_end{state_->is_running};
+  const ActivityTurn turn(state_->activity, Activity::running);
+  if (!turn) return fail(ErrorCode::conflict, "a run is under way");
+  if (state_->is_closing.load()) return fail(ErrorCode::conflict, "the device is being closed");
   return state_->vault == nullptr ? Result<RunReport>(wiped()) : state_->run();
 }
 

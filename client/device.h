@@ -4,9 +4,10 @@
 // enrolment or a working vault nothing is sent.
 //
 // Threads: every function may be called from any thread. run_once() blocks its caller; the others wait at most for a step of the session that
-// is under way (a masked input of 100,000 values: a fraction of a second). A withdrawal counts from the moment it is called, and cancel()
-// never waits. The host's functions are called from the thread that called the device, but make_trainer and examples, which are called from
-// the training thread. None of them may call the device again, but cancel().
+// is under way (a masked input of 100,000 values: a fraction of a second). A withdrawal counts from the moment it is called, and once it has
+// returned nothing is handed to the connection any more that it concerns. cancel() never waits. The host's functions are called from the
+// thread that called the device, but make_trainer and examples, which are called from the training thread. None of them may call the device
+// again, but cancel().
 
 #include <atomic>
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,10 +46,16 @@ class DeviceHost {
  public:
   virtual ~DeviceHost() = default;
   virtual Conditions conditions() = 0;                       // asked before check-in, each training and each message, and once a second
-  virtual Millis monotonic() = 0;                            // never goes back
+  // At least 0, never goes back: a run that sees it do so ends (failed). One that stands still is helped out by the system's time since boot.
+  virtual Millis monotonic() = 0;
   virtual std::int64_t unix_time_s() = 0;
   virtual void log(bool is_warning, std::string_view text) = 0;  // no secret, no spending value
   virtual void phase(DevicePhase phase) = 0;
+};
+
+struct ExampleRequest {
+  std::stop_token stop;    // asked between rows: the run has ended
+  std::int64_t now_s = 0;  // by the wall clock, when it was asked for
 };
 
 struct DeviceOptions {
@@ -64,9 +72,10 @@ struct DeviceOptions {
   std::unique_ptr<SeedProtector> protector = {};   // of the vault's seed; required
   std::unique_ptr<IdentitySigner> signer = {};     // null: a key is made and kept in the vault
   ConnectDevice connect = {};                      // required for run_once
-  // The host's own in place of the lean trainers, and of the ingested transactions (oldest first).
+  // The host's own in place of the lean trainers, and of the ingested transactions (oldest first, each by the rules of check_transaction).
   std::function<Result<std::unique_ptr<models::Trainer>>(const ModelSpec&)> make_trainer = {};
-  std::function<Result<std::vector<models::Transaction>>()> examples = {};
+  std::function<Result<std::vector<models::Transaction>>(const ExampleRequest&)> examples = {};
+  std::function<Millis()> own_clock = {};          // of tests, in place of the system's time since boot
 };
 
 // Values are in the C ABI: never renumber.
@@ -84,7 +93,8 @@ enum class RunOutcome : std::uint8_t {
   unreachable = 11,    // no connection, or no answer
   not_accepted_here = 12,  // the coordinator does not take this device's keys
   finished = 13,       // the coordinator says that the federation is finished
-  failed = 14,         // the vault, the key or the transport: see the words
+  failed = 14,         // the vault, the key, the clock, the training or the transport: see the words
+  turned_away = 15,    // the coordinator does not take this device: not enrolled there, of another population or version. See the words
 };
 std::string_view to_string(RunOutcome outcome) noexcept;
 
@@ -123,16 +133,23 @@ class Device {
 
   Result<IngestReport> ingest(std::span<const IngestedTransaction> transactions);
 
+  // Of one purpose (1 to kMaxRetentionDays; 0: the options' default again), kept across restarts. Rows that no purpose may use any more are erased.
+  Status set_retention(std::string_view purpose, std::uint32_t days);
+
   Status give_consent(std::string_view purpose, const ConsentNotice& notice);
   Status withdraw_consent(std::string_view purpose);
   Status withdraw_all_consent();
   bool has_consent(std::string_view purpose);
   nlohmann::json consents(std::string_view controller, std::string_view pii_principal);
 
-  // One round at most. conflict: a run is under way. not_found: wiped.
+  // One round at most. conflict: a run is under way, or the device is being closed. not_found: wiped. A function of the host that throws ends the
+  // run, and what it threw comes out here.
   Result<RunReport> run_once();
-  // Ends the run that is under way before its next message; without one it does nothing. From any thread, also from a callback.
+  // Ends the run that is under way before its next message; without one it does nothing: the next run does not hear of it. A run is under way
+  // from the first instruction of run_once() on. From any thread, also from a callback.
   void cancel();
+  // Ends the run that is under way, and none begins any more. Does not wait.
+  void close();
 
   Result<std::string> history_words();
   Result<nlohmann::json> history();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "client/device_state.h"
+#include "client/host_examples.h"
 #include "client/local_training.h"
 #include "common/protocol/model_file.h"
 #include "models/personal_model.h"
@@ -22,10 +23,12 @@ struct Model {
   SharedModel reference() const { return {.name = plan.plan->model.name, .hash = shared.hash, .weights = *shared.weights}; }
 };
 
-Result<std::vector<models::HistoryRow>> history_of(Device::State& state, const Plan& plan) {
+// What the purpose's retention allows.
+Result<std::vector<models::HistoryRow>> history_of(Device::State& state, const Plan& plan, std::string_view purpose) {
   const models::Vocabulary vocabulary(plan.model.categories);
-  if (!state.options.examples) return history_rows(state.transactions->transactions(), vocabulary);
-  FEDSPEND_ASSIGN(const std::vector<models::Transaction> given, state.options.examples());
+  const std::int64_t now_s = state.host.unix_time_s();
+  if (!state.options.examples) return history_rows(state.transactions->transactions_for(purpose, now_s), vocabulary);
+  FEDSPEND_ASSIGN(const std::vector<models::Transaction> given, host_examples(state.options, now_s, state.options.limits.days_for(purpose)));
   return history_rows(given, vocabulary);
 }
 
@@ -37,7 +40,7 @@ Result<Model> model_of(Device::State& state, std::string_view purpose) {
   if (!plan || !shared || shared->weights->size() != plan->plan->model.parameter_count)
     return fail(ErrorCode::not_found, "this device holds no model yet", "install the one that the app brings, or take part in a round");
   FEDSPEND_ASSIGN(std::unique_ptr<models::Trainer> trainer, models::make_trainer(plan->plan->model));
-  FEDSPEND_ASSIGN(std::vector<models::HistoryRow> history, history_of(state, *plan->plan));
+  FEDSPEND_ASSIGN(std::vector<models::HistoryRow> history, history_of(state, *plan->plan, purpose));
   return Model{std::move(*plan), std::move(*shared), std::move(trainer), std::move(history)};
 }
 

@@ -1,13 +1,11 @@
 // One run of a device: a session, its connection, and a thread that trains.
 
 #include <algorithm>
-#include <condition_variable>
 #include <optional>
-#include <thread>
 #include <utility>
 
 #include "client/device_state.h"
-#include "client/local_training.h"
+#include "client/training_thread.h"
 #include "common/check.h"
 
 namespace fedspend::client {
@@ -17,12 +15,20 @@ constexpr Millis kLongestWait{50};           // so that cancellation and withdra
 constexpr Millis kWaitWhileTraining{5};
 constexpr Millis kConditionsInterval{1'000};
 constexpr Millis kNoAnswer{600'000};         // of a coordinator that holds a check-in
-constexpr std::int64_t kLongestPause_s = 7 * 86'400;
+constexpr Millis kLongestRun = std::chrono::hours(24);  // whatever plan and coordinator say
+constexpr std::int64_t kLongestPause_s = std::int64_t{7} * 86'400 * 6 / 5;  // what a coordinator may ask for, and its jitter
+constexpr std::int64_t kLatestTime_s = 253'402'300'799;  // the end of the year 9999
+constexpr int kMessagesPerTurn = 64;         // then cancellation, conditions and the alarm are looked at
+constexpr int kMostIgnoredLogged = 100;
+
+bool is_update(MessageType type) { return type == MessageType::masked_input || type == MessageType::update; }
 
 HistoryKind kind_of(const Leaving& leaving) {
   if (leaving.type == MessageType::check_in) return HistoryKind::checked_in;
-  if (!leaving.is_again && (leaving.type == MessageType::masked_input || leaving.type == MessageType::update)) return HistoryKind::contributed;
-  return HistoryKind::control;
+  if (leaving.type == MessageType::decline) return HistoryKind::refused;
+  if (!is_update(leaving.type)) return HistoryKind::control;
+  if (leaving.is_again) return HistoryKind::contributed_again;
+  return leaving.type == MessageType::update ? HistoryKind::contributed_open : HistoryKind::contributed;
 }
 
 DevicePhase phase_of(std::string_view name) {
@@ -32,74 +38,31 @@ DevicePhase phase_of(std::string_view name) {
   return name == "reporting" ? DevicePhase::reporting : DevicePhase::idle;
 }
 
-// Trains one update at a time on a thread of its own.
-class TrainingThread {
- public:
-  TrainingThread(const DeviceOptions& options) : options_(options) {}
-
-  void start(StartTraining start, std::vector<models::Transaction> transactions) {
-    stop();
-    thread_ = std::jthread([this, given = std::move(start), rows = std::move(transactions)](std::stop_token token) mutable {
-      TrainingFinished finished = train(given, std::move(rows), token);
-      const std::lock_guard lock(mutex_);
-      finished_ = std::move(finished);
-    });
-  }
-  // Waits until it has stopped: between two batches.
-  void stop() {
-    thread_ = {};
-    const std::lock_guard lock(mutex_);
-    finished_.reset();
-  }
-  std::optional<TrainingFinished> take() {
-    const std::lock_guard lock(mutex_);
-    return std::exchange(finished_, std::nullopt);
-  }
-  bool is_there() const { return thread_.joinable(); }
-
- private:
-  TrainingFinished train(const StartTraining& start, std::vector<models::Transaction> transactions, std::stop_token token) const {
-    if (options_.examples) {
-      Result<std::vector<models::Transaction>> given = options_.examples();
-      if (!given) return {start.session, DeclineReason::training_failed};
-      transactions = std::move(*given);
-    }
-    Result<std::unique_ptr<models::Trainer>> trainer = options_.make_trainer ? options_.make_trainer(start.plan->model) : models::make_trainer(start.plan->model);
-    if (!trainer) return {start.session, DeclineReason::training_failed};
-    const models::Vocabulary vocabulary(start.plan->model.categories);
-    const std::vector<models::HistoryRow> rows = history_rows(transactions, vocabulary);
-    return train_locally(**trainer, start, rows, token);
-  }
-
-  const DeviceOptions& options_;
-  std::mutex mutex_;
-  std::optional<TrainingFinished> finished_;
-  std::jthread thread_;  // last: it ends before what it writes goes
-};
-
 // The run itself. What it is asked to send goes only if consent, conditions and the history allow it at that moment.
 class Run {
- public:
-  Run(Device::State& state, std::unique_ptr<DeviceLink> link) : state_(state), link_(std::move(link)), training_(state.options), session_(make_session(state)) {}
-
   template <class Work>
   auto locked(const Work& work) {
     const std::lock_guard lock(state_.vault_mutex);
     return work();
   }
+  Millis now() { return state_.clock.now(); }
+
+ public:
+  Run(Device::State& state, std::unique_ptr<DeviceLink> link)
+      : state_(state), link_(std::move(link)), training_(state.options), session_(make_session(state)), broken_readings_(state.clock.broken_readings()), begun_(now()) {}
+
   RunReport to_the_end() {
-    const Millis begun = state_.host.monotonic();
-    take(locked([&] { return session_.start(begun); }));
-    take(locked([&] { return session_.step(Wake{}, state_.host.monotonic()); }));
+    take(locked([&] { return session_.start(begun_); }));
+    step(Wake{});
     connections_ = link_->connections();
     if (!report_.has_value() && session_.is_idle()) {
-      outcome_ = RunOutcome::refused;
-      words_ = "this device has taken part as often as it may";
+      outcome_ = RunOutcome::no_consent;
+      words_ = "nothing is consented to";
       finish(alarm_);
     }
     while (!report_.has_value()) turn();
     training_.stop();
-    state_.host.phase(DevicePhase::idle);
+    if (std::exchange(phase_, DevicePhase::idle) != DevicePhase::idle) state_.host.phase(DevicePhase::idle);
     return std::move(*report_);
   }
 
@@ -112,6 +75,7 @@ class Run {
     options.hold_timeout = kNoAnswer;
     options.transient_backoff = state.options.transient_backoff;
     options.permanent_backoff = state.options.permanent_backoff;
+    options.shortest_retry = state.options.transient_backoff / 15;  // a minute of the default's quarter of an hour
     options.held_plan = state.held_plan;
     options.held_model = state.held_model;
     return Session(std::move(options), std::make_unique<BorrowedSigner>(*state.signer),
@@ -125,43 +89,63 @@ class Run {
   }
 
   void step(const Event& event) {
-    if (!report_.has_value()) take(locked([&] { return session_.step(event, state_.host.monotonic()); }));
+    if (!report_.has_value()) take(locked([&] { return session_.step(event, now()); }));
   }
 
   void turn() {
-    const Millis now = state_.host.monotonic();
+    if (!may_go_on()) return;
     const Millis longest = training_.is_there() ? kWaitWhileTraining : kLongestWait;
-    if (const Status waited = link_->wait(std::clamp(alarm_ - now, Millis(0), longest)); !waited) return fail_with(RunOutcome::failed, waited.error().message);
-    if (state_.cancel_requested.load()) {
-      words_ = "the host cancelled";
-      return step(Cancel{});
-    }
-    if (!report_.has_value() && !still_allowed()) return;
+    if (const Status waited = link_->wait(std::clamp(alarm_ - now(), Millis(0), longest)); !waited) return stop_because(RunOutcome::failed, waited.error().message);
+    if (!may_go_on()) return;
     // The session asks for the consent at every event.
-    if (!locked([&] { return state_.consents_to_something(); }) || state_.host.monotonic() >= alarm_) step(Wake{});
+    if (!locked([&] { return session_is_allowed(); }) || now() >= alarm_) step(Wake{});
     if (auto finished = training_.take()) {
       training_.stop();
-      step(*finished);
+      training_words_ = finished->threw ? "an exception inside the training" : std::move(finished->words);
+      step(finished->event);
     }
     receive();
     check_connection();
   }
 
-  // Conditions, once a second and before each training and message.
-  bool still_allowed(bool at_once = false) {
-    const Millis now = state_.host.monotonic();
-    if (!at_once && now < conditions_at_) return true;
-    conditions_at_ = now + kConditionsInterval;
-    const Status allowed = check_conditions(state_.options.rules, state_.host.conditions());
-    if (allowed) return true;
-    stop_because(RunOutcome::conditions, allowed.error().message);
-    return false;
+  // What ends a run from outside: the host, its clock, the conditions, the time.
+  bool may_go_on() {
+    if (report_.has_value()) return false;
+    if (state_.is_cancelled()) {
+      stop_because(RunOutcome::cancelled, "the host cancelled");
+    } else if (now() - begun_ > kLongestRun) {
+      stop_because(RunOutcome::failed, "the run took longer than a day");
+    } else if (state_.clock.broken_readings() != broken_readings_) {
+      stop_because(RunOutcome::failed, "the host's monotonic clock went back, or is below 0");
+    } else {
+      check_conditions_now(false);
+    }
+    return !report_.has_value();
   }
 
+  // Once a second, and before each training and message.
+  void check_conditions_now(bool at_once) {
+    const Millis time = now();
+    if (!at_once && conditions_at_ && time < *conditions_at_) return;
+    conditions_at_ = time + kConditionsInterval;
+    if (const Status allowed = check_conditions(state_.options.rules, state_.host.conditions()); !allowed) stop_because(RunOutcome::conditions, allowed.error().message);
+  }
+  bool allowed_now() {
+    if (!report_.has_value()) check_conditions_now(true);
+    return !report_.has_value() && may_go_on();
+  }
+
+  // Of the plan in hand; before there is one, of any.
+  bool session_is_allowed() const {
+    const bool has_plan = last_leaving_.plan != nullptr && phase_ != DevicePhase::checked_in;
+    return has_plan ? state_.consents_to(last_leaving_.plan->purpose) : state_.consents_to_something();
+  }
+
+  // A coordinator that sends without end is not listened to without end.
   void receive() {
-    while (!report_.has_value()) {
+    for (int i = 0; i < kMessagesPerTurn && may_go_on(); ++i) {
       Result<std::optional<Frames>> frames = link_->receive();
-      if (!frames) return fail_with(RunOutcome::failed, frames.error().message);
+      if (!frames) return stop_because(RunOutcome::failed, frames.error().message);
       if (!frames->has_value()) return;
       step(FramesReceived{std::move(**frames)});
     }
@@ -169,28 +153,34 @@ class Run {
 
   void check_connection() {
     if (report_.has_value()) return;
-    const Status state = link_->check(state_.host.monotonic());
-    if (!state) return fail_with(state.error().code == ErrorCode::unauthorized ? RunOutcome::not_accepted_here : RunOutcome::unreachable, state.error().hint.empty() ? state.error().message : state.error().message + "; " + state.error().hint);
+    const Status state = link_->check(now());
+    if (!state) {
+      const Error& error = state.error();
+      return stop_because(error.code == ErrorCode::unauthorized ? RunOutcome::not_accepted_here : RunOutcome::unreachable, error.hint.empty() ? error.message : error.message + "; " + error.hint);
+    }
     const std::uint64_t before = std::exchange(connections_, link_->connections());
     if (is_connection_restored(before, connections_)) step(ConnectionRestored{});
   }
 
   // Ends the round in silence; the words are this engine's, whatever the session says of it.
   void stop_because(RunOutcome outcome, std::string words) {
+    if (report_.has_value()) return;
     outcome_ = outcome;
     words_ = std::move(words);
     training_.stop();
-    const Effects effects = locked([&] { return session_.step(Cancel{}, state_.host.monotonic()); });
-    Millis at = state_.host.monotonic() + state_.options.transient_backoff;
+    const Effects effects = locked([&] { return session_.step(Cancel{}, now()); });
+    Millis at = now() + state_.options.transient_backoff;
     for (const Effect& effect : effects)
       if (const auto* wake = std::get_if<WakeAt>(&effect)) at = wake->time;
-    note({.kind = HistoryKind::stopped, .note = words_});
+    HistoryEntry entry = entry_of(last_leaving_);
+    entry.kind = HistoryKind::stopped;
+    entry.note = words_;
+    static_cast<void>(note(std::move(entry)));  // nothing leaves any more
     finish(at);
   }
-  void fail_with(RunOutcome outcome, std::string words) { stop_because(outcome, std::move(words)); }
 
   void finish(Millis come_back_at) {
-    const Millis wait = std::max(come_back_at - state_.host.monotonic(), Millis(0));
+    const Millis wait = std::clamp(come_back_at - now(), Millis(0), Millis(kLongestPause_s * 1'000));
     report_ = RunReport{outcome_, words_.empty() ? std::string(to_string(outcome_)) : words_, wait, bytes_sent_};
   }
 
@@ -214,51 +204,70 @@ class Run {
     return entry;
   }
 
-  void send(const Send& message) {
-    last_leaving_ = message.leaving;
+  // With what was spent by then; `refusal`: what a Decline is for.
+  Result<HistoryEntry> entry_of(const Send& message, const Refused* refusal) {
     HistoryEntry entry = entry_of(message.leaving);
     entry.kind = kind_of(message.leaving);
     entry.bytes = message.frames.size();
-    entry.note = std::string(to_string(message.leaving.type)) + (message.leaving.is_again ? ", sent again" : "");
+    entry.note = entry.kind == HistoryKind::refused && refusal != nullptr ? refusal->why : std::string(to_string(message.leaving.type)) + (message.leaving.is_again ? ", sent again" : "");
     if (message.leaving.plan != nullptr) {
       entry.delta = state_.options.policy.delta;
-      const Result<PrivacyAccount> spent = locked([&] { return state_.record->account_in_all(); });
-      if (!spent) return stop_because(RunOutcome::failed, spent.error().message);
-      entry.epsilon_after = spent->participations == 0 ? 0 : spent->epsilon(entry.delta);
+      FEDSPEND_ASSIGN(const PrivacyAccount spent, locked([&] { return state_.record->account_in_all(); }));
+      entry.epsilon_after = spent.participations == 0 ? 0 : spent.epsilon(entry.delta);
     }
-    if (!still_allowed(true)) return;
-    if (state_.cancel_requested.load()) return stop_because(RunOutcome::cancelled, "the host cancelled");
-    if (const Status kept = note(std::move(entry)); !kept) return stop_because(RunOutcome::failed, "the history could not be written: " + kept.error().message);
-    // The last moment: a refusal of a plan is not for a plan that is consented to, everything else is.
-    const bool may = message.leaving.plan == nullptr || message.leaving.type == MessageType::decline || state_.consents_to(message.leaving.plan->purpose);
-    if (!may || (message.leaving.type == MessageType::check_in && !state_.consents_to_something())) return stop_because(RunOutcome::withdrawn, "the customer withdrew");
-    // Not sent: the session's own time-out decides what is next.
-    if (link_->send(message.frames)) bytes_sent_ += message.frames.size();
+    return entry;
+  }
+
+  // A refusal of a plan may be of one whose purpose is not consented to; everything else needs the purpose's consent, and all of it some consent.
+  bool may_leave(const Leaving& leaving) const {
+    if (leaving.plan == nullptr || leaving.type == MessageType::decline) return state_.consents_to_something();
+    return state_.consents_to(leaving.plan->purpose);
+  }
+
+  void send(const Send& message, const Refused* refusal) {
+    last_leaving_ = message.leaving;
+    Result<HistoryEntry> entry = entry_of(message, refusal);
+    if (!entry) return stop_because(RunOutcome::failed, entry.error().message);
+    if (!allowed_now()) return;
+    if (const Status kept = note(std::move(*entry)); !kept) return stop_because(RunOutcome::failed, "the history could not be written: " + kept.error().message);
+    // The last moment, and under the lock that a withdrawal takes: once one has returned, nothing more goes.
+    const bool may = locked([&] {
+      if (!may_leave(message.leaving) || state_.is_cancelled()) return false;
+      // Not sent: the session's own time-out decides what is next.
+      if (link_->send(message.frames)) bytes_sent_ += message.frames.size();
+      return true;
+    });
+    if (may) return;
+    if (state_.is_cancelled()) stop_because(RunOutcome::cancelled, "the host cancelled");
+    else stop_because(RunOutcome::withdrawn, "the customer withdrew");
   }
 
   void train(StartTraining& start) {
-    if (!still_allowed(true)) return;
+    last_leaving_ = Leaving{.type = MessageType::assignment, .plan = start.plan, .plan_hash = start.plan_hash, .round = start.round};
+    if (!allowed_now()) return;
+    TrainingRows rows;
     locked([&] {
       state_.held_plan = start.plan_hash;
       state_.held_model = start.model_hash;
+      state_.tidy();
+      rows.now_s = state_.host.unix_time_s();
+      rows.retention_days = state_.options.limits.days_for(start.plan->purpose);
+      if (state_.options.examples) return;
+      const std::span<const models::Transaction> own = state_.transactions->transactions_for(start.plan->purpose, rows.now_s);
+      rows.transactions.assign(own.begin(), own.end());
     });
-    std::vector<models::Transaction> rows;
-    if (!state_.options.examples) {
-      locked([&] {
-        const std::span<const models::Transaction> all = state_.transactions->transactions();
-        rows.assign(all.begin(), all.end());
-      });
-    }
     training_.start(std::move(start), std::move(rows));
   }
 
   void take(Effects effects) {
+    const auto refusal = std::ranges::find_if(effects, [](const Effect& effect) { return std::holds_alternative<Refused>(effect); });
+    const Refused* const refused = refusal == effects.end() ? nullptr : std::get_if<Refused>(&*refusal);
     std::optional<Millis> wake;
     bool is_over = false;
     for (Effect& effect : effects) {
       if (report_.has_value()) return;
       if (const auto* message = std::get_if<Send>(&effect)) {
-        send(*message);
+        send(*message, refused);
       } else if (auto* start = std::get_if<StartTraining>(&effect)) {
         train(*start);
       } else if (std::holds_alternative<StopTraining>(effect)) {
@@ -277,31 +286,36 @@ class Run {
   }
 
   void conclude(const Effect& effect) {
-    const auto stopped = [&](RunOutcome outcome, std::string words, std::string purpose) {
-      outcome_ = outcome;
-      if (words_.empty()) words_ = std::move(words);
-      static_cast<void>(note({.kind = HistoryKind::stopped, .purpose = std::move(purpose), .note = words_}));
-    };
     if (const auto* reported = std::get_if<Reported>(&effect)) {
       outcome_ = reported->status == UpdateStatus::accepted ? RunOutcome::contributed : RunOutcome::not_accepted;
       words_ = "the coordinator's answer: " + std::string(to_string(reported->status));
     } else if (const auto* refused = std::get_if<Refused>(&effect)) {
-      outcome_ = RunOutcome::refused;
-      words_ = refused->why;
-      HistoryEntry entry = entry_of(last_leaving_);
-      entry.kind = HistoryKind::refused;
-      entry.note = refused->why;
-      static_cast<void>(note(std::move(entry)));
+      conclude_refusal(*refused);
     } else if (const auto* withdrawn = std::get_if<Withdrawn>(&effect)) {
-      stopped(RunOutcome::withdrawn, "the customer withdrew", withdrawn->purpose);
-    } else if (std::holds_alternative<Cancelled>(effect)) {
-      stopped(RunOutcome::cancelled, "the host cancelled", {});
+      outcome_ = RunOutcome::withdrawn;
+      words_ = "the customer withdrew";
+      static_cast<void>(note({.kind = HistoryKind::stopped, .purpose = withdrawn->purpose, .note = words_}));
     } else if (std::holds_alternative<Ended>(effect)) {
       outcome_ = RunOutcome::finished;
       words_ = "the federation is finished";
-    } else if (const auto* ignored = std::get_if<Ignored>(&effect)) {
+    } else if (const auto* turned_away = std::get_if<TurnedAway>(&effect)) {
+      outcome_ = RunOutcome::turned_away;
+      words_ = "the coordinator does not take this device: " + std::string(to_string(turned_away->reason));
+    } else if (const auto* ignored = std::get_if<Ignored>(&effect); ignored != nullptr && ++ignored_ <= kMostIgnoredLogged) {
       state_.host.log(false, "a message was ignored: " + ignored->why);
     }
+  }
+
+  // The entry of one that was said was written before it was sent; of silence it is written here.
+  void conclude_refusal(const Refused& refused) {
+    const bool is_failure = refused.reason == DeclineReason::training_failed;
+    outcome_ = is_failure ? RunOutcome::failed : RunOutcome::refused;
+    words_ = is_failure && !training_words_.empty() ? "the training failed: " + training_words_ : refused.why;
+    if (last_leaving_.type == MessageType::decline) return;
+    HistoryEntry entry = entry_of(refused.of);
+    entry.kind = HistoryKind::refused;
+    entry.note = refused.why;
+    if (const Status kept = note(std::move(entry)); !kept) stop_because(RunOutcome::failed, "the history could not be written: " + kept.error().message);
   }
 
   void announce() {
@@ -318,13 +332,17 @@ class Run {
   std::unique_ptr<DeviceLink> link_;
   TrainingThread training_;
   Session session_;
-  Leaving last_leaving_;
+  std::uint64_t broken_readings_;  // of the host's clock, when it began
+  Millis begun_;
+  Leaving last_leaving_;           // or what is trained for
   RunOutcome outcome_ = RunOutcome::failed;
   std::string words_;
+  std::string training_words_;
   std::uint64_t bytes_sent_ = 0;
   std::uint64_t connections_ = 0;
+  int ignored_ = 0;
   Millis alarm_{};
-  Millis conditions_at_{};
+  std::optional<Millis> conditions_at_;
   DevicePhase phase_ = DevicePhase::idle;
   bool was_busy_ = false;
   std::optional<RunReport> report_;
@@ -332,27 +350,29 @@ class Run {
 
 }  // namespace
 
-// The pause is kept as (moment it was begun, moment it ends) on the wall clock. In the process that began it the monotonic clock decides; after a
+// The pause is kept as (moment it was begun, moment it ends) on the wall clock. In the process that began it the device's clock decides; after a
 // restart a clock that stands before the beginning has gone back, and the pause begins anew from there: it is never longer than it was. A
 // clock that was set forward between two processes shortens it, which costs a check-in that the coordinator answers with a ComeBack.
 Result<Millis> Device::State::time_to_wait() {
-  if (not_before) return std::max(*not_before - host.monotonic(), Millis(0));
+  if (not_before) return std::max(*not_before - clock.now(), Millis(0));
   FEDSPEND_ASSIGN(const std::optional<Bytes> kept, setting(Setting::pacing));
   if (!kept) return Millis(0);
   if (kept->size() != 16) return fail(ErrorCode::malformed, "the device's pause is damaged");
   const auto begun_s = static_cast<std::int64_t>(load_u64(ByteSpan(*kept).first(8)));
   const auto until_s = static_cast<std::int64_t>(load_u64(ByteSpan(*kept).subspan(8)));
-  const std::int64_t pause_s = std::clamp<std::int64_t>(until_s - begun_s, 0, kLongestPause_s);
-  const std::int64_t now_s = host.unix_time_s();
+  if (begun_s < 0 || begun_s > kLatestTime_s || until_s < begun_s || until_s > kLatestTime_s + kLongestPause_s) return fail(ErrorCode::malformed, "the device's pause is damaged");
+  const std::int64_t pause_s = std::min(until_s - begun_s, kLongestPause_s);
+  const std::int64_t now_s = std::clamp<std::int64_t>(host.unix_time_s(), 0, kLatestTime_s);
   const std::int64_t left_s = now_s < begun_s ? pause_s : std::max<std::int64_t>(pause_s - (now_s - begun_s), 0);
-  not_before = host.monotonic() + Millis(left_s * 1'000);
+  not_before = clock.now() + Millis(left_s * 1'000);
   return Millis(left_s * 1'000);
 }
 
 Status Device::State::keep_wait(Millis wait) {
-  not_before = host.monotonic() + wait;
-  const std::int64_t now_s = host.unix_time_s();
-  const std::int64_t until_s = now_s + std::min((wait.count() + 999) / 1'000, kLongestPause_s);
+  wait = std::clamp(wait, Millis(0), Millis(kLongestPause_s * 1'000));
+  not_before = clock.now() + wait;
+  const std::int64_t now_s = std::clamp<std::int64_t>(host.unix_time_s(), 0, kLatestTime_s);
+  const std::int64_t until_s = now_s + (wait.count() + 999) / 1'000;
   Bytes content(16);
   store_u64(MutableByteSpan(content).first(8), static_cast<std::uint64_t>(now_s));
   store_u64(MutableByteSpan(content).subspan(8), static_cast<std::uint64_t>(until_s));
@@ -380,7 +400,8 @@ Result<RunReport> Device::State::run() {
   FEDSPEND_ASSIGN(std::unique_ptr<DeviceLink> link, options.connect(*curve));
   RunReport report = Run(*this, std::move(link)).to_the_end();
   const std::lock_guard lock(vault_mutex);
-  FEDSPEND_TRY(keep_wait(report.come_back_in));
+  // In this process it is kept in any case, and after a restart there is the one from the beginning.
+  if (const Status kept = keep_wait(report.come_back_in); !kept) host.log(true, "the pause could not be kept: " + kept.error().message);
   return report;
 }
 

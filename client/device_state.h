@@ -8,6 +8,8 @@
 
 #include "client/content_cache.h"
 #include "client/device.h"
+#include "client/device_clock.h"
+#include "client/pending_withdrawals.h"
 #include "client/remembered_credentials.h"
 #include "client/session.h"
 #include "client/vault_device_record.h"
@@ -17,7 +19,10 @@
 namespace fedspend::client {
 
 // Rows of Shelf::setting. Never renumber.
-enum class Setting : std::uint64_t { identity_seed = 1, identity_public = 2, curve_secret = 3, certificate = 4, pacing = 5 };
+enum class Setting : std::uint64_t { identity_seed = 1, identity_public = 2, curve_secret = 3, certificate = 4, pacing = 5, retention = 6 };
+
+// Of run_once() and wipe(), of which one goes at a time.
+enum class Activity : std::uint8_t { none, running, cancelling, wiping };
 
 // The signer lives as long as the device; each run's session borrows it.
 class BorrowedSigner final : public IdentitySigner {
@@ -49,25 +54,33 @@ struct Device::State {
   ModelHash held_model;
   RememberedCredentials credentials;
   SerialExecutor executor;
-  std::atomic<bool> is_running = false;
-  std::atomic<bool> cancel_requested = false;
-  std::atomic<int> withdrawing = 0;  // withdrawals that wait for the vault: nothing is consented to meanwhile
+  std::atomic<Activity> activity = Activity::none;
+  std::atomic<bool> is_closing = false;
+  PendingWithdrawals withdrawing;
+  DeviceClock clock;                 // of the run's thread
   std::mutex adapting_mutex;         // of the next line
   std::stop_source adapting;         // of the personal model that is being made
-  std::optional<Millis> not_before;  // by the monotonic clock, of this process' last run
+  std::optional<Millis> not_before;  // by the clock, of this process' last run
 
   State(DeviceOptions given, DeviceHost& given_host, RandomSource& given_random)
       : options(std::move(given)), host(given_host), random(given_random),
-        credentials({.authority = options.authority_key, .population = options.population}) {}
+        credentials({.authority = options.authority_key, .population = options.population}),
+        clock([this] { return host.monotonic(); }, options.own_clock ? options.own_clock : time_since_boot) {}
 
   Status open();
   Status open_identity();
   Status open_transport_key();
+  Status open_retention();
+  Status keep_retention(const StoreLimits& limits);
   Result<std::optional<Bytes>> setting(Setting which);
   Status keep_setting(Setting which, ByteSpan content);
+  static VaultRow setting_row(Setting which, ByteSpan content);
   Status check_enrolment();
-  bool consents_to(std::string_view purpose) const { return withdrawing.load() == 0 && consents->is_given(purpose); }
+  bool consents_to(std::string_view purpose) const { return !withdrawing.covers(purpose) && consents->is_given(purpose); }
   bool consents_to_something() const;
+  // What may not be kept any longer: rows beyond the retention, personal models without consent. What a full disk holds up is done later.
+  void tidy();
+  bool is_cancelled() const { return activity.load() == Activity::cancelling || is_closing.load(); }
 
   // Pacing: how long to wait still, and what the next wait is.
   Result<Millis> time_to_wait();

@@ -10,11 +10,15 @@
 
 #include "client/consent.h"
 #include "common/bytes.h"
+#include "common/nearest_accepted.h"
+#include "common/privacy/figure_text.h"
 #include "common/secagg/session_privacy.h"
 #include "models/trainer.h"
 
 namespace fedspend::client {
 namespace {
+
+constexpr int kDigits = 6;
 
 std::string shown(double value) {
   std::ostringstream out;
@@ -171,21 +175,23 @@ Status check_secure_aggregation(const DevicePolicy& policy, const AggregationSpe
 
 Status check_privacy(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost) {
   const PrivacySpec& privacy = plan.privacy;
-  if (policy.allow_no_privacy) return {};
-  if (privacy.mode == PrivacyMode::none) return fail(ErrorCode::refused, "the plan adds no noise (privacy.mode is \"none\")");
+  if (privacy.mode == PrivacyMode::none && !policy.allow_no_privacy) return fail(ErrorCode::refused, "the plan adds no noise (privacy.mode is \"none\")");
+  // Who allows no noise at all has not thereby allowed a plan that claims some and has too little: its statement would not say "demonstration".
+  const bool counts_as_none = privacy.mode == PrivacyMode::none || privacy.noise_cohort != 0;
+  if (counts_as_none && policy.allow_no_privacy) return {};
   if (privacy.mode == PrivacyMode::central && !policy.allow_central_privacy)
     return fail(ErrorCode::refused, "the plan's devices add no noise: the coordinator would be trusted to (privacy.mode is \"central\")");
   if (privacy.noise_cohort != 0) return fail(ErrorCode::refused, "the plan is a simulation's: its noise is that of a larger cohort (privacy.noise_cohort)");
   // Written so that what is no number is below, or above.
   if (!(privacy.noise_multiplier >= policy.min_noise_multiplier))
-    return fail(ErrorCode::refused, "the plan's noise multiplier is " + shown(privacy.noise_multiplier) + ", below " + shown(policy.min_noise_multiplier));
+    return fail(ErrorCode::refused, "the plan's noise multiplier is " + least_text(privacy.noise_multiplier, kDigits) + ", below " + exact_text(policy.min_noise_multiplier));
   if (privacy.max_participations > policy.max_participations)
     return fail(ErrorCode::refused, "the plan's participation cap is " + std::to_string(privacy.max_participations) + ", above " + std::to_string(policy.max_participations));
-  if (!(privacy.delta <= policy.delta)) return fail(ErrorCode::refused, "the plan's delta is " + shown(privacy.delta) + ", above " + shown(policy.delta));
+  if (!(privacy.delta <= policy.delta)) return fail(ErrorCode::refused, "the plan's delta is " + bound_text(privacy.delta, kDigits) + ", above " + exact_text(policy.delta));
   const std::uint32_t most = privacy.max_participations;  // also of failed attempts, so whatever the number of rounds
   const double epsilon = repeated(cost, most).epsilon(policy.delta);
   if (!(epsilon <= policy.max_epsilon))
-    return fail(ErrorCode::refused, "the plan's " + std::to_string(most) + " participations would spend epsilon " + shown(epsilon) + " (delta " + shown(policy.delta) + "), above the policy's " + shown(policy.max_epsilon));
+    return fail(ErrorCode::refused, "the plan's " + std::to_string(most) + " participations would spend epsilon " + bound_text(epsilon, kDigits) + " (delta " + bound_text(policy.delta, kDigits) + "), above the policy's " + exact_text(policy.max_epsilon));
   return {};
 }
 

@@ -51,9 +51,8 @@ struct DevicePolicy {
   double delta = 1e-6;
   bool allow_central_privacy = false;    // the coordinator, which sees sums without noise, would be trusted to add it
   bool allow_open_aggregation = false;   // the coordinator would see this device's update in the clear
-  // No noise would be added, or a simulation's. With it the least noise, the greatest delta, max_epsilon and allow_central_privacy are not looked
-  // at, for plans with noise neither: whatever noise a plan has protects no less than none, which is accepted, and to refuse the little would
-  // only have somebody take it out. Still held: both caps of participations, the plan's own limits and budget at its delta, and the rest of the policy.
+  // No noise would be added (privacy.mode none), or a simulation's, which counts as none. A plan with noise of its own is held to the five values
+  // above all the same: it claims to protect, and no output of it is marked as a demonstration's. Only the sum over all tasks then has no bound.
   bool allow_no_privacy = false;
   std::optional<IdentityPublicKey> release_key = {};  // if set, the only one that this device may be configured with
 };

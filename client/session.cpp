@@ -40,12 +40,12 @@ Effects Session::start(Millis now) {
 }
 
 Effects Session::step(const Event& event, Millis now) {
-  if (!std::holds_alternative<Cancel>(event) && must_withdraw()) return withdraw(now);
+  if (!std::holds_alternative<Cancel>(event) && must_withdraw()) return withdraw(plan_in_hand(), now);
   const SharedPlan plan = plan_in_hand();
   Effects effects = dispatch(event, now);
   // What comes of the event took its time (a masked input has many values): asked again.
   const auto is_sent = [](const Effect& effect) { return std::holds_alternative<Send>(effect); };
-  if (plan != nullptr && std::ranges::any_of(effects, is_sent) && !consents_to(plan->purpose)) return withdraw(now);
+  if (std::ranges::any_of(effects, is_sent) && !(plan != nullptr ? consents_to(plan->purpose) : consents_to_something())) return withdraw(plan, now);
   return effects;
 }
 
@@ -82,7 +82,8 @@ Effects Session::on_wake(Millis now) {
 
 Effects Session::check_in(Millis now) {
   if (!consents_to_something()) return idle_until(now + jittered(options_.permanent_backoff), {});
-  if (const auto plan = services_.cache.find_plan(held_plan_); plan && is_at_cap(plan->plan->task, participation_limits(options_.policy, *plan->plan).of_task.max_participations)) return idle_until(now + jittered(options_.permanent_backoff), {});
+  if (const auto plan = services_.cache.find_plan(held_plan_); plan && is_at_cap(plan->plan->task, participation_limits(options_.policy, *plan->plan).of_task.max_participations))
+    return spent({MessageType::check_in, plan->plan, plan->hash, {}}, now);
   CheckIn message;
   message.population = options_.population;
   message.software = options_.software;
@@ -117,8 +118,7 @@ bool Session::must_withdraw() const {
   return plan == nullptr ? !consents_to_something() : !consents_to(plan->purpose);
 }
 
-Effects Session::withdraw(Millis now) {
-  const SharedPlan plan = plan_in_hand();
+Effects Session::withdraw(const SharedPlan& plan, Millis now) {
   Effects effects;
   if (std::holds_alternative<Training>(phase_)) effects.emplace_back(StopTraining{});
   effects.emplace_back(Withdrawn{plan == nullptr ? std::string() : plan->purpose});
@@ -134,7 +134,7 @@ Effects Session::on_cancel(Millis now) {
 
 // Not even a Decline can leave: that, too, must be signed.
 Effects Session::unsigned_message(const Error& error, Millis now) {
-  return idle_until(now + jittered(options_.transient_backoff), {Refused{DeclineReason::cancelled, "this device's key does not sign: " + error.message}});
+  return idle_until(now + jittered(options_.transient_backoff), {Refused{DeclineReason::cancelled, "this device's key does not sign: " + error.message, leaving(MessageType::decline)}});
 }
 
 Effects Session::on_connection_lost(Millis now) {
@@ -174,7 +174,7 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   SharedPlan seen;  // once it is accepted
   const auto refuse = [&](DeclineReason reason, std::string why) {
     Leaving of{MessageType::decline, seen, assignment.plan_hash, assignment.round};
-    return is_spent ? idle_until(now + jittered(options_.permanent_backoff), {}) : decline(session, reason, std::move(why), std::move(of), now);
+    return is_spent ? spent(std::move(of), now) : decline(session, reason, std::move(why), std::move(of), now);
   };
   auto plan = accept_plan(assignment);
   if (!plan) return refuse(plan.error().reason, plan.error().why);
@@ -194,9 +194,10 @@ Effects Session::on_assignment(const Envelope& envelope, const Assignment& assig
   held_model_ = model->hash;
   // Never longer than the plan says: the assignment itself is not signed.
   const Millis deadline = now + Millis(std::min(assignment.deadline_ms, plan->plan->federation.round_deadline_ms));
-  if (is_spent) return idle_until(now + jittered(options_.permanent_backoff), {});
+  const Leaving of{MessageType::decline, plan->plan, plan->hash, assignment.round};
+  if (is_spent) return spent(of, now);
   const Status may = services_.record.check_participation(assignment.task, assignment.round, *plan->cost, participation_limits(options_.policy, *plan->plan));
-  if (!may) return keep_silent(may.error(), now);
+  if (!may) return keep_silent(may.error(), of, now);
   phase_ = Training{session, assignment.round, plan->plan, plan->hash, plan->cost, deadline, std::move(secure)};
   return {StartTraining{session, assignment.round, plan->plan, plan->hash, model->weights, assignment.attempt, model->hash}, WakeAt{deadline}};
 }
@@ -262,8 +263,8 @@ Effects Session::decline(const SessionId& session, DeclineReason reason, std::st
                        reason == DeclineReason::record || reason == DeclineReason::secure_aggregation;
   Effects effects;
   // One that cannot be signed is not sent; the refusal stands.
-  if (Result<Bytes> sealed = seal_from_device(Decline{reason}, session, id_, *identity_)) effects.emplace_back(Send{Frames{std::move(*sealed), nullptr}, std::move(of)});
-  effects.emplace_back(Refused{reason, std::move(why)});
+  if (Result<Bytes> sealed = seal_from_device(Decline{reason}, session, id_, *identity_)) effects.emplace_back(Send{Frames{std::move(*sealed), nullptr}, of});
+  effects.emplace_back(Refused{reason, std::move(why), std::move(of)});
   return idle_until(now + jittered(passing ? options_.transient_backoff : options_.permanent_backoff), std::move(effects));
 }
 
@@ -285,7 +286,7 @@ Effects Session::on_training(const TrainingFinished& finished, Millis now) {
   const ParticipationLimits limits = participation_limits(options_.policy, *training->plan);
   // conflict: the reply to this session's update was lost, and it is given again; in the sum it is once.
   const Status charged = services_.record.charge_participation(training->plan->task, training->round, training->session, *training->cost, limits);
-  if (!charged && charged.error().code == ErrorCode::refused) return keep_silent(charged.error(), now);
+  if (!charged && charged.error().code == ErrorCode::refused) return keep_silent(charged.error(), leaving(MessageType::update), now);
   if (!charged && charged.error().code != ErrorCode::conflict) return forbidden(training->session, charged.error(), now);
 
   // What was charged for was one update.
@@ -302,15 +303,14 @@ Effects Session::on_come_back(const ComeBack& come_back, Millis now) {
   if (!std::holds_alternative<CheckedIn>(phase_)) return ignored("a reply that was not waited for");
   switch (come_back.reason) {
     case ComeBackReason::not_selected:
-    case ComeBackReason::busy: return idle_until(now + jittered(Millis(come_back.retry_after_ms)), {});
-    case ComeBackReason::finished: return idle_until(now + jittered(std::max(Millis(come_back.retry_after_ms), options_.permanent_backoff)), {Ended{}});
+    case ComeBackReason::busy: return idle_until(now + jittered(retry_after(come_back.retry_after_ms)), {});
+    case ComeBackReason::finished: return idle_until(now + jittered(std::max(retry_after(come_back.retry_after_ms), options_.permanent_backoff)), {Ended{}});
     case ComeBackReason::not_enrolled:
     case ComeBackReason::wrong_population:
     case ComeBackReason::version:
     case ComeBackReason::malformed: break;
   }
-  return idle_until(now + jittered(std::max(Millis(come_back.retry_after_ms), options_.permanent_backoff)),
-                    {Ignored{"the coordinator does not take this device: " + std::string(to_string(come_back.reason))}});
+  return idle_until(now + jittered(std::max(retry_after(come_back.retry_after_ms), options_.permanent_backoff)), {TurnedAway{come_back.reason}});
 }
 
 Effects Session::on_update_reply(const Envelope& envelope, const UpdateReply& reply, Millis now) {
@@ -327,7 +327,7 @@ Effects Session::on_update_reply(const Envelope& envelope, const UpdateReply& re
   }
   Effects effects;
   effects.emplace_back(Reported{round, reply.status, bytes_sent});
-  return idle_until(now + jittered(Millis(reply.retry_after_ms)), std::move(effects));
+  return idle_until(now + jittered(retry_after(reply.retry_after_ms)), std::move(effects));
 }
 
 Effects Session::idle_until(Millis time, Effects effects) {
@@ -335,6 +335,8 @@ Effects Session::idle_until(Millis time, Effects effects) {
   effects.emplace_back(WakeAt{time});
   return effects;
 }
+
+Millis Session::retry_after(std::uint32_t asked_ms) const { return std::clamp(Millis(asked_ms), options_.shortest_retry, options_.longest_retry); }
 
 Millis Session::jittered(Millis duration) {
   const Millis fifth = duration / 5;

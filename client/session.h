@@ -6,7 +6,7 @@
 //   Idle       Wake, time to check in              CheckedIn  Send(CheckIn), WakeAt
 //   CheckedIn  Assignment that passes every check  Training   StartTraining, WakeAt(deadline); plan and model go into the cache
 //   CheckedIn  Assignment that does not            Idle       Send(Decline), Refused, WakeAt
-//   CheckedIn  ComeBack                            Idle       WakeAt; Ended if the federation is finished
+//   CheckedIn  ComeBack                            Idle       WakeAt; Ended if the federation is finished, TurnedAway if this device is not taken
 //   CheckedIn  Wake, no reply in time              Idle       WakeAt (transient back-off)
 //   Training   TrainingFinished(update)            Reporting  Send(Update), WakeAt; with secure aggregation
 //                                                  Aggregating  Send(AdvertiseKeys), WakeAt
@@ -35,7 +35,7 @@
 // What must be durable before a message of secure aggregation leaves is in the record (device_record.h) before it is an effect:
 // ShareKeys: the session is answered; MaskedInput, and Update of an open sum: the participation is charged; SignSurvivors: the choice;
 // Unmask: the update. The customer's consent is asked at every event and once more before what comes of it is sent, so that nothing leaves
-// for a plan whose purpose is no longer consented to, not even a Decline. A device whose cap for the task is reached is silent: it neither checks in nor declines (case 28).
+// for a plan whose purpose is no longer consented to, nor anything where no purpose is, not even a Decline. A device whose cap for the task is reached is silent: it neither checks in nor declines (case 28).
 
 #include <array>
 #include <cstdint>
@@ -86,6 +86,9 @@ struct SessionOptions {
   Millis transient_backoff{900'000};      // no reply, no connection, a training that failed; +-20%
   Millis permanent_backoff{14'400'000};   // a refused plan, not enrolled, not eligible; +-20%
   Millis reconnect_spread{1'000};
+  // What a coordinator may ask for as time to come back in, before the jitter.
+  Millis shortest_retry{0};
+  Millis longest_retry{604'800'000};
   Millis first_check_in_spread{0};        // the first check-in comes at random within this time
   PlanHash held_plan;                     // in the cache from an earlier process; zero: none
   ModelHash held_model;
@@ -146,9 +149,13 @@ struct Reported {
   UpdateStatus status{};
   std::uint64_t bytes_sent = 0;
 };
-struct Refused {  // this device refused an assignment
+struct Refused {  // this device refused an assignment, or is silent because it has spent what it may
   DeclineReason reason{};
   std::string why;
+  Leaving of = {};  // the plan and the round; of the Decline that leaves, if one does
+};
+struct TurnedAway {  // the coordinator does not take this device as it is
+  ComeBackReason reason{};
 };
 struct Ignored {  // a message that changed nothing
   std::string why;
@@ -158,7 +165,7 @@ struct Withdrawn {  // the customer's consent is gone
 };
 struct Cancelled {};
 struct Ended {};  // the coordinator says that the federation is finished
-using Effect = std::variant<Send, StartTraining, StopTraining, WakeAt, Reported, Refused, Ignored, Withdrawn, Cancelled, Ended>;
+using Effect = std::variant<Send, StartTraining, StopTraining, WakeAt, Reported, Refused, Ignored, Withdrawn, Cancelled, Ended, TurnedAway>;
 using Effects = std::vector<Effect>;
 
 class Session {
@@ -246,15 +253,16 @@ class Session {
   Millis retry_interval(const Aggregating& at) const;
   Effects give_up(const SessionId& session, const Error& error, Millis now);
   Effects forbidden(const SessionId& session, const Error& error, Millis now);
+  Effects spent(Leaving of, Millis now);
   bool is_at_cap(const TaskId& task, std::uint32_t max_participations);
-  Effects keep_silent(const Error& error, Millis now);
+  Effects keep_silent(const Error& error, Leaving of, Millis now);
 
   bool consents_to(std::string_view purpose) const;
   bool consents_to_something() const;
   SharedPlan plan_in_hand() const;
   Leaving leaving(MessageType type) const;  // in the phase as it is
   bool must_withdraw() const;
-  Effects withdraw(Millis now);
+  Effects withdraw(const SharedPlan& plan, Millis now);
   Effects on_cancel(Millis now);
   Effects unsigned_message(const Error& error, Millis now);
 
@@ -265,6 +273,7 @@ class Session {
   tl::expected<HeldPlan, Rejection> accept_plan(const Assignment& assignment) const;
   tl::expected<HeldModel, Rejection> accept_model(const Assignment& assignment, const Plan& plan, const Frames& frames) const;
   Millis jittered(Millis duration);
+  Millis retry_after(std::uint32_t asked_ms) const;
   Millis random_within(Millis longest);  // uniform in [0, longest]
 
   SessionOptions options_;

@@ -35,8 +35,12 @@ bool Session::is_at_cap(const TaskId& task, std::uint32_t max_participations) {
 }
 
 // Nothing leaves, not even a refusal: that this device has spent what it may is its own affair (case 28).
-Effects Session::keep_silent(const Error& error, Millis now) {
-  return idle_until(now + jittered(options_.permanent_backoff), {Refused{DeclineReason::record, error.message}});
+Effects Session::keep_silent(const Error& error, Leaving of, Millis now) {
+  return idle_until(now + jittered(options_.permanent_backoff), {Refused{DeclineReason::record, error.message, std::move(of)}});
+}
+
+Effects Session::spent(Leaving of, Millis now) {
+  return keep_silent({ErrorCode::refused, "this device has taken part as often as it may, and is silent"}, std::move(of), now);
 }
 
 Effects Session::advertise(const Training& training, std::vector<float>& update, Millis now) {
@@ -100,7 +104,7 @@ Effects Session::on_shares(Aggregating& at, const DeliverShares& shares, Millis 
   if (!cost) return give_up(session, cost.error(), now);
   // Spent since it was asked, by a session of another run of this device: silent like one that was at its cap before (case 28).
   if (const Status charged = services_.record.charge_participation(at.plan->task, at.round, session, *cost, participation_limits(options_.policy, *at.plan)); !charged)
-    return charged.error().code == ErrorCode::refused ? keep_silent(charged.error(), now) : forbidden(session, charged.error(), now);
+    return charged.error().code == ErrorCode::refused ? keep_silent(charged.error(), leaving(MessageType::masked_input), now) : forbidden(session, charged.error(), now);
   return answer(at, masked->message, std::move(masked->packed), now);
 }
 

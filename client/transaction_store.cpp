@@ -60,18 +60,13 @@ bool same(const Transaction& a, const Transaction& b) {
 }
 
 Status check(const IngestedTransaction& given, std::size_t index, std::int64_t now_s) {
-  const auto wrong = [index](const std::string& what, const char* hint) { return fail(ErrorCode::invalid_argument, "transaction " + std::to_string(index) + ": " + what, hint); };
-  const Transaction& transaction = given.transaction;
-  if (given.id.empty() || given.id.size() > kMaxTransactionIdBytes) return wrong("its id has " + std::to_string(given.id.size()) + " bytes", "1 to 64 bytes, one id for one transaction");
-  if (transaction.amount_minor < 0 || transaction.amount_minor > models::kMaxAmountMinor) return wrong("its amount is out of range", "0 to 10^15 hundredths, with the direction apart");
-  if (transaction.direction != Direction::debit && transaction.direction != Direction::credit) return wrong("its direction is neither debit nor credit", "");
-  if (transaction.time_s < 0) return wrong("its time is before 1970", "seconds since 1970-01-01T00:00:00Z");
-  if (transaction.time_s - kDay_s > now_s) return wrong("its time is more than a day after now", "check this device's clock, and that times are seconds since 1970 in UTC");
-  for (const auto& [name, text] : {std::pair("category", &transaction.category), std::pair("merchant", &transaction.merchant), std::pair("currency", &transaction.currency)}) {
-    if (text->size() > kMaxTransactionTextBytes) return wrong(std::string("its ") + name + " has " + std::to_string(text->size()) + " bytes", "at most 256 bytes");
-    if (!is_utf8(*text)) return wrong(std::string("its ") + name + " is not UTF-8", "");
-  }
-  return {};
+  const std::string which = "transaction " + std::to_string(index) + ": ";
+  if (given.id.empty() || given.id.size() > kMaxTransactionIdBytes)
+    return fail(ErrorCode::invalid_argument, which + "its id has " + std::to_string(given.id.size()) + " bytes", "1 to 64 bytes, one id for one transaction");
+  if (!is_utf8(given.id)) return fail(ErrorCode::invalid_argument, which + "its id is not UTF-8");
+  Status checked = check_transaction(given.transaction, now_s);
+  if (!checked) checked.error().message = which + checked.error().message;
+  return checked;
 }
 
 tl::unexpected<Error> damaged(const std::string& what) {
@@ -87,7 +82,40 @@ struct Kept {
   auto operator<=>(const Kept&) const = default;
 };
 
+bool is_retention(std::uint32_t days) { return days >= 1 && days <= kMaxRetentionDays; }
+
+void check_limits(const StoreLimits& limits) {
+  FEDSPEND_CHECK(is_retention(limits.retention_days) && limits.max_transactions >= 1, "a retention and a cap of at least 1");
+  for (const auto& [purpose, days] : limits.retention_days_of) FEDSPEND_CHECK(is_retention(days), "a retention of at least 1 day");
+}
+
 }  // namespace
+
+std::uint32_t StoreLimits::days_for(std::string_view purpose) const {
+  const auto own = retention_days_of.find(purpose);
+  return own == retention_days_of.end() ? retention_days : own->second;
+}
+
+std::uint32_t StoreLimits::longest_days() const {
+  std::uint32_t longest = purposes.empty() ? retention_days : 1;
+  for (const std::string& purpose : purposes) longest = std::max(longest, days_for(purpose));
+  if (purposes.empty())
+    for (const auto& [purpose, days] : retention_days_of) longest = std::max(longest, days);
+  return longest;
+}
+
+Status check_transaction(const Transaction& transaction, std::int64_t now_s) {
+  const auto wrong = [](const std::string& what, const char* hint) { return fail(ErrorCode::invalid_argument, what, hint); };
+  if (transaction.amount_minor < 0 || transaction.amount_minor > models::kMaxAmountMinor) return wrong("its amount is out of range", "0 to 10^15 hundredths, with the direction apart");
+  if (transaction.direction != Direction::debit && transaction.direction != Direction::credit) return wrong("its direction is neither debit nor credit", "");
+  if (transaction.time_s < 0) return wrong("its time is before 1970", "seconds since 1970-01-01T00:00:00Z");
+  if (transaction.time_s - kDay_s > sensible(now_s)) return wrong("its time is more than a day after now", "check this device's clock, and that times are seconds since 1970 in UTC");
+  for (const auto& [name, text] : {std::pair("category", &transaction.category), std::pair("merchant", &transaction.merchant), std::pair("currency", &transaction.currency)}) {
+    if (text->size() > kMaxTransactionTextBytes) return wrong(std::string("its ") + name + " has " + std::to_string(text->size()) + " bytes", "at most 256 bytes");
+    if (!is_utf8(*text)) return wrong(std::string("its ") + name + " is not UTF-8", "");
+  }
+  return {};
+}
 
 struct TransactionStore::State {
   struct Place {
@@ -109,13 +137,14 @@ struct TransactionStore::State {
   std::unordered_map<std::string, Kept> by_id;
   std::uint64_t next_number = kClockRow + 1;
   std::optional<std::int64_t> ahead_since_s;  // as the clock row says
+  bool is_behind = false;                     // of the vault: to be opened anew
 
-  State(Vault& given, StoreLimits given_limits) : vault(given), limits(given_limits) {}
+  State(Vault& given, StoreLimits given_limits) : vault(given), limits(std::move(given_limits)) {}
 
   Kept kept_at(std::size_t index) const { return {transactions[index].time_s, places[index].number}; }
   std::size_t index_of(const Kept& kept) const;
   std::optional<std::int64_t> believe(std::int64_t now_s, std::int64_t newest_s) const;
-  std::int64_t oldest_allowed(std::int64_t now_s, std::int64_t newest_s) const;
+  std::int64_t oldest_allowed(std::int64_t now_s, std::int64_t newest_s, std::uint32_t retention_days) const;
   void push_out(Plan& plan, std::int64_t cutoff_s, IngestReport& report) const;
   Status carry_out(const Plan& plan, std::optional<std::int64_t> ahead);
   void apply(const Plan& plan);
@@ -138,10 +167,10 @@ std::optional<std::int64_t> TransactionStore::State::believe(std::int64_t now_s,
   return now_s;  // first seen, or the clock stepped back
 }
 
-std::int64_t TransactionStore::State::oldest_allowed(std::int64_t now_s, std::int64_t newest_s) const {
+std::int64_t TransactionStore::State::oldest_allowed(std::int64_t now_s, std::int64_t newest_s, std::uint32_t retention_days) const {
   const std::optional<std::int64_t> ahead = believe(now_s, newest_s);
   const bool believed = !ahead || now_s - kClockSupport_s >= *ahead;
-  return (believed ? now_s : newest_s + kClockSupport_s) - std::int64_t{limits.retention_days} * kDay_s;
+  return (believed ? now_s : newest_s + kClockSupport_s) - std::int64_t{retention_days} * kDay_s;
 }
 
 // Erases, in the plan, what is before the cutoff and then the oldest that are over the cap.
@@ -169,6 +198,7 @@ void TransactionStore::State::push_out(Plan& plan, std::int64_t cutoff_s, Ingest
 }
 
 Status TransactionStore::State::carry_out(const Plan& plan, std::optional<std::int64_t> ahead) {
+  if (is_behind) return fail(ErrorCode::internal, "there was no memory for what the store of transactions holds", "open the device anew");
   std::vector<VaultRowId> erase;
   std::vector<VaultRow> put;
   for (const auto& [id, each] : plan) {
@@ -186,7 +216,9 @@ Status TransactionStore::State::carry_out(const Plan& plan, std::optional<std::i
   for (VaultRow& row : put) wipe(row.content);
   FEDSPEND_TRY(changed);
   ahead_since_s = ahead;
+  is_behind = true;  // until what the vault has is in memory, too: for that there may be none
   apply(plan);
+  is_behind = false;
   return {};
 }
 
@@ -245,8 +277,8 @@ TransactionStore::TransactionStore(std::unique_ptr<State> state) : state_(std::m
 TransactionStore::~TransactionStore() = default;
 
 Result<std::unique_ptr<TransactionStore>> TransactionStore::open(Vault& vault, StoreLimits limits) {
-  FEDSPEND_CHECK(limits.retention_days >= 1 && limits.max_transactions >= 1, "a retention and a cap of at least 1");
-  auto state = std::make_unique<State>(vault, limits);
+  check_limits(limits);
+  auto state = std::make_unique<State>(vault, std::move(limits));
   FEDSPEND_ASSIGN(const ShelfSize size, vault.size_of(Shelf::transaction));
   state->next_number = std::max(kClockRow, size.last_number) + 1;
   struct Read {
@@ -289,7 +321,7 @@ Result<IngestReport> TransactionStore::ingest(std::span<const IngestedTransactio
     newest_s = std::max(newest_s, given[i].transaction.time_s);
   }
   if (given.empty()) return IngestReport{};
-  const std::int64_t cutoff_s = state.oldest_allowed(now_s, newest_s);
+  const std::int64_t cutoff_s = state.oldest_allowed(now_s, newest_s, state.limits.longest_days());
   IngestReport report;
   State::Plan plan;
   std::uint64_t number = state.next_number;
@@ -325,6 +357,19 @@ Result<IngestReport> TransactionStore::ingest(std::span<const IngestedTransactio
   return report;
 }
 
+void TransactionStore::set_limits(StoreLimits limits) {
+  check_limits(limits);
+  state_->limits = std::move(limits);
+}
+
+std::span<const Transaction> TransactionStore::transactions_for(std::string_view purpose, std::int64_t now_s) const {
+  const State& state = *state_;
+  if (state.transactions.empty()) return {};
+  const std::int64_t cutoff_s = state.oldest_allowed(sensible(now_s), state.transactions.back().time_s, state.limits.days_for(purpose));
+  const auto first = std::ranges::lower_bound(state.transactions, cutoff_s, {}, &Transaction::time_s);
+  return std::span(state.transactions).subspan(static_cast<std::size_t>(first - state.transactions.begin()));
+}
+
 Status TransactionStore::prune(std::int64_t now_s) {
   State& state = *state_;
   if (state.transactions.empty()) return {};
@@ -332,7 +377,7 @@ Status TransactionStore::prune(std::int64_t now_s) {
   const std::int64_t newest_s = state.transactions.back().time_s;
   State::Plan plan;
   IngestReport ignored;
-  state.push_out(plan, state.oldest_allowed(now_s, newest_s), ignored);
+  state.push_out(plan, state.oldest_allowed(now_s, newest_s, state.limits.longest_days()), ignored);
   return state.carry_out(plan, state.believe(now_s, newest_s));
 }
 

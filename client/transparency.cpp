@@ -31,7 +31,7 @@ HistoryEntry harmless(HistoryEntry entry) {
   return entry;
 }
 
-bool is_kind(std::uint8_t kind) { return kind >= static_cast<std::uint8_t>(HistoryKind::checked_in) && kind <= static_cast<std::uint8_t>(HistoryKind::wiped); }
+bool is_kind(std::uint8_t kind) { return kind >= static_cast<std::uint8_t>(HistoryKind::checked_in) && kind <= static_cast<std::uint8_t>(HistoryKind::enrolment_requested); }
 
 VaultRow row_of(const HistoryEntry& entry) {
   RowWriter row(kEntryForm);
@@ -80,7 +80,7 @@ void add_to(HistoryEntry& sum, HistoryEntry entry) {
 }
 
 using Kinds = std::array<HistoryKind, 2>;
-constexpr std::array<Kinds, 2> kSummedUp = {Kinds{HistoryKind::checked_in, HistoryKind::control}, Kinds{HistoryKind::refused, HistoryKind::stopped}};
+constexpr std::array<Kinds, 3> kSummedUp = {Kinds{HistoryKind::checked_in, HistoryKind::control}, Kinds{HistoryKind::contributed_again, HistoryKind::enrolment_requested}, Kinds{HistoryKind::refused, HistoryKind::stopped}};
 
 }  // namespace
 
@@ -145,7 +145,7 @@ Result<std::unique_ptr<TransparencyLog>> TransparencyLog::open(Vault& vault, Tra
   return std::unique_ptr<TransparencyLog>(new TransparencyLog(std::move(state)));
 }
 
-Status TransparencyLog::append(HistoryEntry entry) {
+Status TransparencyLog::append(HistoryEntry entry, std::span<const VaultRow> also) {
   State& state = *state_;
   FEDSPEND_CHECK(is_kind(static_cast<std::uint8_t>(entry.kind)), "an entry has a kind");
   std::vector<VaultRowId> erase;
@@ -159,9 +159,11 @@ Status TransparencyLog::append(HistoryEntry entry) {
   entry = harmless(std::move(entry));
   entry.number = state.next_number;
   put.push_back(row_of(entry));
+  const std::uint64_t rows = state.rows + put.size() - erase.size();
+  put.insert(put.end(), also.begin(), also.end());
   FEDSPEND_TRY(state.vault.change(erase, put));
   ++state.next_number;
-  state.rows += put.size() - erase.size();
+  state.rows = rows;
   return {};
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 // The customer's history: everything that ever left the device and everything that was refused, in words and as JSON. An entry is durable
-// before the message leaves that it tells of, so that nothing leaves without one. Kept in the vault, never sent. One thread per object.
+// before the message is handed to the connection that it tells of, so that nothing leaves without one; what is in it may have left, and
+// may not have arrived. Kept in the vault, never sent. One thread per object.
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -18,12 +20,15 @@ namespace fedspend::client {
 
 enum class HistoryKind : std::uint8_t {
   checked_in = 1,     // "I am here and ready": no data about transactions
-  contributed = 2,    // a masked, noised update left
+  contributed = 2,    // a masked update left
   control = 3,        // the other messages of a round: keys, sealed shares, signatures
   refused = 4,        // this device refused a plan or a round, with the reason
   stopped = 5,        // the customer withdrew, the host cancelled, or a condition ended
-  enrolled = 6,
-  wiped = 7,
+  enrolled = 6,       // a certificate was installed
+  wiped = 7,          // a wipe begins: with the rest it goes, unless it is interrupted
+  contributed_open = 8,   // an update that is not masked left: its receiver can read it
+  contributed_again = 9,  // the bytes of a contribution once more, because no answer came
+  enrolment_requested = 10,
 };
 
 struct HistoryEntry {
@@ -35,7 +40,7 @@ struct HistoryEntry {
   PlanHash plan = {};
   std::string model = {};       // plan.model.name
   RoundId round = {};
-  std::uint64_t bytes = 0;      // that left
+  std::uint64_t bytes = 0;      // handed to the connection: at most so many left
   double epsilon_after = 0;     // spent in all by this device after it, at `delta`; 0 where nothing was spent
   double delta = 0;
   std::string note = {};        // the reason of a refusal, in words; at most 512 bytes
@@ -59,8 +64,8 @@ class TransparencyLog {
 
   // Durable when it returns; on an error nothing has changed, and nothing may leave. Texts that a plan or a coordinator brought are made
   // harmless, never refused: control characters, bytes that are not UTF-8 and marks that turn the reading direction become '?', and what is too
-  // long is cut. An epsilon that is not a number, or below 0, counts as infinite.
-  Status append(HistoryEntry entry);
+  // long is cut. An epsilon that is not a number, or below 0, counts as infinite. `also`: rows of other shelves that are kept with it, all or none.
+  Status append(HistoryEntry entry, std::span<const VaultRow> also = {});
   Result<std::vector<HistoryEntry>> entries();  // oldest first; malformed as open
 
  private:
@@ -69,10 +74,10 @@ class TransparencyLog {
   std::unique_ptr<State> state_;
 };
 
-// In words that a customer can read, one line an entry, newest first, times in UTC. Epsilons are rounded up, and the budget they are compared
+// "Handed to the connection": from then on it may have left, and may not have arrived. In words that a customer can read, one line an entry, newest first, times in UTC. Epsilons are rounded up, and the budget they are compared
 // with, max_epsilon, down.
 std::string history_text(const std::vector<HistoryEntry>& entries, std::optional<double> max_epsilon = {});
-// {"schema_version": 1, "entries": [...]}, oldest first. Epsilons as they are; an infinite one is null with "epsilon_is_unbounded": true.
+// {"schema_version": 1, "bytes": what they mean, "entries": [...]}, oldest first. Epsilons as they are; an infinite one is null with "epsilon_is_unbounded": true.
 nlohmann::json history_json(const std::vector<HistoryEntry>& entries);
 
 // The epsilon with two decimals, never below it: reading the text back gives at least `epsilon`. "without bound" from 10^9 on.

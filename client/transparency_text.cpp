@@ -84,9 +84,15 @@ std::string what_happened(const HistoryEntry& entry, std::optional<double> max_e
     case HistoryKind::checked_in:
       return "this device asked whether there was something to do: " + size_text(entry) + "; nothing about transactions.";
     case HistoryKind::contributed:
-      return "a masked update" + about(entry) + " left this device: " + size_text(entry) + "; it contains no transactions." + budget_text(entry, max_epsilon);
+      return "a masked update" + about(entry) + " was handed to the connection: " + size_text(entry) + "; it contains no transactions, and only the sum over many devices can be read." + budget_text(entry, max_epsilon);
+    case HistoryKind::contributed_open:
+      return "an update" + about(entry) + " was handed to the connection without a mask: " + size_text(entry) + "; it contains no transactions, but who receives it can read it." + budget_text(entry, max_epsilon);
+    case HistoryKind::contributed_again:
+      return "the same update" + about(entry) + " as before was handed to the connection once more, because no answer had come: " + size_text(entry) + "." + budget_text(entry, max_epsilon);
     case HistoryKind::control:
-      return "messages that prepare or end a joint computation" + about(entry) + " left this device: " + size_text(entry) + "; they contain keys and signatures, and no transactions.";
+      return "messages that prepare or end a joint computation" + about(entry) + " were handed to the connection: " + size_text(entry) + "; they contain keys and signatures, and no transactions.";
+    case HistoryKind::enrolment_requested:
+      return "a request to enrol this device was made for the bank" + reason_of(entry) + (entry.bytes > 0 ? " " + size_text(entry) + "; it contains keys, and no transactions." : "");
     case HistoryKind::refused:
       return "this device refused to take part" + about(entry) + reason_of(entry) + (entry.bytes > 0 ? " It sent only that it refuses: " + size_text(entry) + "." : "");
     case HistoryKind::stopped:
@@ -108,6 +114,9 @@ const char* kind_name(HistoryKind kind) {
     case HistoryKind::stopped: return "stopped";
     case HistoryKind::enrolled: return "enrolled";
     case HistoryKind::wiped: return "wiped";
+    case HistoryKind::contributed_open: return "contributed_open";
+    case HistoryKind::contributed_again: return "contributed_again";
+    case HistoryKind::enrolment_requested: return "enrolment_requested";
   }
   return "unknown";
 }
@@ -152,7 +161,7 @@ nlohmann::json history_json(const std::vector<HistoryEntry>& entries) {
     if (entry.messages > 1) made["until"] = models::format_rfc3339(shown_time(entry.until_s));
     list.push_back(std::move(made));
   }
-  return {{"schema_version", 1}, {"entries", std::move(list)}};
+  return {{"schema_version", 1}, {"bytes", "handed to the connection: at most so many left the device"}, {"entries", std::move(list)}};
 }
 
 }  // namespace fedspend::client

@@ -37,4 +37,10 @@ Status MemoryVault::change(std::span<const VaultRowId> erase, std::span<const Va
   return {};
 }
 
+Status MemoryVault::write_reserve(ByteSpan content) {
+  FEDSPEND_CHECK(content.size() <= kVaultReserveBytes, "no more than room is kept for");
+  reserve_.assign(content.begin(), content.end());
+  return {};
+}
+
 }  // namespace fedspend::client

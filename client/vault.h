@@ -43,6 +43,7 @@ struct VaultRowId {
 
 inline constexpr std::size_t kMaxVaultRowBytes = std::size_t{1} << 20;
 inline constexpr std::uint64_t kMaxVaultRowNumber = std::uint64_t{1} << 62;  // from 1 on
+inline constexpr std::size_t kVaultReserveBytes = 2'000;
 
 struct ShelfSize {
   std::uint64_t rows = 0;
@@ -64,6 +65,12 @@ class Vault {
   // First erases, then puts; a number that is there is replaced. Erasing what is not there is fine. An erased row's bytes are not left in the
   // file. limit: the vault's size cap; nothing changed.
   virtual Status change(std::span<const VaultRowId> erase, std::span<const VaultRow> put) = 0;
+
+  // A few bytes beside the rows, for which room is kept: to write them takes no space, so that it can be done when nothing else can (a
+  // withdrawal on a full disk). Durable and whole when it returns; on an error they are as before, or as given.
+  virtual Status write_reserve(ByteSpan content) = 0;  // at most kVaultReserveBytes
+  // Empty where nothing was written. malformed: damaged, or taken away.
+  virtual Result<Bytes> read_reserve() = 0;
 };
 
 class MemoryVault final : public Vault {
@@ -71,8 +78,11 @@ class MemoryVault final : public Vault {
   Result<ShelfSize> size_of(Shelf shelf) override;
   Status read(Shelf shelf, std::uint64_t from, const std::function<bool(std::uint64_t, ByteSpan)>& visit) override;
   Status change(std::span<const VaultRowId> erase, std::span<const VaultRow> put) override;
+  Status write_reserve(ByteSpan content) override;
+  Result<Bytes> read_reserve() override { return reserve_; }
 
  private:
+  Bytes reserve_;
   std::map<std::pair<Shelf, std::uint64_t>, Bytes> rows_;
   std::map<Shelf, std::uint64_t> last_numbers_;
 };

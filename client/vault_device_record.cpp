@@ -85,18 +85,26 @@ Status VaultDeviceRecord::read_accounts() {
   return {};
 }
 
+Status VaultDeviceRecord::usable() const {
+  if (is_behind_) return fail(ErrorCode::internal, "there was no memory for what the device's record holds", "open the device anew: until then nothing is answered");
+  return {};
+}
+
 Result<std::optional<Hash256>> VaultDeviceRecord::find(Kind kind, const Hash256& name) {
+  FEDSPEND_TRY(usable());
   const auto found = values_.find({kind, name});
   if (found == values_.end()) return std::nullopt;
   return found->second;
 }
 
 Result<PrivacyAccount> VaultDeviceRecord::account_of(const TaskId& task) {
+  FEDSPEND_TRY(usable());
   const auto found = accounts_.find(task);
   return found == accounts_.end() ? PrivacyAccount{} : found->second.spent;
 }
 
 Status VaultDeviceRecord::keep(std::span<const Entry> entries, std::span<const Account> accounts) {
+  FEDSPEND_TRY(usable());
   std::vector<VaultRow> put;
   std::vector<VaultRowId> erase;
   std::array<std::uint64_t, kKinds> added{};
@@ -124,6 +132,7 @@ Status VaultDeviceRecord::keep(std::span<const Entry> entries, std::span<const A
     put.push_back(std::move(row));
   }
   FEDSPEND_TRY(vault_.change(erase, put));
+  is_behind_ = true;  // until the end: what follows may throw
   for (std::size_t kind = 0; kind < kKinds; ++kind) {
     for (std::uint64_t i = 0; i < forgotten[kind]; ++i) {
       values_.erase({static_cast<Kind>(kind + 1), names_[kind].front().second});
@@ -137,6 +146,7 @@ Status VaultDeviceRecord::keep(std::span<const Entry> entries, std::span<const A
   for (std::size_t i = 0; i < accounts.size(); ++i) accounts_.insert_or_assign(accounts[i].task, KeptAccount{put[entries.size() + i].number, accounts[i].spent});
   last_entry_ = next_entry;
   last_account_ = next_account;
+  is_behind_ = false;
   return {};
 }
 

@@ -19,6 +19,7 @@ class VaultDeviceRecord final : public DeviceRecord {
  public:
   // Begins one, with a key from `random`, where the shelves are empty. malformed: they are damaged, and the device must not answer anything.
   // The vault's errors as they are. `vault` outlives the object.
+  // Afterwards every call is `internal` once there was no memory for what the vault has taken: open it anew.
   static Result<std::unique_ptr<VaultDeviceRecord>> open(Vault& vault, RandomSource& random, RecordLimits limits = {});
 
   // That have an account, in order.
@@ -31,6 +32,7 @@ class VaultDeviceRecord final : public DeviceRecord {
   };
   VaultDeviceRecord(Vault& vault, RecordLimits limits) : vault_(vault), limits_(limits) {}
   Status begin(RandomSource& random);
+  Status usable() const;
   Status read_entries();
   Status read_accounts();
   bool take_entry(std::uint64_t number, ByteSpan content);
@@ -46,6 +48,7 @@ class VaultDeviceRecord final : public DeviceRecord {
   std::uint64_t last_entry_ = 0;
   std::map<TaskId, KeptAccount> accounts_;
   std::uint64_t last_account_ = 0;
+  bool is_behind_ = false;  // there was no memory for what the vault has taken
 };
 
 }  // namespace fedspend::client

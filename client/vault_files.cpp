@@ -23,6 +23,7 @@ constexpr std::string_view kMagic = "fsvseed1";
 // Far apart, so that no flipped bit makes one of the other.
 constexpr std::string_view kWhole = "whole-----------";
 constexpr std::string_view kWiping = "being-wiped-now!";
+constexpr std::string_view kMaking = "MAKING~~~~~~~~~~";
 constexpr std::size_t kStateAt = kMagic.size();
 constexpr std::size_t kIdAt = kStateAt + kWhole.size();
 constexpr std::size_t kLengthAt = kIdAt + sizeof(VaultId);
@@ -155,7 +156,7 @@ Result<SeedFile> SeedFile::make(const fs::path& path, const VaultId& id, ByteSpa
   FEDSPEND_CHECK(!wrapped.empty() && wrapped.size() <= kMaxWrappedSeedBytes, "a wrapped seed of 1 to 4096 bytes");
   Bytes bytes(kWrappedAt);
   std::copy(kMagic.begin(), kMagic.end(), bytes.begin());
-  std::copy(kWhole.begin(), kWhole.end(), bytes.begin() + kStateAt);
+  std::copy(kMaking.begin(), kMaking.end(), bytes.begin() + kStateAt);
   std::copy(id.begin(), id.end(), bytes.begin() + kIdAt);
   store_u32(MutableByteSpan(bytes).subspan(kLengthAt), static_cast<std::uint32_t>(wrapped.size()));
   bytes.insert(bytes.end(), wrapped.begin(), wrapped.end());
@@ -188,13 +189,25 @@ bool SeedFile::is_wiping() const {
   return equal >= kWiping.size() / 2;
 }
 
+bool SeedFile::is_making() const { return as_text(bytes_).substr(0, kIdAt) == std::string(kMagic) + std::string(kMaking); }
+
+// Within one sector. Torn, it is as good as done: the vault is complete by then.
+Status SeedFile::finish_making() {
+  if (!write_at(descriptor_.get(), kStateAt, as_bytes(kWhole)) || ::fsync(descriptor_.get()) != 0) return file_failure(path_, "cannot be written");
+  std::copy(kWhole.begin(), kWhole.end(), bytes_.begin() + kStateAt);
+  return {};
+}
+
 Result<SeedFile::Content> SeedFile::content() const {
   const auto damaged = [&](const char* what) {
     return fail(ErrorCode::malformed, path_.string() + ": the store's seed is damaged: " + what, "restore the file from a backup of this device; without it the store can only be wiped");
   };
   const std::string_view text = as_text(bytes_);
   if (text.size() < kWrappedAt + 33 || text.size() > kMaxBytes) return damaged("it has the wrong length");
-  if (!text.starts_with(kMagic) || !text.substr(kStateAt).starts_with(kWhole)) return damaged("it is not a seed file");
+  const std::string_view state = text.substr(kStateAt, kWhole.size());
+  std::size_t whole = 0;
+  while (whole < state.size() && state[whole] == kWhole[whole]) ++whole;
+  if (!text.starts_with(kMagic) || state.substr(whole) != kMaking.substr(whole)) return damaged("it is not a seed file");
   const std::size_t length = load_u32(ByteSpan(bytes_).subspan(kLengthAt));
   if (length != bytes_.size() - kWrappedAt - 32) return damaged("it has the wrong length");
   Content content;
@@ -210,6 +223,36 @@ Status SeedFile::begin_wiping() {
   if (!write_at(descriptor_.get(), 0, as_bytes(kMagic)) || !write_at(descriptor_.get(), kStateAt, as_bytes(kWiping)) || ::fsync(descriptor_.get()) != 0)
     return file_failure(path_, "cannot be overwritten");
   return overwrite(descriptor_.get(), kIdAt, bytes_.size() > kIdAt ? bytes_.size() - kIdAt : 0, path_);
+}
+
+Status ReserveFile::make(const fs::path& path, ByteSpan block) {
+  FEDSPEND_CHECK(block.size() == kBlockBytes, "a whole block");
+  Bytes both(block.begin(), block.end());
+  both.insert(both.end(), block.begin(), block.end());
+  FEDSPEND_ASSIGN(NewFile file, NewFile::write(path, both));
+  FEDSPEND_TRY(file.rename_in_place());
+  return sync_folder_of(path);
+}
+
+Result<std::array<Bytes, ReserveFile::kBlocks>> ReserveFile::read(const fs::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  struct stat status {};
+  if (!file && errno != ENOENT && errno != ELOOP) return file_failure(path, "cannot be read");
+  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != static_cast<off_t>(kBlocks * kBlockBytes))
+    return fail(ErrorCode::not_found, path.string() + " is not there, or not whole");
+  std::array<Bytes, kBlocks> blocks{Bytes(kBlockBytes), Bytes(kBlockBytes)};
+  for (Bytes& block : blocks)
+    if (!read_all(file.get(), block)) return file_failure(path, "cannot be read");
+  return blocks;
+}
+
+Status ReserveFile::write(const fs::path& path, ByteSpan block) {
+  FEDSPEND_CHECK(block.size() == kBlockBytes, "a whole block");
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  if (!file) return file_failure(path, "cannot be written");
+  for (std::size_t i = 0; i < kBlocks; ++i)
+    if (!write_at(file.get(), i * kBlockBytes, block) || ::fsync(file.get()) != 0) return file_failure(path, "cannot be written");
+  return {};
 }
 
 }  // namespace fedspend::client

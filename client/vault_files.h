@@ -74,7 +74,7 @@ class FolderTurn {
 
 using VaultId = std::array<std::uint8_t, 16>;
 
-// magic (8) || state (16: whole or wiping) || vault id (16) || length (u32) || wrapped seed || hash of id and wrapped seed (32)
+// magic (8) || state (16: making, whole or wiping) || vault id (16) || length (u32) || wrapped seed || hash of id and wrapped seed (32)
 // Locked as long as the object lives, so that one process, and one object in it, has the vault.
 class SeedFile {
  public:
@@ -84,6 +84,9 @@ class SeedFile {
   static Result<SeedFile> make(const std::filesystem::path& path, const VaultId& id, ByteSpan wrapped);
 
   bool is_wiping() const;
+  // The vault that it is of was not complete yet when it was written.
+  bool is_making() const;
+  Status finish_making();
   struct Content {
     VaultId id{};
     Bytes wrapped;
@@ -98,6 +101,20 @@ class SeedFile {
   std::filesystem::path path_;
   Descriptor descriptor_;
   Bytes bytes_;
+};
+
+// Two blocks in a file that never grows, both written in place, one after the other: while one may be torn the other is whole, and afterwards
+// both say the same, so that neither can be spoilt to bring back what was before. What a block holds is the caller's to seal.
+class ReserveFile {
+ public:
+  static constexpr std::size_t kBlockBytes = 4096;
+  static constexpr std::size_t kBlocks = 2;
+
+  // With both blocks on the disk. Replaces what is there. Durable.
+  static Status make(const std::filesystem::path& path, ByteSpan block);
+  // not_found: it is not there, or has another length.
+  static Result<std::array<Bytes, kBlocks>> read(const std::filesystem::path& path);
+  static Status write(const std::filesystem::path& path, ByteSpan block);
 };
 
 }  // namespace fedspend::client

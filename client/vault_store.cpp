@@ -36,6 +36,12 @@ constexpr const char* kRemedy =
     "restore all of the device's files from one backup, which forgets what came later, or, if there is none, wipe the device's store and enrol it anew with new keys";
 
 fs::path seed_path_of(const fs::path& path) { return path.string() + ".seed"; }
+fs::path reserve_path_of(const fs::path& path) { return path.string() + ".reserve"; }
+
+// What must not be undone by a log that goes missing.
+bool is_for_good(Shelf shelf) { return shelf == Shelf::consent || shelf == Shelf::record || shelf == Shelf::account || shelf == Shelf::history; }
+
+constexpr Shelf kReserveShelf{0};  // of no row: what the reserve is sealed for
 
 bool is_of_shelf(Shelf shelf) { return static_cast<std::size_t>(shelf) >= 1 && static_cast<std::size_t>(shelf) <= kShelves; }
 
@@ -146,10 +152,11 @@ Status Database::check_form() {
 // What is left of a vault whose seed is nowhere any more; the seed file, which says so, last.
 Status remove_wiped(const fs::path& path, SeedProtector& protector) {
   const Status destroyed = protector.destroy();
-  for (const char* ending : {"", "-wal", "-shm", "-journal"})
+  for (const char* ending : {"", "-wal", "-shm", "-journal", ".reserve"})
     if (::unlink((path.string() + ending).c_str()) != 0 && errno != ENOENT) return file_failure(path.string() + ending, "cannot be removed");
   remove_unfinished(path);
   remove_unfinished(seed_path_of(path));
+  remove_unfinished(reserve_path_of(path));
   FEDSPEND_TRY(sync_folder_of(path));
   FEDSPEND_TRY(destroyed);
   if (::unlink(seed_path_of(path).c_str()) != 0 && errno != ENOENT) return file_failure(seed_path_of(path), "cannot be removed");
@@ -168,6 +175,8 @@ struct VaultStore::State {
   Database database;
   VaultHeader header;
   std::array<bool, kShelves> checked{};
+  std::uint64_t reserve_sequence = 0;
+  bool is_checkpoint_due = false;
   bool is_new = false;
   bool is_wiped = false;
 
@@ -175,8 +184,12 @@ struct VaultStore::State {
       : path(std::move(given)), protector(given_protector), random(given_random), options(given_options) {}
 
   Status make();
+  Status finish_making();
+  Status begin_or_find_keys();
   Status find_keys();
   Status open();
+  void checkpoint();
+  Bytes reserve_block(ByteSpan content, std::uint64_t sequence);
   Status usable() const;
   Status check(Shelf shelf);
   Status forget(Statement& find, Shelf shelf, std::uint64_t number, VaultHeader& after, bool& found);
@@ -206,7 +219,13 @@ Status VaultStore::State::make() {
   FEDSPEND_TRY(sync_folder_of(path));
   seal.emplace(std::move(sealing));
   is_new = true;
-  return {};
+  return finish_making();
+}
+
+// From now on a file that is missing was taken away.
+Status VaultStore::State::finish_making() {
+  FEDSPEND_TRY(ReserveFile::make(reserve_path_of(path), reserve_block({}, 0)));
+  return seed_file->finish_making();
 }
 
 Status VaultStore::State::find_keys() {
@@ -219,22 +238,30 @@ Status VaultStore::State::find_keys() {
   return {};
 }
 
+// What was there before must not be forgotten because a file is: only where none of them is, or after a wipe, the store is begun anew.
+Status VaultStore::State::begin_or_find_keys() {
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0) {
+    if (!S_ISREG(status.st_mode)) return fail(ErrorCode::malformed, path.string() + " is not a file", kRemedy);
+    if (status.st_size == 0) return database.damaged("it is empty");
+    if ((status.st_mode & 077) != 0 && ::chmod(path.c_str(), 0600) != 0) return file_failure(path, "cannot be kept from other users");
+    FEDSPEND_TRY(find_keys());
+    return seed_file->is_making() ? finish_making() : Status();
+  }
+  if (errno != ENOENT) return file_failure(path, "cannot be read");
+  struct stat other {};
+  const fs::path beside = seed_file ? seed_path_of(path) : reserve_path_of(path);
+  if (seed_file ? !seed_file->is_making() : ::lstat(beside.c_str(), &other) == 0)
+    return fail(ErrorCode::malformed, path.string() + " is not there, and " + beside.string() + ", which belongs to it, is: what this device must not forget would be forgotten", kRemedy);
+  return make();
+}
+
 Status VaultStore::State::open() {
   database.path = path.string();
   remove_unfinished(path);
   remove_unfinished(seed_path_of(path));
-  struct stat status {};
-  if (::lstat(path.c_str(), &status) != 0) {
-    if (errno != ENOENT) return file_failure(path, "cannot be read");
-    FEDSPEND_TRY(make());
-  } else if (!S_ISREG(status.st_mode)) {
-    return fail(ErrorCode::malformed, path.string() + " is not a file", kRemedy);
-  } else if (status.st_size == 0) {
-    return database.damaged("it is empty");
-  } else {
-    if ((status.st_mode & 077) != 0 && ::chmod(path.c_str(), 0600) != 0) return file_failure(path, "cannot be kept from other users");
-    FEDSPEND_TRY(find_keys());
-  }
+  remove_unfinished(reserve_path_of(path));
+  FEDSPEND_TRY(begin_or_find_keys());
   FEDSPEND_TRY(database.open(path.string()));
   FEDSPEND_TRY(database.execute(kOpening, "opening"));
   FEDSPEND_TRY(database.check_form());
@@ -244,7 +271,14 @@ Status VaultStore::State::open() {
     if (!std::ranges::equal(read.blob(0), seal->id())) return database.damaged("it does not belong to " + seed_path_of(path).string());
     if (!seal->open_header(read.blob(1), header)) return database.damaged("its header is not what was written");
   }
-  return database.execute("COMMIT", "opening");
+  FEDSPEND_TRY(database.execute("COMMIT", "opening"));
+  checkpoint();  // of what a process that was killed left in the log
+  return {};
+}
+
+// The log into the database, and then it is empty. Should it fail, then at the next change.
+void VaultStore::State::checkpoint() {
+  is_checkpoint_due = sqlite3_wal_checkpoint_v2(database.handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr) != SQLITE_OK;
 }
 
 Status VaultStore::State::usable() const {
@@ -395,9 +429,58 @@ Status VaultStore::change(std::span<const VaultRowId> erase, std::span<const Vau
     return written;
   }
   state.header = after;
-  // So that what was erased is not in the log either. Should it fail, then at the next one.
-  if (erased) sqlite3_wal_checkpoint_v2(state.database.handle, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  // So that what was erased is not in the log either, and what is for good not there alone.
+  const bool for_good = std::ranges::any_of(put, [](const VaultRow& row) { return is_for_good(row.shelf); }) || std::ranges::any_of(erase, [](const VaultRowId& row) { return is_for_good(row.shelf); });
+  if (erased || for_good || state.is_checkpoint_due) state.checkpoint();
   return {};
+}
+
+// sequence (u64) || length of what follows (u32) || sealed content, always of one length.
+Bytes VaultStore::State::reserve_block(ByteSpan content, std::uint64_t sequence) {
+  Bytes padded(2 + kVaultReserveBytes);
+  store_u16(padded, static_cast<std::uint16_t>(content.size()));
+  std::ranges::copy(content, padded.begin() + 2);
+  const Bytes sealed = seal->seal_row(kReserveShelf, sequence, padded, random);
+  fedspend::wipe(padded);
+  Bytes block(ReserveFile::kBlockBytes);
+  FEDSPEND_CHECK(sealed.size() + 12 <= block.size(), "a block has room for the reserve");
+  store_u64(block, sequence);
+  store_u32(MutableByteSpan(block).subspan(8), static_cast<std::uint32_t>(sealed.size()));
+  std::ranges::copy(sealed, block.begin() + 12);
+  return block;
+}
+
+Result<Bytes> VaultStore::read_reserve() {
+  State& state = *state_;
+  FEDSPEND_TRY(state.usable());
+  const auto damaged = [&](const std::string& what) { return fail(ErrorCode::malformed, reserve_path_of(state.path).string() + ": " + what, "what was withdrawn last may be forgotten: all that was consented to counts as withdrawn"); };
+  const auto blocks = ReserveFile::read(reserve_path_of(state.path));
+  if (!blocks && blocks.error().code != ErrorCode::not_found) return fail(blocks.error());
+  if (!blocks) return damaged("it is not there, or not whole");
+  std::optional<Bytes> newest;
+  for (const Bytes& block : *blocks) {
+    const std::uint64_t sequence = load_u64(block);
+    const std::size_t length = load_u32(ByteSpan(block).subspan(8));
+    Bytes content;
+    if (length > block.size() - 12 || !state.seal->open_row(kReserveShelf, sequence, ByteSpan(block).subspan(12, length), content)) continue;
+    if (content.size() != 2 + kVaultReserveBytes || load_u16(content) > kVaultReserveBytes) continue;
+    if (newest && sequence < state.reserve_sequence) continue;
+    state.reserve_sequence = sequence;
+    newest.emplace(content.begin() + 2, content.begin() + 2 + load_u16(content));
+  }
+  if (!newest) return damaged("it is not what was written");
+  return std::move(*newest);
+}
+
+Status VaultStore::write_reserve(ByteSpan content) {
+  FEDSPEND_CHECK(content.size() <= kVaultReserveBytes, "no more than room is kept for");
+  State& state = *state_;
+  const Result<Bytes> before = read_reserve();  // where it stands
+  if (!before && before.error().code != ErrorCode::malformed) return fail(before.error());
+  if (before && std::ranges::equal(*before, content)) return {};
+  const Bytes block = state.reserve_block(content, ++state.reserve_sequence);
+  const Status written = ReserveFile::write(reserve_path_of(state.path), block);
+  return written || before ? written : ReserveFile::make(reserve_path_of(state.path), block);
 }
 
 Status VaultStore::wipe() {

@@ -1,12 +1,17 @@
 #pragma once
 // The vault in an SQLite file (WAL, synchronous = FULL, secure_delete), mode 0600, beside it the seed file (path.seed) with the wrapped
-// seed (vault_key.h). How rows are sealed: vault_seal.h. One thread per object; a second process, or object, on the file is refused.
+// seed (vault_key.h), and the reserve (path.reserve). How rows are sealed: vault_seal.h. One thread per object; a second process, or object, on the
+// file is refused.
+//
+// Changes of consents, records, accounts and the history are moved from the log into the database at once, so that no log that is lost or cleaned
+// away takes them back; where the disk has no room for that, with the next change that it has room for.
 //
 // What is found: any change to rows, header or seed by somebody without the key, and any damage. The header is checked at opening, a shelf
 // when it is first read and before it is first changed (opening stays fast); a row is authenticated each time it is read. Then the error is
 // malformed, names the file and says how to mend it, and nothing is repaired or begun anew by itself.
-// What is not found: a whole older state (database, log and seed file together) put back, or an end of the log (path-wal) cut off: that
-// needs memory which the owner of the disk cannot set back, in hardware. Nor a file that is taken away altogether: it is begun anew.
+// What is not found: a whole older state (all files together) put back, or an end of the log (path-wal) cut off: that
+// needs memory which the owner of the disk cannot set back, in hardware. Nor when all files are taken away: the store is begun anew. One
+// of them missing is malformed; the reserve alone when it is read.
 // Rows that are exchanged while this process has the file open, by somebody who ignores its locks, are found at the next opening.
 // What somebody with the files sees: how many rows each shelf has, their numbers, their padded sizes, the order in which they were written as
 // far as numbers and pages tell, and by looking twice which have changed. Not what is in them.
@@ -47,6 +52,9 @@ class VaultStore final : public Vault {
   Result<ShelfSize> size_of(Shelf shelf) override;
   Status read(Shelf shelf, std::uint64_t from, const std::function<bool(std::uint64_t number, ByteSpan content)>& visit) override;
   Status change(std::span<const VaultRowId> erase, std::span<const VaultRow> put) override;
+  // In place: takes no space but on file systems that copy on write. One that was taken away is made again.
+  Status write_reserve(ByteSpan content) override;
+  Result<Bytes> read_reserve() override;
 
   // Afterwards every call fails with not_found. On an error, the protector's too, what could be removed is removed; do it again, or open() will.
   Status wipe();

@@ -9,6 +9,7 @@
 #include "common/protocol/certificate.h"
 #include "common/protocol/model_file.h"
 #include "common/protocol/plan_quantizer.h"
+#include "common/secagg/plan_check.h"
 
 namespace fedspend::coordinator {
 namespace {
@@ -75,12 +76,7 @@ Result<std::unique_ptr<RoundMachine>> RoundMachine::create(SignedPlan signed_pla
   }
   std::optional<CentralGaussian> central;
   if (plan.privacy.mode == PrivacyMode::central) {
-    FEDSPEND_ASSIGN(central, CentralGaussian::create({.scale = quantizer->scale(),
-                                                      .clip_norm_l2 = plan.aggregation.clip_norm_l2,
-                                                      .dimension = plan.ring_length(),
-                                                      .noise_multiplier = plan.added_noise_multiplier(),
-                                                      .bits = plan.aggregation.bits,
-                                                      .max_clients = plan.devices_asked()}));
+    FEDSPEND_ASSIGN(central, make_central_gaussian(plan));
   }
   if (checkpoint.clip_norm_l2 == 0 && (checkpoint.rounds_done == 0 || !plan.privacy.has_adaptive_clip())) checkpoint.clip_norm_l2 = plan.aggregation.clip_norm_l2;
   FEDSPEND_TRY(check_round_clip_norm(plan, checkpoint.clip_norm_l2));

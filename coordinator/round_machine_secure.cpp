@@ -5,14 +5,12 @@
 
 #include "common/check.h"
 #include "common/protocol/certificate.h"
+#include "common/secagg/plan_check.h"
 #include "coordinator/round_machine.h"
 
 namespace fedspend::coordinator {
 
-Status check_supported(const Plan& plan) {
-  if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
-  return check_privacy_budget(plan);
-}
+Status check_supported(const Plan& plan) { return check_rounds(plan); }
 
 std::size_t largest_bulk_bytes(const Plan& plan) {
   const std::size_t vectors = std::max<std::size_t>(4 * plan.model.parameter_count, packed_size(plan.ring_length(), plan.aggregation.bits));

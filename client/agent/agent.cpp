@@ -36,6 +36,7 @@ class Crew {
         summary_.last_refusal = report.words;
         program::log(program::LogLevel::info, "assignment_refused", {{"client", name}, {"reason", report.words}});
         break;
+      case FEDSPEND_RUN_TURNED_AWAY: program::log(program::LogLevel::warning, "turned_away", {{"client", name}, {"reason", report.words}}); break;
       case FEDSPEND_RUN_FAILED: program::log(program::LogLevel::warning, "run_failed", {{"client", name}, {"reason", report.words}}); break;
       default: program::log(program::LogLevel::debug, "run", {{"client", name}, {"outcome", fedspend_run_name(report.outcome)}, {"reason", report.words}}); break;
     }
@@ -90,7 +91,8 @@ class Crew {
     return outcome == FEDSPEND_RUN_FINISHED ? State::finished : State::working;
   }
   static bool is_answer(std::int32_t outcome) {
-    return outcome == FEDSPEND_RUN_CONTRIBUTED || outcome == FEDSPEND_RUN_NOT_ACCEPTED || outcome == FEDSPEND_RUN_NOT_SELECTED || outcome == FEDSPEND_RUN_REFUSED || outcome == FEDSPEND_RUN_FINISHED;
+    return outcome == FEDSPEND_RUN_CONTRIBUTED || outcome == FEDSPEND_RUN_NOT_ACCEPTED || outcome == FEDSPEND_RUN_NOT_SELECTED || outcome == FEDSPEND_RUN_REFUSED || outcome == FEDSPEND_RUN_FINISHED ||
+           outcome == FEDSPEND_RUN_TURNED_AWAY;
   }
   bool are_all(std::initializer_list<State> states) const {
     return std::ranges::all_of(states_, [&](State state) { return std::ranges::find(states, state) != states.end(); });

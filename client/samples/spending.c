@@ -104,16 +104,20 @@ static fedspend_status explain(fedspend_device *device, int32_t format, char *bu
   return fedspend_explain(device, NULL, format, buffer, capacity, needed);
 }
 
-/* First the size, then the text. */
+/* First the size, then the text; and again where it has grown in between. */
 static int show(fedspend_device *device, text_function function) {
-  size_t needed = 0;
-  if (function(device, FEDSPEND_FORMAT_TEXT, NULL, 0, &needed) != FEDSPEND_BUFFER_TOO_SMALL) return fail("size");
-  char *text = malloc(needed);
-  if (text == NULL) return 1;
-  const int bad = function(device, FEDSPEND_FORMAT_TEXT, text, needed, &needed) != FEDSPEND_OK;
-  if (!bad) fputs(text, stdout);
+  char *text = NULL;
+  size_t capacity = 0, needed = 0;
+  fedspend_status status;
+  while ((status = function(device, FEDSPEND_FORMAT_TEXT, text, capacity, &needed)) == FEDSPEND_BUFFER_TOO_SMALL) {
+    free(text);
+    capacity = needed;
+    text = malloc(capacity);
+    if (text == NULL) return 1;
+  }
+  if (status == FEDSPEND_OK) fputs(text, stdout);
   free(text);
-  return bad ? fail("text") : 0;
+  return status == FEDSPEND_OK ? 0 : fail("text");
 }
 
 static int request(fedspend_device *device, const char *token) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "common/check.h"
+#include "common/nearest_accepted.h"
 #include "common/privacy/distributed_gaussian.h"
 
 namespace fedspend {
@@ -41,9 +42,9 @@ Result<ClipIndicator> choose_clip_indicator(const ClipIndicatorGoal& goal) {
   chosen.stddev = goal.clients / 10.0;  // 2 sigma_b = 2 (0.05 n)
   const double z = goal.noise_multiplier;
   if (!(z > 0 && z < chosen.stddev))
-    return refuse("a noise multiplier of " + std::to_string(z) + " with " + n + " clients, whose indicator alone has " + std::to_string(chosen.stddev),
+    return refuse("a noise multiplier of " + exact_text(z) + " with " + n + " clients, whose indicator alone has " + exact_text(chosen.stddev),
                   std::isfinite(z) && z > 0
-                      ? "choose more than " + std::to_string(static_cast<std::uint64_t>(std::min(10 * z, 1e9))) + " clients, or a fixed clip norm"
+                      ? "choose at least " + std::to_string(static_cast<std::uint64_t>(std::min(10 * z, 1e9)) + 1) + " clients, or a fixed clip norm"
                       : "choose a noise multiplier above 0");
   // The same as (z^-2 - (2 sigma_b)^-2)^(-1/2), without cancellation.
   chosen.update_noise_multiplier = z * chosen.stddev / std::sqrt((chosen.stddev - z) * (chosen.stddev + z)) * kAboveRounding;

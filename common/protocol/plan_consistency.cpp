@@ -1,11 +1,14 @@
 #include "common/protocol/plan_consistency.h"
 
+#include "common/nearest_accepted.h"
 #include "common/protocol/plan_quantizer.h"
 
 namespace fedspend {
 namespace {
 
 using Found = std::optional<Contradiction>;
+
+constexpr double kLeastNoise = 1e-9;
 
 // min_cohort is at most the cohort: the caller has looked.
 Found in_secure_cohort(const Plan& plan) {
@@ -53,12 +56,37 @@ Found in_privacy(const Plan& plan) {
   return std::nullopt;
 }
 
+// What holds the sum: bits, less noise, or fewer devices, each by itself; the first that the quantizer accepts.
+std::string room_for(const Plan& plan) {
+  Plan tried = plan;
+  const auto has_room = [&] { return make_quantizer(tried, tried.aggregation.clip_norm_l2).has_value(); };
+  const auto bits = nearest_accepted(plan.aggregation.bits, 32, [&](std::int64_t value) {
+    tried.aggregation.bits = static_cast<unsigned>(value);
+    return has_room();
+  });
+  if (bits) return "set aggregation.bits = " + std::to_string(*bits);
+  tried = plan;
+  if (plan.privacy.mode == PrivacyMode::central) {
+    const auto noise = nearest_accepted_number(plan.privacy.noise_multiplier, kLeastNoise, [&](double value) {
+      tried.privacy.noise_multiplier = value;
+      return has_room();
+    });
+    if (noise) return "set privacy.noise_multiplier = " + exact_text(*noise);
+    tried = plan;
+  }
+  const auto cohort = nearest_accepted(plan.federation.cohort, 1, [&](std::int64_t value) {
+    tried.federation.cohort = static_cast<std::uint32_t>(value);
+    return has_room() && !in_cohort(tried);
+  });
+  return cohort ? "set federation.cohort = " + std::to_string(*cohort) : "set aggregation.bits = 32, and less noise or fewer devices asked";
+}
+
 // What distributed noise needs of the bits follows from the roster: common/secagg/session_terms.h.
 Found in_aggregation(const Plan& plan) {
   if (plan.privacy.mode == PrivacyMode::distributed) return std::nullopt;
   const auto quantizer = make_quantizer(plan, plan.aggregation.clip_norm_l2);
   if (quantizer) return std::nullopt;
-  return Contradiction{PlanTable::aggregation, "bits", quantizer.error().message, plan.privacy.mode == PrivacyMode::central ? "more bits, fewer devices asked, or less noise" : "more bits, or fewer devices asked"};
+  return Contradiction{PlanTable::aggregation, "bits", quantizer.error().message, room_for(plan)};
 }
 
 }  // namespace

@@ -86,7 +86,8 @@ class Table {
     out = static_cast<Integer>(value);
   }
 
-  void number(const char* key, double& out, double least, double most, Bounds bounds = Bounds::closed, Presence presence = Presence::optional) {
+  // `meaning`: what a value outside the range would mean, for the message.
+  void number(const char* key, double& out, double least, double most, Bounds bounds = Bounds::closed, Presence presence = Presence::optional, std::string (*meaning)(double) = nullptr) {
     const toml::node* node = find(key, presence);
     if (node == nullptr) return;
     if (!node->is_number()) return fault(key, "a number expected");
@@ -97,7 +98,7 @@ class Table {
     if (!above || !below) {
       const std::string low = bounds == Bounds::without_least ? "above " : "from ";
       const std::string high = bounds == Bounds::without_most ? " to below " : " to ";
-      return fault(key, shown(value) + " is outside the range " + low + shown(least) + high + shown(most));
+      return fault(key, shown(value) + " is outside the range " + low + shown(least) + high + shown(most) + (meaning == nullptr ? "" : meaning(value)));
     }
     out = value;
   }
@@ -336,8 +337,17 @@ void read_aggregation(Table table, AggregationSpec& aggregation) {
   table.refuse_unknown_keys();
 }
 
+constexpr double kLeastWrapStddevs = 3;
+
+// p = erfc(k / sqrt 2): what k is chosen for.
+std::string wrap_meaning(double wrap_stddevs) {
+  const auto probability = [](double k) { return shown(std::erfc(k / std::sqrt(2.0))); };
+  if (!(wrap_stddevs < kLeastWrapStddevs)) return ": a wrap probability of 1.5e-23 a coordinate is the least";
+  return ": a coordinate of the sum would wrap with probability p = " + probability(wrap_stddevs) + ", and " + probability(kLeastWrapStddevs) + " is the most";
+}
+
 void read_distributed(Table& table, PrivacySpec& privacy) {
-  table.number("wrap_stddevs", privacy.wrap_stddevs, 3, 10);
+  table.number("wrap_stddevs", privacy.wrap_stddevs, kLeastWrapStddevs, 10, Bounds::closed, Presence::optional, wrap_meaning);
   table.number("clip_quantile", privacy.clip_quantile, 0, 1, Bounds::without_most);
   if (!privacy.has_adaptive_clip()) return table.refuse_key("clip_learning_rate", "a fixed clip norm has no such key (clip_quantile is 0)");
   constexpr double default_rate = 0.2;  // Andrew et al. 2021

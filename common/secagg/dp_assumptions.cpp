@@ -30,7 +30,10 @@ void add_secure_sum(const Plan& plan, std::vector<Assumption>& list) {
                   "by secure aggregation, whose parameters every device computes for itself; threat: " + std::string(to_string(aggregation.threat)) + " coordinator"});
   list.push_back({"at most " + corrupt + " of a round's devices are corrupt or collude with the coordinator", assumed,
                   "with more the sum may be opened" + std::string(plan.privacy.mode == PrivacyMode::distributed ? ", and has less noise than is accounted" : "")});
-  list.push_back({"the cryptography holds, but for a chance of 2^-" + std::to_string(aggregation.security_bits) + " a round", assumed, "computational, and not a part of delta"});
+  // SECAGG.md, "Graph": a bound on the luck of whoever is corrupt with the random graph, whatever they can compute.
+  list.push_back({"a round's masking graph keeps single inputs and parts of the sum from those corrupt devices, but for a chance of 2^-" + std::to_string(aggregation.security_bits), assumed,
+                  "statistical: every device computes degree and threshold for that bound; it is not a part of delta"});
+  list.push_back({"the cryptography holds", assumed, "computational, and not a part of delta: ciphers, signatures, key agreement"});
   if (aggregation.beacon == BeaconSource::roster)
     list.push_back({"the coordinator does not try out rosters for a masking graph that suits it", assumed, "an external beacon would enforce it"});
 }

@@ -1,5 +1,6 @@
 #include "common/secagg/dp_statement_check.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -11,6 +12,8 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr const char *kRoundsDone = "/rounds/done", *kSumsCharged = "/rounds/sums_charged", *kParticipations = "/so_far/participations";
+constexpr const char *kNoiseSource = "/noise_source", *kCodeVersion = "/code_version";
 constexpr double kOtherMachine = 1e-9;  // relative: other mathematical functions, the same accountants
 
 struct RunFacts {
@@ -31,7 +34,7 @@ Result<RunFacts> facts_of(const Json& stated, const Plan& plan) {
   if (!stated.is_object() || stated.value("kind", Json()) != "dp-statement") return malformed("is no DP statement");
   if (stated.value("schema_version", Json()) != kDpStatementSchema) return malformed("has another schema_version than " + std::to_string(kDpStatementSchema));
   if (!stated.value("code_version", Json()).is_string()) return malformed("has no code_version");
-  const auto rounds = count_at(stated, "/rounds/done"), sums = count_at(stated, "/rounds/sums_charged"), participations = count_at(stated, "/so_far/participations");
+  const auto rounds = count_at(stated, kRoundsDone), sums = count_at(stated, kSumsCharged), participations = count_at(stated, kParticipations);
   if (!rounds || !sums || !participations || *participations > std::numeric_limits<std::uint32_t>::max()) return malformed("does not say how many rounds, sums and participations there were");
   const Json source = stated.value("noise_source", Json());
   if (plan.privacy.has_noise() && source != "seed" && source != "generator") return malformed("does not say where the noise came from");
@@ -62,7 +65,48 @@ void compare(const Json& stated, const Json& least, const Json& most, StatementC
     if (!high.contains(where)) check.differences.push_back({where, value, Json(), Json()});
 }
 
+std::string counted(std::uint64_t count, const std::string& what) { return std::to_string(count) + " " + what + (count == 1 ? "" : "s"); }
+
+// Every count against every other and against the plan, where one says something of another. Above: more than can be; below: fewer.
+class Counts {
+ public:
+  explicit Counts(StatementCheck& check) : check_(check) {}
+  void at_least(const char* where, std::uint64_t stated, std::uint64_t least, const std::string& because) {
+    if (stated < least) check_.differences.push_back({where, stated, least, Json(), because});
+  }
+  void at_most(const char* where, std::uint64_t stated, std::uint64_t most, const std::string& because) {
+    if (stated > most) check_.differences.push_back({where, stated, 0, most, because});
+  }
+
+ private:
+  StatementCheck& check_;
+};
+
+void check_counts(const RunFacts& facts, const Plan& plan, StatementCheck& check) {
+  const PrivacySpec& privacy = plan.privacy;
+  const std::uint64_t rounds = facts.rounds_done, sums = facts.sums_charged, participations = facts.participations, planned = plan.federation.rounds;
+  Counts counts(check);
+  counts.at_most(kRoundsDone, rounds, planned, "the plan has " + counted(planned, "round"));
+  if (!privacy.has_noise()) return counts.at_most(kSumsCharged, sums, 0, "without noise nothing is charged");
+  counts.at_least(kSumsCharged, sums, rounds, "each of the " + counted(rounds, "round") + " done had a sum that was charged");
+  counts.at_most(kParticipations, participations, sums, "a device is in each of " + counted(sums, "sum") + " once at most");
+  if (sums > 0) counts.at_least(kParticipations, participations, 1, "somebody was in " + counted(sums, "sum"));
+  counts.at_most(kParticipations, participations, privacy.max_participations, "the plan's cap");
+  // A charge is of a round that is done, or of an attempt at the next.
+  const std::uint64_t reached = std::min(rounds + 1, planned), separation = privacy.min_separation_rounds;
+  if (separation > 0 && reached > 0)
+    counts.at_most(kParticipations, participations, 1 + (reached - 1) / separation, "they lie " + counted(separation, "round") + " apart, and the run has come to round " + std::to_string(reached));
+  if (plan.model.is_torchscript() && facts.source == NoiseSource::generator)
+    check.differences.push_back({kNoiseSource, "generator", "seed", "seed", "this plan's model is trained in simulations alone, whose noise comes from a seed"});
+}
+
 }  // namespace
+
+std::vector<std::string> issuers_word(const Plan& plan) {
+  std::vector<std::string> pointers = {kRoundsDone, kCodeVersion};
+  if (plan.privacy.has_noise()) pointers.insert(pointers.end(), {kSumsCharged, kParticipations, kNoiseSource});
+  return pointers;
+}
 
 Result<StatementCheck> check_dp_statement(const Plan& plan, const PlanHash& hash, const nlohmann::json& stated) {
   FEDSPEND_ASSIGN(const RunFacts facts, facts_of(stated, plan));
@@ -76,8 +120,7 @@ Result<StatementCheck> check_dp_statement(const Plan& plan, const PlanHash& hash
   }
   StatementCheck check{.computed = std::move(computed)};
   compare(stated, to_json(least), to_json(check.computed), check);
-  if (plan.privacy.has_noise() && facts.participations > plan.privacy.max_participations)
-    check.differences.push_back({"/so_far/participations", facts.participations, 0, plan.privacy.max_participations});
+  check_counts(facts, plan, check);
   return check;
 }
 

@@ -6,11 +6,9 @@
 #include <optional>
 #include <vector>
 
-#include "common/privacy/calibration.h"
 #include "common/privacy/conditional_rounding.h"
 #include "common/privacy/directed_rounding.h"
 #include "common/privacy/discrete_gaussian_rdp.h"
-#include "common/privacy/figure_text.h"
 #include "common/privacy/gaussian_rdp.h"
 #include "common/privacy/zcdp.h"
 
@@ -179,28 +177,6 @@ PrivacyLimits privacy_limits(const Plan& plan) {
 Result<double> epsilon_at_cap(const Plan& plan, double delta) {
   FEDSPEND_ASSIGN(const PrivacyCost cost, dearest_contribution_cost(plan));
   return repeated(cost, plan.privacy.max_participations).epsilon(delta);
-}
-
-Status check_privacy_budget(const Plan& plan) {
-  if (!plan.privacy.has_noise()) return {};
-  FEDSPEND_ASSIGN(const PrivacyCost cost, dearest_contribution_cost(plan));
-  const PrivacySpec& privacy = plan.privacy;
-  const std::uint32_t most = privacy.max_participations;
-  const double epsilon = repeated(cost, most).epsilon(privacy.delta);
-  if (epsilon <= privacy.max_epsilon) return {};
-  std::uint32_t fits = 0;
-  while (fits < most && repeated(cost, fits + 1).epsilon(privacy.delta) <= privacy.max_epsilon) ++fits;
-  const auto epsilon_of = [tried = plan, &privacy](double noise_multiplier) mutable {
-    tried.privacy.noise_multiplier = noise_multiplier;
-    return epsilon_at_cap(tried, privacy.delta);
-  };
-  const Result<Calibration> enough = smallest_noise_multiplier(epsilon_of, privacy.max_epsilon);
-  std::string hint = enough ? "set privacy.noise_multiplier = " + bound_text(enough->noise_multiplier) : std::string("raise privacy.noise_multiplier, with more bits");
-  if (fits > 0) hint += ", or privacy.max_participations = " + std::to_string(fits);
-  return fail(ErrorCode::refused,
-              "the plan's " + std::to_string(most) + " participations at noise multiplier " + least_text(privacy.noise_multiplier, 6) + " spend epsilon " + bound_text(epsilon, 6) + " (delta " +
-                  bound_text(privacy.delta, 6) + "), above its max_epsilon " + bound_text(privacy.max_epsilon, 6),
-              hint);
 }
 
 }  // namespace fedspend

@@ -40,8 +40,4 @@ PrivacyLimits privacy_limits(const Plan& plan);
 // the plan has fewer rounds: a contribution to an attempt that failed is charged, too, and the round is tried again.
 Result<double> epsilon_at_cap(const Plan& plan, double delta);
 
-// refused: the plan's participation cap would spend more than its own budget; with numbers and values that would work. Nothing to
-// check without noise.
-Status check_privacy_budget(const Plan& plan);
-
 }  // namespace fedspend

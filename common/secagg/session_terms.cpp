@@ -73,23 +73,13 @@ Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const S
   return terms;
 }
 
-Status check_secure_plan(const Plan& plan) {
-  const ClipNormRange range = clip_norm_range(plan);
-  std::vector<double> clip_norms = {plan.aggregation.clip_norm_l2};
-  if (plan.privacy.has_adaptive_clip()) clip_norms.insert(clip_norms.end(), {range.least, range.most});
-  for (const double clip_norm : clip_norms) {
-    FEDSPEND_ASSIGN(const SessionTerms terms, make_session_terms(plan, RoundId{1}, SessionId{}, plan.devices_asked(), clip_norm));
-    std::vector<std::uint32_t> rosters = {plan.federation.cohort};
-    if (terms.noise) rosters.insert(rosters.end(), {plan.devices_asked(), plan.least_asked()});
-    for (const std::uint32_t clients : rosters) {
-      const Result<SessionParameters> whole = derive_parameters(terms, clients);
-      if (!whole) return fail(whole.error().code, "the plan's secure aggregation, " + std::to_string(clients) + " devices: " + whole.error().message, whole.error().hint);
-    }
-  }
-  return {};
-}
-
 namespace {
+
+Result<SessionParameters> with_quorum(const SessionTerms& terms, std::uint32_t clients) {
+  SessionParameters parameters{.clients = clients};
+  FEDSPEND_ASSIGN(parameters.quorum, quorum_size(goal_of(terms, clients), terms.min_clients));
+  return parameters;
+}
 
 Status add_noise(const SessionTerms& terms, SessionParameters& parameters) {
   const std::uint32_t corrupt = goal_of(terms, parameters.clients).corrupt();
@@ -117,20 +107,17 @@ Result<SessionParameters> derive_parameters(const SessionTerms& terms, std::uint
   if (clients < terms.min_clients)
     return fail(ErrorCode::refused, "a roster of " + std::to_string(clients) + " clients, below the least of " + std::to_string(terms.min_clients));
   if (clients > terms.cohort) return fail(ErrorCode::refused, "a roster of " + std::to_string(clients) + " clients, of " + std::to_string(terms.cohort) + " asked");
-  const SecurityGoal goal = goal_of(terms, clients);
-  SessionParameters parameters{.clients = clients};
-  FEDSPEND_ASSIGN(const GraphSize size, smallest_graph(goal));
+  FEDSPEND_ASSIGN(const GraphSize size, smallest_graph(goal_of(terms, clients)));
+  FEDSPEND_ASSIGN(SessionParameters parameters, with_quorum(terms, clients));
   parameters.degree = size.degree;
   parameters.threshold = size.threshold;
-  FEDSPEND_ASSIGN(parameters.quorum, quorum_size(goal, terms.min_clients));
   if (terms.noise) FEDSPEND_TRY(add_noise(terms, parameters));
   return parameters;
 }
 
 Result<SessionParameters> derive_noise(const SessionTerms& terms, std::uint32_t clients) {
   FEDSPEND_CHECK(terms.noise.has_value(), "terms with noise");
-  SessionParameters parameters{.clients = clients};
-  FEDSPEND_ASSIGN(parameters.quorum, quorum_size(goal_of(terms, clients), terms.min_clients));
+  FEDSPEND_ASSIGN(SessionParameters parameters, with_quorum(terms, clients));
   FEDSPEND_TRY(add_noise(terms, parameters));
   return parameters;
 }

@@ -62,9 +62,6 @@ double next_round_clip_norm(const Plan& plan, double clip_norm_l2, double b_mean
 
 // refused: the plan's parameters do not allow a secure sum (the quantizer's scale; case 34), or it has no such cohort or clip norm.
 Result<SessionTerms> make_session_terms(const Plan& plan, RoundId round, const SessionId& assignment, std::uint32_t cohort, double clip_norm_l2);
-// That a round of the plan's whole cohort is possible, and with distributed privacy one of all that it asks and of the fewest that it
-// takes, at every end of the range of clip norms; what a plan is refused for before anybody is asked.
-Status check_secure_plan(const Plan& plan);
 
 struct SessionParameters {
   std::uint32_t clients = 0;    // n

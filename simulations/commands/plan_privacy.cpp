@@ -21,19 +21,31 @@ Result<nlohmann::json> read_statement(const std::string& path) {
 
 nlohmann::json to_json(const StatementCheck& check) {
   nlohmann::json differences = nlohmann::json::array();
-  for (const StatementDifference& one : check.differences) differences.push_back({{"where", one.where}, {"stated", one.stated}, {"least", one.least}, {"most", one.most}});
-  return {{"compared", check.compared}, {"follows", check.differences.empty()}, {"differences", differences}};
+  for (const StatementDifference& one : check.differences) differences.push_back({{"where", one.where}, {"stated", one.stated}, {"least", one.least}, {"most", one.most}, {"because", one.because}});
+  return {{"compared", check.compared}, {"follows", check.differences.empty()}, {"differences", differences}, {"issuers_word", issuers_word(check.computed.plan)}};
+}
+
+// What one.stated would have to be.
+std::string possible(const StatementDifference& one) {
+  if (one.least == one.most) return one.most.dump();
+  return one.most.is_null() ? one.least.dump() + " or more" : one.least.dump() + " to " + one.most.dump();
+}
+
+std::string taken_on_trust(const Plan& plan) {
+  std::string text = "Its issuer's word, which nobody can compute again: the number of rounds done, ";
+  if (plan.privacy.has_noise()) text += "of sums charged and of participations of the device that took part most, where the noise came from (a generator, or a seed that somebody knows), ";
+  return text + "and the version of the code. The counts are only known to be possible beside one another and the plan.\n";
 }
 
 std::string to_text(const StatementCheck& check) {
-  if (check.differences.empty())
-    return "\nThe statement follows from the plan: all its " + std::to_string(check.compared) + " figures and sentences are those above. How often a device took part is the coordinator's word.\n";
+  const std::string word = taken_on_trust(check.computed.plan);
+  if (check.differences.empty()) return "\nThe statement follows from the plan: all its " + std::to_string(check.compared) + " figures and sentences are those above. " + word;
   std::string text = "\n!! The statement does NOT follow from the plan:\n";
   for (const StatementDifference& one : check.differences) {
     text += "!! " + one.where + " is stated as " + one.stated.dump();
-    text += one.least == one.most ? ", computed as " + one.most.dump() + "\n" : ", computed as " + one.least.dump() + " to " + one.most.dump() + "\n";
+    text += one.because.empty() ? ", computed as " + possible(one) + "\n" : ", and can be " + possible(one) + ": " + one.because + "\n";
   }
-  return text;
+  return text + word;
 }
 
 // The figures that no line of the statement has by itself.

@@ -2,13 +2,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
+#include <utility>
 
 #include "common/privacy/calibration.h"
 #include "common/privacy/figure_text.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/plan_privacy.h"
 #include "simulations/commands/privacy_question.h"
+#include "simulations/commands/question_proposal.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -16,6 +19,7 @@ namespace {
 using program::Arguments;
 using program::Report;
 
+constexpr double kLeastEpsilon = 1e-6, kMostEpsilon = 1e6;
 constexpr int kDigits = 7;  // those of a calibrated noise multiplier
 
 // The noise of a device's share is what protects; whatever else an accountant says grows with the loss.
@@ -69,20 +73,36 @@ Status check_given(const Arguments& arguments) {
   return {};
 }
 
+// As the accountant says it, or that nothing is proven.
+Result<PrivacyAnswer> finite_answer(const PrivacyQuestion& question, double noise_multiplier) {
+  FEDSPEND_ASSIGN(PrivacyAnswer answered, answer(question, noise_multiplier));
+  if (!std::isfinite(answered.epsilon)) return fail(ErrorCode::refused, "no finite epsilon is proven for a noise multiplier of " + least_text(noise_multiplier, kDigits));
+  return answered;
+}
+
+// The refusal with what would be answered.
+tl::unexpected<Error> with_proposal(Error refused, const Asked& asked, const AskedNumber& number, const std::function<bool(const Asked&)>& accepts) {
+  if (const std::string options = options_that_work(asked, number, accepts); !options.empty()) refused.hint = "try " + options;
+  return fail(std::move(refused));
+}
+
 Result<Report> privacy(const Arguments& arguments) {
   FEDSPEND_TRY(check_given(arguments));
   if (arguments.has("plan")) return privacy_of_plan(arguments);
   FEDSPEND_ASSIGN(const double noise_multiplier, arguments.number("noise-multiplier", kLeastNoiseMultiplier, kMostNoiseMultiplier));
   FEDSPEND_ASSIGN(const PrivacyQuestion question, read_privacy_question(arguments));
-  FEDSPEND_ASSIGN(const PrivacyAnswer answered, answer(question, noise_multiplier));
-  if (!std::isfinite(answered.epsilon))
-    return fail(ErrorCode::refused, "no finite epsilon is proven for a noise multiplier of " + least_text(noise_multiplier, kDigits), "more noise, fewer steps, or another --accountant");
-  return report_of(question, noise_multiplier, answered);
+  const Result<PrivacyAnswer> answered = finite_answer(question, noise_multiplier);
+  if (answered) return report_of(question, noise_multiplier, *answered);
+  return with_proposal(answered.error(), {question, noise_multiplier}, {"noise-multiplier", kLeastNoiseMultiplier, kMostNoiseMultiplier},
+                       [](const Asked& asked) { return finite_answer(asked.question, asked.number).has_value(); });
 }
 
-Result<Report> calibrate(const Arguments& arguments) {
-  FEDSPEND_ASSIGN(const double epsilon, arguments.number("epsilon", 1e-6, 1e6));
-  FEDSPEND_ASSIGN(const PrivacyQuestion question, read_privacy_question(arguments));
+struct Calibrated {
+  double noise_multiplier = 0;
+  PrivacyAnswer answer;
+};
+
+Result<Calibrated> calibrated(const PrivacyQuestion& question, double epsilon) {
   std::map<double, PrivacyAnswer> answers;
   const auto epsilon_of = [&](double noise_multiplier) -> Result<double> {
     FEDSPEND_ASSIGN(PrivacyAnswer answered, answer(question, noise_multiplier));
@@ -91,8 +111,22 @@ Result<Report> calibrate(const Arguments& arguments) {
   const auto quick = [&](double noise_multiplier) { return quick_epsilon(question, noise_multiplier); };
   const bool is_slow = question.accountant == Accountant::pld;
   FEDSPEND_ASSIGN(const Calibration found, is_slow ? smallest_noise_multiplier(quick, epsilon_of, epsilon) : smallest_noise_multiplier(epsilon_of, epsilon));
-  const PrivacyAnswer& answered = answers.at(found.noise_multiplier);
-  Report report = report_of(question, found.noise_multiplier, answered);
+  return Calibrated{found.noise_multiplier, answers.at(found.noise_multiplier)};
+}
+
+// Of the central Gaussian, whose noise nothing bounds from above, the most noise decides.
+bool can_be_calibrated(const Asked& asked) {
+  if (asked.question.mechanism == Mechanism::discrete_gaussian) return calibrated(asked.question, asked.number).has_value();
+  const Result<PrivacyAnswer> answered = answer(asked.question, kMostNoiseMultiplier);
+  return answered && answered->epsilon <= asked.number;
+}
+
+Result<Report> calibrate(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(const double epsilon, arguments.number("epsilon", kLeastEpsilon, kMostEpsilon));
+  FEDSPEND_ASSIGN(const PrivacyQuestion question, read_privacy_question(arguments));
+  const Result<Calibrated> found = calibrated(question, epsilon);
+  if (!found) return with_proposal(found.error(), {question, epsilon}, {"epsilon", kLeastEpsilon, kMostEpsilon}, can_be_calibrated);
+  Report report = report_of(question, found->noise_multiplier, found->answer);
   report.data["epsilon_wanted"] = epsilon;
   return report;
 }

@@ -102,7 +102,7 @@ Result<PrivacyAnswer> by_discrete_gaussian(const PrivacyQuestion& question, doub
   const auto compositions = static_cast<double>(question.compositions());
   const double delta = question.delta - compositions * kRoundingFailure * (1 + 1e-9);
   if (!(delta > 0))
-    return fail(ErrorCode::refused, "--delta is not above the chance that rounding fails, 1e-21 for each of " + std::to_string(question.compositions()) + " releases", "a delta of 1e-12 and above will do");
+    return fail(ErrorCode::refused, "--delta is not above the chance that rounding fails, 1e-21 for each of " + std::to_string(question.compositions()) + " releases");
   PrivacyAnswer answer{.details = {{"clients", round.clients}, {"dimension", round.dimension}, {"padded_dimension", chosen.dimension}, {"bits", round.bits}, {"clip", round.clip_norm_l2},
                                    {"honest_shares", honest}, {"scale", chosen.scale}, {"share_stddev_ring", std::sqrt(sum.share_variance)}, {"sensitivity_l2_ring", sum.sensitivity_l2},
                                    {"tau", discrete_gaussian_tau(sum.clients, sum.share_variance)}, {"expected_wraps", chosen.expected_wraps}}};
@@ -149,7 +149,7 @@ PrivacyAnswer by_zcdp(const PrivacyQuestion& question, double rho_of_one) {
 
 }  // namespace
 
-std::uint64_t PrivacyQuestion::compositions() const { return max_participations ? std::min(*max_participations, steps) : steps; }
+std::uint64_t PrivacyQuestion::compositions() const { return max_participations.value_or(steps); }
 
 std::string to_string(Mechanism mechanism) { return mechanism == Mechanism::gaussian ? "gaussian" : "discrete-gaussian"; }
 
@@ -159,7 +159,7 @@ std::string guarantee_of(const PrivacyQuestion& question) {
   if (question.sampling_rate)
     return "each client against one that is left out, drawn into every step with chance q, independently and in secret (Poisson sampling)";
   const std::string whom = "each client against one whose contributions are zero (who takes part may be known), not amplified by sampling, for ";
-  if (question.max_participations) return whom + "devices that contribute to at most " + std::to_string(question.compositions()) + " of the steps, which they enforce";
+  if (question.max_participations) return whom + "devices that contribute to at most " + std::to_string(question.compositions()) + " of the sums, those of failed rounds counted, which they enforce";
   return whom + "clients that contribute to every step";
 }
 
@@ -167,7 +167,7 @@ std::vector<program::Option> privacy_options() {
   return {{.name = "mechanism", .value_name = "M", .help = "gaussian, or discrete-gaussian: shares of noise under secure aggregation", .default_text = "gaussian"},
           {.name = "steps", .value_name = "T", .help = "rounds that are released", .required = true},
           {.name = "sampling-rate", .value_name = "Q", .help = "Poisson sampling of clients, only where a simulation draws them so; gaussian alone"},
-          {.name = "max-participations", .value_name = "P", .help = "cap that each device enforces: min(P, T) compositions; without Q and P all T steps count"},
+          {.name = "max-participations", .value_name = "P", .help = "cap that each device enforces: P compositions, also where P is above T, since the sum of a round that failed is charged, too; without Q and P all T steps count"},
           {.name = "delta", .value_name = "D", .help = "of the (epsilon, delta) guarantee", .required = true},
           {.name = "accountant", .value_name = "A", .help = "rdp, pld or zcdp; by default pld for gaussian, rdp for discrete-gaussian"},
           {.name = "clients", .value_name = "N", .help = "discrete-gaussian: clients on the roster; by default 1000"},

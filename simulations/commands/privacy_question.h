@@ -33,7 +33,7 @@ struct PrivacyQuestion {
   double delta = 0;
   DistributedRound round;                          // of discrete_gaussian alone
 
-  // Releases that one device's contribution can be in.
+  // Sums that one device's contribution can be in: its cap, not the lesser of cap and steps, because a failed round's sum is charged and the round tried again.
   std::uint64_t compositions() const;
 };
 

@@ -9,33 +9,26 @@
 #include <nlohmann/json.hpp>
 
 namespace fedspend::simulations {
-namespace {
-
-class RecordedChooser final : public coordinator::CohortChooser {
- public:
-  struct Round {
-    std::array<std::uint8_t, 16> attempt{};
-    std::vector<ClientId> contributors;  // sorted
-  };
-  explicit RecordedChooser(std::map<std::uint64_t, Round> rounds) : rounds_(std::move(rounds)) {}
-
-  std::optional<std::vector<ClientId>> choose(std::span<const ClientId> pool, std::uint32_t, RoundId round) override {
-    const auto recorded = rounds_.find(round.value);
-    if (recorded == rounds_.end()) return std::nullopt;
-    const std::vector<ClientId>& contributors = recorded->second.contributors;
-    if (!std::includes(pool.begin(), pool.end(), contributors.begin(), contributors.end())) return std::nullopt;
-    return contributors;
+std::optional<std::vector<ClientId>> RecordedChooser::choose(std::span<const ClientId> pool, std::uint32_t, RoundId round) {
+  const auto recorded = rounds_.find(round.value);
+  if (recorded == rounds_.end()) return std::nullopt;
+  const std::vector<ClientId>& contributors = recorded->second.contributors;
+  if (pool.size() < least_asked_ || !std::includes(pool.begin(), pool.end(), contributors.begin(), contributors.end())) return std::nullopt;
+  std::vector<ClientId> chosen = contributors;
+  others_.clear();
+  for (const ClientId& client : pool) {
+    if (chosen.size() >= least_asked_) break;
+    if (std::ranges::binary_search(contributors, client)) continue;
+    chosen.push_back(client);
+    others_.insert(client);
   }
-  std::optional<std::array<std::uint8_t, 16>> attempt(RoundId round) override {
-    const auto recorded = rounds_.find(round.value);
-    return recorded == rounds_.end() ? std::nullopt : std::optional(recorded->second.attempt);
-  }
+  return chosen;
+}
 
- private:
-  std::map<std::uint64_t, Round> rounds_;
-};
-
-}  // namespace
+std::optional<std::array<std::uint8_t, 16>> RecordedChooser::attempt(RoundId round) {
+  const auto recorded = rounds_.find(round.value);
+  return recorded == rounds_.end() ? std::nullopt : std::optional(recorded->second.attempt);
+}
 
 Result<std::vector<RecordedRound>> parse_cohort_log(std::string_view jsonl) {
   std::vector<RecordedRound> rounds;
@@ -60,7 +53,7 @@ Result<std::vector<RecordedRound>> parse_cohort_log(std::string_view jsonl) {
   return rounds;
 }
 
-Result<std::unique_ptr<coordinator::CohortChooser>> make_recorded_chooser(const std::vector<RecordedRound>& rounds, const coordinator::EnrolmentList& devices) {
+Result<std::unique_ptr<RecordedChooser>> make_recorded_chooser(const std::vector<RecordedRound>& rounds, const coordinator::EnrolmentList& devices, std::uint32_t least_asked) {
   std::unordered_map<std::string, ClientId> id_of_label;
   for (const coordinator::EnrolledDevice& device : devices.devices()) id_of_label.emplace(device.label, device.id);
   std::map<std::uint64_t, RecordedChooser::Round> cohorts;
@@ -81,7 +74,7 @@ Result<std::unique_ptr<coordinator::CohortChooser>> make_recorded_chooser(const 
   // Round 1 to the last: the chooser would wait for ever for one that is not there.
   if (!cohorts.empty() && (cohorts.begin()->first != 1 || cohorts.rbegin()->first != cohorts.size()))
     return fail(ErrorCode::invalid_argument, "cohort log: a round from 1 to " + std::to_string(cohorts.rbegin()->first) + " is missing", "give the whole cohorts.jsonl of the federation");
-  return std::make_unique<RecordedChooser>(std::move(cohorts));
+  return std::make_unique<RecordedChooser>(std::move(cohorts), least_asked);
 }
 
 }  // namespace fedspend::simulations

@@ -26,7 +26,10 @@ Status Segment::begin() {
   if (setup_.options.recorded.empty()) {
     chooser_ = std::make_unique<coordinator::UniformChooser>(random_);
   } else {
-    FEDSPEND_ASSIGN(chooser_, make_recorded_chooser(setup_.options.recorded, setup_.enrolment));
+    const bool is_secure = setup_.plan.aggregation.mode == Aggregation::secure;
+    FEDSPEND_ASSIGN(auto chooser, make_recorded_chooser(setup_.options.recorded, setup_.enrolment, is_secure ? setup_.plan.least_asked() : 0));
+    recorded_ = chooser.get();
+    chooser_ = std::move(chooser);
   }
   coordinator::Checkpoint from{.rounds_done = state_.rounds_done, .weights = state_.weights, .optimizer_state = state_.optimizer_state, .clip_norm_l2 = state_.clip_norm_l2, .ledger = state_.ledger};
   coordinator::MachineOptions options;

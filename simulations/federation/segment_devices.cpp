@@ -165,7 +165,12 @@ void Segment::send(std::size_t device, Frames frames) {
   Device& it = devices_[device];
   const DeviceClass& kind = class_of(device);
   const Millis sent = now_ + transfer_time(frames.size(), setup_.characters[device].up_bits_per_second);
-  if (is_of(frames, MessageType::update) || is_of(frames, MessageType::masked_input)) {
+  const bool is_masked_input = is_of(frames, MessageType::masked_input);
+  if (is_masked_input && recorded_ != nullptr && recorded_->is_to_be_lost(setup_.enrolment.devices()[device].id)) {
+    it.connection_event = push({.time = sent, .kind = EventKind::connection_lost, .device = device});
+    return;
+  }
+  if (is_of(frames, MessageType::update) || is_masked_input) {
     const bool breaks = happens(device, Purpose::drops_sending, kind.drop_sending);
     if (breaks && happens(device, Purpose::reconnects, kind.reconnects)) {
       it.connection_event = push({.time = sent + std::max(kind.reconnect_after, Millis(1)), .kind = EventKind::connection_restored, .device = device});

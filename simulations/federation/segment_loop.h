@@ -12,6 +12,7 @@
 #include "client/remembered_credentials.h"
 #include "client/session.h"
 #include "common/crypto/random.h"
+#include "simulations/federation/recorded_chooser.h"
 #include "simulations/federation/segment.h"
 #include "simulations/federation/simulated_record.h"
 
@@ -129,6 +130,7 @@ class Segment {
   std::uint64_t last_round_;
   client::MemoryCache cache_;
   std::unique_ptr<coordinator::CohortChooser> chooser_;
+  const RecordedChooser* recorded_ = nullptr;  // chooser_, where it repeats a federation
   std::unique_ptr<coordinator::RoundMachine> machine_;
   std::vector<Device> devices_;
   std::vector<Event> events_;  // a heap

@@ -11,6 +11,7 @@
 #include "common/crypto/random.h"
 #include "common/privacy/calibration.h"
 #include "common/protocol/server_optimizers.h"
+#include "common/secagg/plan_check.h"
 #include "common/secagg/session_privacy.h"
 #include "common/secagg/session_terms.h"
 #include "models/next_category.h"
@@ -114,8 +115,7 @@ Status choose_privacy(PlanDraft& draft, std::size_t eligible, const std::vector<
   if (!sets(settings, "privacy.noise_multiplier=")) {
     FEDSPEND_ASSIGN(plan.privacy.noise_multiplier, enough_noise(plan));
   }
-  if (plan.aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_plan(plan));
-  FEDSPEND_TRY(check_privacy_budget(plan));
+  FEDSPEND_TRY(check_rounds(plan));
   FEDSPEND_ASSIGN(plan, parse_plan(write_plan(plan)));
   FEDSPEND_ASSIGN(draft.epsilon_at_cap, epsilon_at_cap(plan, plan.privacy.delta));
   return {};

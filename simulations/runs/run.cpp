@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -198,6 +199,10 @@ client::DevicePolicy accepting_policy(const Plan& plan) {
   policy.require_semi_malicious = false;
   policy.max_participations = client::kMaxParticipationCap;
   policy.allow_open_aggregation = true;
+  policy.min_noise_multiplier = std::numeric_limits<double>::min();
+  policy.max_epsilon = std::numeric_limits<double>::infinity();
+  policy.delta = plan.privacy.delta;
+  policy.allow_central_privacy = true;
   policy.allow_no_privacy = true;
   return policy;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <fedspend/client.h>
@@ -95,7 +96,7 @@ static void names(void) {
   CHECK(strcmp(fedspend_status_name(-1), "unknown") == 0 && strcmp(fedspend_status_name(13), "unknown") == 0);
   CHECK(strcmp(fedspend_run_name(FEDSPEND_RUN_CONTRIBUTED), "contributed") == 0);
   CHECK(strcmp(fedspend_run_name(FEDSPEND_RUN_FAILED), "failed") == 0);
-  CHECK(strcmp(fedspend_run_name(0), "unknown") == 0 && strcmp(fedspend_run_name(15), "unknown") == 0);
+  CHECK(strcmp(fedspend_run_name(0), "unknown") == 0 && strcmp(fedspend_run_name(FEDSPEND_RUN_TURNED_AWAY), "turned-away") == 0 && strcmp(fedspend_run_name(16), "unknown") == 0);
   CHECK(strcmp(fedspend_phase_name(FEDSPEND_PHASE_REPORTING), "reporting") == 0 && strcmp(fedspend_phase_name(5), "unknown") == 0);
   CHECK(fedspend_key_bytes() == FEDSPEND_KEY_BYTES && fedspend_signature_bytes() == FEDSPEND_SIGNATURE_BYTES);
   CHECK(fedspend_max_wrapped_seed_bytes() == FEDSPEND_MAX_WRAPPED_SEED_BYTES);
@@ -155,6 +156,20 @@ static void creation_that_fails(void) {
   grown.known.struct_size = sizeof grown;
   grown.later = 1;
   CHECK(fedspend_device_create(&grown.known, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  /* A size that is none: what is behind the struct is not looked at. */
+  grown.known.struct_size = UINT32_MAX;
+  CHECK(fedspend_device_create(&grown.known, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_last_error(words, sizeof words, NULL) == FEDSPEND_OK && strstr(words, "no version has") != NULL);
+  grown.known.struct_size = sizeof grown;
+  /* Texts that are not UTF-8, and names with control characters. */
+  o.population = "cards\xff";
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o.population = "cards\n";
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o = options();
+  o.retention_days = 36501;
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_INVALID_ARGUMENT);
+  o = options();
   CHECK(device == NULL);
   grown.later = 0;
   CHECK(fedspend_device_create(&grown.known, &h, &device) == FEDSPEND_OK);
@@ -170,6 +185,9 @@ static void texts(fedspend_device *device) {
   CHECK(fedspend_device_id(device, id, 65, NULL) == FEDSPEND_OK && strlen(id) == 64);
   CHECK(fedspend_device_id(device, small, sizeof small, &needed) == FEDSPEND_BUFFER_TOO_SMALL && small[0] == '\0');
   CHECK(fedspend_device_id(device, id, 64, &needed) == FEDSPEND_BUFFER_TOO_SMALL);
+  char words[128];
+  CHECK(fedspend_last_error(small, 3, &needed) == FEDSPEND_BUFFER_TOO_SMALL); /* asking too small loses nothing */
+  CHECK(fedspend_last_error(words, sizeof words, NULL) == FEDSPEND_OK && strstr(words, "64 bytes, and the text needs 65") != NULL);
   CHECK(fedspend_device_id(device, NULL, 65, &needed) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_device_id(device, NULL, 0, NULL) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_device_id(NULL, id, 65, NULL) == FEDSPEND_INVALID_ARGUMENT);
@@ -237,6 +255,11 @@ static void consent_and_runs(fedspend_device *device) {
   CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 0);
   CHECK(fedspend_consent_give(device, "next_category", "1", NULL, NULL) == FEDSPEND_OK && fedspend_consent_withdraw_all(device) == FEDSPEND_OK);
   CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 0);
+  CHECK(fedspend_consent_withdraw(device, "") == FEDSPEND_INVALID_ARGUMENT && fedspend_consent_withdraw(device, "next\ncategory") == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_consent_withdraw(device, "never given") == FEDSPEND_OK && fedspend_consent_withdraw(device, "never given") == FEDSPEND_OK);
+  CHECK(fedspend_set_retention(device, "next_category", 365) == FEDSPEND_OK && fedspend_set_retention(device, "next_category", 0) == FEDSPEND_OK);
+  CHECK(fedspend_set_retention(device, "next_category", 36501) == FEDSPEND_INVALID_ARGUMENT && fedspend_set_retention(device, NULL, 1) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_set_retention(device, "", 1) == FEDSPEND_INVALID_ARGUMENT && fedspend_set_retention(NULL, "next_category", 1) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_consent_withdraw(device, NULL) == FEDSPEND_INVALID_ARGUMENT && fedspend_consent_is_given(device, "x", NULL) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_cancel(device) == FEDSPEND_OK && fedspend_cancel(NULL) == FEDSPEND_INVALID_ARGUMENT);
 }
@@ -251,6 +274,36 @@ static void one_owner(fedspend_device *device) {
   int status = 1;
   CHECK(waitpid(child, &status, 0) == child && status == 0);
   CHECK(fedspend_device_id(device, NULL, 0, NULL) == FEDSPEND_INVALID_ARGUMENT);
+}
+
+/* Runs that begin while the handle is being freed: each finds it there, or is told that it is gone. */
+static void *runs_until_freed(void *handle) {
+  fedspend_run_report report;
+  fedspend_status status = FEDSPEND_OK;
+  memset(&report, 0, sizeof report);
+  report.struct_size = sizeof report;
+  while (status == FEDSPEND_OK || status == FEDSPEND_CONFLICT) status = fedspend_run_once(handle, &report);
+  return status == FEDSPEND_INVALID_ARGUMENT ? NULL : handle;
+}
+
+static void freed_while_runs_begin(void) {
+  for (int i = 0; i < 20; ++i) {
+    fedspend_device *device = NULL;
+    fedspend_options o = options();
+    fedspend_host h = host();
+    pthread_t threads[4];
+    const struct timespec a_moment = {0, 200000 * i};
+    CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_OK);
+    for (int t = 0; t < 4; ++t) CHECK(pthread_create(&threads[t], NULL, runs_until_freed, device) == 0);
+    nanosleep(&a_moment, NULL);
+    fedspend_device_free(device);
+    for (int t = 0; t < 4; ++t) {
+      void *wrong = device;
+      CHECK(pthread_join(threads[t], &wrong) == 0 && wrong == NULL);
+    }
+    CHECK(fedspend_cancel(device) == FEDSPEND_INVALID_ARGUMENT);
+    fedspend_device_free(device); /* not there any more: nothing happens */
+  }
 }
 
 static void remembered_and_wiped(void) {
@@ -296,6 +349,7 @@ int main(void) {
   consent_and_runs(device);
   one_owner(device);
   fedspend_device_free(device);
+  freed_while_runs_begin();
   remembered_and_wiped();
   char command[128];
   snprintf(command, sizeof command, "rm -r %s", folder);

@@ -14,9 +14,19 @@ class FallibleVault final : public Vault {
     if (fails) return fail(ErrorCode::io, "the disk is full");
     return rows.change(erase, put);
   }
+  Status write_reserve(ByteSpan content) override {
+    if (reserve_fails) return fail(ErrorCode::io, "the disk does not answer");
+    return rows.write_reserve(content);
+  }
+  Result<Bytes> read_reserve() override {
+    if (reserve_is_damaged) return fail(ErrorCode::malformed, "the reserve is not there");
+    return rows.read_reserve();
+  }
 
   MemoryVault rows;
   bool fails = false;
+  bool reserve_fails = false;
+  bool reserve_is_damaged = false;
   int changes = 0;
 };
 

@@ -30,15 +30,40 @@ std::string refusal(const DevicePolicy& policy, const Plan& plan, std::string_vi
 
 bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
-TEST_CASE("who allows no noise allows little of it, also the coordinator's; caps, the plan's own budget and the rest of the policy hold") {
+TEST_CASE("who allows no noise allows a plan without any, and a simulation's; a plan that claims some is held to the policy all the same") {
+  DevicePolicy policy = demonstration();
+  policy.min_corrupt_fraction = 0;
+  Plan plan = testing::secure_plan();
+  plan.privacy = {.mode = PrivacyMode::none};
+  CHECK(refusal(policy, plan) == "");
+  plan.privacy = {.mode = PrivacyMode::central, .noise_multiplier = 2, .max_participations = 7};
+  CHECK(holds(refusal(policy, plan), "the coordinator would be trusted"));
+  plan.privacy.noise_cohort = 10'000;
+  CHECK(refusal(policy, plan) == "");
+  policy.allow_no_privacy = false;
+  policy.allow_central_privacy = true;
+  CHECK(holds(refusal(policy, plan), "a simulation's"));
+  policy.allow_no_privacy = true;
+  plan.privacy.noise_cohort = 0;
+  CHECK(refusal(policy, plan) == "");
+  plan.privacy.noise_multiplier = 0.499;
+  CHECK(holds(refusal(policy, plan), "noise multiplier is 0.499, below 0.5"));
+  plan.privacy = {.mode = PrivacyMode::central, .noise_multiplier = 2, .delta = 1e-5, .max_participations = 7};
+  CHECK(holds(refusal(policy, plan), "delta is 1e-05, above 1e-06"));
+  plan.privacy = {.mode = PrivacyMode::central, .noise_multiplier = 0.6, .max_epsilon = 1e9, .max_participations = 7};
+  CHECK(holds(refusal(policy, plan), "would spend epsilon"));
+}
+
+TEST_CASE("where the policy says so little noise is taken, also the coordinator's; caps, the plan's own budget and the rest of the policy hold") {
   Plan plan = testing::secure_plan();
   plan.privacy = {.mode = PrivacyMode::central, .noise_multiplier = 1e-3, .delta = 0.1, .max_epsilon = 1e9, .max_participations = 7};
   DevicePolicy policy = demonstration();
   policy.min_corrupt_fraction = 0;
+  policy.min_noise_multiplier = 1e-3;
+  policy.max_epsilon = 1e9;
+  policy.delta = 0.1;
+  policy.allow_central_privacy = true;
   CHECK(refusal(policy, plan) == "");
-  policy.allow_no_privacy = false;
-  CHECK(holds(refusal(policy, plan), "the coordinator would be trusted"));
-  policy.allow_no_privacy = true;
   const ParticipationLimits limits = participation_limits(policy, plan);
   CHECK(limits.of_task.max_participations == 7);
   CHECK(limits.of_task.max_epsilon == 1e9);
@@ -48,6 +73,21 @@ TEST_CASE("who allows no noise allows little of it, also the coordinator's; caps
   CHECK(participation_limits(policy, plan).of_task.max_participations == 3);
   policy.min_cohort = 1'000;
   CHECK(holds(refusal(policy, plan), "smallest cohort"));
+}
+
+TEST_CASE("a refusal rounds epsilon and delta up, and the noise down: it never promises more than is true") {
+  DevicePolicy policy = demonstration();
+  policy.min_corrupt_fraction = 0;
+  Plan plan = testing::secure_plan();
+  plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 0.49999996};
+  CHECK(holds(refusal(policy, plan), "noise multiplier is 0.499999, below 0.5"));
+  plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 1, .delta = 1.00000049e-6};
+  CHECK(holds(refusal(policy, plan), "delta is 1.00001e-06, above 1e-06"));
+  plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 1, .max_participations = 5};
+  const double epsilon = repeated(cost_of(plan), 5).epsilon(policy.delta);
+  const std::string text = refusal(policy, plan), label = "would spend epsilon ";
+  REQUIRE(holds(text, label));
+  CHECK(std::stod(text.substr(text.find(label) + label.size())) >= epsilon);
 }
 
 TEST_CASE("the default policy accepts no plan, not even the safest") {

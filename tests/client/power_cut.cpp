@@ -66,7 +66,7 @@ void note(int descriptor, off_t at, std::size_t size) {
 bool allowed(bool writes) {
   ++count;
   if (fate == Fate::none || count < fatal_operation) return true;
-  if (fate == Fate::full) return !writes;
+  if (fate == Fate::full || fate == Fate::no_room) return !writes;
   end();
 }
 
@@ -97,7 +97,9 @@ ssize_t write_at(int descriptor, const void* data, std::size_t size, off_t at) {
   note(descriptor, at, size);
   // Torn: its first half is on the disk.
   if (fate == Fate::power_half_cut && count + 1 == fatal_operation) (void)raw_write_at(descriptor, data, size / 2, at);
-  if (!allowed(true)) return no_space();
+  struct stat status {};
+  const bool in_place = fate == Fate::no_room && fstat(descriptor, &status) == 0 && at + static_cast<off_t>(size) <= status.st_size;
+  if (!allowed(!in_place)) return no_space();
   return raw_write_at(descriptor, data, size, at);
 }
 

@@ -18,6 +18,7 @@ enum class Fate {
   power_cut,       // and everything that was not synced is gone
   power_half_cut,  // and of that some writes are gone, others not; the n-th is torn
   full,            // from the n-th on nothing more can be written; removing and syncing go on
+  no_room,         // the same, but what is there already can be written over
 };
 void set_fate(Fate fate, std::uint64_t operation, std::uint64_t seed = 0);  // the count begins anew, from 1
 std::uint64_t operations();

@@ -17,7 +17,7 @@ inline SessionOptions session_options() {
   SessionOptions options;
   options.population = "cards";
   options.release_key = testing::release_key().public_key();
-  options.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .allow_open_aggregation = true, .allow_no_privacy = true};
+  options.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .min_noise_multiplier = 1e-9, .max_epsilon = 1e12, .delta = 0.1, .allow_central_privacy = true, .allow_open_aggregation = true, .allow_no_privacy = true};
   return options;
 }
 

@@ -180,6 +180,9 @@ TEST_CASE("a device at its cap that is offered what it would refuse says nothing
   CHECK(testing::all_of<Send>(effects).empty());
   CHECK(testing::all_of<StartTraining>(effects).empty());
   CHECK(device.session.phase() == "idle");
+  // For the customer's history, not for the coordinator.
+  REQUIRE(testing::all_of<Refused>(effects).size() == 1);
+  CHECK(testing::all_of<Refused>(effects).front().of.plan_hash == offer.assignment.plan_hash);
 }
 
 TEST_CASE("a restarted device at its cap, with the plan in its cache, is silent from the start (hostile case 28)") {

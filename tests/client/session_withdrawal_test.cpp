@@ -98,6 +98,16 @@ TEST_CASE("consent that goes while a message is being made keeps that message ba
   }
 }
 
+TEST_CASE("a refusal of a plan is kept back, too, once nothing is consented to any more while it is made") {
+  Customer customer;
+  SessionBench bench(session_options(), signer(), customer.view());
+  bench.check_in();
+  Offer offer;
+  offer.assignment.plan_signature[0] ^= 1;
+  customer.withdraws_after = customer.questions + 1;  // there at the event, gone after it
+  expect_silent_end<Withdrawn>(bench, offer.give(bench), false);
+}
+
 TEST_CASE("an open update is kept back as well, and is not charged if the consent was gone before") {
   Customer customer;
   SessionBench bench(session_options(), signer(), customer.view());

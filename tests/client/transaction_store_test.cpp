@@ -28,6 +28,8 @@ class FailingVault final : public Vault {
     if (fails) return fail(ErrorCode::io, "the disk is full");
     return vault_.change(erase, put);
   }
+  Status write_reserve(ByteSpan content) override { return vault_.write_reserve(content); }
+  Result<Bytes> read_reserve() override { return vault_.read_reserve(); }
   bool fails = false;
   std::uint64_t changes = 0;
   std::uint64_t rows_written = 0;
@@ -110,6 +112,34 @@ TEST_CASE("a transaction that is handed in again replaces the first, and the sam
   bench.check_amounts({11, 2, 3, 6});
 }
 
+TEST_CASE("each purpose sees the rows of its own retention, and what no purpose may use any more is erased") {
+  const auto old = [](int days) { return bought(std::to_string(days), kNow - days * kDay, days); };
+  Bench bench({.retention_days = 300, .retention_days_of = {{"short", 10}, {"long", 400}}});
+  bench.ingest({old(0), old(9), old(11), old(299), old(301), old(399), old(401)});
+  const auto seen = [&](std::string_view purpose, std::int64_t now_s = kNow) {
+    std::vector<std::int64_t> amounts;
+    for (const Transaction& each : bench.store->transactions_for(purpose, now_s)) amounts.push_back(each.amount_minor);
+    return amounts;
+  };
+  CHECK(seen("long") == std::vector<std::int64_t>{399, 301, 299, 11, 9, 0});
+  CHECK(seen("any other") == std::vector<std::int64_t>{299, 11, 9, 0});
+  CHECK(seen("short") == std::vector<std::int64_t>{9, 0});
+  CHECK(seen("short", kNow + 9 * kDay) == std::vector<std::int64_t>{0});
+  CHECK(seen("short", -5) == seen("long"));  // a clock that has gone back
+  bench.check_amounts({399, 301, 299, 11, 9, 0});
+  // Where it is known what rows are used for, the default keeps nothing that only it would.
+  bench.limits.purposes = {"short"};
+  bench.store->set_limits(bench.limits);
+  REQUIRE(bench.store->prune(kNow));
+  bench.check_amounts({9, 0});
+  bench.limits.retention_days_of["short"] = 1;
+  bench.store->set_limits(bench.limits);
+  REQUIRE(bench.store->prune(kNow + 2 * kDay));
+  bench.check_amounts({});
+}
+
+TEST_CASE("of nothing, every purpose sees nothing") { CHECK(Bench().store->transactions_for("next_category", kNow).empty()); }
+
 TEST_CASE("one wrong transaction, and none is kept; the error says which and what") {
   const auto refused = [](IngestedTransaction wrong, const std::string& words) {
     Bench bench;
@@ -126,6 +156,7 @@ TEST_CASE("one wrong transaction, and none is kept; the error says which and wha
     return each;
   };
   refused(with([](auto& each) { each.id.clear(); }), "id");
+  refused(with([](auto& each) { each.id = "\xff"; }), "id is not UTF-8");
   refused(with([](auto& each) { each.id.assign(65, 'a'); }), "id");
   refused(with([](auto& each) { each.transaction.amount_minor = -1; }), "amount");
   refused(with([](auto& each) { each.transaction.amount_minor = 1'000'000'000'000'001; }), "amount");

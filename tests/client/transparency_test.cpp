@@ -85,7 +85,7 @@ TEST_CASE("an entry that the disk does not take is an error, and nothing has cha
 
 TEST_CASE("a contribution in words") {
   CHECK(history_text({contribution()}) ==
-        "22 November 2026, 14:05 UTC: a masked update for 'next_category' left this device: 32,412 bytes, round 17; it contains no transactions."
+        "22 November 2026, 14:05 UTC: a masked update for 'next_category' was handed to the connection: 32,412 bytes, round 17; it contains no transactions, and only the sum over many devices can be read."
         " Privacy budget used so far: 1.24 (epsilon at delta 1e-06).\n");
   CHECK(history_text({contribution()}, 10.0).find("1.24 of 10.00 (epsilon") != std::string::npos);
   CHECK(history_text({contribution()}, 9.999).find("1.24 of 9.99 (epsilon") != std::string::npos);
@@ -94,8 +94,11 @@ TEST_CASE("a contribution in words") {
 TEST_CASE("each kind says in its line what it was, and the newest comes first") {
   const std::vector<std::pair<HistoryKind, std::string>> kinds = {
       {HistoryKind::checked_in, "this device asked whether there was something to do: 7 bytes; nothing about transactions."},
-      {HistoryKind::contributed, "a masked update for 'offers' left this device: 7 bytes; it contains no transactions."},
-      {HistoryKind::control, "messages that prepare or end a joint computation for 'offers' left this device: 7 bytes; they contain keys and signatures, and no transactions."},
+      {HistoryKind::contributed, "a masked update for 'offers' was handed to the connection: 7 bytes; it contains no transactions, and only the sum over many devices can be read."},
+      {HistoryKind::contributed_open, "an update for 'offers' was handed to the connection without a mask: 7 bytes; it contains no transactions, but who receives it can read it."},
+      {HistoryKind::contributed_again, "the same update for 'offers' as before was handed to the connection once more, because no answer had come: 7 bytes."},
+      {HistoryKind::enrolment_requested, "a request to enrol this device was made for the bank: the cohort is too small. 7 bytes; it contains keys, and no transactions."},
+      {HistoryKind::control, "messages that prepare or end a joint computation for 'offers' were handed to the connection: 7 bytes; they contain keys and signatures, and no transactions."},
       {HistoryKind::refused, "this device refused to take part for 'offers': the cohort is too small. It sent only that it refuses: 7 bytes."},
       {HistoryKind::stopped, "this device stopped taking part for 'offers': the cohort is too small. It sent only that it stops: 7 bytes."},
       {HistoryKind::enrolled, "this device was enrolled for 'offers': the cohort is too small."},
@@ -168,6 +171,19 @@ TEST_CASE("names and reasons that would spoil the text are made harmless and nev
   text.pop_back();
   CHECK(is_plain_text(text));
   CHECK_NOTHROW((void)history_json({entry}).dump());
+}
+
+TEST_CASE("rows of other shelves are kept with an entry, all or none") {
+  FallibleVault vault;
+  const auto log = opened(vault);
+  const std::vector<VaultRow> also{{Shelf::setting, 4, Bytes(3, 1)}};
+  vault.fails = true;
+  CHECK_FALSE(log->append(contribution(), also));
+  CHECK(rows_on(vault, Shelf::setting).empty());
+  vault.fails = false;
+  REQUIRE(log->append(contribution(), also));
+  CHECK(rows_on(vault, Shelf::setting).size() == 1);
+  CHECK(entries_of(*opened(vault)).size() == 1);
 }
 
 TEST_CASE("as JSON") {

@@ -261,7 +261,7 @@ TEST_CASE("a log that is cut anywhere, or has a bit flipped, gives a whole state
     };
     note();
     for (std::uint64_t i = 1; i <= 8; ++i) {
-      REQUIRE(put(vault, {row_of(Shelf::record, i, "answered"), row_of(Shelf::account, 1, "spent " + std::to_string(i))}));
+      REQUIRE(put(vault, {row_of(Shelf::transaction, i, "bought"), row_of(Shelf::setting, 1, "paused " + std::to_string(i))}));
       note();
     }
     files = files_of(folder.path());  // as a power cut would leave them
@@ -315,7 +315,7 @@ TEST_CASE("an older log beside a newer database is found, or gives the older sta
   for (std::uint64_t session = 0; session < 4; ++session) {
     const auto opened = folder.open_vault();
     for (std::uint64_t i = 1; i <= 10; ++i) {
-      REQUIRE(put(*opened->vault, {row_of(Shelf::record, 10 * session + i, std::string(500, static_cast<char>('a' + session))), row_of(Shelf::account, 1, std::to_string(10 * session + i))}));
+      REQUIRE(put(*opened->vault, {row_of(Shelf::transaction, 10 * session + i, std::string(500, static_cast<char>('a' + session))), row_of(Shelf::setting, 1, std::to_string(10 * session + i))}));
       Contents contents;
       for (const Shelf shelf : kEveryShelf) contents[shelf] = rows_of(*opened->vault, shelf);
       states.push_back(contents);

@@ -65,10 +65,10 @@ TEST_CASE("the record's files are the user's alone, also where they were not") {
   }
 }
 
-TEST_CASE("nothing but the vault, its seed and the key lies in the folder when it is closed") {
+TEST_CASE("nothing but the vault, its seed, its reserve and the key lies in the folder when it is closed") {
   const RecordFolder folder;
   fill(**folder.open());
-  CHECK(names_in(folder.path()) == std::vector<std::string>{"device.db", "device.db.seed", "store.key"});
+  CHECK(names_in(folder.path()) == std::vector<std::string>{"device.db", "device.db.reserve", "device.db.seed", "store.key"});
 }
 
 TEST_CASE("each call has reached the disk when it returns") {

@@ -198,6 +198,40 @@ TEST_CASE("the disk full at any operation: an error that says so, nothing change
   CHECK(failures > 40);
 }
 
+// Each write is whole or as before; what was acknowledged is there.
+TEST_CASE("the reserve, cut off at any operation on the disk, holds what was written last or what was before") {
+  const disk::NoWaiting no_waiting;
+  for (const Fate fate : {Fate::killed, Fate::power_cut, Fate::power_half_cut, Fate::power_half_cut, Fate::power_half_cut}) {
+    int outcome = disk::kCutOff;
+    std::uint64_t* const acknowledged = shared_counter();
+    for (std::uint64_t operation = 1; outcome == disk::kCutOff; ++operation) {
+      CAPTURE(operation);
+      const RecordFolder folder;
+      *acknowledged = 0;
+      REQUIRE(folder.open_vault());
+      outcome = disk::in_child([&] {
+        disk::set_fate(fate, operation, operation * 7);
+        const auto opened = folder.open_vault();
+        if (!opened) return 1;
+        for (std::uint8_t written = 1; written <= 4; ++written) {
+          if (!opened->vault->write_reserve(Bytes(kVaultReserveBytes, written))) return 2;
+          *acknowledged = written;
+        }
+        disk::set_fate(Fate::none, 0);
+        return 0;
+      });
+      REQUIRE((outcome == 0 || outcome == disk::kCutOff));
+      const auto found = folder.open_vault();
+      REQUIRE(found);
+      const auto content = found->vault->read_reserve();
+      REQUIRE_MESSAGE(content, content.error().message);
+      const std::uint64_t number = content->empty() ? 0 : content->front();
+      CHECK((number == *acknowledged || number == *acknowledged + 1));
+    }
+    munmap(acknowledged, sizeof(std::uint64_t));
+  }
+}
+
 // All that is in the folder, by name.
 void copy_folder(const fs::path& from, const fs::path& to) {
   for (const auto& entry : fs::directory_iterator(from)) fs::copy_file(entry.path(), to / entry.path().filename());

@@ -26,6 +26,8 @@ class ReopenedVault final : public Vault {
   Result<ShelfSize> size_of(Shelf shelf) override { return opened().size_of(shelf); }
   Status read(Shelf shelf, std::uint64_t from, const std::function<bool(std::uint64_t, ByteSpan)>& visit) override { return opened().read(shelf, from, visit); }
   Status change(std::span<const VaultRowId> erase, std::span<const VaultRow> rows) override { return opened().change(erase, rows); }
+  Status write_reserve(ByteSpan content) override { return opened().write_reserve(content); }
+  Result<Bytes> read_reserve() override { return opened().read_reserve(); }
 
  private:
   Vault& opened() {
@@ -226,7 +228,7 @@ TEST_CASE("a wipe leaves nothing: no file, no seed, and an object that does noth
   REQUIRE(put(*again->vault, {row_of(Shelf::transaction, 1, "new")}));
   REQUIRE(opened->vault->wipe());  // done long ago, and not done to the new one
   CHECK(rows_of(*again->vault, Shelf::transaction).size() == 1);
-  CHECK(names_in(folder.path()).size() == 4);
+  CHECK(names_in(folder.path()).size() == 5);
 }
 
 TEST_CASE("a vault that cannot be opened can be wiped, one that somebody has open cannot") {
@@ -373,6 +375,102 @@ TEST_CASE("the key is needed: without it, or with another one, nothing is read a
   const auto opened = folder.open_vault();
   REQUIRE(opened);
   CHECK(rows_of(*opened->vault, Shelf::setting).size() == 1);
+}
+
+TEST_CASE("a database that is taken away, and its seed or its reserve left, is said, and nothing is begun anew: what it must not forget would be forgotten") {
+  const RecordFolder folder;
+  {
+    const auto opened = folder.open_vault();
+    REQUIRE(put(*opened->vault, {row_of(Shelf::account, 1, "spent")}));
+  }
+  const std::string database = read_text(folder.file());
+  fs::remove(folder.file());
+  SUBCASE("its seed is there") {}
+  SUBCASE("its reserve is there") { fs::remove(folder.seed_file()); }
+  const auto names = names_in(folder.path());
+  const auto opened = folder.open_vault();
+  REQUIRE_FALSE(opened);
+  CHECK(opened.error().code == ErrorCode::malformed);
+  CHECK(opened.error().message.find("device.db is not there") != std::string::npos);
+  CHECK(opened.error().hint.find("backup") != std::string::npos);
+  CHECK(names_in(folder.path()) == names);
+  write_text(folder.file(), database);
+  CHECK(folder.open_vault().has_value() == fs::exists(folder.seed_file()));
+  // A wipe, and then it is begun anew.
+  SystemRandom random;
+  FileSeedProtector protector(folder.key_file(), random);
+  REQUIRE(VaultStore::wipe(folder.file(), protector));
+  CHECK(folder.open_vault()->vault->is_new());
+}
+
+TEST_CASE("a log that is cleaned away takes back no consent, no record, no account and no history") {
+  const disk::NoWaiting no_waiting;
+  for (const Shelf shelf : {Shelf::consent, Shelf::record, Shelf::account, Shelf::history}) {
+    CAPTURE(static_cast<int>(shelf));
+    const RecordFolder folder, copy;
+    const auto opened = folder.open_vault();
+    REQUIRE(put(*opened->vault, {row_of(Shelf::transaction, 1, "bought something")}));
+    REQUIRE(put(*opened->vault, {row_of(shelf, 1, "for good")}));
+    REQUIRE(put(*opened->vault, {row_of(Shelf::transaction, 2, "bought more")}));
+    for (const std::string& name : names_in(folder.path()))
+      if (!name.ends_with("-wal")) fs::copy_file(folder.path() / name, copy.path() / name);
+    const auto found = copy.open_vault();
+    REQUIRE(found);
+    CHECK(rows_of(*found->vault, shelf).size() == 1);
+    CHECK(rows_of(*found->vault, Shelf::transaction).size() == 1);
+  }
+}
+
+TEST_CASE("what is in the reserve comes back after a restart, and goes with a wipe") {
+  const RecordFolder folder;
+  {
+    const auto opened = folder.open_vault();
+    CHECK(opened->vault->read_reserve().value().empty());
+    for (const std::size_t bytes : {std::size_t{3}, kVaultReserveBytes, std::size_t{0}, std::size_t{7}}) {
+      REQUIRE(opened->vault->write_reserve(Bytes(bytes, 0x5a)));
+      CHECK(opened->vault->read_reserve().value() == Bytes(bytes, 0x5a));
+    }
+  }
+  const auto opened = folder.open_vault();
+  CHECK(opened->vault->read_reserve().value() == Bytes(7, 0x5a));
+  CHECK(read_text(folder.file().string() + ".reserve").find("ZZZ") == std::string::npos);
+  CHECK(fs::file_size(folder.file().string() + ".reserve") == 8192);
+  REQUIRE(opened->vault->wipe());
+  CHECK(opened->vault->read_reserve().error().code == ErrorCode::not_found);
+  CHECK(folder.open_vault()->vault->read_reserve().value().empty());
+}
+
+TEST_CASE("a reserve that is taken away, cut, of another vault or damaged in both of its blocks is said; one block is enough, and an old one does not come back") {
+  const RecordFolder folder, other;
+  const std::string path = folder.file().string() + ".reserve";
+  const auto opened = folder.open_vault();
+  REQUIRE(opened->vault->write_reserve(Bytes(3, 1)));
+  REQUIRE(opened->vault->write_reserve(Bytes(3, 2)));
+  const std::string good = read_text(path);
+  const auto found = [&](const std::string& text) {
+    write_text(path, text);
+    const auto read = opened->vault->read_reserve();
+    return read ? to_hex(*read) : std::string(to_string(read.error().code));
+  };
+  REQUIRE(other.open_vault()->vault->write_reserve(Bytes(3, 3)));
+  CHECK(found(good) == "020202");
+  CHECK(found(read_text(other.file().string() + ".reserve")) == "malformed");
+  CHECK(found(good.substr(0, 8191)) == "malformed");
+  CHECK(found("") == "malformed");
+  for (const std::size_t at : {std::size_t{0}, std::size_t{9}, std::size_t{12}, std::size_t{1000}}) {
+    std::string bad = good;
+    bad[at] = static_cast<char>(bad[at] ^ 1);
+    CHECK(found(bad) == "020202");
+    bad = good;
+    bad[4096 + at] = static_cast<char>(bad[4096 + at] ^ 1);
+    CHECK(found(bad) == "020202");
+    bad[at] = static_cast<char>(bad[at] ^ 1);
+    CHECK(found(bad) == "malformed");
+  }
+  fs::remove(path);
+  CHECK(opened->vault->read_reserve().error().code == ErrorCode::malformed);
+  REQUIRE(opened->vault->write_reserve(Bytes(3, 4)));  // it is made again
+  CHECK(opened->vault->read_reserve().value() == Bytes(3, 4));
 }
 
 TEST_CASE("a folder that is not there is said, and not made") {

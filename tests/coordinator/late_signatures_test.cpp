@@ -8,20 +8,6 @@ using Type = MessageType;
 
 constexpr std::size_t kLate = 2, kLater = 5;  // five of eight are a quorum
 
-struct CountingExecutor final : Executor {
-  std::size_t done = 0;
-  void for_each(std::size_t count, const std::function<void(std::size_t)>& work) override {
-    for (std::size_t i = 0; i < count; ++i) work(i);
-    done += count;
-  }
-  unsigned width() const override { return 2; }
-};
-
-Frames spoilt(Frames frames) {
-  frames.control[kEnvelopeHeaderBytes - 4 - 64] ^= 1;  // the signature is before the length of the body
-  return frames;
-}
-
 // The quorum is there and has been sent to all eight; kLate and kLater have signed as well and nobody has revealed anything, but what
 // they said is still on its way.
 struct AtQuorum : SecureMachineBench {

@@ -1,6 +1,7 @@
 #pragma once
 // The round machine with enrolled devices that a test moves by hand. Every device speaks the real codec with its real keys.
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -8,6 +9,7 @@
 
 #include <doctest/doctest.h>
 
+#include "common/executor.h"
 #include "common/numeric/quantizer.h"
 #include "coordinator/round_machine.h"
 #include "tests/rounds/sample.h"
@@ -33,6 +35,22 @@ inline EnrolmentList enrolment_of(std::size_t devices) {
   auto admitted = made->admitted({.authority = testing::authority_key().public_key(), .population = "cards", .now_s = testing::kCertifiedAt_s, .revocations = &*revocations});
   REQUIRE(admitted);
   return std::move(*admitted);
+}
+
+// One after the other, and how many there were.
+struct CountingExecutor final : Executor {
+  std::size_t done = 0;
+  void for_each(std::size_t count, const std::function<void(std::size_t)>& work) override {
+    for (std::size_t i = 0; i < count; ++i) work(i);
+    done += count;
+  }
+  unsigned width() const override { return 2; }
+};
+
+// With a signature that is not the sender's.
+inline Frames spoilt(Frames frames) {
+  frames.control[kEnvelopeHeaderBytes - 4 - 64] ^= 1;  // the signature is before the length of the body
+  return frames;
 }
 
 // Chooses the first of the sorted pool, so that a test knows who is asked.

@@ -7,22 +7,13 @@
 namespace fedspend::coordinator {
 namespace {
 
-struct CountingExecutor final : Executor {
-  std::size_t done = 0;
-  void for_each(std::size_t count, const std::function<void(std::size_t)>& work) override {
-    for (std::size_t i = 0; i < count; ++i) work(i);
-    done += count;
-  }
-  unsigned width() const override { return 2; }
-};
-
 MessageReceived message_from(const MachineBench& bench, std::size_t device, Frames frames) {
   return MessageReceived{MachineBench::peer_of(device), bench.devices[device].transport, std::move(frames)};
 }
 Frames check_in_of(const MachineBench& bench, std::size_t device) {
   return {seal_from_device(bench.check_in_message(), {}, bench.devices[device].id, bench.devices[device].identity), nullptr};
 }
-void spoil_signature(MessageReceived& message) { message.frames.control[kEnvelopeHeaderBytes - 4 - 64] ^= 1; }  // before the length of the body
+void spoil_signature(MessageReceived& message) { message.frames = spoilt(std::move(message.frames)); }
 
 // Good ones and one of each kind that the gate turns away.
 MessageReceived any_message(const MachineBench& bench, std::size_t device, unsigned kind) {

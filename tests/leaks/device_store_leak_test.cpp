@@ -125,7 +125,7 @@ TEST_CASE("of planted transactions, consents and records nothing lies in the dev
     vault = fail(ErrorCode::internal, "closed");
   }
   look();
-  CHECK(names == std::set<std::string>{"device.db", "device.db-wal", "device.db.seed", "store.key"});
+  CHECK(names == std::set<std::string>{"device.db", "device.db-wal", "device.db.reserve", "device.db.seed", "store.key"});
   CHECK_FALSE(detector.found_in(bytes_of(folder.path / kStoreKeyFile)).empty());  // so it is able to find a key
   auto vault = VaultStore::open(folder.path / kVaultFile, protector, random);
   REQUIRE(vault);

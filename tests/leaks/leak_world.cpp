@@ -218,7 +218,7 @@ LeakOutcome run_leak_world(const LeakOptions& options) {
     session.population = "cards";
     session.software = options.software;
     session.release_key = release_key().public_key();
-    session.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .allow_open_aggregation = !options.secure, .allow_no_privacy = true};
+    session.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .min_noise_multiplier = 1e-9, .max_epsilon = 1e12, .delta = 0.1, .allow_central_privacy = true, .allow_open_aggregation = !options.secure, .allow_no_privacy = true};
     device.session = std::make_unique<client::Session>(std::move(session), std::move(identity),
                                                        client::SessionServices{.random = device.random,
                                                                                .cache = device.cache,

@@ -9,7 +9,8 @@ namespace fedspend::test {
 namespace {
 
 constexpr const char* kPolicy =
-    "purposes = [\"next_category\"]\nmin_cohort = 1\nmax_clip_norm_l2 = 100.0\nallow_open_aggregation = true\nallow_no_privacy = true\n";
+    "purposes = [\"next_category\"]\nmin_cohort = 1\nmax_clip_norm_l2 = 100.0\nallow_open_aggregation = true\nallow_no_privacy = true\n"
+    "min_noise_multiplier = 1e-9\nmax_epsilon = 1e12\ndelta = 0.1\nallow_central_privacy = true\n";
 
 }  // namespace
 

@@ -385,7 +385,7 @@ void World::boot_device(std::size_t index) {
   client::SessionOptions session;
   session.population = plan_.population;
   session.release_key = release_key().public_key();
-  session.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .allow_open_aggregation = true, .allow_no_privacy = true};
+  session.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = 1.0, .min_noise_multiplier = 1e-9, .max_epsilon = 1e12, .delta = 0.1, .allow_central_privacy = true, .allow_open_aggregation = true, .allow_no_privacy = true};
   session.reply_timeout = Millis(7'000);
   session.hold_timeout = Millis(100'000);
   session.transient_backoff = Millis(15'000);

@@ -5,11 +5,12 @@
  *  1. Ownership. What a function makes (fedspend_device) the caller frees with its _free function. Everything else belongs to the caller:
  *     strings and arrays that are handed in are copied or used up before the function returns, and texts come back in the caller's own
  *     buffers. Callbacks, their `user` pointer and what it points to must live until fedspend_device_free has returned.
- *  2. Texts are UTF-8. In: ended by a NUL. Out: (char *buffer, size_t capacity, size_t *needed): `needed` becomes the size with the NUL; if
+ *  2. Texts are UTF-8, and what is not is FEDSPEND_INVALID_ARGUMENT. In: ended by a NUL. Out: (char *buffer, size_t capacity, size_t *needed): `needed` becomes the size with the NUL; if
  *     capacity is less, the result is FEDSPEND_BUFFER_TOO_SMALL and the buffer holds an empty text (or nothing, where capacity is 0). A NULL
  *     buffer with capacity 0 asks for the size.
  *  3. Structs begin with `struct_size`, which the caller sets to sizeof the struct: a library that knows more fields takes the missing ones
- *     as zero, one that knows fewer refuses a struct whose surplus is not zero. Zero is the safe value of every field.
+ *     as zero, one that knows fewer refuses a struct whose surplus is not zero. A struct has at most 4,096 bytes more than this header says.
+ *     Zero is the safe value of every field.
  *  4. Errors. Every function that can fail returns a fedspend_status; out parameters are untouched on an error but for convention 2. Words
  *     for the last error of the calling thread: fedspend_last_error. No error text holds a secret or a spending value. Nothing is thrown.
  *  5. Threads. Any function may be called from any thread. fedspend_run_once blocks its caller, one at a time; fedspend_cancel never
@@ -78,7 +79,8 @@ enum {
   FEDSPEND_RUN_UNREACHABLE = 11,
   FEDSPEND_RUN_NOT_ACCEPTED_HERE = 12, /* the coordinator does not take this device's keys */
   FEDSPEND_RUN_FINISHED = 13,          /* the federation is finished */
-  FEDSPEND_RUN_FAILED = 14
+  FEDSPEND_RUN_FAILED = 14,
+  FEDSPEND_RUN_TURNED_AWAY = 15        /* the coordinator does not take this device: not enrolled there, of another population or version */
 };
 
 enum {
@@ -162,7 +164,8 @@ typedef struct fedspend_host {
   void *user;
   /* Required: without it nothing is ever sent. `now` is all unknown before. */
   void (*conditions)(void *user, fedspend_conditions *now);
-  /* Optional: the system's clocks where they are NULL. monotonic_ms never goes back, and goes on while the device sleeps, if it can. */
+  /* Optional: the system's clocks where they are NULL. monotonic_ms is at least 0 and never goes back (a run that sees it do so ends as
+   * FEDSPEND_RUN_FAILED), and goes on while the device sleeps, if it can. */
   int64_t (*monotonic_ms)(void *user);
   int64_t (*unix_time_s)(void *user);
   /* Optional. */
@@ -175,7 +178,8 @@ typedef struct fedspend_host {
   fedspend_status (*destroy_key)(void *user);
   /* Optional: the device's identity in hardware, Ed25519 (RFC 8032); identity_key is in the options then. */
   fedspend_status (*sign)(void *user, const uint8_t *message, size_t message_size, uint8_t signature[64]);
-  /* Optional: the host's own transactions in place of the ingested ones, oldest first, put into `sink`. From a thread of the library. */
+  /* Optional: the host's own transactions in place of the ingested ones, oldest first, put into `sink`. From a thread of the library. Return
+   * when fedspend_sink_add gives an error: FEDSPEND_REFUSED when the run has ended, which waits for this function. */
   fedspend_status (*examples)(void *user, fedspend_sink *sink);
   /* Optional: a trainer of the host's own. Reads task->weights, trains on task->rows and writes the trained weights, task->weight_count of
    * them, to `trained`. Whatever it returns must not depend on the rows but by the weights: a failure is seen by the coordinator as a device
@@ -215,7 +219,7 @@ typedef struct fedspend_run_report {
   int32_t outcome;             /* FEDSPEND_RUN_... */
   uint64_t come_back_in_ms;    /* when to run again */
   uint64_t bytes_sent;
-  char words[256];             /* why, for a log; cut to fit */
+  char words[256];             /* why, for a log; cut to fit, between two characters */
 } fedspend_run_report;
 
 typedef struct fedspend_predict_options {
@@ -288,7 +292,8 @@ FEDSPEND_API fedspend_status fedspend_parse_key(const char *text, uint8_t key[32
 
 /* Opens the device in persistent_dir, or makes it. conflict: another process, or another handle, has it. */
 FEDSPEND_API fedspend_status fedspend_device_create(const fedspend_options *options, const fedspend_host *host, fedspend_device **device);
-/* Ends a run that is under way, waits for it, and frees. NULL is fine. No other call may be under way but fedspend_run_once. */
+/* Ends a run that is under way, waits for it and for every other call, and frees. NULL is fine. A call that comes later, also one of
+ * fedspend_run_once that was about to begin, is FEDSPEND_INVALID_ARGUMENT. Not from a callback. */
 FEDSPEND_API void fedspend_device_free(fedspend_device *device);
 /* Hexadecimal, 64 digits. */
 FEDSPEND_API fedspend_status fedspend_device_id(fedspend_device *device, char *buffer, size_t capacity, size_t *needed);
@@ -313,9 +318,14 @@ FEDSPEND_API fedspend_status fedspend_consent_is_given(fedspend_device *device, 
 /* Records with the fields of ISO/IEC TS 27560, JSON. */
 FEDSPEND_API fedspend_status fedspend_consent_records(fedspend_device *device, const char *controller, const char *principal, char *buffer, size_t capacity, size_t *needed);
 
+/* How long transactions may be used for a purpose, in days: 1 to 36,500, or 0 for retention_days of the options. Kept across restarts. What no
+ * purpose may use any more is erased: at once, whenever the device is opened, and before each training. */
+FEDSPEND_API fedspend_status fedspend_set_retention(fedspend_device *device, const char *purpose, uint32_t days);
+
 /* Takes part in one round at most. FEDSPEND_OK: see the report. conflict: a run is under way. */
 FEDSPEND_API fedspend_status fedspend_run_once(fedspend_device *device, fedspend_run_report *report);
-/* Ends the run that is under way before its next message; without one it does nothing. */
+/* Ends the run that is under way before its next message; without one it does nothing, and the next run does not hear of it. A run is under way
+ * from the moment that fedspend_run_once is entered: a host that cannot tell calls this until fedspend_run_once has returned. */
 FEDSPEND_API fedspend_status fedspend_cancel(fedspend_device *device);
 
 /* Everything that left this device, and everything that it refused; what it has spent. */

@@ -67,7 +67,7 @@ TEST_CASE("a noise multiplier that the indicator alone does not have is refused:
     const auto chosen = choose_clip_indicator({.clients = clients, .honest_shares = 1, .noise_multiplier = 1, .bits = 20});
     REQUIRE_FALSE(chosen.has_value());
     CHECK(chosen.error().code == ErrorCode::invalid_argument);
-    CHECK(chosen.error().hint == "choose more than 10 clients, or a fixed clip norm");
+    CHECK(chosen.error().hint == "choose at least 11 clients, or a fixed clip norm");
   }
   CHECK(choose_clip_indicator({.clients = 11, .honest_shares = 6, .noise_multiplier = 1, .bits = 20}).has_value());
   CHECK_FALSE(choose_clip_indicator({.clients = 1000, .honest_shares = 600, .noise_multiplier = 100, .bits = 20}).has_value());

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdio>
@@ -153,34 +154,64 @@ TEST_CASE("what cannot be is refused with its numbers and with what would do") {
   check_refused(goal, "1001 honest shares of 1000 clients", "choose a quorum that is above the number of corrupt clients, so that 1 to 1000 shares are honest");
   goal = reference_goal();
   goal.noise_multiplier = 0.001;
-  check_refused(goal, "each share of noise has a deviation of 0.37515 steps; 0.5 is the least (18 bits, 1000 clients, noise multiplier 0.001)", "choose at least 19 bits");
+  check_refused(goal, "each share of noise has a deviation of 0.375149 steps; 0.5 is the least (18 bits, 1000 clients, noise multiplier 0.001)", "choose at least 19 bits");
   goal.bits = 32;
   goal.noise_multiplier = 1e-6;
   goal.clip_norm_l2 = 1e-3;
-  check_refused(goal, "each share of noise has a deviation of 3.16228e-05 steps; 0.5 is the least (32 bits, 1000 clients, noise multiplier 1e-06)",
-                "choose a noise multiplier of at least 0.0158626");
+  check_refused(goal, "each share of noise has a deviation of 3.16227e-05 steps; 0.5 is the least (32 bits, 1000 clients, noise multiplier 1e-06)",
+                "choose a noise multiplier of at least 0.01582");
   goal = reference_goal();
   goal.bits = 6;
-  check_refused(goal, "6 bits cannot hold the rounding of 1000 updates", "choose at least 9 bits");
+  check_refused(goal, "6 bits cannot hold the rounding of 1000 updates at a wrap probability of 6.335e-05 a coordinate", "choose at least 9 bits");
   goal = {.clients = 2, .length = 1 << 20, .clip_norm_l2 = 1e6, .noise_multiplier = 0.1, .bits = 32, .honest_shares = 2};
   const auto large = choose_distributed_gaussian(goal);
   REQUIRE_FALSE(large.has_value());
   CHECK(large.error().hint == "choose at most 30 bits");
 }
 
-TEST_CASE("what a refusal proposes is accepted") {
-  CHECK(rc::check([] {
+// What the text says, set in the goal.
+bool set_as_proposed(const std::string& hint, DistributedGaussianGoal& goal) {
+  unsigned whole = 0;
+  double number = 0;
+  const auto is_whole = [&](const char* form) { return std::sscanf(hint.c_str(), form, &whole) == 1; };
+  const auto is_number = [&](const char* form) { return std::sscanf(hint.c_str(), form, &number) == 1; };
+  if (std::sscanf(hint.c_str(), "choose %u bits and a noise multiplier of at %*s %lf", &whole, &number) == 2) {
+    goal.bits = whole;
+    goal.noise_multiplier = number;
+  } else if (is_whole("choose at least %u bits") || is_whole("choose at most %u bits")) goal.bits = whole;
+  else if (is_number("choose a noise multiplier of at least %lf") || is_number("choose a noise multiplier of at most %lf")) goal.noise_multiplier = number;
+  else if (is_whole("choose at most %u clients")) goal.clients = whole;
+  else if (is_number("choose a clip norm of at least %lf") || is_number("choose a clip norm of at most %lf")) goal.clip_norm_l2 = number;
+  else return false;
+  return true;
+}
+
+TEST_CASE("what a refusal proposes is accepted as it is printed") {
+  int refused = 0;
+  CHECK(rc::check([&] {
     auto goal = random_goal();
+    if (*rc::gen::arbitrary<bool>()) goal.bits = static_cast<unsigned>(*rc::gen::inRange(2, 12));
+    if (*rc::gen::arbitrary<bool>()) goal.noise_multiplier = std::max(goal.noise_multiplier * 1e-5, 1e-6);
     const auto chosen = choose_distributed_gaussian(goal);
     if (chosen) return;
-    const std::string& hint = chosen.error().hint;
-    unsigned bits = 0;
-    double multiplier = 0;
-    if (std::sscanf(hint.c_str(), "choose at least %u bits", &bits) == 1 || std::sscanf(hint.c_str(), "choose at most %u bits", &bits) == 1) goal.bits = bits;
-    else if (std::sscanf(hint.c_str(), "choose a noise multiplier of at least %lf", &multiplier) == 1) goal.noise_multiplier = multiplier * 1.0001;
-    else return;
+    ++refused;
+    RC_LOG() << chosen.error().message << "; " << chosen.error().hint;
+    RC_ASSERT(set_as_proposed(chosen.error().hint, goal));
     RC_ASSERT(choose_distributed_gaussian(goal).has_value());
   }));
+  CHECK(refused >= 20);
+}
+
+TEST_CASE("where neither bits nor noise alone would do, a number of clients is proposed, or a clip norm, and is accepted") {
+  DistributedGaussianGoal crowded{.clients = 4'000'000'000, .length = 1, .clip_norm_l2 = 1e-9, .noise_multiplier = 1e-6, .bits = 2, .honest_shares = 1};
+  DistributedGaussianGoal tiny{.clients = 3, .length = 1, .clip_norm_l2 = 1e-20, .noise_multiplier = 1, .bits = 16, .honest_shares = 2};
+  for (DistributedGaussianGoal goal : {crowded, tiny}) {
+    const auto chosen = choose_distributed_gaussian(goal);
+    REQUIRE_FALSE(chosen);
+    CAPTURE(chosen.error().hint);
+    if (set_as_proposed(chosen.error().hint, goal)) CHECK(choose_distributed_gaussian(goal).has_value());
+    else CHECK(chosen.error().hint.starts_with("no one value alone would do"));
+  }
 }
 
 TEST_CASE("numbers out of range are refused, not finite ones among them") {

@@ -3,12 +3,13 @@
 #include "common/secagg/dp_statement.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <string>
 
 #include <doctest/doctest.h>
-#include <rapidcheck.h>
 
+#include "common/crypto/random.h"
 #include "common/privacy/rdp_curve.h"
 #include "common/secagg/dp_assumptions.h"
 #include "common/secagg/dp_statement_check.h"
@@ -258,6 +259,9 @@ TEST_CASE("every condition is marked as enforced or assumed") {
     CHECK(is_marked(*statement, "sums of at least 90 devices", Standing::enforced));
     CHECK(is_marked(*statement, "at most 0.1 of a round's devices are corrupt", Standing::assumed));
     CHECK(is_marked(*statement, "one enrolled device", Standing::assumed));
+    // SECAGG.md: hypergeometric tails, whatever anybody can compute; what rests on computing is another condition, without a figure.
+    CHECK(find(*statement, "2^-40")->why.starts_with("statistical"));
+    CHECK(find(*statement, "the cryptography holds")->why.starts_with("computational"));
     CHECK(is_marked(*statement, "try out rosters", Standing::assumed));
     CHECK(find(*statement, "seed of this simulation") == nullptr);
     for (const Assumption& assumption : statement->assumptions) CHECK(has(flowing(*statement), std::string(to_string(assumption.standing)) + " " + assumption.what));
@@ -292,7 +296,8 @@ TEST_CASE("no condition is left out: the list as a whole, for distributed noise 
         "assumed: nobody times single samples of the noise on a device\n"
         "enforced: the coordinator sees sums of at least 90 devices and no single input\n"
         "assumed: at most 0.1 of a round's devices are corrupt or collude with the coordinator\n"
-        "assumed: the cryptography holds, but for a chance of 2^-40 a round\n"
+        "assumed: a round's masking graph keeps single inputs and parts of the sum from those corrupt devices, but for a chance of 2^-40\n"
+        "assumed: the cryptography holds\n"
         "assumed: the coordinator does not try out rosters for a masking graph that suits it\n"
         "enforced: the sum is divided by a constant of the plan, not by the number of survivors\n"
         "assumed: a customer has one enrolled device\n"
@@ -445,6 +450,122 @@ TEST_CASE("a statement of another plan, with a stray key, above its cap, or no s
   CHECK(has(wheres(plan, above), "/so_far/participations "));
   for (const char* text : {"{}", "[]", "1", R"({"kind": "dp-statement"})", R"({"kind": "dp-statement", "schema_version": 1, "code_version": "1"})"})
     CHECK(check_dp_statement(plan, hash, nlohmann::json::parse(text)).error().code == ErrorCode::malformed);
+}
+
+// 100 rounds, a cap of 5 participations, 20 rounds apart. Each row breaks one relation between its counts, which is one line.
+TEST_CASE("counts that cannot be beside one another, or beside the plan, are found, each relation by one line with the reason") {
+  struct Row {
+    std::uint64_t rounds, sums, participations;
+    std::string where, because;
+  };
+  Plan plan = distributed_plan();
+  plan.privacy.min_separation_rounds = 20;
+  const std::vector<Row> rows = {
+      {3, 3, 1, "", ""},
+      {3, 5, 1, "", ""},
+      {0, 4, 1, "", ""},
+      {19, 20, 1, "", ""},
+      {20, 21, 2, "", ""},  // in round 1 and in an attempt at round 21
+      {100, 100, 5, "", ""},
+      {101, 101, 5, "/rounds/done", "the plan has 100 rounds"},
+      {~std::uint64_t{0}, ~std::uint64_t{0}, 5, "/rounds/done", "the plan has 100 rounds"},
+      {3, 2, 1, "/rounds/sums_charged", "each of the 3 rounds done had a sum that was charged"},
+      {1, 0, 0, "/rounds/sums_charged", "each of the 1 round done had a sum that was charged"},
+      {99, 100, 6, "/so_far/participations", "the plan's cap"},
+      {0, 1, 2, "/so_far/participations", "a device is in each of 1 sum once at most"},
+      {3, 3, 0, "/so_far/participations", "somebody was in 3 sums"},
+      {19, 40, 2, "/so_far/participations", "they lie 20 rounds apart, and the run has come to round 20"},
+      {80, 90, 6, "/so_far/participations", "the plan's cap"},
+  };
+  for (const PrivacyMode mode : {PrivacyMode::distributed, PrivacyMode::central}) {
+    plan.privacy.mode = mode;
+    const PlanHash hash = hash_of_plan(as_bytes(write_plan(plan)));
+    for (const Row& row : rows) {
+      CAPTURE(row.rounds);
+      CAPTURE(row.sums);
+      CAPTURE(row.participations);
+      DpStatement statement = statement_of(plan);
+      statement.rounds_done = row.rounds;
+      statement.sums_charged = row.sums;
+      statement.most_spent = spent_at_most(statement, static_cast<std::uint32_t>(row.participations)).value();
+      const Result<StatementCheck> check = check_dp_statement(plan, hash, nlohmann::json::parse(to_json(statement).dump()));
+      REQUIRE(check.has_value());
+      std::vector<StatementDifference> counts;
+      for (const StatementDifference& one : check->differences)
+        if (!one.because.empty()) counts.push_back(one);
+      if (row.because.empty()) {
+        CHECK(check->differences.empty());
+        continue;
+      }
+      const auto named = std::ranges::find_if(counts, [&](const StatementDifference& one) { return one.where == row.where && one.because == row.because; });
+      CHECK_MESSAGE(named != counts.end(), row.because);
+    }
+  }
+}
+
+// The relations as the ledger and the machines make them, told once more and otherwise: a run that could be has no line, any other has one.
+TEST_CASE("of any counts, those and only those that a run can leave are accepted") {
+  SeededRandom random(1);
+  std::array<int, 2> kinds{};
+  const auto up_to = [&](std::uint32_t most) { return static_cast<std::uint32_t>(random.below(most + 1)); };
+  for (int i = 0; i < 30; ++i) {
+    Plan plan = central_plan(50, 1 + up_to(4));
+    plan.federation.rounds = 1 + up_to(6);
+    plan.privacy.max_epsilon = 1e6;
+    plan.privacy.min_separation_rounds = up_to(3);
+    const std::uint32_t rounds = up_to(plan.federation.rounds + 1), sums = up_to(rounds + 3), most = up_to(std::min(sums, 5U) + 1);
+    // One device takes part as early as it may; the sums that are not of rounds done are attempts at the next, where there is one.
+    const std::uint32_t last = std::min(rounds + 1, plan.federation.rounds), step = plan.privacy.min_separation_rounds;
+    const std::uint32_t by_rounds = step == 0 ? sums : (last + step - 1) / step;
+    const bool possible = rounds <= plan.federation.rounds && sums >= rounds && most <= plan.privacy.max_participations && most <= std::min(sums, by_rounds) && (most > 0) == (sums > 0);
+    DpStatement statement = statement_of(plan);
+    statement.rounds_done = rounds;
+    statement.sums_charged = sums;
+    statement.most_spent = spent_at_most(statement, most).value();
+    const Result<StatementCheck> check = check_dp_statement(plan, hash_of_plan(as_bytes(write_plan(plan))), nlohmann::json::parse(to_json(statement).dump()));
+    REQUIRE(check.has_value());
+    CAPTURE(i);
+    CHECK(check->differences.empty() == possible);
+    kinds[possible] += 1;
+  }
+  CHECK(std::min(kinds[0], kinds[1]) >= 6);
+}
+
+TEST_CASE("sums charged without noise, more participations than the budget pays, and noise from a generator where only a simulation trains are found") {
+  DpStatement quiet = statement_of(plan_without_noise());
+  quiet.sums_charged = 1;
+  const auto lines = [](const Plan& plan, const DpStatement& statement) {
+    std::string all;
+    const Result<StatementCheck> check = check_dp_statement(plan, hash_of_plan(as_bytes(write_plan(plan))), nlohmann::json::parse(to_json(statement).dump()));
+    REQUIRE(check.has_value());
+    for (const StatementDifference& one : check->differences) all += one.where + " " + one.because + "\n";
+    return all;
+  };
+  CHECK(lines(plan_without_noise(), quiet) == "/rounds/sums_charged without noise nothing is charged\n");
+  Plan apart = central_plan(2.5, 5);  // round 4, where a device of round 1 may be again, is not of the plan
+  apart.federation.rounds = 3;
+  apart.privacy.min_separation_rounds = 3;
+  DpStatement twice = statement_of(apart);
+  twice.rounds_done = 3;
+  twice.sums_charged = 5;
+  twice.most_spent = spent_at_most(twice, 2).value();
+  CHECK(lines(apart, twice) == "/so_far/participations they lie 3 rounds apart, and the run has come to round 3\n");
+  Plan module = distributed_plan();
+  module.model.name = std::string(kTorchScriptModel);
+  CHECK(has(lines(module, statement_of(module)), "/noise_source this plan's model is trained in simulations alone"));
+  CHECK(lines(module, statement_of(module, NoiseSource::seed)).empty());
+  for (Plan plan : {distributed_plan(), central_plan(2.5, 5)}) {
+    plan.privacy.max_participations = 50;
+    DpStatement dear = statement_of(plan);  // max_epsilon 8 ends it before
+    dear.rounds_done = dear.sums_charged = 50;
+    dear.most_spent = spent_at_most(dear, 50).value();
+    CHECK(has(lines(plan, dear), "/so_far/epsilon"));
+  }
+}
+
+TEST_CASE("what is the issuer's word is said: counts, the noise's source, the version; without noise fewer of them") {
+  CHECK(issuers_word(distributed_plan()) == std::vector<std::string>{"/rounds/done", "/code_version", "/rounds/sums_charged", "/so_far/participations", "/noise_source"});
+  CHECK(issuers_word(plan_without_noise()) == std::vector<std::string>{"/rounds/done", "/code_version"});
 }
 
 TEST_CASE("a plan that no coordinator runs has no statement") {

@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "common/privacy/gaussian_rdp.h"
+#include "common/secagg/plan_check.h"
 #include "tests/common/protocol/plan_samples.h"
 
 namespace fedspend {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/numeric/quantizer.h"
+#include "common/secagg/plan_check.h"
 #include "tests/common/protocol/plan_samples.h"
 
 namespace fedspend {

@@ -49,6 +49,25 @@ TEST_CASE("a recorded round is repeated as soon as all who contributed are there
   CHECK(*chosen == expected);
 }
 
+TEST_CASE("where a roster takes more than contributed, others are asked beside them, and only those are to be lost") {
+  const coordinator::EnrolmentList list = devices();
+  auto chooser = make_recorded_chooser({{1, "", {}, {"card 2", "card 0"}}, {2, "", {}, {"card 0", "card 1", "card 2"}}}, list, 3);
+  REQUIRE(chooser);
+  std::vector<ClientId> pool = {list.devices()[0].id, list.devices()[2].id};
+  std::sort(pool.begin(), pool.end());
+  CHECK_FALSE((*chooser)->choose(pool, 3, RoundId{1}));
+  pool.push_back(list.devices()[3].id);
+  std::sort(pool.begin(), pool.end());
+  const auto chosen = (*chooser)->choose(pool, 3, RoundId{1});
+  REQUIRE(chosen);
+  CHECK(chosen->size() == 3);
+  for (const ClientId& client : *chosen) CHECK((*chooser)->is_to_be_lost(client) == (client == list.devices()[3].id));
+  pool.push_back(list.devices()[1].id);
+  std::sort(pool.begin(), pool.end());
+  REQUIRE((*chooser)->choose(pool, 3, RoundId{2}));
+  for (const ClientId& client : pool) CHECK_FALSE((*chooser)->is_to_be_lost(client));
+}
+
 TEST_CASE("a cohort log with a round missing, twice, or with strangers is refused before anything runs") {
   CHECK(refusal({{1, "", {}, {"card 0"}}, {2, "", {}, {"card 1"}}}) == "");
   CHECK(refusal({{1, "", {}, {"card 0"}}, {3, "", {}, {"card 1"}}}).find("is missing") != std::string::npos);

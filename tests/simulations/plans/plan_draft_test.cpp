@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include "common/secagg/session_privacy.h"
+#include "common/secagg/plan_check.h"
 #include "models/trainer.h"
 
 using namespace fedspend;

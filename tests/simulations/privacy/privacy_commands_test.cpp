@@ -1,5 +1,7 @@
 // fedspend-sim privacy and calibrate as commands: the figures of PRIVACY.md, what each accountant says beside epsilon, and what is refused.
 #include <cmath>
+#include <random>
+#include <sstream>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -50,15 +52,16 @@ TEST_CASE("privacy says for which guarantee, and what its accountant adds") {
   CHECK(pld["amplified"] == false);
   CHECK(pld["delta"] == 1e-6);
   CHECK(pld["epsilon_error"].get<double>() < 1e-3);
-  CHECK(pld["guarantee"].get<std::string>().find("at most 3 of the steps") != std::string::npos);
+  CHECK(pld["guarantee"].get<std::string>().find("at most 3 of the sums") != std::string::npos);
   const auto rdp = data_of("privacy --noise-multiplier 2 --steps 3 --delta 1e-6 --accountant rdp");
   CHECK(rdp["compositions"] == 3);
   CHECK(rdp["order"] > 1.0);
   CHECK(rdp["rho"].get<double>() == doctest::Approx(3.0 / 8));
   CHECK(rdp["epsilon"] >= pld["epsilon"]);
   CHECK(rdp["guarantee"].get<std::string>().find("every step") != std::string::npos);
-  // A cap above the number of steps counts the steps.
-  CHECK(data_of("privacy --noise-multiplier 2 --steps 3 --max-participations 10 --delta 1e-6")["epsilon"] == pld["epsilon"]);
+  // A cap above the number of steps counts in full, as in a plan's statement: failed rounds are charged, too.
+  CHECK(data_of("privacy --noise-multiplier 2 --steps 2 --max-participations 3 --delta 1e-6")["epsilon"] == pld["epsilon"]);
+  CHECK(data_of("privacy --noise-multiplier 2 --steps 2 --max-participations 3 --delta 1e-6")["compositions"] == 3);
   const auto sampled = data_of("privacy --noise-multiplier 2 --steps 40 --sampling-rate 0.01 --delta 1e-6 --accountant rdp");
   CHECK(sampled["amplified"] == true);
   CHECK(sampled["sampling_rate"] == 0.01);
@@ -136,6 +139,13 @@ TEST_CASE("privacy of a plan gives what its statement says, finds a statement th
   const Ended falsified = sim(folder, "privacy --plan plan.toml --statement s.json");
   CHECK(falsified.code == 6);
   CHECK(falsified.out.find("!! /cohort/goal is stated as") != std::string::npos);
+  CHECK(falsified.out.find("Its issuer's word, which nobody can compute again") != std::string::npos);
+  statement["cohort"]["goal"] = statement["cohort"]["goal"].get<unsigned>() - 1;
+  statement["rounds"]["done"] = statement["rounds"]["planned"].get<unsigned>() + 1;
+  folder.write("s.json", statement.dump());
+  const Ended impossible = sim(folder, "privacy --plan plan.toml --statement s.json");
+  CHECK(impossible.code == 6);
+  CHECK(impossible.out.find("!! /rounds/done is stated as 301, and can be 0 to 300: the plan has 300 rounds\n!! /rounds/sums_charged is stated as 0, and can be 301 or more: ") != std::string::npos);
   check_refused(folder, "privacy --plan plan.toml --steps 3", {"--steps beside --plan"});
   check_refused(folder, "privacy --plan plan.toml --noise-multiplier 3", {"--noise-multiplier beside --plan"});
   check_refused(folder, "privacy --statement s.json --noise-multiplier 1 --steps 1 --delta 1e-6", {"--statement without --plan"});
@@ -152,9 +162,70 @@ TEST_CASE("privacy and calibrate refuse combinations that nothing proves, in one
   check_refused(folder, "privacy --accountant zcdp --sampling-rate 0.1" + rest, {"not amplified by sampling", "pld or rdp"});
   check_refused(folder, "privacy --sampling-rate 0.1 --max-participations 3" + rest, {"exclude each other"});
   check_refused(folder, "privacy --clients 100" + rest, {"--clients", "central Gaussian", "discrete-gaussian"});
-  check_refused(folder, "privacy --mechanism discrete-gaussian --bits 8 --noise-multiplier 0.01 --steps 10 --delta 1e-6", {"8 bits", "choose at least"});
+  check_refused(folder, "privacy --mechanism discrete-gaussian --bits 8 --noise-multiplier 0.01 --steps 10 --delta 1e-6", {"8 bits", "try --bits "});
   check_refused(folder, "privacy --mechanism discrete-gaussian --corrupt 0.5 --dropout 0.3" + rest, {"1000 clients"});
-  check_refused(folder, "calibrate --mechanism discrete-gaussian --bits 12 --epsilon 0.001 --steps 10 --delta 1e-6", {"epsilon", "more bits"});
+  check_refused(folder, "calibrate --mechanism discrete-gaussian --bits 12 --epsilon 0.001 --steps 10 --delta 1e-6", {"epsilon", "try --epsilon "});
+}
+
+// The options that a refusal ends with, in the place of those that were given.
+std::string typed_back(const std::string& arguments, const std::string& hint) {
+  std::string changed = arguments;
+  std::istringstream options(hint);
+  std::string option, value;
+  while (options >> option >> value) {
+    const std::size_t at = changed.find(option + " ");
+    if (at == std::string::npos) changed += " " + option + " " + value;
+    else changed.replace(at, changed.find(' ', at + option.size() + 1) - at, option + " " + value);
+  }
+  return changed;
+}
+
+void check_proposal(const TemporaryFolder& folder, const std::string& arguments) {
+  CAPTURE(arguments);
+  const Ended refused = sim(folder, arguments);
+  CHECK(refused.code == 4);
+  const std::size_t at = refused.err.find(" try --");
+  CAPTURE(refused.err);
+  REQUIRE(at != std::string::npos);
+  const std::string changed = typed_back(arguments, refused.err.substr(at + 5));
+  CAPTURE(changed);
+  const Ended accepted = sim(folder, changed);
+  CAPTURE(accepted.err);
+  CHECK(accepted.code == 0);
+}
+
+TEST_CASE("what privacy and calibrate propose where they refuse is accepted when it is typed: the cases that once were not, and everything wrong at once") {
+  const TemporaryFolder folder;
+  const std::string discrete = " --mechanism discrete-gaussian";
+  check_proposal(folder, "privacy --clip 1e-6 --bits 32 --noise-multiplier 1 --steps 3 --delta 1e-6" + discrete);
+  check_proposal(folder, "privacy --noise-multiplier 1 --steps 1000000000 --delta 1e-12" + discrete);
+  check_proposal(folder, "privacy --noise-multiplier 0.001 --steps 1000000000 --delta 1e-12");
+  check_proposal(folder, "privacy --corrupt 0.5 --dropout 0.3 --noise-multiplier 1 --steps 3 --delta 1e-6" + discrete);
+  check_proposal(folder, "privacy --noise-multiplier 1 --steps 3 --delta 1e-21 --bits 3" + discrete);
+  check_proposal(folder, "privacy --bits 2 --clip 1e-6 --corrupt 0.5 --dropout 0.3 --noise-multiplier 0.001 --steps 3 --delta 1e-50" + discrete);
+  check_proposal(folder, "calibrate --epsilon 1e-6 --steps 1000000000 --delta 1e-6 --accountant rdp");
+  check_proposal(folder, "calibrate --epsilon 0.001 --steps 10 --delta 1e-6 --bits 12" + discrete);
+  check_proposal(folder, "calibrate --epsilon 0.001 --steps 10 --delta 1e-21" + discrete);
+  check_proposal(folder, "calibrate --epsilon 1 --corrupt 0.4 --dropout 0.4 --steps 10 --delta 1e-6" + discrete);
+}
+
+TEST_CASE("the options that are printed, typed back, are accepted: of questions with random parameters") {
+  const TemporaryFolder folder;
+  int refusals = 0;
+  for (std::uint32_t seed = 1; seed <= 40; ++seed) {
+    std::mt19937 random(seed);  // of the test's own questions
+    const auto between = [&random](double low, double high) { return low * std::pow(high / low, std::uniform_real_distribution<double>(0, 1)(random)); };
+    std::ostringstream arguments;
+    const bool calibrates = seed % 3 == 0;
+    arguments << (calibrates ? "calibrate --epsilon " : "privacy --noise-multiplier ") << (calibrates ? between(1e-4, 10) : between(1e-3, 1e3));
+    arguments << " --mechanism discrete-gaussian --steps " << static_cast<int>(between(1, 1e6)) << " --delta " << between(1e-25, 1e-3) << " --bits " << static_cast<int>(between(2, 32)) << " --clip " << between(1e-6, 1e3)
+              << " --dropout " << std::floor(between(10, 600)) / 1000 << " --clients " << static_cast<int>(between(10, 3000));
+    const Ended ended = sim(folder, arguments.str());
+    if (ended.code == 0) continue;
+    ++refusals;
+    check_proposal(folder, arguments.str());
+  }
+  CHECK(refusals >= 15);
 }
 
 TEST_CASE("privacy and calibrate refuse wrong values, in one line with the range") {

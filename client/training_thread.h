@@ -1,0 +1,50 @@
+#pragma once
+// Trains one update at a time on a thread of its own. The object is for one thread. Whatever goes wrong in there, exceptions of the host's functions
+// too, is a training that failed, with words.
+
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "client/device.h"
+#include "client/local_training.h"
+
+namespace fedspend::client {
+
+// What to train on.
+struct TrainingRows {
+  std::vector<models::Transaction> transactions;  // oldest first; where the host gives its own, they are taken in place of these
+  std::int64_t now_s = 0;                         // what the host's are checked against
+  std::uint32_t retention_days = 0;               // of the plan's purpose, for the host's
+};
+
+struct FinishedTraining {
+  TrainingFinished event;
+  std::string words = {};  // of a failure
+  bool threw = false;
+};
+
+class TrainingThread {
+ public:
+  explicit TrainingThread(const DeviceOptions& options) : options_(options) {}  // which outlive it
+
+  void start(StartTraining start, TrainingRows rows);
+  // Waits until it has stopped: between two batches, and as soon as the host's functions return.
+  void stop();
+  std::optional<FinishedTraining> take();
+  bool is_there() const { return thread_.joinable(); }
+
+ private:
+  FinishedTraining train(const StartTraining& start, TrainingRows rows, const std::stop_token& token) const;
+  FinishedTraining train_or_fail(const StartTraining& start, TrainingRows rows, const std::stop_token& token) const noexcept;
+
+  const DeviceOptions& options_;
+  std::mutex mutex_;
+  std::optional<FinishedTraining> finished_;
+  std::jthread thread_;  // last: it ends before what it writes goes
+};
+
+}  // namespace fedspend::client
