@@ -8,7 +8,7 @@ usage: bash tests/run.sh [options] [preset...]
 
 Installs the packages that are missing (.ci/install), then configures, builds and tests each preset in turn, and says how long
 its build took. Ends at the first failure with its exit code; the last lines are ctest's.
-Without presets: fuzz (its fuzz tests alone) and release. Presets: dev release notorch asan tsan phone fuzz (CMakePresets.json).
+Without presets: fuzz (its fuzz tests alone) and release. Presets: dev release notorch asan tsan phone arm64 fuzz (CMakePresets.json).
 
   --jobs N          compile and test N at a time (default: ninja's choice, and as many tests as there are processors)
   --fuzz-seconds N  time for all fuzz targets together (default 60)
@@ -27,7 +27,7 @@ wrong() {
 
 is_count() { [[ $1 =~ ^[1-9][0-9]{0,5}$ ]]; }
 
-known=" dev release notorch asan tsan phone fuzz "
+known=" dev release notorch asan tsan phone arm64 fuzz "
 presets=()
 jobs=
 fuzz_seconds=
@@ -61,7 +61,9 @@ done
 ((${#presets[@]} > 0)) || presets=(fuzz release)
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-[[ $install == no ]] || bash .ci/install
+architectures=()
+[[ " ${presets[*]} " != *" arm64 "* ]] || architectures=(arm64)
+[[ $install == no ]] || bash .ci/install "${architectures[@]}"
 
 say() { printf '\n== %s\n' "$*"; }
 

@@ -1,2 +1,2 @@
 /* SwiftPM builds no target without a source. */
-#include "CFedspend.h"
+#include <CFedspend.h>
