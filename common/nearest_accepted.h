@@ -16,7 +16,8 @@ namespace fedspend {
 std::optional<std::int64_t> nearest_accepted(std::int64_t refused, std::int64_t limit, const std::function<bool(std::int64_t)>& accepts);
 
 // The same of numbers above 0, by factors: at most a part of 1e-3 further than need be, in as few digits, four or more, as are accepted.
-// limit above 0; refused may be any number at all: where it is beyond the other end, the search begins there.
+// limit above 0; refused may be any number at all: where it is further than a factor of 10^12 from the limit, the search begins there,
+// and what is found need not be the nearest.
 std::optional<double> nearest_accepted_number(double refused, double limit, const std::function<bool(double)>& accepts);
 
 // The fewest digits that are read back as the same number.

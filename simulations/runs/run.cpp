@@ -200,7 +200,7 @@ client::DevicePolicy accepting_policy(const Plan& plan) {
   policy.max_participations = client::kMaxParticipationCap;
   policy.allow_open_aggregation = true;
   policy.min_noise_multiplier = std::numeric_limits<double>::min();
-  policy.max_epsilon = std::numeric_limits<double>::infinity();
+  policy.max_epsilon = std::numeric_limits<double>::max();
   policy.delta = plan.privacy.delta;
   policy.allow_central_privacy = true;
   policy.allow_no_privacy = true;

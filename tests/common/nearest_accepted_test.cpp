@@ -1,6 +1,7 @@
 #include "common/nearest_accepted.h"
 
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 #include <limits>
 
@@ -38,12 +39,17 @@ TEST_CASE("of numbers one is found that is accepted as it is printed, a part of 
     const bool up = limit > refused;
     const auto accepts = [&](double value) { return up ? value >= edge : value <= edge; };
     RC_PRE(!accepts(refused));
+    RC_PRE(std::abs(std::log(limit / refused)) < std::log(1e12));  // a wider search begins within that of its limit
     const auto found = nearest_accepted_number(refused, limit, accepts);
     RC_ASSERT(found.has_value() == accepts(limit));
     if (!found) return;
     RC_ASSERT(accepts(std::strtod(exact_text(*found).c_str(), nullptr)));
     RC_ASSERT((up ? *found <= limit : *found >= limit));
     RC_ASSERT(std::abs(*found - edge) <= 1.5e-3 * edge);
+    // Four digits, rounded to the side that is accepted, do; but where that would be beyond the limit.
+    char four[32];
+    std::snprintf(four, sizeof four, "%.3e", *found);
+    RC_ASSERT((std::strtod(four, nullptr) == *found || std::abs(*found - limit) <= 2e-3 * limit));
   }));
 }
 

@@ -135,6 +135,20 @@ TEST_CASE("where too few devices are left that may spend, the federation ends an
   }
 }
 
+TEST_CASE("of no more enrolled devices than a round takes, all spent, there is an end as well; with fewer, who may yet be enrolled, there is none") {
+  for (const std::size_t enrolled : {7U, 6U}) {  // seven are needed
+    PopulationLedger ledger;
+    SecureMachineBench bench(private_plan(), 7);
+    std::vector<ClientId> all;
+    for (std::size_t i = 0; i < enrolled; ++i) all.push_back(bench.devices[i].id);
+    REQUIRE(ledger.charge({SessionId{{9}}, RoundId{1}, contribution_cost(bench.plan, 8).value(), all}));
+    auto made = RoundMachine::create(testing::signed_plan(bench.plan), testing::release_key().public_key(),
+                                     {.rounds_done = 1, .weights = testing::sample_weights(), .optimizer_state = {}, .ledger = ledger}, enrolment_of(enrolled), {}, bench.chooser, bench.random);
+    REQUIRE(made);
+    CHECK(testing::all_of<Finished>((*made)->start(bench.now)).size() == (enrolled == 7 ? 1 : 0));
+  }
+}
+
 // Charged by a program or a plan that was dearer: the account of everybody counts every charge as the dearest.
 TEST_CASE("a round that would overspend by epsilon, not by participations, does not begin, also after a restart with charges that are high already") {
   SecureMachineBench bench(private_plan(2, 3), 9);
