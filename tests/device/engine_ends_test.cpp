@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "client/pending_withdrawals.h"
 #include "tests/device/bench.h"
 
 namespace fedspend::client {
@@ -68,6 +69,22 @@ TEST_CASE("the withdrawal of another purpose, or of none that was given, ends no
     CHECK(bench.run().outcome == RunOutcome::contributed);
     CHECK(then.done);
   }
+}
+
+TEST_CASE("a withdrawal that waits covers its own purpose, or all of them, and nothing else, as long as it waits") {
+  PendingWithdrawals pending;
+  {
+    const PendingWithdrawals::Scope one(pending, "other");
+    CHECK(pending.covers("other"));
+    CHECK_FALSE(pending.covers("next_category"));
+    {
+      const PendingWithdrawals::Scope again(pending, "other"), all(pending, std::nullopt);
+      CHECK(pending.covers("next_category"));
+    }
+    CHECK(pending.covers("other"));
+    CHECK_FALSE(pending.covers("next_category"));
+  }
+  CHECK_FALSE(pending.covers("other"));
 }
 
 TEST_CASE("after a withdrawal has returned nothing is handed to the connection, whenever it comes") {
