@@ -69,10 +69,11 @@ TEST_CASE("where the policy says so little noise is taken, also the coordinator'
   CHECK(limits.of_task.max_epsilon == 1e9);
   CHECK(limits.of_task.delta == 0.1);
   CHECK(std::isinf(limits.max_epsilon_in_all));
-  policy.max_participations = 3;
-  CHECK(participation_limits(policy, plan).of_task.max_participations == 3);
   policy.min_cohort = 1'000;
   CHECK(holds(refusal(policy, plan), "smallest cohort"));
+  policy.max_participations = 3;
+  CHECK(participation_limits(policy, plan).of_task.max_participations == 3);
+  CHECK(holds(refusal(policy, plan), "participation cap is 7, above 3"));
 }
 
 TEST_CASE("a refusal rounds epsilon and delta up, and the noise down: it never promises more than is true") {

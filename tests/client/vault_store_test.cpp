@@ -403,9 +403,9 @@ TEST_CASE("a database that is taken away, and its seed or its reserve left, is s
   CHECK(folder.open_vault()->vault->is_new());
 }
 
-TEST_CASE("a log that is cleaned away takes back no consent, no record, no account and no history") {
+TEST_CASE("a log that is cleaned away takes back no consent, no record and no account, nor what was written before them") {
   const disk::NoWaiting no_waiting;
-  for (const Shelf shelf : {Shelf::consent, Shelf::record, Shelf::account, Shelf::history}) {
+  for (const Shelf shelf : {Shelf::consent, Shelf::record, Shelf::account}) {
     CAPTURE(static_cast<int>(shelf));
     const RecordFolder folder, copy;
     const auto opened = folder.open_vault();

@@ -147,6 +147,36 @@ TEST_CASE("where whole numbers make a larger clip norm the dearer one, the deare
   CHECK(most > 1.02);
 }
 
+// One roster alone, so that no other hides what the margins are for. Near the most of the clip norms a squared norm bound of some 10^8 is cut to a whole
+// number a little below it, and a clip norm that is a trace smaller costs a trace less (one part in 10^8); near the least, a bound of 11.75 is cut to 11.
+TEST_CASE("of one roster the bounds hold for every clip norm, the cut to whole numbers included: the margins are needed, below and above") {
+  Plan plan = plan_of(40, 3);
+  plan.federation.min_cohort = 40;
+  plan.federation.over_selection = 1;
+  plan.aggregation.dropout_ppm = 0;
+  plan.model.parameter_count = 16;
+  plan.privacy.clip_quantile = 0.5;
+  plan.aggregation.bits = 28;
+  plan.aggregation.clip_norm_l2 = 1.95e-4;
+  REQUIRE(plan.least_asked() == plan.devices_asked());
+  const PrivacyCost dearest = dearest_contribution_cost(plan).value(), least = least_contribution_cost(plan).value();
+  const ClipNormRange range = clip_norm_range(plan);
+  const double at_most = contribution_cost(plan, 40, range.most).value().rdp.values()[0], at_least = contribution_cost(plan, 40, range.least).value().rdp.values()[0];
+  const double bound = static_cast<double>(derive_parameters(make_session_terms(plan, RoundId{1}, SessionId{}, 40, range.most).value(), 40).value().noise.value().squared_norm_bound);
+  double cheaper = 1, dearer = 1;
+  for (int step = 0; step <= 300; ++step) {
+    const PrivacyCost small = contribution_cost(plan, 40, range.most * (1 - step * 0.01 / bound)).value(), large = contribution_cost(plan, 40, range.least * (1 + step * 0.001)).value();
+    for (std::size_t i = 0; i < least.rdp.values().size(); ++i) {
+      REQUIRE(least.rdp.values()[i] <= small.rdp.values()[i]);
+      REQUIRE(dearest.rdp.values()[i] >= large.rdp.values()[i]);
+    }
+    cheaper = std::min(cheaper, small.rdp.values()[0] / at_most);
+    dearer = std::max(dearer, large.rdp.values()[0] / at_least);
+  }
+  CHECK(cheaper < 1 - 0.1 / bound);
+  CHECK(dearer > 1.02);
+}
+
 TEST_CASE("no roster and no clip norm that a plan allows costs less than the least, at any order, nor is the least far below") {
   Plan between = plan_of(20, 3);  // the cheapest is neither the least nor the most
   between.federation.min_cohort = 9;
