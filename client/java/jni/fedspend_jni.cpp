@@ -215,6 +215,10 @@ jlongArray ingest(JNIEnv* env, jclass, jlong handle, jbyteArray pool, jintArray 
   });
 }
 
+void set_retention(JNIEnv* env, jclass, jlong handle, jbyteArray purpose, jint days) {
+  guarded(env, false, [&] { return well(env, fedspend_set_retention(peer_of(handle)->device, Text(env, purpose).get(), static_cast<std::uint32_t>(days))); });
+}
+
 void give_consent(JNIEnv* env, jclass, jlong handle, jbyteArray purpose, jbyteArray notice, jbyteArray language, jbyteArray method) {
   guarded(env, false, [&] {
     return well(env, fedspend_consent_give(peer_of(handle)->device, Text(env, purpose).get(), Text(env, notice).get(), Text(env, language).get(), Text(env, method).get()));
@@ -347,6 +351,7 @@ const JNINativeMethod kNatives[] = {
     NATIVE("installCertificate", "(J[B)V", install_certificate),
     NATIVE("isEnrolled", "(J)Z", is_enrolled),
     NATIVE("ingest", "(J[B[I[J)[J", ingest),
+    NATIVE("setRetention", "(J[BI)V", set_retention),
     NATIVE("giveConsent", "(J[B[B[B[B)V", give_consent),
     NATIVE("withdrawConsent", "(J[B)V", withdraw_consent),
     NATIVE("hasConsent", "(J[B)Z", has_consent),

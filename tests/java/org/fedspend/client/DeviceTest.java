@@ -138,6 +138,8 @@ final class DeviceTest {
       check(device.ingest(List.of()).added == 0, "nothing");
       check(expect(FedspendException.class, () -> device.ingest(List.of(Transaction.debit("x", NOW, -1, "RENT")))).status() == Status.INVALID_ARGUMENT, "negative amount");
       check(expect(FedspendException.class, () -> device.ingest(List.of(Transaction.debit(null, NOW, 1, "RENT")))).status() == Status.INVALID_ARGUMENT, "no id");
+      device.setRetention("next_category", 30);
+      check(expect(FedspendException.class, () -> device.setRetention("next_category", 40_000)).status() == Status.INVALID_ARGUMENT, "retention");
       check(!device.hasConsent("next_category"), "no consent at first");
       device.giveConsent("next_category", "2026-11", "de", null);
       check(device.hasConsent("next_category"), "consent");
@@ -269,7 +271,7 @@ final class DeviceTest {
     device.close();
     device.close();
     Checks.Work[] all = {device::id, device::isEnrolled, device::runOnce, device::cancel, device::history, device::historyJson, device::statement, device::statementJson,
-        device::wipe, device::withdrawAllConsent, device::personalise, device::evaluate, () -> device.predict(0, 0), () -> device.explain(0, 0),
+        device::wipe, device::withdrawAllConsent, () -> device.setRetention("a", 1), device::personalise, device::evaluate, () -> device.predict(0, 0), () -> device.explain(0, 0),
         () -> device.explainJson(0, 0), () -> device.installModel(new byte[0], "", new byte[0]), () -> device.ingest(List.of()), () -> device.giveConsent("a", "b", null, null), () -> device.withdrawConsent("a"),
         () -> device.hasConsent("a"), () -> device.consentRecords("a", "b"), () -> device.enrolmentRequest("a", null), () -> device.installCertificate("a")};
     for (Checks.Work work : all) expect(IllegalStateException.class, work);

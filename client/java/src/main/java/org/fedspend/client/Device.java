@@ -133,6 +133,16 @@ public final class Device implements AutoCloseable {
     return new IngestReport(call(peer -> Native.ingest(peer, packed.pool, packed.offsets, packed.numbers)));
   }
 
+  /** How long transactions may be used for a purpose, in days: 1 to 36,500, or 0 for {@link Options#retentionDays}. Kept. */
+  public void setRetention(String purpose, int days) throws FedspendException {
+    if (days < 0) throw new IllegalArgumentException("days below 0");
+    byte[] given = utf8(purpose);
+    call(peer -> {
+      Native.setRetention(peer, given, days);
+      return null;
+    });
+  }
+
   /** {@code language} (BCP 47) and {@code method} may be null. */
   public void giveConsent(String purpose, String noticeVersion, String language, String method) throws FedspendException {
     byte[][] texts = {utf8(purpose), utf8(noticeVersion), utf8(language), utf8(method)};

@@ -35,6 +35,8 @@ final class Native {
 
   static native long[] ingest(long peer, byte[] pool, int[] offsets, long[] numbers) throws FedspendException;
 
+  static native void setRetention(long peer, byte[] purpose, int days) throws FedspendException;
+
   static native void giveConsent(long peer, byte[] purpose, byte[] notice, byte[] language, byte[] method) throws FedspendException;
 
   /** All where purpose is null. */

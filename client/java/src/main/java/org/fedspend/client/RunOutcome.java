@@ -21,6 +21,8 @@ public enum RunOutcome {
   /** The federation is finished. */
   FINISHED(13),
   FAILED(14),
+  /** The coordinator does not take this device: not enrolled there, of another population or version. */
+  TURNED_AWAY(15),
   /** Of a later library. */
   UNKNOWN(-1);
 
