@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "client/device.h"
+#include "client/host_link.h"
 #include "client/include/fedspend/client.h"
 #include "common/crypto/random.h"
 
@@ -74,6 +75,12 @@ struct fedspend_sink {
   std::vector<fedspend::models::Transaction> transactions;
 };
 
+// `exchange` puts into it.
+struct fedspend_body {
+  std::size_t capacity = 0;
+  fedspend::Bytes bytes;
+};
+
 // The host's functions behind the engine's interfaces.
 namespace fedspend::client::c_api {
 
@@ -90,6 +97,7 @@ class CHost final : public DeviceHost {
   std::unique_ptr<SeedProtector> protector() const;
   std::unique_ptr<IdentitySigner> signer(const IdentityPublicKey& key) const;
   std::function<Result<std::vector<models::Transaction>>()> examples() const;
+  HostTransport transport(const GatewayLimits& limits) const;
 
  private:
   fedspend_host host_;
