@@ -185,7 +185,7 @@ bool HttpsServer::State::within_rate() {
   return ++requests <= options.requests_a_second;
 }
 
-// Its body is not read, so that the connection is of no more use: the watchdog ends it soon after the answer.
+// The connection ends after any answer but 200 (the logger below), since a body may be there that was not read.
 void HttpsServer::State::refuse(httplib::Response& response, int status, const std::string& reason) {
   response.status = status;
   response.set_content(reason + "\n", "text/plain");
@@ -200,13 +200,18 @@ void HttpsServer::State::exchange(const httplib::Request& request, httplib::Resp
   if (!has_length || request.get_header_value_count("Content-Length") != 1 || request.has_header("Transfer-Encoding")) return refuse(response, 411, "one Content-Length is needed");
   if (request.has_header("Content-Encoding") || request.is_multipart_form_data()) return refuse(response, 415, "the body comes as it is");
   if (length > options.max_body_bytes) return refuse(response, 413, "the body is too long");
-  if (!within_rate()) return refuse(response, 429, "too many requests");
+  // Read and thrown away, so that the answer is not lost with the connection; what is too long is not even read.
+  const auto refuse_read = [&](int status, const std::string& reason) {
+    read([](const char*, std::size_t) { return true; });
+    refuse(response, status, reason);
+  };
+  if (!within_rate()) return refuse_read(429, "too many requests");
   struct Reserved {
     std::atomic<std::size_t>& all;
     std::size_t bytes;
     ~Reserved() { all -= bytes; }
   } reserved{bytes_in_flight, length};
-  if ((bytes_in_flight += length) > options.max_bytes_in_flight) return refuse(response, 503, "too much at once");
+  if ((bytes_in_flight += length) > options.max_bytes_in_flight) return refuse_read(503, "too much at once");
   Bytes body;
   const bool is_whole = read([&](const char* data, std::size_t size) {
     if (size > length - body.size()) return false;

@@ -9,7 +9,7 @@ namespace {
 CurvePublicKey gateway_key() { return testing::device_keys(900).transport; }
 MachineOptions with_gateway() { return {.max_messages_per_device_and_round = 3, .gateways = {gateway_key()}}; }
 
-MessageReceived through_gateway(const MachineBench& bench, std::size_t device, Frames frames) { return {MachineBench::peer_of(device), gateway_key(), std::move(frames)}; }
+MessageReceived through_gateway(const MachineBench&, std::size_t device, Frames frames) { return {MachineBench::peer_of(device), gateway_key(), std::move(frames)}; }
 Frames check_in_of(const MachineBench& bench, std::size_t device) {
   return {seal_from_device(bench.check_in_message(), {}, bench.devices[device].id, bench.devices[device].identity), nullptr};
 }

@@ -3,7 +3,9 @@
 // test, and devices of the C ABI whose transport is an HTTPS client that pins it. A device's callbacks run in its own threads.
 
 #include <atomic>
+#include <csignal>
 #include <cstring>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -29,6 +31,7 @@ struct GatewayFederation {
   static SmallFederationOptions options() { return {.clients = 12, .processes = 2, .settings = {"federation.rounds=200", "federation.retry_after_ms=200", "federation.selection_window_ms=500"}}; }
 
   GatewayFederation() : federation(options()) {
+    std::signal(SIGPIPE, SIG_IGN);  // the client library writes to connections that the other end has closed
     require_done({program_path("fedspend-admin"), "gateway-keygen", "--out", in("gateway")});
     require_done({"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
                   "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", in("server.key"), "-out", in("server.pem")});
@@ -201,17 +204,16 @@ inline std::vector<std::unique_ptr<GatewayDevice>> customers(const GatewayFedera
   require_done({admin, "token", "--authority", to.in("authority"), "--population", "synthetic", "--count", std::to_string(count), "--out", to.in("customers.tokens")});
   std::ifstream tokens(to.in("customers.tokens"));
   std::vector<std::unique_ptr<GatewayDevice>> all;
-  std::ofstream list(to.in("customers.list"));
+  std::vector<std::string> enrol = {admin, "enrol", "--authority", to.in("authority"), "--devices", to.in("devices.list")};
   for (std::size_t i = 0; i < count; ++i) {
     std::string token;
     REQUIRE(std::getline(tokens, token).good());
     all.push_back(std::make_unique<GatewayDevice>(to, "customer-" + std::to_string(i)));
-    list << all.back()->request(token);
+    enrol.push_back(to.in("customer-" + std::to_string(i) + ".list"));
+    std::ofstream(enrol.back()) << all.back()->request(token);
   }
-  list.close();
-  require_done({admin, "enrol", "--authority", to.in("authority"), "--devices", to.in("devices.list"), to.in("customers.list")});
-  const std::string certificates = to.federation.text_of("customers.list.certificates");
-  for (const auto& customer : all) customer->prepare(certificates);
+  require_done(enrol);
+  for (std::size_t i = 0; i < count; ++i) all[i]->prepare(to.federation.text_of("customer-" + std::to_string(i) + ".list.certificates"));
   return all;
 }
 

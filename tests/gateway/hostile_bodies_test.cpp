@@ -30,8 +30,9 @@ TEST_CASE("bodies that are none, too long, cut or encoded are refused, and the g
   CHECK(gateway.post(Bytes(100, 7)) == 400);
   const Bytes request = gateway.request();
   CHECK(gateway.post(request) == 200);  // "not enrolled"
-  CHECK(gateway.post(Bytes(request.begin(), request.end() - 1)) != 200 );
-  CHECK(gateway.post(Bytes(max_gateway_request_bytes({.max_bulk_bytes = 4096}) + 1)) == 413);
+  CHECK(gateway.post(Bytes(request.begin(), request.end() - 1)) == 400);
+  const int too_long = gateway.post(Bytes(max_gateway_request_bytes({.max_bulk_bytes = 4096}) + 1));  // not read: the connection may end first
+  CHECK((too_long == 413 || too_long == 0));
   CHECK(gateway.post(request, {{"Content-Encoding", "gzip"}}) == 415);
   CHECK(gateway.health() == 200);
   CHECK(gateway.client()->Get("/v1/exchange")->status == 404);
