@@ -43,14 +43,20 @@ ConditionRules rules_of(std::uint32_t flags) {
   return rules;
 }
 
-Result<ConnectDevice> connection_of(const fedspend_options& given) {
-  if (given.coordinator == nullptr) return ConnectDevice();
+Result<ConnectDevice> connection_of(const fedspend_options& given, const CHost& host) {
+  if (given.coordinator == nullptr) {
+    HostLinkOptions options;
+    if (given.connect_timeout_ms != 0) options.connect_timeout = Millis(given.connect_timeout_ms);
+    HostTransport transport = host.transport(options.limits);
+    if (!transport.exchange) return ConnectDevice();
+    return ConnectDevice([options, transport](const LinkDevice& device) { return connect_host(options, transport, device); });
+  }
 #ifdef FEDSPEND_HAS_ZEROMQ
   if (is_zero(given.coordinator_key)) return fail(ErrorCode::invalid_argument, "coordinator_key is zero");
   ZmqLinkOptions options{given.coordinator, key_of<CurvePublicKey>(given.coordinator_key)};
   if (given.connect_timeout_ms != 0) options.connect_timeout = Millis(given.connect_timeout_ms);
   FEDSPEND_TRY(check_zmq_link(options));
-  return ConnectDevice([options](const CurveKeyPair& curve) { return connect_zmq(options, curve); });
+  return ConnectDevice([options](const LinkDevice& device) { return connect_zmq(options, device.curve); });
 #else
   return fail(ErrorCode::invalid_argument, "this library was built without the built-in connection: leave `coordinator` NULL");
 #endif
@@ -81,7 +87,7 @@ Result<DeviceOptions> options_of(const fedspend_options& given, const fedspend_h
   options.signer = host.signer(key_of<IdentityPublicKey>(given.identity_key));
   options.examples = host.examples();
   options.make_trainer = host.trainer();
-  FEDSPEND_ASSIGN(options.connect, connection_of(given));
+  FEDSPEND_ASSIGN(options.connect, connection_of(given, host));
   return options;
 }
 

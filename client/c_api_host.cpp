@@ -103,6 +103,19 @@ std::function<Result<std::vector<models::Transaction>>(const ExampleRequest&)> C
   };
 }
 
+HostTransport CHost::transport(const GatewayLimits& limits) const {
+  HostTransport transport;
+  if (host_.exchange == nullptr) return transport;
+  transport.exchange = [host = host_, limits](ByteSpan request, Millis timeout) -> Result<Bytes> {
+    fedspend_body body{.capacity = max_gateway_response_bytes(limits), .bytes = {}};
+    const auto timeout_ms = static_cast<std::uint32_t>(timeout.count());
+    if (const fedspend_status status = host.exchange(host.user, request.data(), request.size(), &body, timeout_ms); status != FEDSPEND_OK) return fail(host_error(status, "exchange"));
+    return std::move(body.bytes);
+  };
+  if (host_.give_up_exchange != nullptr) transport.give_up = [host = host_] { host.give_up_exchange(host.user); };
+  return transport;
+}
+
 Result<models::Transaction> transaction_of(const fedspend_transaction& given) {
   if (given.direction != FEDSPEND_DEBIT && given.direction != FEDSPEND_CREDIT) return fail(ErrorCode::invalid_argument, "direction is neither FEDSPEND_DEBIT nor FEDSPEND_CREDIT");
   models::Transaction transaction;
@@ -133,6 +146,15 @@ extern "C" fedspend_status fedspend_sink_add(fedspend_sink* sink, const fedspend
     if (sink->transactions.size() >= 1'000'000) return failed(FEDSPEND_LIMIT, "more than 1,000,000 transactions");
     if (!sink->transactions.empty() && taken->time_s < sink->transactions.back().time_s) return failed(FEDSPEND_INVALID_ARGUMENT, "transactions come oldest first");
     sink->transactions.push_back(std::move(*taken));
+    return FEDSPEND_OK;
+  });
+}
+
+extern "C" fedspend_status fedspend_body_add(fedspend_body* body, const std::uint8_t* bytes, std::size_t size) {
+  return guarded([&]() -> fedspend_status {
+    if (body == nullptr || (bytes == nullptr && size != 0)) return failed(FEDSPEND_INVALID_ARGUMENT, "body or bytes is NULL");
+    if (size > body->capacity - body->bytes.size()) return failed(FEDSPEND_LIMIT, "a response of more than " + std::to_string(body->capacity) + " bytes");
+    body->bytes.insert(body->bytes.end(), bytes, bytes + size);
     return FEDSPEND_OK;
   });
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "client/device.h"
+#include "client/host_link.h"
 #include "client/include/fedspend/client.h"
 #include "common/crypto/random.h"
 
@@ -99,6 +100,12 @@ struct fedspend_sink {
   std::vector<fedspend::models::Transaction> transactions = {};
 };
 
+// `exchange` puts into it.
+struct fedspend_body {
+  std::size_t capacity = 0;
+  fedspend::Bytes bytes;
+};
+
 // The host's functions behind the engine's interfaces.
 namespace fedspend::client::c_api {
 
@@ -116,6 +123,7 @@ class CHost final : public DeviceHost {
   std::unique_ptr<IdentitySigner> signer(const IdentityPublicKey& key) const;
   std::function<Result<std::vector<models::Transaction>>(const ExampleRequest&)> examples() const;
   std::function<Result<std::unique_ptr<models::Trainer>>(const ModelSpec&)> trainer() const;  // c_api_trainer.cpp
+  HostTransport transport(const GatewayLimits& limits) const;
 
  private:
   fedspend_host host_;

@@ -1,11 +1,14 @@
 #pragma once
-// A device's connection for the time of one run. Over ZeroMQ: zmq_link.h. One thread per object.
+// A device's connection for the time of one run. Over ZeroMQ: zmq_link.h; over the host's own HTTPS: host_link.h. One thread per object.
 
 #include <functional>
 #include <memory>
 
 #include "common/clock.h"
 #include "common/crypto/curve_key.h"
+#include "common/crypto/identity_signer.h"
+#include "common/ids.h"
+#include "common/random_source.h"
 #include "common/result.h"
 #include "common/transport/channel.h"
 
@@ -21,6 +24,14 @@ class DeviceLink : public DeviceChannel {
   virtual std::uint64_t connections() const = 0;
 };
 
-using ConnectDevice = std::function<Result<std::unique_ptr<DeviceLink>>(const CurveKeyPair& curve)>;
+// Who connects. The references outlive the link.
+struct LinkDevice {
+  const CurveKeyPair& curve;
+  const ClientId& id;
+  IdentitySigner& signer;
+  RandomSource& random;
+};
+
+using ConnectDevice = std::function<Result<std::unique_ptr<DeviceLink>>(const LinkDevice& device)>;
 
 }  // namespace fedspend::client

@@ -397,7 +397,7 @@ Result<RunReport> Device::State::run() {
     const std::lock_guard lock(vault_mutex);
     FEDSPEND_TRY(keep_wait(options.transient_backoff));
   }
-  FEDSPEND_ASSIGN(std::unique_ptr<DeviceLink> link, options.connect(*curve));
+  FEDSPEND_ASSIGN(std::unique_ptr<DeviceLink> link, options.connect({.curve = *curve, .id = id, .signer = *signer, .random = random}));
   RunReport report = Run(*this, std::move(link)).to_the_end();
   const std::lock_guard lock(vault_mutex);
   // In this process it is kept in any case, and after a restart there is the one from the beginning.

@@ -21,7 +21,7 @@ std::uint32_t poll_ms_of(Millis timeout) {
 
 HostChannel::HostChannel(HostChannelOptions options, HostExchange exchange, GatewaySigner sign, RandomSource& random)
     : options_(std::move(options)), exchange_(std::move(exchange)), sign_(std::move(sign)), random_(random) {
-  FEDSPEND_CHECK(exchange_ && sign_, "a host that carries and signs");
+  FEDSPEND_CHECK(sign_ != nullptr, "a host that signs");
   begin_connection();
 }
 
@@ -51,12 +51,12 @@ Result<std::optional<Frames>> HostChannel::receive() {
 }
 
 // Messages leave the queue once the request that carries them is sealed.
-Status HostChannel::prepare(Millis timeout) {
+Status HostChannel::prepare(std::uint32_t poll_ms) {
   GatewayRequest request{.sender = options_.client,
                          .connection = connection_,
                          .sequence = sequence_,
                          .acknowledged = sequence_ - 1,
-                         .poll_ms = poll_ms_of(timeout),
+                         .poll_ms = poll_ms,
                          .messages = {}};
   std::size_t bulk_bytes_left = options_.limits.max_bulk_bytes;
   for (const Frames& frames : outbox_) {
@@ -70,15 +70,27 @@ Status HostChannel::prepare(Millis timeout) {
 }
 
 Status HostChannel::pump(Millis timeout) {
+  FEDSPEND_CHECK(exchange_ != nullptr, "a host that carries");
+  FEDSPEND_ASSIGN(const ByteSpan request, begin(Millis{poll_ms_of(timeout)}));
+  return finish(exchange_(request, timeout));
+}
+
+Result<ByteSpan> HostChannel::begin(Millis poll) {
   if (!inbox_.empty()) return fail(ErrorCode::conflict, "receive what has come before the next exchange");
   retry_after_ = Millis{0};
-  if (request_.empty()) FEDSPEND_TRY(prepare(timeout));
-  FEDSPEND_ASSIGN(const Bytes body, exchange_(request_, timeout));
-  FEDSPEND_ASSIGN(GatewayResponse response, decode_gateway_response(body, options_.limits));
+  if (request_.empty()) FEDSPEND_TRY(prepare(static_cast<std::uint32_t>(std::clamp<std::int64_t>(poll.count(), 0, kMaxPollMs))));
+  return ByteSpan(request_);
+}
+
+Status HostChannel::finish(const Result<Bytes>& body) {
+  FEDSPEND_CHECK(!request_.empty(), "an exchange that was begun");
+  if (!body) return fail(body.error());
+  FEDSPEND_ASSIGN(GatewayResponse response, decode_gateway_response(*body, options_.limits));
   return take(std::move(response));
 }
 
 Status HostChannel::take(GatewayResponse response) {
+  is_refused_ = response.status == GatewayStatus::not_enrolled;
   switch (response.status) {
     case GatewayStatus::not_enrolled: return fail(ErrorCode::unauthorized, "the gateway does not know this device", "enrol the device");
     case GatewayStatus::gone:

@@ -31,7 +31,7 @@ using HostExchange = std::function<Result<Bytes>(ByteSpan request, Millis timeou
 
 class HostChannel final : public DeviceChannel {
  public:
-  // `random` chooses connection ids and outlives the channel.
+  // `random` chooses connection ids and outlives the channel. `exchange` is what pump() uses, and may be null without it.
   HostChannel(HostChannelOptions options, HostExchange exchange, GatewaySigner sign, RandomSource& random);
 
   // Queues; pump() carries. limit: a frame that no exchange can carry. unavailable: the queue is full.
@@ -47,11 +47,18 @@ class HostChannel final : public DeviceChannel {
   //   conflict:     messages are there that nobody has received; nothing was sent
   Status pump(Millis timeout);
 
+  // The same in two steps, for a caller that carries the request itself, on another thread say: begin() signs and gives the request (the one
+  // under way again, if it was not answered), which lives until finish(), and finish() takes what the host brought. The timeout is
+  // the caller's; `poll` is how long the gateway may wait. Errors as above.
+  Result<ByteSpan> begin(Millis poll);
+  Status finish(const Result<Bytes>& body);
+
+  bool is_refused() const { return is_refused_; }              // the gateway's last answer: not enrolled
   Millis retry_after() const { return retry_after_; }          // zero unless the last answer asked to wait
   std::uint64_t connections() const { return connections_; }   // answered so far: more than before means a new connection
 
  private:
-  Status prepare(Millis timeout);
+  Status prepare(std::uint32_t poll_ms);
   Status take(GatewayResponse response);
   void begin_connection();
 
@@ -66,6 +73,7 @@ class HostChannel final : public DeviceChannel {
   Bytes request_;               // under way, not answered; empty: none
   std::uint64_t connections_ = 0;
   Millis retry_after_{0};
+  bool is_refused_ = false;
 };
 
 }  // namespace fedspend

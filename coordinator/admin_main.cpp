@@ -37,6 +37,18 @@ Result<Report> keygen(const Arguments& arguments) {
   return report;
 }
 
+Result<Report> gateway_keygen(const Arguments& arguments) {
+  FEDSPEND_ASSIGN(const std::string out, arguments.text("out"));
+  FEDSPEND_TRY(program::ensure_writable_directory(out));
+  const fs::path path = fs::path(out) / "gateway.key";
+  SystemRandom random;
+  FEDSPEND_TRY(program::write_curve_key(path, CurveKeyPair::generate(random)));
+  Report report;
+  report.data = {{"gateway_key", path.string()}};
+  report.text = path.string() + "  a gateway's CURVE key; the coordinator gets " + path.string() + ".pub (--gateway-key)\n";
+  return report;
+}
+
 Result<Report> sign(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const std::string plan, arguments.text("plan"));
   FEDSPEND_ASSIGN(const std::string key_path, arguments.text("release-key"));
@@ -58,6 +70,12 @@ program::ProgramSpec admin_program() {
                     .options = {{.name = "out", .value_name = "DIR", .help = "where the keys go (private halves: mode 0600)", .required = true}},
                     .positional = "",
                     .run = keygen},
+                   {.name = "gateway-keygen",
+                    .summary = "make a gateway's CURVE key",
+                    .example = "fedspend-admin gateway-keygen --out gateway",
+                    .options = {{.name = "out", .value_name = "DIR", .help = "where the key goes (private half: mode 0600)", .required = true}},
+                    .positional = "",
+                    .run = gateway_keygen},
                    {.name = "sign-plan",
                     .summary = "sign a plan with the release key",
                     .example = "fedspend-admin sign-plan --plan plan.toml --release-key keys/release.key",

@@ -37,6 +37,7 @@ Error at(const std::string& path, Error error) {
 
 struct Federation {
   Plan plan;
+  std::vector<CurvePublicKey> gateways;
   std::uint64_t revocation_list = 0;  // its sequence; 0: none given
   std::unique_ptr<Store> store;
   std::unique_ptr<CohortChooser> chooser;
@@ -80,6 +81,18 @@ Result<Devices> read_devices(const Arguments& arguments, const std::string& popu
   return devices;
 }
 
+// A gateway's key is nobody else's: a device with it could speak for all the others.
+Result<std::vector<CurvePublicKey>> read_gateways(const Arguments& arguments, const EnrolmentList& devices, const CurvePublicKey& own) {
+  std::vector<CurvePublicKey> gateways;
+  for (const std::string& path : arguments.texts("gateway-key")) {
+    FEDSPEND_ASSIGN(const CurvePublicKey key, program::read_curve_public_key(path));
+    if (key == own) return fail(ErrorCode::invalid_argument, path + ": this is the coordinator's own key", "give the gateway a key of its own (`fedspend-admin gateway-keygen`)");
+    if (devices.knows_transport_key(key)) return fail(ErrorCode::invalid_argument, path + ": an enrolled device has this key", "give the gateway a key of its own (`fedspend-admin gateway-keygen`)");
+    gateways.push_back(key);
+  }
+  return gateways;
+}
+
 void log_admission(const EnrolmentList& admitted, std::uint64_t revocation_list) {
   const std::size_t revoked = admitted.excluded(Exclusion::revoked), expired = admitted.excluded(Exclusion::expired);
   program::log(revoked + expired != 0 ? program::LogLevel::warning : program::LogLevel::info, "enrolment",
@@ -105,7 +118,7 @@ Result<std::unique_ptr<Beacon>> external_beacon(const Arguments& arguments, cons
 }
 
 // Everything that is given is read and checked before the first folder is made.
-Result<Federation> open_federation(const Arguments& arguments, const fs::path& state, const fs::path& out, RandomSource& random) {
+Result<Federation> open_federation(const Arguments& arguments, const fs::path& state, const fs::path& out, const CurvePublicKey& own_key, RandomSource& random) {
   FEDSPEND_ASSIGN(const std::string plan_path, arguments.text("plan"));
   FEDSPEND_ASSIGN(const std::string release_path, arguments.text("release-key"));
   FEDSPEND_ASSIGN(const IdentityPublicKey release_key, program::read_identity_public_key(release_path, "release"));
@@ -122,10 +135,12 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   FEDSPEND_ASSIGN(std::vector<float> weights, initial_weights(arguments, *plan, hash));
   FEDSPEND_ASSIGN(const std::int64_t selection_timeout, arguments.integer("selection-timeout-s", 1, 86'400));
   FEDSPEND_ASSIGN(std::unique_ptr<Beacon> beacon, external_beacon(arguments, plan_path, *plan));
+  FEDSPEND_ASSIGN(std::vector<CurvePublicKey> gateways, read_gateways(arguments, devices.admitted, own_key));
   FEDSPEND_TRY(program::ensure_writable_directory(state));
   FEDSPEND_TRY(program::ensure_writable_directory(out));
   Federation federation;
   federation.plan = *plan;
+  federation.gateways = gateways;
   federation.beacon = std::move(beacon);
   FEDSPEND_ASSIGN(federation.store, Store::open(state / "coordinator.sqlite", hash));
   FEDSPEND_TRY(accept_revocations(state, devices.authority, devices.revocations ? &*devices.revocations : nullptr));
@@ -137,7 +152,7 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
   FEDSPEND_ASSIGN(checkpoint.ledger, federation.store->ledger());
   FEDSPEND_ASSIGN(federation.machine,
                   RoundMachine::create(std::move(signed_plan), release_key, std::move(checkpoint), std::move(devices.admitted),
-                                       {.selection_timeout = std::chrono::seconds(selection_timeout), .external_beacon = federation.beacon.get(), .unix_time_s = program::unix_time_s},
+                                       {.selection_timeout = std::chrono::seconds(selection_timeout), .gateways = std::move(gateways), .external_beacon = federation.beacon.get(), .unix_time_s = program::unix_time_s},
                                        *federation.chooser, random));
   return federation;
 }
@@ -177,11 +192,13 @@ Result<Report> run_coordinator(const Arguments& arguments) {
   }
 
   SystemRandom random;
-  FEDSPEND_ASSIGN(Federation federation, open_federation(arguments, state, out, random));
+  FEDSPEND_ASSIGN(Federation federation, open_federation(arguments, state, out, curve.public_key, random));
   const EnrolmentList& enrolment = federation.machine->enrolment();
   FEDSPEND_TRY(program::require_descriptors(enrolment.devices().size() * 2 + 128));
   FEDSPEND_ASSIGN(const std::string listen, arguments.text("listen"));
-  ZmqServerOptions server{.address = listen, .allow = [&](const CurvePublicKey& key) { return enrolment.knows_transport_key(key); }};
+  ZmqServerOptions server{.address = listen, .allow = [&](const CurvePublicKey& key) {
+                            return enrolment.knows_transport_key(key) || std::find(federation.gateways.begin(), federation.gateways.end(), key) != federation.gateways.end();
+                          }};
   server.limits.max_bulk_bytes = largest_bulk_bytes(federation.plan);
   const auto ready = arguments.optional_text("ready-file");
   std::error_code ignored;
@@ -218,6 +235,7 @@ program::ProgramSpec coordinator_program() {
                   {.name = "authority-key", .value_name = "FILE", .help = "the public key that the devices' certificates are signed with", .required = true},
                   {.name = "revocations", .value_name = "FILE", .help = "the authority's list of revoked devices (`fedspend-admin revoke`); without it: none"},
                   {.name = "curve-key", .value_name = "FILE", .help = "this coordinator's CURVE key, mode 0600 (`fedspend-admin keygen`)", .required = true},
+                  {.name = "gateway-key", .value_name = "FILE", .help = "the public CURVE key of a fedspend-gateway, which may bring messages of all devices; without it: none", .repeated = true},
                   {.name = "listen", .value_name = "ADDRESS", .help = "tcp://ADDRESS:PORT; * is any", .default_text = "tcp://127.0.0.1:5570"},
                   {.name = "state", .value_name = "DIR", .help = "the database; a restart goes on from the last published model", .required = true},
                   {.name = "out", .value_name = "DIR", .help = "where model.fsm and cohorts.jsonl go; without it: --state"},

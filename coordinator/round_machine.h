@@ -192,6 +192,9 @@ struct MachineOptions {
   std::uint32_t max_messages_per_device_and_round = 64;  // once finished: in a selection timeout
   std::size_t max_pool = 100'000;     // beyond: ComeBack busy
   std::uint64_t rounds_excluded = 10; // that a dealer at fault is left out of
+  // Keys of gateways (coordinator/gateway): a connection with one of them may bring messages of any enrolled device. Empty: none may. Such a
+  // message counts for nothing, for its device's quota neither, before the device's own signature on it was found right.
+  std::vector<CurvePublicKey> gateways = {};
   Beacon* external_beacon = nullptr;  // what a plan with beacon = "external" needs; outlives the machine
   // The wall clock, for the ends of certificates: every neighbour of a device leaves the round when that device's certificate has ended, so
   // that who checks in with less than a day left is sent away. None: a simulation, whose time is not the world's.
@@ -324,6 +327,9 @@ class RoundMachine {
   void note_gone(const ClientId& client, Millis now, Effects& effects);
   void exclude(const ClientId& dealer, Effects& effects);
 
+  bool is_gateway(const CurvePublicKey& key) const;
+  // The connection is the device's own, or a gateway's.
+  bool may_speak_for(const CurvePublicKey& key, const EnrolledDevice& device) const;
   bool within_quota(const ClientId& client, Millis now);
   void release_long_held(Millis now, Effects& effects);
   void try_select(Millis now, Effects& effects);

@@ -1,5 +1,7 @@
 // The round machine's gate: whom a message is from, and whether it is taken up at all.
 
+#include <algorithm>
+
 #include "common/protocol/codec.h"
 #include "coordinator/round_machine.h"
 
@@ -28,12 +30,15 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
   }
   const EnrolledDevice* device = enrolment_.find(envelope->sender);
   if (device == nullptr) return drop(reason_of(enrolment_.exclusion_of(envelope->sender)), std::nullopt, effects), effects;
-  if (device->transport != message.transport_key) return drop(DropReason::wrong_transport, std::nullopt, effects), effects;
+  if (!may_speak_for(message.transport_key, *device)) return drop(DropReason::wrong_transport, std::nullopt, effects), effects;
   const ClientId client = device->id;
+  const auto is_signed = [&] { return message.signature.is_right_ ? *message.signature.is_right_ : verify_envelope(*envelope, device->identity); };
+  // On the device's own connection the handshake has shown who speaks; behind a gateway the signature alone does.
+  const bool is_direct = device->transport == message.transport_key;
+  if (!is_direct && !is_signed()) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
   if (!within_quota(client, now)) return drop(DropReason::quota, std::nullopt, effects), effects;
   if (signs_late(*envelope, client)) return std::get<Aggregating>(phase_).signers.insert(client), effects;
-  const bool is_signed = message.signature.is_right_ ? *message.signature.is_right_ : verify_envelope(*envelope, device->identity);
-  if (!is_signed) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
+  if (is_direct && !is_signed()) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
   const Result<Message> decoded = decode_body(envelope->type, envelope->body);
   if (!decoded) return drop(DropReason::undecodable, client, effects), effects;
   if (!has_bulk_frame(envelope->type) && !message.frames.bulk_bytes().empty()) return drop(DropReason::undecodable, client, effects), effects;
@@ -51,6 +56,12 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
   }
   return effects;
 }
+
+bool RoundMachine::is_gateway(const CurvePublicKey& key) const {
+  return std::find(options_.gateways.begin(), options_.gateways.end(), key) != options_.gateways.end();
+}
+
+bool RoundMachine::may_speak_for(const CurvePublicKey& key, const EnrolledDevice& device) const { return device.transport == key || is_gateway(key); }
 
 bool RoundMachine::within_quota(const ClientId& client, Millis now) {
   if (auto* done = std::get_if<Done>(&phase_); done != nullptr && now >= done->quota_since + options_.selection_timeout) {
@@ -72,7 +83,11 @@ void RoundMachine::check_signatures(std::span<MessageReceived> messages, Executo
     const Result<Envelope> envelope = open_envelope(message.frames.control);
     if (!envelope) continue;
     const EnrolledDevice* device = enrolment_.find(envelope->sender);
-    if (device == nullptr || device->transport != message.transport_key) continue;
+    if (device == nullptr || !may_speak_for(message.transport_key, *device)) continue;
+    if (device->transport != message.transport_key) {  // a gateway's: on_message looks at the signature before the quota
+      checks.push_back({&message, *envelope, device});
+      continue;
+    }
     const auto counted = messages_.find(device->id);
     std::uint32_t& of_device = used.try_emplace(device->id, counted == messages_.end() ? 0 : counted->second).first->second;
     if (++of_device <= options_.max_messages_per_device_and_round && !signs_late(*envelope, device->id)) checks.push_back({&message, *envelope, device});

@@ -51,6 +51,7 @@ struct Home {
 const Home kHomes[] = {
     {{"torch/", "ATen/", "c10/", "gloo/"}, [](std::string_view path) { return path.starts_with("models/torch/") && is_cpp(path); }, "models/torch/*.cpp"},
     {{"zmq.", "zmq_"}, [](std::string_view path) { return path.starts_with("common/transport/"); }, "common/transport"},
+    {{"httplib.h", "openssl/"}, [](std::string_view path) { return path.starts_with("coordinator/gateway/") && is_cpp(path); }, "*.cpp of coordinator/gateway"},
     {{"cereal/"}, [](std::string_view path) { return path.starts_with("common/protocol/"); }, "common/protocol"},
     {{"sodium.h", "sodium/"}, [](std::string_view path) { return path.starts_with("common/crypto/"); }, "common/crypto"},
     {{"sqlite3"},

@@ -110,6 +110,21 @@ TEST_CASE("when the quorum is there all but a survivor's first signature of this
   bench.expect_published(kAll);
 }
 
+// Behind a gateway nothing but the signature says who speaks, so that a late one is looked at, too.
+TEST_CASE("through a gateway a late signature that is wrong is dropped, and does not count as the device's first word") {
+  const CurvePublicKey gateway = testing::device_keys(900).transport;
+  AtQuorum bench(kLate, {.gateways = {gateway}});
+  const Frames forged = spoilt(bench.signing(kLate));
+  for (int i = 0; i < 2; ++i) {
+    const Effects effects = bench.machine->step(MessageReceived{MachineBench::peer_of(kLate), gateway, forged}, bench.now);
+    CHECK(MachineBench::drops(effects) == std::vector{DropReason::bad_signature});
+    CHECK(testing::all_of<Send>(effects).empty());
+  }
+  CHECK(bench.give(kLate, bench.signing(kLate)).empty());
+  bench.release();
+  bench.expect_published(kAll);
+}
+
 TEST_CASE("case 31: signatures that come late are of the quota like any other message") {
   AtQuorum bench(kLate, {.max_messages_per_device_and_round = 6});  // check-in, keys, shares, masked input: four
   CHECK(bench.give(kLate, bench.signing(kLate)).empty());

@@ -179,7 +179,7 @@ struct EngineBench {
     options.limits = limits;
     options.protector = std::make_unique<FileSeedProtector>(folder.path() / kStoreKeyFile, random);
     options.signer = std::make_unique<KeySigner>(testing::device_keys(1).identity);
-    options.connect = [this](const CurveKeyPair&) -> Result<std::unique_ptr<DeviceLink>> { return std::make_unique<WireLink>(wire, host, time_stands_still); };
+    options.connect = [this](const LinkDevice&) -> Result<std::unique_ptr<DeviceLink>> { return std::make_unique<WireLink>(wire, host, time_stands_still); };
     options.make_trainer = [this](const ModelSpec&) -> Result<std::unique_ptr<models::Trainer>> { return std::make_unique<BentTrainer>(orders); };
     options.examples = examples;
     options.own_clock = own_clock;

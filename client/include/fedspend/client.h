@@ -14,7 +14,7 @@
  *  4. Errors. Every function that can fail returns a fedspend_status; out parameters are untouched on an error but for convention 2. Words
  *     for the last error of the calling thread: fedspend_last_error. No error text holds a secret or a spending value. Nothing is thrown.
  *  5. Threads. Any function may be called from any thread. fedspend_run_once blocks its caller, one at a time; fedspend_cancel never
- *     waits. Callbacks come from the thread that called the library, but `examples` and `train`, which come from a thread of the library.
+ *     waits. Callbacks come from the thread that called the library, but `examples`, `train` and `exchange`, which come from threads of the library.
  *     A callback must not call functions of its device other than fedspend_cancel, and must not unwind (longjmp, exceptions).
  *  6. Fail closed. A callback that is missing, fails, or does not know means no: nothing is sent.
  *  7. Versions. FEDSPEND_CLIENT_VERSION is MAJOR * 10000 + MINOR * 100 + PATCH. Within a major version nothing is taken away or changes its
@@ -110,6 +110,7 @@ enum {
 };
 
 typedef struct fedspend_device fedspend_device;
+typedef struct fedspend_body fedspend_body; /* where `exchange` puts a response: fedspend_body_add */
 typedef struct fedspend_sink fedspend_sink; /* where a callback puts transactions: fedspend_sink_add */
 
 typedef struct fedspend_conditions {
@@ -185,6 +186,14 @@ typedef struct fedspend_host {
    * them, to `trained`. Whatever it returns must not depend on the rows but by the weights: a failure is seen by the coordinator as a device
    * that declined. Weights that are not finite count as no change. From a thread of the library; asks fedspend_training_is_stopped often. */
   fedspend_status (*train)(void *user, const fedspend_training *task, float *trained);
+  /* The host's transport, in place of `coordinator`: POST the request as it is to https://GATEWAY/v1/exchange by the app's own pinned TLS
+   * (content type application/octet-stream), and put the body of a response of status 200 into `response` (fedspend_body_add), in pieces as they come.
+   * Blocks for timeout_ms at most. From a thread of the library, one at a time; not after fedspend_run_once has returned.
+   * Any other status, and no connection: FEDSPEND_UNAVAILABLE; too long: FEDSPEND_TIMEOUT; a certificate that is not the pinned one:
+   * FEDSPEND_UNAUTHORIZED. All are tried again with the same bytes, which is safe: never change or keep them. */
+  fedspend_status (*exchange)(void *user, const uint8_t *request, size_t request_size, fedspend_body *response, uint32_t timeout_ms);
+  /* Optional: end the `exchange` under way soon, the run is over. From the thread that called fedspend_run_once. Without it the end of a run waits for it. */
+  void (*give_up_exchange)(void *user);
 } fedspend_host;
 
 typedef struct fedspend_options {
@@ -196,7 +205,7 @@ typedef struct fedspend_options {
   const char *policy_toml;        /* client/README.md, "The policy"; NULL: everything is refused */
   uint8_t release_key[32];        /* pinned: whose plans count; zero: nobody's, and this device does not run */
   uint8_t authority_key[32];      /* pinned: whose certificates count; zero: nobody's */
-  const char *coordinator;        /* tcp://HOST:PORT: the built-in connection; NULL: this device does not run */
+  const char *coordinator;        /* tcp://HOST:PORT: the built-in connection. NULL: the host's `exchange`; without both this device does not run */
   uint8_t coordinator_key[32];    /* pinned */
   uint8_t identity_key[32];       /* public half of the key behind `sign`; zero without it */
   uint32_t retention_days;        /* 0: the default, 730 */
@@ -308,6 +317,9 @@ FEDSPEND_API fedspend_status fedspend_is_enrolled(fedspend_device *device, uint8
 FEDSPEND_API fedspend_status fedspend_ingest(fedspend_device *device, const fedspend_transaction *transactions, size_t count, fedspend_ingest_report *report);
 /* Inside `examples` alone: copies the transaction. */
 FEDSPEND_API fedspend_status fedspend_sink_add(fedspend_sink *sink, const fedspend_transaction *transaction);
+
+/* Inside `exchange` alone: copies the next bytes of the response. limit: more than any response may have; end the exchange then. */
+FEDSPEND_API fedspend_status fedspend_body_add(fedspend_body *body, const uint8_t *bytes, size_t size);
 
 /* Consent, by purpose; default none. notice_version: of what the customer was shown. language (BCP 47) and method may be NULL. Both ways
  * at once: a withdrawal ends a run that is under way before its next message. */

@@ -1,0 +1,165 @@
+#include "client/host_link.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "client/host_channel.h"
+#include "common/check.h"
+
+namespace fedspend::client {
+namespace {
+
+// Carries one request after the other on its own thread.
+class Carrier {
+ public:
+  explicit Carrier(HostTransport transport) : transport_(std::move(transport)), thread_([this] { carry(); }) {}
+  ~Carrier() {
+    bool is_under_way = false;
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+      is_under_way = state_ == State::under_way;
+    }
+    changed_.notify_all();
+    if (is_under_way && transport_.give_up) transport_.give_up();
+    thread_.join();
+  }
+  Carrier(const Carrier&) = delete;
+  Carrier& operator=(const Carrier&) = delete;
+
+  bool is_free() {
+    const std::lock_guard lock(mutex_);
+    return state_ == State::free;
+  }
+  // `request` lives until take() gave its answer, or the carrier has gone.
+  void start(ByteSpan request, Millis timeout) {
+    {
+      const std::lock_guard lock(mutex_);
+      FEDSPEND_CHECK(state_ == State::free, "one exchange at a time");
+      request_ = request;
+      timeout_ = timeout;
+      state_ = State::under_way;
+    }
+    changed_.notify_all();
+  }
+  // Waits at most so long for an answer.
+  std::optional<Result<Bytes>> take(Millis longest) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, longest, [this] { return state_ == State::answered; });
+    if (state_ != State::answered) return std::nullopt;
+    state_ = State::free;
+    return std::exchange(answer_, std::nullopt);
+  }
+
+ private:
+  enum class State { free, under_way, answered };
+
+  void carry() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return stopping_ || state_ == State::under_way; });
+      if (stopping_) return;
+      lock.unlock();
+      Result<Bytes> answer = transport_.exchange(request_, timeout_);
+      lock.lock();
+      answer_ = std::move(answer);
+      state_ = State::answered;
+      changed_.notify_all();
+    }
+  }
+
+  HostTransport transport_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  State state_ = State::free;
+  bool stopping_ = false;
+  ByteSpan request_;
+  Millis timeout_{};
+  std::optional<Result<Bytes>> answer_;
+  std::thread thread_;  // last: what it uses is there before it
+};
+
+class HostLink final : public DeviceLink {
+ public:
+  HostLink(const HostLinkOptions& options, HostTransport transport, const LinkDevice& device)
+      : options_(options),
+        channel_({.client = device.id, .limits = options.limits}, nullptr, [&signer = device.signer](ByteSpan digest) { return signer.sign(digest); }, device.random),
+        poll_(options.shortest_poll), carrier_(std::move(transport)) {}
+
+  Status send(const Frames& frames) override {
+    poll_ = options_.shortest_poll;
+    return channel_.send(frames);
+  }
+  Result<std::optional<Frames>> receive() override { return channel_.receive(); }
+
+  Status wait(Millis timeout) override {
+    const Millis end = now() + timeout;
+    while (!is_refused_) {
+      if (carrier_.is_free() && now() >= next_exchange_) begin();
+      const Millis left = std::max(end - now(), Millis(0));
+      const Millis longest = carrier_.is_free() ? std::min(left, std::max(next_exchange_ - now(), Millis(1))) : left;
+      if (const auto answer = carrier_.take(longest)) return take(channel_.finish(*answer)), Status();
+      if (now() >= end) return {};
+    }
+    static_cast<void>(carrier_.take(timeout));  // for the wait alone: nothing is under way any more
+    return {};
+  }
+
+  Status check(Millis at) override {
+    if (!since_) since_ = at;
+    if (is_refused_) return fail(ErrorCode::unauthorized, "the gateway does not know this device", "enrol the device");
+    if (channel_.connections() != 0 || at - *since_ < options_.connect_timeout) return {};
+    return fail(ErrorCode::unavailable, "the gateway does not answer: " + why_);
+  }
+  std::uint64_t connections() const override { return channel_.connections(); }
+
+ private:
+  static Millis now() { return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()); }
+
+  void begin() {
+    // The first exchange of a connection comes back at once, so that the connection is known to be there.
+    const Millis poll = channel_.connections() == 0 ? Millis(0) : poll_;
+    const Result<ByteSpan> request = channel_.begin(poll);
+    if (!request) {
+      if (request.error().code != ErrorCode::conflict) take(fail(request.error()));  // a key that is locked; with `conflict` the run receives first
+      return;
+    }
+    carrier_.start(*request, poll + options_.network_time);
+  }
+
+  void take(const Status& done) {
+    if (done) {
+      retry_ = options_.retry_after;
+      next_exchange_ = Millis{};
+      poll_ = std::min(poll_ * 2, options_.longest_poll);
+      return;
+    }
+    why_ = done.error().message;
+    is_refused_ = channel_.is_refused();
+    next_exchange_ = now() + std::max(retry_, channel_.retry_after());
+    retry_ = std::min(retry_ * 2, options_.retry_at_most);
+  }
+
+  HostLinkOptions options_;
+  HostChannel channel_;
+  Millis poll_;
+  Millis next_exchange_{};
+  Millis retry_ = options_.retry_after;
+  std::optional<Millis> since_;
+  bool is_refused_ = false;
+  std::string why_ = "there was no exchange yet";
+  Carrier carrier_;  // last: it ends before the request that it carries goes
+};
+
+}  // namespace
+
+Result<std::unique_ptr<DeviceLink>> connect_host(const HostLinkOptions& options, HostTransport transport, const LinkDevice& device) {
+  FEDSPEND_CHECK(transport.exchange != nullptr, "a host that carries");
+  return std::make_unique<HostLink>(options, std::move(transport), device);
+}
+
+}  // namespace fedspend::client
