@@ -87,7 +87,7 @@ TEST_CASE("an update that was recorded in one session is of no use in the next")
   const auto before = bench.machine->rounds_done();
   (void)bench.to_collecting();
   const Effects effects = bench.take(bench.machine->step(through_gateway(bench, asked[0], recorded), bench.now));
-  CHECK(bench.reply_to(asked[0], effects) == UpdateStatus::late);
+  CHECK(bench.reply_to(asked[0], effects) == UpdateStatus::duplicate);  // of the session that ended; nothing is added
   CHECK(bench.machine->rounds_done() == before);
 }
 

@@ -128,7 +128,7 @@ class GatewayDevice {
   void prepare(const std::string& certificates) {
     REQUIRE(fedspend_install_certificate(device_, certificates.c_str()) == FEDSPEND_OK);
     REQUIRE(fedspend_consent_give(device_, "next_category", "2026-11", nullptr, nullptr) == FEDSPEND_OK);
-    const std::vector<std::string> categories = {"groceries", "transport", "restaurants"};
+    const std::vector<std::string> categories = {"groceries", "coffee", "bakery"};
     std::vector<std::string> ids;
     for (int i = 0; i < 60; ++i) ids.push_back("t" + std::to_string(i));
     std::vector<fedspend_transaction> rows(60);
@@ -158,7 +158,7 @@ class GatewayDevice {
     const Millis end = steady_now() + limit;
     while (steady_now() < end) {
       const fedspend_run_report report = run();
-      last = std::string(fedspend_run_name(report.outcome)) + ": " + report.words;
+      if (report.outcome != FEDSPEND_RUN_TOO_EARLY) last = std::string(fedspend_run_name(report.outcome)) + ": " + report.words;
       if (report.outcome == FEDSPEND_RUN_CONTRIBUTED) return "contributed";
       sleep_for(std::min(Millis(static_cast<std::int64_t>(report.come_back_in_ms)), Millis(500)));
     }
