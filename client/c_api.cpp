@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 
 #include "client/c_api_support.h"
+#include "client/file_cache.h"
+#include "client/vault_store.h"
 #include "common/protocol/plain_text.h"
 #include "models/kernels.h"
 #ifdef FEDSPEND_HAS_ZEROMQ
@@ -109,6 +111,31 @@ fedspend_status create(const fedspend_options* options, const fedspend_host* hos
   return FEDSPEND_OK;
 }
 
+fedspend_status wipe_directory(const fedspend_options* options, const fedspend_host* host) {
+  const auto known_given = known_part(options, "options");
+  if (!known_given) return failed(known_given.error());
+  const auto& known = *known_given;
+  const auto functions_given = known_part(host, "host");
+  if (!functions_given) return failed(functions_given.error());
+  const auto& functions = *functions_given;
+  const auto folder_given = text_of(known.persistent_dir, "persistent_dir");
+  if (!folder_given) return failed(folder_given.error());
+  const auto& folder = *folder_given;
+  const auto cache_given = text_of(known.cache_dir, "cache_dir", true);
+  if (!cache_given) return failed(cache_given.error());
+  const auto& cache = *cache_given;
+  if (folder.empty()) return failed(FEDSPEND_INVALID_ARGUMENT, "persistent_dir is empty");
+  initialize_crypto();
+  SystemRandom random;
+  const CHost callbacks(functions);
+  std::unique_ptr<SeedProtector> protector = callbacks.protector();
+  if (protector == nullptr && (known.flags & FEDSPEND_KEY_IN_FILE) != 0) protector = std::make_unique<FileSeedProtector>(std::filesystem::path(folder) / kStoreKeyFile, random);
+  if (protector == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "no key: give wrap and unwrap, or FEDSPEND_KEY_IN_FILE");
+  const Status wiped = VaultStore::wipe(std::filesystem::path(folder) / kVaultFile, *protector);
+  if (wiped && !cache.empty()) forget_cache(cache);
+  return done(wiped);
+}
+
 fedspend_status ingest(Device& engine, const fedspend_transaction* transactions, std::size_t count, fedspend_ingest_report* report) {
   if (transactions == nullptr && count != 0) return failed(FEDSPEND_INVALID_ARGUMENT, "transactions is NULL");
   if (report != nullptr) {
@@ -170,15 +197,18 @@ fedspend_status fedspend_device_id(fedspend_device* device, char* buffer, std::s
 
 fedspend_status fedspend_enrolment_request(fedspend_device* device, const char* token, const char* label, char* buffer, std::size_t capacity, std::size_t* needed) {
   return with_device(device, [&](Device& engine) -> fedspend_status {
-    if (token == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "token is NULL");
-    return give(engine.enrolment_request(token, label == nullptr ? "" : label), buffer, capacity, needed);
+    const Result<std::string> secret = text_of(token, "token");
+    if (!secret) return failed(secret.error());
+    const Result<std::string> shown = text_of(label, "label", true);
+    if (!shown) return failed(shown.error());
+    return give(engine.enrolment_request(*secret, *shown), buffer, capacity, needed);
   });
 }
 
 fedspend_status fedspend_install_certificate(fedspend_device* device, const char* certificates) {
   return with_device(device, [&](Device& engine) -> fedspend_status {
-    if (certificates == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "certificates is NULL");
-    return done(engine.install_certificate(certificates));
+    const Result<std::string> text = text_of(certificates, "certificates");
+    return text ? done(engine.install_certificate(*text)) : failed(text.error());
   });
 }
 
@@ -217,8 +247,10 @@ fedspend_status fedspend_consent_withdraw_all(fedspend_device* device) {
 
 fedspend_status fedspend_consent_is_given(fedspend_device* device, const char* purpose, std::uint8_t* given) {
   return with_device(device, [&](Device& engine) -> fedspend_status {
-    if (purpose == nullptr || given == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "purpose or given is NULL");
-    *given = engine.has_consent(purpose) ? 1 : 0;
+    const Result<std::string> name = text_of(purpose, "purpose");
+    if (!name) return failed(name.error());
+    if (given == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "given is NULL");
+    *given = engine.has_consent(*name) ? 1 : 0;
     return FEDSPEND_OK;
   });
 }
@@ -280,6 +312,10 @@ fedspend_status fedspend_statement(fedspend_device* device, std::int32_t format,
     if (format == FEDSPEND_FORMAT_JSON) return give(engine.statement(), buffer, capacity, needed);
     return failed(FEDSPEND_INVALID_ARGUMENT, "no such format");
   });
+}
+
+fedspend_status fedspend_wipe_directory(const fedspend_options* options, const fedspend_host* host) {
+  return guarded([&] { return wipe_directory(options, host); });
 }
 
 fedspend_status fedspend_wipe(fedspend_device* device) {

@@ -383,7 +383,7 @@ Status Device::wipe() {
   state_->curve.reset();
   std::error_code ignored;
   if (!state_->options.cache.empty())
-    for (const char* name : {"plan.signed", "model.weights"}) std::filesystem::remove(state_->options.cache / name, ignored);
+    forget_cache(state_->options.cache);
   return done;
 }
 

@@ -67,7 +67,7 @@ class Run {
   }
 
  private:
-  static Session make_session(Device::State& state) {
+  Session make_session(Device::State& state) {
     SessionOptions options;
     options.population = state.options.population;
     options.release_key = state.options.release_key;
@@ -85,7 +85,7 @@ class Run {
                                    .credentials = state.credentials,
                                    .executor = state.executor,
                                    .unix_time_s = [&state] { return static_cast<std::uint64_t>(std::max<std::int64_t>(state.host.unix_time_s(), 0)); },
-                                   .consents = [&state](std::string_view purpose) { return state.consents_to(purpose); }});
+                                   .consents = [this](std::string_view purpose) { return consents_to(purpose); }});
   }
 
   void step(const Event& event) {
@@ -138,7 +138,12 @@ class Run {
   // Of the plan in hand; before there is one, of any.
   bool session_is_allowed() const {
     const bool has_plan = last_leaving_.plan != nullptr && phase_ != DevicePhase::checked_in;
-    return has_plan ? state_.consents_to(last_leaving_.plan->purpose) : state_.consents_to_something();
+    return has_plan ? consents_to(last_leaving_.plan->purpose) : consents_to_something();
+  }
+  // As it was when this run began, and since: a consent that was withdrawn and given again is for the next run.
+  bool consents_to(std::string_view purpose) const { return state_.consents_to(purpose) && !state_.withdrawing.came_after(withdrawals_before_, purpose); }
+  bool consents_to_something() const {
+    return std::ranges::any_of(state_.options.policy.purposes, [this](const std::string& purpose) { return consents_to(purpose); });
   }
 
   // A coordinator that sends without end is not listened to without end.
@@ -220,8 +225,8 @@ class Run {
 
   // A refusal of a plan may be of one whose purpose is not consented to; everything else needs the purpose's consent, and all of it some consent.
   bool may_leave(const Leaving& leaving) const {
-    if (leaving.plan == nullptr || leaving.type == MessageType::decline) return state_.consents_to_something();
-    return state_.consents_to(leaving.plan->purpose);
+    if (leaving.plan == nullptr || leaving.type == MessageType::decline) return consents_to_something();
+    return consents_to(leaving.plan->purpose);
   }
 
   void send(const Send& message, const Refused* refusal) {
@@ -329,6 +334,7 @@ class Run {
   }
 
   Device::State& state_;
+  const std::uint64_t withdrawals_before_ = state_.withdrawing.count();
   std::unique_ptr<DeviceLink> link_;
   TrainingThread training_;
   Session session_;

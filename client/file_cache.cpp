@@ -16,6 +16,14 @@ constexpr std::size_t kMaxModelBytes = std::size_t{4} << 24;  // 2^24 parameters
 
 }  // namespace
 
+void forget_cache(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const char* name : {kPlanName, kModelName}) {
+    program::remove_partials_of(folder / name);
+    std::filesystem::remove(folder / name, ignored);
+  }
+}
+
 FileCache::FileCache(std::filesystem::path folder, const IdentityPublicKey& release_key) : folder_(std::move(folder)) { load(release_key); }
 
 void FileCache::load(const IdentityPublicKey& release_key) {

@@ -10,6 +10,9 @@
 
 namespace fedspend::client {
 
+// Removes what a FileCache of this folder keeps, with what a write that was cut off left.
+void forget_cache(const std::filesystem::path& folder);
+
 class FileCache final : public ContentCache {
  public:
   // What lies in `folder` and passes the checks is held from the start; anything else there is ignored (it will be sent again).

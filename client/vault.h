@@ -35,6 +35,7 @@ struct VaultRow {
   Shelf shelf{};
   std::uint64_t number = 0;  // unique on its shelf; rows are read in this order
   Bytes content;             // at most kMaxVaultRowBytes
+  bool for_good = false;     // must not be undone by a journal that goes missing, on whatever shelf (vault_store.h)
 };
 struct VaultRowId {
   Shelf shelf{};

@@ -38,8 +38,7 @@ constexpr const char* kRemedy =
 fs::path seed_path_of(const fs::path& path) { return path.string() + ".seed"; }
 fs::path reserve_path_of(const fs::path& path) { return path.string() + ".reserve"; }
 
-// What must not be undone by a log that goes missing. Entries of the history need no checkpoint of their own, which costs two more syncs each: what a
-// contribution costs is written here before it leaves, and takes all that came before it into the database.
+// What must not be undone by a log that goes missing, beside rows that say so themselves.
 bool is_for_good(Shelf shelf) { return shelf == Shelf::consent || shelf == Shelf::record || shelf == Shelf::account; }
 
 constexpr Shelf kReserveShelf{0};  // of no row: what the reserve is sealed for
@@ -431,7 +430,7 @@ Status VaultStore::change(std::span<const VaultRowId> erase, std::span<const Vau
   }
   state.header = after;
   // So that what was erased is not in the log either, and what is for good not there alone.
-  const bool for_good = std::ranges::any_of(put, [](const VaultRow& row) { return is_for_good(row.shelf); }) || std::ranges::any_of(erase, [](const VaultRowId& row) { return is_for_good(row.shelf); });
+  const bool for_good = std::ranges::any_of(put, [](const VaultRow& row) { return row.for_good || is_for_good(row.shelf); }) || std::ranges::any_of(erase, [](const VaultRowId& row) { return is_for_good(row.shelf); });
   if (erased || for_good || state.is_checkpoint_due) state.checkpoint();
   return {};
 }

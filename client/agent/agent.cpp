@@ -16,12 +16,14 @@ namespace fedspend::client {
 namespace {
 
 constexpr std::chrono::milliseconds kStopInterval{20};  // within which a signal is seen
+constexpr int kStopsAWithdrawal = 10;                   // and, so many times that, a withdrawal
+constexpr Millis kAfterFailure{60'000};
 
 // What the threads of the devices tell one another. A device is known by its place.
 class Crew {
  public:
   Crew(const std::vector<std::unique_ptr<AgentDevice>>& devices, bool exits_when_finished)
-      : devices_(devices), exits_when_finished_(exits_when_finished), states_(devices.size(), State::working), running_(devices.size()) {}
+      : devices_(devices), exits_when_finished_(exits_when_finished), states_(devices.size(), State::working), last_(devices.size(), 0), running_(devices.size()) {}
 
   // Takes what a run came to. False: this device's work is over.
   bool take(std::size_t device, const fedspend_run_report& report) {
@@ -38,17 +40,27 @@ class Crew {
         break;
       case FEDSPEND_RUN_TURNED_AWAY: program::log(program::LogLevel::warning, "turned_away", {{"client", name}, {"reason", report.words}}); break;
       case FEDSPEND_RUN_FAILED: program::log(program::LogLevel::warning, "run_failed", {{"client", name}, {"reason", report.words}}); break;
+      case FEDSPEND_RUN_NO_CONSENT:
+      case FEDSPEND_RUN_NOT_ENROLLED:
+      case FEDSPEND_RUN_CONDITIONS:
+        if (last_[device] != report.outcome) program::log(program::LogLevel::warning, "waits", {{"client", name}, {"reason", report.words}});
+        break;
       default: program::log(program::LogLevel::debug, "run", {{"client", name}, {"outcome", fedspend_run_name(report.outcome)}, {"reason", report.words}}); break;
     }
+    last_[device] = report.outcome;
     states_[device] = state_after(report.outcome);
     ever_answered_ = ever_answered_ || is_answer(report.outcome);
     if (states_[device] == State::refused) ++summary_.clients_refused;
     if (!end_if_hopeless(report.words) && states_[device] == State::refused) program::log(program::LogLevel::warning, "client_refused", {{"client", name}, {"reason", report.words}});
     return states_[device] != State::refused && !(states_[device] == State::finished && exits_when_finished_);
   }
-  void fail_with(Error error) {
+  // Of a device whose store fails, a full disk for instance: the others go on, unless there are none.
+  void take_failure(std::size_t device, const Error& error) {
     const std::lock_guard lock(mutex_);
-    if (!failure_) failure_ = std::move(error);
+    states_[device] = State::failed;
+    program::log(program::LogLevel::warning, "run_failed", {{"client", devices_[device]->name()}, {"reason", error.message}});
+    if (!are_all({State::failed})) return;
+    if (!failure_) failure_ = error;
     end();
   }
   // Until the time is over, or the end.
@@ -84,8 +96,9 @@ class Crew {
   }
 
  private:
-  enum class State { working, unreachable, refused, finished };
+  enum class State { working, waiting, unreachable, refused, finished, failed };
   static State state_after(std::int32_t outcome) {
+    if (outcome == FEDSPEND_RUN_NO_CONSENT || outcome == FEDSPEND_RUN_NOT_ENROLLED || outcome == FEDSPEND_RUN_CONDITIONS || outcome == FEDSPEND_RUN_TOO_EARLY) return State::waiting;
     if (outcome == FEDSPEND_RUN_UNREACHABLE) return State::unreachable;
     if (outcome == FEDSPEND_RUN_NOT_ACCEPTED_HERE) return State::refused;
     return outcome == FEDSPEND_RUN_FINISHED ? State::finished : State::working;
@@ -101,11 +114,12 @@ class Crew {
     stopping_ = true;
     changed_.notify_all();
   }
-  // A coordinator that was there may come back; one that never was, or that takes none of the keys, is said, so that a wrong address or key is
+  // Of the devices that have tried: those that wait for something of their own say nothing about it. A coordinator that was there may come back; one that never was, or that takes none of the keys, is said, so that a wrong address or key is
   // seen. One client that is not enrolled does not stop the others.
   bool end_if_hopeless(const char* why) {
     const bool none_accepted = are_all({State::refused});
-    if (!none_accepted && (ever_answered_ || !are_all({State::refused, State::unreachable}))) return false;
+    const bool has_tried = std::ranges::any_of(states_, [](State state) { return state == State::refused || state == State::unreachable; });
+    if (!none_accepted && (ever_answered_ || !has_tried || !are_all({State::refused, State::unreachable, State::waiting, State::failed}))) return false;
     if (!failure_) failure_ = Error{none_accepted ? ErrorCode::unauthorized : ErrorCode::unavailable, why, {}};
     end();
     return true;
@@ -118,6 +132,7 @@ class Crew {
   AgentSummary summary_;
   std::optional<Error> failure_;
   std::vector<State> states_;
+  std::vector<std::int32_t> last_;  // outcomes
   std::size_t running_;
   bool ever_answered_ = false;
   bool stopping_ = false;
@@ -127,8 +142,9 @@ void serve(const AgentDevice& agent_device, std::size_t device, Crew& crew) {
   while (!crew.is_stopping()) {
     const Result<fedspend_run_report> report = agent_device.run_once();
     if (!report) {
-      crew.fail_with(report.error());
-      break;
+      crew.take_failure(device, report.error());
+      crew.pause(kAfterFailure);
+      continue;
     }
     if (!crew.take(device, *report)) break;
     crew.pause(Millis(static_cast<std::int64_t>(report->come_back_in_ms)));
@@ -139,12 +155,13 @@ void serve(const AgentDevice& agent_device, std::size_t device, Crew& crew) {
 }  // namespace
 
 Result<AgentSummary> run_agent(const std::vector<std::unique_ptr<AgentDevice>>& devices, bool exit_when_finished, const std::atomic<bool>& stop) {
-  FEDSPEND_TRY(program::require_descriptors(devices.size() * 16 + 64));
   Crew crew(devices, exit_when_finished);
   std::vector<std::jthread> threads;
   threads.reserve(devices.size());
   for (std::size_t device = 0; device < devices.size(); ++device) threads.emplace_back([&, device] { serve(*devices[device], device, crew); });
-  while (!crew.all_ended()) {
+  for (int turn = 0; !crew.all_ended(); ++turn) {
+    if (turn % kStopsAWithdrawal == 0)
+      for (const auto& device : devices) device->take_withdrawals();
     if (stop.load()) crew.stop();
     if (!crew.is_stopping()) continue;
     // Again and again: a run that was only about to begin has not heard the first.

@@ -24,6 +24,8 @@ using program::Arguments;
 using program::Report;
 
 constexpr std::size_t kMaxTokenFileBytes = std::size_t{8} << 20;
+constexpr std::uint64_t kDescriptorsADevice = 16;  // its files, its connection
+constexpr Millis kWithdrawalPatience{10'000};
 constexpr std::size_t kMaxCertificatesBytes = std::size_t{64} << 20;
 
 Result<std::string> read_population(const Arguments& arguments) {
@@ -157,6 +159,25 @@ Result<Report> install(const Arguments& arguments) {
   return report;
 }
 
+// Also of a client whose store an agent has open: that one withdraws.
+Result<Report> withdraw(const Opening& opening, const std::string& purpose) {
+  for (const fs::path& folder : opening.folders) {
+    FEDSPEND_TRY(check_has_store(folder));
+    const Result<std::unique_ptr<AgentDevice>> device = AgentDevice::open(options_of(opening, folder));
+    if (device) {
+      FEDSPEND_TRY((*device)->done(fedspend_consent_withdraw((*device)->handle(), purpose.c_str())));
+      continue;
+    }
+    if (device.error().code != ErrorCode::conflict) return fail(device.error());
+    FEDSPEND_ASSIGN(const bool is_done, request_withdrawal(folder, purpose, kWithdrawalPatience));
+    if (!is_done) return fail(ErrorCode::timeout, folder.string() + ": the process that has its store open has not withdrawn within 10 s", "stop it: the withdrawal counts when the next one starts");
+  }
+  Report report;
+  report.data = {{"clients", opening.folders.size()}, {"purpose", purpose}, {"given", false}};
+  report.text = std::to_string(opening.folders.size()) + " clients: the consent to " + purpose + " is withdrawn\n";
+  return report;
+}
+
 Result<Report> change_consent(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const Opening opening, opening_of(arguments));
   FEDSPEND_ASSIGN(const std::string purpose, arguments.text("purpose"));
@@ -164,15 +185,15 @@ Result<Report> change_consent(const Arguments& arguments) {
   const auto notice = arguments.optional_text("notice");
   if (notice.has_value() == withdraws)
     return fail(ErrorCode::invalid_argument, withdraws ? "--notice and --withdraw together" : "neither --notice nor --withdraw is given", "give the version of the notice that the customer was shown, or withdraw");
+  if (withdraws) return withdraw(opening, purpose);
   FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
   for (const auto& device : devices) {
-    const fedspend_status status = withdraws ? fedspend_consent_withdraw(device->handle(), purpose.c_str())
-                                             : fedspend_consent_give(device->handle(), purpose.c_str(), notice->c_str(), nullptr, "fedspend-device consent");
+    const fedspend_status status = fedspend_consent_give(device->handle(), purpose.c_str(), notice->c_str(), nullptr, "fedspend-device consent");
     FEDSPEND_TRY(device->done(status));
   }
   Report report;
-  report.data = {{"clients", devices.size()}, {"purpose", purpose}, {"given", !withdraws}};
-  report.text = std::to_string(devices.size()) + " clients: the consent to " + purpose + (withdraws ? " is withdrawn\n" : " is given\n");
+  report.data = {{"clients", devices.size()}, {"purpose", purpose}, {"given", true}};
+  report.text = std::to_string(devices.size()) + " clients: the consent to " + purpose + " is given\n";
   return report;
 }
 
@@ -194,7 +215,7 @@ Result<Report> ingest(const Arguments& arguments) {
   std::erase_if(opening.folders, [](const fs::path& folder) { return !has_transactions(folder); });
   if (opening.folders.empty()) return fail(ErrorCode::not_found, "none of the clients has a transactions.csv", "put the rows there, in the form of `fedspend-sim profiles`");
   FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
-  std::uint64_t added = 0, known = 0, too_old = 0;
+  std::uint64_t added = 0, known = 0, too_old = 0, pushed_out = 0;
   for (const auto& device : devices) {
     FEDSPEND_ASSIGN(const std::vector<models::Transaction> rows, read_transactions(device->folder()));
     const std::vector<std::string> ids = ids_of(rows);
@@ -208,11 +229,13 @@ Result<Report> ingest(const Arguments& arguments) {
     added += report.added;
     known += report.unchanged + report.replaced;
     too_old += report.too_old;
+    pushed_out += report.pushed_out;
   }
   Report report;
-  report.data = {{"clients", devices.size()}, {"added", added}, {"known", known}, {"too_old", too_old}};
+  report.data = {{"clients", devices.size()}, {"added", added}, {"known", known}, {"too_old", too_old}, {"pushed_out", pushed_out}};
   report.text = std::to_string(added) + " transactions are in the stores of " + std::to_string(devices.size()) + " clients, " + std::to_string(known) + " were there already, " + std::to_string(too_old) +
-                " are older than what may be kept. The transactions.csv can go now: while one is there, it is used in place of the store\n";
+                " are older than what may be kept, " + std::to_string(pushed_out) + " did not fit any more. " +
+                (pushed_out > 0 ? "Keep the transactions.csv: the stores do not hold all of it\n" : "The transactions.csv can go now: while one is there, it is used in place of the store\n");
   return report;
 }
 
@@ -243,12 +266,12 @@ Result<Report> show(const Arguments& arguments, TextOfDevice function) {
 }
 
 Result<Report> wipe_stores(const Arguments& arguments) {
-  FEDSPEND_ASSIGN(const Opening opening, opening_of(arguments));
-  FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
-  for (const auto& device : devices) FEDSPEND_TRY(device->done(fedspend_wipe(device->handle())));
+  FEDSPEND_ASSIGN(Opening opening, opening_of(arguments));
+  if (const auto cache = arguments.optional_text("cache")) opening.options.cache = *cache;
+  for (const fs::path& folder : opening.folders) FEDSPEND_TRY(AgentDevice::wipe(options_of(opening, folder)));
   Report report;
-  report.data = {{"clients", devices.size()}};
-  report.text = "the stores of " + std::to_string(devices.size()) + " clients are wiped; a transactions.csv stays\n";
+  report.data = {{"clients", opening.folders.size()}};
+  report.text = "the stores of " + std::to_string(opening.folders.size()) + " clients are wiped; a transactions.csv stays\n";
   return report;
 }
 
@@ -258,6 +281,7 @@ Result<Opening> opening_of(const Arguments& arguments) {
   Opening opening;
   FEDSPEND_ASSIGN(const std::string root, arguments.text("profiles"));
   FEDSPEND_ASSIGN(opening.folders, find_profiles(root));
+  FEDSPEND_TRY(program::require_descriptors(opening.folders.size() * kDescriptorsADevice + 64));
   FEDSPEND_ASSIGN(opening.options.population, read_population(arguments));
   return opening;
 }
@@ -355,8 +379,8 @@ program::Command explain_command() {
 program::Command wipe_command() {
   return {.name = "wipe",
           .summary = "wipe the stores of the clients of a folder: keys, enrolment, consents, transactions and history are gone for good",
-          .example = "fedspend-device wipe --profiles profiles/process-0/client-1 --population synthetic",
-          .options = {profiles_option(kStores), population_option()},
+          .example = "fedspend-device wipe --profiles profiles/process-0/client-1 --population synthetic --cache cache",
+          .options = {profiles_option(kStores), population_option(), {.name = "cache", .value_name = "DIR", .help = "that of `run`: the plan and the model there go, too"}},
           .positional = "",
           .run = wipe_stores};
 }

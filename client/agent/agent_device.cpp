@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <fstream>
+#include <thread>
 #include <system_error>
 
+#include "common/program/files.h"
 #include "common/program/program.h"
 #include "common/program/runtime.h"
 
 namespace fedspend::client {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr const char* kWithdrawal = "withdraw.request";
 
 ErrorCode code_of(fedspend_status status) {
   switch (status) {
@@ -53,6 +57,19 @@ Error abi_error(fedspend_status status, const std::string& where) {
 }
 
 AgentDevice::AgentDevice(const AgentDeviceOptions& options) : folder_(options.folder), name_(options.folder.filename().string()), transactions_(options.transactions) {}
+
+Status AgentDevice::wipe(const AgentDeviceOptions& options) {
+  const std::string folder = options.folder.string(), cache = options.cache.string();
+  fedspend_options given{};
+  given.struct_size = sizeof(given);
+  given.flags = FEDSPEND_KEY_IN_FILE;
+  given.persistent_dir = folder.c_str();
+  given.cache_dir = cache.empty() ? nullptr : cache.c_str();
+  fedspend_host host{};
+  host.struct_size = sizeof(host);
+  if (const fedspend_status status = fedspend_wipe_directory(&given, &host); status != FEDSPEND_OK) return fail(abi_error(status, folder));
+  return {};
+}
 
 AgentDevice::~AgentDevice() { fedspend_device_free(device_); }
 
@@ -107,6 +124,7 @@ Result<std::unique_ptr<AgentDevice>> AgentDevice::open(const AgentDeviceOptions&
     };
   }
   if (const fedspend_status status = fedspend_device_create(&given, &host, &made->device_); status != FEDSPEND_OK) return fail(abi_error(status, folder));
+  made->take_withdrawals();
   return made;
 }
 
@@ -126,6 +144,30 @@ Result<std::string> AgentDevice::text(const TextFunction& function) const {
   }
   buffer.resize(needed - 1);
   return buffer;
+}
+
+void AgentDevice::take_withdrawals() const {
+  const fs::path request = folder_ / kWithdrawal;
+  std::error_code ignored;
+  if (!fs::exists(request, ignored)) return;
+  std::string purpose;
+  std::getline(std::ifstream(request), purpose);
+  const Status withdrawn = done(fedspend_consent_withdraw(device_, purpose.c_str()));
+  program::log(withdrawn ? program::LogLevel::info : program::LogLevel::warning, "withdrawal", {{"client", name_}, {"purpose", purpose}, {"result", withdrawn ? "withdrawn" : withdrawn.error().message}});
+  // One that cannot be kept has counted in this process, and is to be asked for again.
+  fs::remove(request, ignored);
+}
+
+Result<bool> request_withdrawal(const fs::path& folder, const std::string& purpose, Millis patience) {
+  const fs::path request = folder / kWithdrawal;
+  FEDSPEND_TRY(program::write_file_atomically(request, as_bytes(purpose + "\n"), 0600));
+  constexpr Millis step{20};
+  std::error_code ignored;
+  for (Millis waited{0}; waited < patience; waited += step) {
+    std::this_thread::sleep_for(step);
+    if (!fs::exists(request, ignored)) return true;
+  }
+  return false;
 }
 
 Result<fedspend_run_report> AgentDevice::run_once() const {

@@ -16,6 +16,7 @@
 
 #include <fedspend/client.h>
 
+#include "common/clock.h"
 #include "common/result.h"
 #include "models/history.h"
 
@@ -38,6 +39,8 @@ class AgentDevice {
  public:
   // Errors name the folder.
   static Result<std::unique_ptr<AgentDevice>> open(const AgentDeviceOptions& options);
+  // Also of a store that cannot be opened.
+  static Status wipe(const AgentDeviceOptions& options);
   ~AgentDevice();
   AgentDevice(const AgentDevice&) = delete;
   AgentDevice& operator=(const AgentDevice&) = delete;
@@ -54,6 +57,10 @@ class AgentDevice {
 
   Result<fedspend_run_report> run_once() const;
 
+  // Only one process can have a store open. So who withdraws a consent while an agent runs leaves the purpose in the folder (request_withdrawal), and
+  // the agent looks for it: take_withdrawals() withdraws and removes the request, any thread.
+  void take_withdrawals() const;
+
  private:
   explicit AgentDevice(const AgentDeviceOptions& options);
 
@@ -63,6 +70,9 @@ class AgentDevice {
   std::atomic<std::uint64_t> trainings_ = 0;
   fedspend_device* device_ = nullptr;
 };
+
+// True once the agent that has the store open has done it; false: not within `patience`, and the request stays there for the next that opens the store.
+Result<bool> request_withdrawal(const std::filesystem::path& folder, const std::string& purpose, Millis patience);
 
 // Of the calling thread's last error; `where` before it.
 Error abi_error(fedspend_status status, const std::string& where);

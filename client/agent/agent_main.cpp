@@ -85,6 +85,7 @@ Result<Report> run_devices(const Arguments& arguments) {
   std::list<std::vector<models::Transaction>> transactions;
   Devices devices;
   for (const fs::path& folder : opening.folders) {
+    if (program::stop_requested().load()) break;
     FEDSPEND_TRY(check_has_store(folder));
     AgentDeviceOptions options = options_of(opening, folder);
     if (has_transactions(folder)) {

@@ -29,11 +29,18 @@ std::optional<std::uint64_t> count_at(const Json& json, const char* pointer) {
   return json[at].get<std::uint64_t>();
 }
 
+// It is shown as it stands: nothing that could write over the rest on a terminal.
+bool is_version(const std::string& text) {
+  constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.+-";
+  return !text.empty() && text.size() <= 64 && text.find_first_not_of(kAllowed) == std::string::npos;
+}
+
 Result<RunFacts> facts_of(const Json& stated, const Plan& plan) {
   const auto malformed = [](const std::string& what) { return fail(ErrorCode::malformed, "the statement " + what, "a dp-statement.json as a run or a coordinator wrote it"); };
   if (!stated.is_object() || stated.value("kind", Json()) != "dp-statement") return malformed("is no DP statement");
   if (stated.value("schema_version", Json()) != kDpStatementSchema) return malformed("has another schema_version than " + std::to_string(kDpStatementSchema));
-  if (!stated.value("code_version", Json()).is_string()) return malformed("has no code_version");
+  const Json version = stated.value("code_version", Json());
+  if (!version.is_string() || !is_version(version.get<std::string>())) return malformed("has no code_version of 1 to 64 letters, digits, dots, hyphens and plus signs");
   const auto rounds = count_at(stated, kRoundsDone), sums = count_at(stated, kSumsCharged), participations = count_at(stated, kParticipations);
   if (!rounds || !sums || !participations || *participations > std::numeric_limits<std::uint32_t>::max()) return malformed("does not say how many rounds, sums and participations there were");
   const Json source = stated.value("noise_source", Json());

@@ -1,5 +1,9 @@
 #include "simulations/commands/plan_privacy.h"
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "common/program/files.h"
 #include "common/secagg/dp_statement_check.h"
 #include "simulations/plans/plan_file.h"
@@ -14,8 +18,18 @@ constexpr std::size_t kMostStatementBytes = 1 << 20;
 
 Result<nlohmann::json> read_statement(const std::string& path) {
   FEDSPEND_ASSIGN(const Bytes bytes, program::read_file(path, kMostStatementBytes));
-  nlohmann::json json = nlohmann::json::parse(as_text(bytes), nullptr, false);
+  // A key that comes twice says one thing to who reads the first and another to who reads the last.
+  std::vector<std::set<std::string>> keys;
+  std::string repeated;
+  const auto look = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    if (event == nlohmann::json::parse_event_t::object_start) keys.emplace_back();
+    if (event == nlohmann::json::parse_event_t::object_end) keys.pop_back();
+    if (event == nlohmann::json::parse_event_t::key && !keys.back().insert(parsed.get<std::string>()).second) repeated = parsed.get<std::string>();
+    return true;
+  };
+  nlohmann::json json = nlohmann::json::parse(as_text(bytes), look, false);
   if (json.is_discarded()) return fail(ErrorCode::malformed, path + " is no JSON", "the dp-statement.json of a run or of a coordinator");
+  if (!repeated.empty()) return fail(ErrorCode::malformed, path + " has a key twice in one object", "no program of this project writes such a statement");
   return json;
 }
 

@@ -54,6 +54,26 @@ TEST_CASE("the customer withdraws at every phase: nothing more is sent, whether 
   }
 }
 
+TEST_CASE("a consent that is withdrawn and given again at once is for the next run: this one ends") {
+  for (const bool all : {false, true}) {
+    for (const auto& phase : kPhases) {
+      CAPTURE(all);
+      CAPTURE((phase ? std::string(to_string(*phase)) : "training"));
+      EngineBench bench;
+      SecureCoordinator coordinator(bench);
+      bench.ready();
+      const Then then(bench, coordinator, phase, [&] {
+        REQUIRE((all ? bench.device->withdraw_all_consent() : bench.device->withdraw_consent("next_category")));
+        REQUIRE(bench.device->give_consent("next_category", {.version = "1"}));
+      });
+      CHECK(bench.run().outcome == RunOutcome::withdrawn);
+      CHECK(then.done);
+      CHECK(bench.wire.said.size() == then.said);
+      CHECK(bench.device->has_consent("next_category"));
+    }
+  }
+}
+
 TEST_CASE("the withdrawal of another purpose, or of none that was given, ends no run") {
   for (const auto& phase : kPhases) {
     if (phase == MessageType::unmask || !phase) continue;
@@ -85,6 +105,22 @@ TEST_CASE("a withdrawal that waits covers its own purpose, or all of them, and n
     CHECK_FALSE(pending.covers("next_category"));
   }
   CHECK_FALSE(pending.covers("other"));
+}
+
+TEST_CASE("what came after a run began is known by purpose, and of more purposes than are remembered counts for all") {
+  PendingWithdrawals pending;
+  { const PendingWithdrawals::Scope before(pending, "next_category"); }
+  const std::uint64_t begun = pending.count();
+  CHECK_FALSE(pending.came_after(begun, "next_category"));
+  { const PendingWithdrawals::Scope other(pending, "other"); }
+  CHECK(pending.came_after(begun, "other"));
+  CHECK_FALSE(pending.came_after(begun, "next_category"));
+  for (int i = 0; i < 1'100; ++i) const PendingWithdrawals::Scope many(pending, "purpose " + std::to_string(i));
+  CHECK(pending.came_after(begun, "next_category"));
+  const std::uint64_t later = pending.count();
+  CHECK_FALSE(pending.came_after(later, "next_category"));
+  { const PendingWithdrawals::Scope all(pending, std::nullopt); }
+  CHECK(pending.came_after(later, "next_category"));
 }
 
 TEST_CASE("after a withdrawal has returned nothing is handed to the connection, whenever it comes") {

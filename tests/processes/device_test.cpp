@@ -106,6 +106,43 @@ TEST_CASE("a device that is not on the list ends with 2 and is told to enrol, an
   CHECK(device.wait(Millis(5'000)) == 0);
 }
 
+TEST_CASE("a consent is withdrawn while an agent runs, which ends what it was doing; what needs the store itself says who has it") {
+  Running running = start_coordinator("withdrawn");
+  Process device = federation().start("withdrawn-device", federation().device("process-2", running.endpoint));
+  REQUIRE(federation().catches_signals("withdrawn-device"));
+  const std::string profiles = (federation() / "profiles/process-2").string();
+  const auto consent = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> command = {program_path("fedspend-device"), "consent", "--profiles", profiles, "--population", "synthetic", "--purpose", "next_category"};
+    command.insert(command.end(), more.begin(), more.end());
+    return run_to_end(command);
+  };
+  const Outcome busy = run_to_end({program_path("fedspend-device"), "history", "--profiles", profiles, "--population", "synthetic"});
+  CHECK(busy.code != 0);
+  const Outcome withdrawn = consent({"--withdraw"});
+  INFO(withdrawn.err);
+  CHECK(withdrawn.code == 0);
+  CHECK(withdrawn.out.find("4 clients: the consent to next_category is withdrawn") != std::string::npos);
+  CHECK(eventually(Millis(10'000), [] { return federation().text_of("withdrawn-device.err").find("\"waits\"") != std::string::npos; }));
+  device.send(SIGTERM);
+  CHECK(device.wait(Millis(5'000)) == 0);
+  const Outcome history = run_to_end({program_path("fedspend-device"), "history", "--profiles", profiles, "--population", "synthetic"});
+  CHECK(history.code == 0);
+  CHECK(consent({"--notice", "test"}).code == 0);
+}
+
+TEST_CASE("a store that is damaged is wiped, and nothing of it stays") {
+  const fs::path profile = federation() / "profiles/damaged";
+  fs::create_directories(profile);
+  fs::copy(*fs::directory_iterator(federation() / "profiles/process-1"), profile / "client", fs::copy_options::recursive);
+  write_text(profile / "client/device.db", "rubbish");
+  const auto command = [&](const std::string& name) { return std::vector<std::string>{program_path("fedspend-device"), name, "--profiles", profile, "--population", "synthetic"}; };
+  CHECK(run_to_end(command("history")).code == 4);
+  const Outcome wiped = run_to_end(command("wipe"));
+  INFO(wiped.err);
+  CHECK(wiped.code == 0);
+  CHECK(names_in(profile / "client") == std::vector<std::string>{"transactions.csv"});
+}
+
 TEST_CASE("a device that pins another coordinator's key, or finds no coordinator, ends with 2 in bounded time") {
   Running running = start_coordinator("keys-pinned");
   require_done({program_path("fedspend-admin"), "keygen", "--out", (federation() / "other-keys").string()});

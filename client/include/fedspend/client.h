@@ -179,7 +179,8 @@ typedef struct fedspend_host {
   fedspend_status (*destroy_key)(void *user);
   /* Optional: the device's identity in hardware, Ed25519 (RFC 8032); identity_key is in the options then. */
   fedspend_status (*sign)(void *user, const uint8_t *message, size_t message_size, uint8_t signature[64]);
-  /* Optional: the host's own transactions in place of the ingested ones, oldest first, put into `sink`. From a thread of the library. Return
+  /* Optional: the host's own transactions in place of the ingested ones, oldest first, put into `sink`. From a thread of the library for
+   * a training, and from the caller's for predict, explain, personalise and evaluate: two may come at the same time. Return
    * when fedspend_sink_add gives an error: FEDSPEND_REFUSED when the run has ended, which waits for this function. */
   fedspend_status (*examples)(void *user, fedspend_sink *sink);
   /* Optional: a trainer of the host's own. Reads task->weights, trains on task->rows and writes the trained weights, task->weight_count of
@@ -302,7 +303,7 @@ FEDSPEND_API fedspend_status fedspend_parse_key(const char *text, uint8_t key[32
 /* Opens the device in persistent_dir, or makes it. conflict: another process, or another handle, has it. */
 FEDSPEND_API fedspend_status fedspend_device_create(const fedspend_options *options, const fedspend_host *host, fedspend_device **device);
 /* Ends a run that is under way, waits for it and for every other call, and frees. NULL is fine. A call that comes later, also one of
- * fedspend_run_once that was about to begin, is FEDSPEND_INVALID_ARGUMENT. Not from a callback. */
+ * fedspend_run_once that was about to begin, is FEDSPEND_INVALID_ARGUMENT. Once, and not from a callback. */
 FEDSPEND_API void fedspend_device_free(fedspend_device *device);
 /* Hexadecimal, 64 digits. */
 FEDSPEND_API fedspend_status fedspend_device_id(fedspend_device *device, char *buffer, size_t capacity, size_t *needed);
@@ -363,6 +364,9 @@ FEDSPEND_API uint8_t fedspend_training_is_stopped(const fedspend_training *task)
 
 /* Everything that the device keeps is gone for good. conflict: a run is under way. Afterwards free the handle. */
 FEDSPEND_API fedspend_status fedspend_wipe(fedspend_device *device);
+/* The same of a folder whose store cannot be opened (damaged, or its key is gone): persistent_dir, cache_dir, FEDSPEND_KEY_IN_FILE and
+ * destroy_key count. conflict: a handle or another process has it open. */
+FEDSPEND_API fedspend_status fedspend_wipe_directory(const fedspend_options *options, const fedspend_host *host);
 
 #ifdef __cplusplus
 }

@@ -134,6 +134,14 @@ TEST_CASE("privacy of a plan gives what its statement says, finds a statement th
   CHECK(data["rho_of_one"].get<double>() == doctest::Approx(0.08).epsilon(1e-14));
   folder.write("s.json", statement.dump());
   CHECK(sim(folder, "privacy --plan plan.toml --statement s.json").code == 0);
+  // A key that is there twice, of which a reader may take either.
+  const std::string whole = statement.dump();
+  folder.write("s.json", std::string(whole).insert(1, "\"is_guarantee\":true,"));
+  check_refused(folder, "privacy --plan plan.toml --statement s.json", {"a key twice"});
+  nlohmann::json loud = statement;
+  loud["code_version"] = "0.1.0\n\x1b[2J";
+  folder.write("s.json", loud.dump());
+  check_refused(folder, "privacy --plan plan.toml --statement s.json", {"no code_version of"});
   statement["cohort"]["goal"] = statement["cohort"]["goal"].get<unsigned>() + 1;
   folder.write("s.json", statement.dump());
   const Ended falsified = sim(folder, "privacy --plan plan.toml --statement s.json");
