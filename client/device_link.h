@@ -18,6 +18,8 @@ class DeviceLink : public DeviceChannel {
  public:
   // Until there may be something to receive, or the time is over.
   virtual Status wait(Millis timeout) = 0;
+  // The session works on something to say (it trains): where waiting to hear would keep that back, the link waits less.
+  virtual void speaks_soon(bool) {}
   // unauthorized: the coordinator does not take this device's key, for good. unavailable: there was never an answer in time.
   virtual Status check(Millis now) = 0;
   // Connections made so far: more than before means a new one.

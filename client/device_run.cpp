@@ -94,6 +94,7 @@ class Run {
 
   void turn() {
     if (!may_go_on()) return;
+    link_->speaks_soon(training_.is_there());
     const Millis longest = training_.is_there() ? kWaitWhileTraining : kLongestWait;
     if (const Status waited = link_->wait(std::clamp(alarm_ - now(), Millis(0), longest)); !waited) return stop_because(RunOutcome::failed, waited.error().message);
     if (!may_go_on()) return;

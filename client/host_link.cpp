@@ -92,14 +92,22 @@ class HostLink final : public DeviceLink {
 
   Status send(const Frames& frames) override {
     poll_ = options_.shortest_poll;
+    has_said_ = true;
     return channel_.send(frames);
   }
-  Result<std::optional<Frames>> receive() override { return channel_.receive(); }
+  // What comes is mostly answered soon: the next poll is a short one, for what is to be said waits for its end.
+  Result<std::optional<Frames>> receive() override {
+    Result<std::optional<Frames>> received = channel_.receive();
+    if (received && received->has_value()) poll_ = options_.shortest_poll;
+    return received;
+  }
+
+  void speaks_soon(bool soon) override { speaks_soon_ = soon; }
 
   Status wait(Millis timeout) override {
     const Millis end = now() + timeout;
     while (!is_refused_) {
-      if (carrier_.is_free() && now() >= next_exchange_) begin();
+      if (carrier_.is_free() && now() >= next_exchange_ && is_time()) begin();
       const Millis left = std::max(end - now(), Millis(0));
       const Millis longest = carrier_.is_free() ? std::min(left, std::max(next_exchange_ - now(), Millis(1))) : left;
       if (const auto answer = carrier_.take(longest)) return take(channel_.finish(*answer)), Status();
@@ -120,9 +128,14 @@ class HostLink final : public DeviceLink {
  private:
   static Millis now() { return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()); }
 
+  // While the session works on what it will say, only now and then a look, so that nothing is under way when it is there.
+  bool is_time() const { return !speaks_soon_ || has_said_ || now() >= last_exchange_ + options_.longest_poll; }
+
   void begin() {
     // The first exchange of a connection comes back at once, so that the connection is known to be there.
-    const Millis poll = channel_.connections() == 0 ? Millis(0) : poll_;
+    const Millis poll = channel_.connections() == 0 || speaks_soon_ ? Millis(0) : poll_;
+    has_said_ = false;
+    last_exchange_ = now();
     const Result<ByteSpan> request = channel_.begin(poll);
     if (!request) {
       if (request.error().code != ErrorCode::conflict) take(fail(request.error()));  // a key that is locked; with `conflict` the run receives first
@@ -151,6 +164,9 @@ class HostLink final : public DeviceLink {
   Millis retry_ = options_.retry_after;
   std::optional<Millis> since_;
   bool is_refused_ = false;
+  bool speaks_soon_ = false;
+  bool has_said_ = false;
+  Millis last_exchange_{};
   std::string why_ = "there was no exchange yet";
   Carrier carrier_;  // last: it ends before the request that it carries goes
 };

@@ -4,7 +4,7 @@
 //
 // One exchange at a time. While there is nothing to say the gateway is asked to wait: for `shortest_poll` after something was said or heard,
 // then twice as long each time up to `longest_poll`. What the session says meanwhile leaves when that wait ends: answers to the
-// coordinator at once, since its message ended it; an update that has just been trained up to longest_poll later.
+// coordinator at once, since its message ended it. While the session trains, nothing is asked to wait, so that the update leaves at once, too.
 // A failed exchange is tried again after `retry_after`, doubling to `retry_at_most`, with the same bytes.
 
 #include <functional>

@@ -1,4 +1,5 @@
 // Devices of the C ABI behind a real gateway, beside devices that speak ZeroMQ themselves.
+#include <algorithm>
 #include <thread>
 
 #include "tests/gateway/gateway_bench.h"
@@ -45,7 +46,7 @@ TEST_CASE("devices behind a gateway take part in secure rounds, and the gateway 
   std::uint64_t up = 0, down = 0;
   int exchanges = 0;
   for (const auto& device : running.behind) up += device->bytes_up, down += device->bytes_down, exchanges += device->exchanges;
-  MESSAGE("three devices contributed in " << (steady_now() - begun).count() << " ms, with " << exchanges << " exchanges, " << up << " bytes up and " << down << " down");
+  if (std::ranges::count(running.outcomes, "contributed") == 3) MESSAGE("three devices contributed in " << (steady_now() - begun).count() << " ms, with " << exchanges << " exchanges, " << up << " bytes up and " << down << " down");
   running.gateway.send(SIGTERM);
   CHECK(running.gateway.wait(Millis(10'000 * kPatience)) == 0);
 }
