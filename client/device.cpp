@@ -144,8 +144,11 @@ Status Device::State::keep_setting(Setting which, ByteSpan content) {
 
 // Form, then a purpose and its days again and again.
 Status Device::State::open_retention() {
-  options.limits.purposes.insert(options.policy.purposes.begin(), options.policy.purposes.end());
-  for (const std::string_view purpose : {kPurposeEvaluation, kPurposePersonalInsights}) options.limits.purposes.emplace(purpose);
+  // Without a policy it is not known what the rows are kept for: whatever purpose has a retention counts.
+  if (!options.policy.purposes.empty()) {
+    options.limits.purposes.insert(options.policy.purposes.begin(), options.policy.purposes.end());
+    for (const std::string_view purpose : {kPurposeEvaluation, kPurposePersonalInsights}) options.limits.purposes.emplace(purpose);
+  }
   FEDSPEND_ASSIGN(const std::optional<Bytes> kept, setting(Setting::retention));
   if (!kept) return {};
   RowReader row(*kept, kRetentionForm);

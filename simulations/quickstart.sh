@@ -116,7 +116,7 @@ done
 for folder in "$out"/profiles/process-*; do
   "$device" certificate --profiles "$folder" --from "$out/$(basename "$folder").list.certificates" --authority-key "$out/authority/authority.key.pub" --population "$population" >/dev/null
   # In an app each customer is asked; these are invented, or their owner is the one who runs this.
-  "$device" consent --profiles "$folder" --population "$population" --purpose next_category --notice quickstart >/dev/null
+  "$device" consent --profiles "$folder" --population "$population" --purpose next_category --notice quickstart --retention-days 36500 >/dev/null
 done
 # What these devices accept. The defaults refuse a plan without noise and a cohort under 100.
 cat > "$out/policy.toml" <<'TOML'

@@ -1,7 +1,9 @@
 // The commands of fedspend-device on the stores of its clients. Each opens the devices by the C ABI and closes them again.
 
-#include <list>
+#include <algorithm>
+#include <atomic>
 #include <map>
+#include <thread>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -73,15 +75,36 @@ Result<std::vector<EnrolmentToken>> read_tokens(const Arguments& arguments) {
   return tokens;
 }
 
+// work(0) to work(count - 1), several at a time, since they mostly wait for the disk. The first error by place; those after it may be done or not.
+template <class Work>
+Status for_each(std::size_t count, const Work& work) {
+  constexpr std::size_t kAtATime = 16;
+  std::vector<Status> results(count);
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> failed = false;
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < std::min(kAtATime, count); ++i)
+      threads.emplace_back([&] {
+        for (std::size_t at = next++; at < count && !failed; at = next++) {
+          results[at] = work(at);
+          if (!results[at]) failed = true;
+        }
+      });
+  }
+  for (Status& result : results) FEDSPEND_TRY(std::move(result));
+  return {};
+}
+
 // `must_be_there`: a store is not made, but must be there.
 Result<Devices> open_devices(const Opening& opening, bool must_be_there) {
   if (must_be_there)
     for (const fs::path& folder : opening.folders) FEDSPEND_TRY(check_has_store(folder));
-  Devices devices;
-  for (const fs::path& folder : opening.folders) {
-    FEDSPEND_ASSIGN(std::unique_ptr<AgentDevice> device, AgentDevice::open(options_of(opening, folder)));
-    devices.push_back(std::move(device));
-  }
+  Devices devices(opening.folders.size());
+  FEDSPEND_TRY(for_each(devices.size(), [&](std::size_t i) -> Status {
+    FEDSPEND_ASSIGN(devices[i], AgentDevice::open(options_of(opening, opening.folders[i])));
+    return {};
+  }));
   return devices;
 }
 
@@ -103,14 +126,16 @@ Result<Report> make_keys(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, false));
   EnrolmentRequests file;
   file.population = opening.options.population;
-  for (std::size_t i = 0; i < clients; ++i) {
+  file.requests.resize(clients);
+  FEDSPEND_TRY(for_each(clients, [&](std::size_t i) -> Status {
     const std::string token = tokens[i].text();
     FEDSPEND_ASSIGN(const std::string text, devices[i]->text([&](char* buffer, std::size_t capacity, std::size_t* needed) {
       return fedspend_enrolment_request(devices[i]->handle(), token.c_str(), labels[i].c_str(), buffer, capacity, needed);
     }));
     FEDSPEND_ASSIGN(EnrolmentRequests one, EnrolmentRequests::parse(text));
-    file.requests.push_back(std::move(one.requests.at(0)));
-  }
+    file.requests[i] = std::move(one.requests.at(0));
+    return {};
+  }));
   FEDSPEND_TRY(program::write_file_atomically(list, as_bytes(file.text())));
   Report report;
   report.data = {{"clients", clients}, {"list", list}};
@@ -152,7 +177,7 @@ Result<Report> install(const Arguments& arguments) {
     if (!valid) return fail(ErrorCode::refused, device->folder().string() + ": " + valid.error().message, valid.error().hint);
     lines.push_back(certificate_line(*found->second));
   }
-  for (std::size_t i = 0; i < devices.size(); ++i) FEDSPEND_TRY(devices[i]->done(fedspend_install_certificate(devices[i]->handle(), lines[i].c_str())));
+  FEDSPEND_TRY(for_each(devices.size(), [&](std::size_t i) { return devices[i]->done(fedspend_install_certificate(devices[i]->handle(), lines[i].c_str())); }));
   Report report;
   report.data = {{"clients", devices.size()}};
   report.text = std::to_string(devices.size()) + " clients have certificates\n";
@@ -187,10 +212,17 @@ Result<Report> change_consent(const Arguments& arguments) {
     return fail(ErrorCode::invalid_argument, withdraws ? "--notice and --withdraw together" : "neither --notice nor --withdraw is given", "give the version of the notice that the customer was shown, or withdraw");
   if (withdraws) return withdraw(opening, purpose);
   FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
-  for (const auto& device : devices) {
-    const fedspend_status status = fedspend_consent_give(device->handle(), purpose.c_str(), notice->c_str(), nullptr, "fedspend-device consent");
-    FEDSPEND_TRY(device->done(status));
+  std::uint32_t retention_days = 0;
+  if (arguments.has("retention-days")) {
+    FEDSPEND_ASSIGN(const std::int64_t days, arguments.integer("retention-days", 1, 36'500));
+    retention_days = static_cast<std::uint32_t>(days);
   }
+  const Status given = for_each(devices.size(), [&](std::size_t i) -> Status {
+    fedspend_device* const device = devices[i]->handle();
+    if (retention_days != 0) FEDSPEND_TRY(devices[i]->done(fedspend_set_retention(device, purpose.c_str(), retention_days)));
+    return devices[i]->done(fedspend_consent_give(device, purpose.c_str(), notice->c_str(), nullptr, "fedspend-device consent"));
+  });
+  FEDSPEND_TRY(given);
   Report report;
   report.data = {{"clients", devices.size()}, {"purpose", purpose}, {"given", true}};
   report.text = std::to_string(devices.size()) + " clients: the consent to " + purpose + " is given\n";
@@ -340,6 +372,7 @@ program::Command consent_command() {
                       population_option(),
                       {.name = "purpose", .value_name = "NAME", .help = "of a plan, or personal_insights, or evaluation", .required = true},
                       {.name = "notice", .value_name = "VERSION", .help = "the version of the notice that the customer was shown"},
+                      {.name = "retention-days", .value_name = "N", .help = "how long transactions may be used for this purpose, 1 to 36500; it stays until another is given. Without: 730"},
                       {.name = "withdraw", .value_name = "", .help = "withdraw it: counts at once, also for an agent that runs"}},
           .positional = "",
           .run = change_consent};
