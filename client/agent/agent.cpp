@@ -98,7 +98,7 @@ class Crew {
  private:
   enum class State { working, waiting, unreachable, refused, finished, failed };
   static State state_after(std::int32_t outcome) {
-    if (outcome == FEDSPEND_RUN_NO_CONSENT || outcome == FEDSPEND_RUN_NOT_ENROLLED || outcome == FEDSPEND_RUN_CONDITIONS || outcome == FEDSPEND_RUN_TOO_EARLY) return State::waiting;
+    if (outcome == FEDSPEND_RUN_NO_CONSENT || outcome == FEDSPEND_RUN_NOT_ENROLLED || outcome == FEDSPEND_RUN_CONDITIONS) return State::waiting;
     if (outcome == FEDSPEND_RUN_UNREACHABLE) return State::unreachable;
     if (outcome == FEDSPEND_RUN_NOT_ACCEPTED_HERE) return State::refused;
     return outcome == FEDSPEND_RUN_FINISHED ? State::finished : State::working;
