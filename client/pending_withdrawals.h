@@ -37,7 +37,7 @@ class PendingWithdrawals {
 
    private:
     PendingWithdrawals& pending_;
-    std::optional<std::string_view> purpose_;
+    std::optional<std::string> purpose_;
   };
 
   bool covers(std::string_view purpose) const {

@@ -52,7 +52,7 @@ TEST_CASE("whatever two clocks say, time does not go back, nor overflow") {
     Two two;
     Millis last{0};
     for (const auto& [host, own] : readings) {
-      two.host = Millis(host % 3 == 0 ? std::numeric_limits<std::int64_t>::max() - host % 7 : host);
+      two.host = Millis(host % 3 == 0 ? std::numeric_limits<std::int64_t>::max() - (host % 7 + 6) : host);
       two.own = Millis(own < 0 ? 0 : own);
       const Millis now = two.clock.now();
       RC_ASSERT(now >= last);
