@@ -9,6 +9,7 @@
 #include "client/c_api_support.h"
 #include "client/file_cache.h"
 #include "client/vault_store.h"
+#include "common/crypto/hash.h"
 #include "common/protocol/plain_text.h"
 #include "models/kernels.h"
 #ifdef FEDSPEND_HAS_ZEROMQ
@@ -21,7 +22,7 @@ using namespace fedspend::client::c_api;
 
 namespace {
 
-constexpr std::uint32_t kKnownFlags = 127;
+constexpr std::uint32_t kKnownFlags = 255;
 
 template <class Key>
 Key key_of(const std::uint8_t (&bytes)[32]) {
@@ -55,13 +56,22 @@ Result<ConnectDevice> connection_of(const fedspend_options& given, const CHost& 
   }
 #ifdef FEDSPEND_HAS_ZEROMQ
   if (is_zero(given.coordinator_key)) return fail(ErrorCode::invalid_argument, "coordinator_key is zero");
-  ZmqLinkOptions options{given.coordinator, key_of<CurvePublicKey>(given.coordinator_key)};
+  FEDSPEND_ASSIGN(const std::string coordinator, text_of(given.coordinator, "coordinator"));
+  ZmqLinkOptions options{coordinator, key_of<CurvePublicKey>(given.coordinator_key)};
   if (given.connect_timeout_ms != 0) options.connect_timeout = Millis(given.connect_timeout_ms);
   FEDSPEND_TRY(check_zmq_link(options));
   return ConnectDevice([options](const LinkDevice& device) { return connect_zmq(options, device.curve); });
 #else
   return fail(ErrorCode::invalid_argument, "this library was built without the built-in connection: leave `coordinator` NULL");
 #endif
+}
+
+// What an operator mends when a run came to nothing: a pause that was begun before is over then.
+Hash256 configuration_of(const fedspend_options& given) {
+  Hasher hasher("device-configuration");
+  for (const char* text : {given.coordinator, given.policy_toml}) hasher.field(as_bytes(text == nullptr ? std::string_view() : std::string_view(text)));
+  hasher.field(given.coordinator_key).field(given.release_key).field(given.authority_key);
+  return hasher.finish();
 }
 
 Result<DeviceOptions> options_of(const fedspend_options& given, const fedspend_host& host_given, const CHost& host, RandomSource& random) {
@@ -74,8 +84,11 @@ Result<DeviceOptions> options_of(const fedspend_options& given, const fedspend_h
   FEDSPEND_ASSIGN(options.population, text_of(given.population, "population"));
   if (options.persistent.empty() || options.population.empty() || options.population.size() > kMaxTextBytes || !is_plain_text(options.population)) return fail(ErrorCode::invalid_argument, "persistent_dir or population is empty, too long or not plain text");
   if (given.policy_toml != nullptr) {
-    FEDSPEND_ASSIGN(options.policy, parse_policy(given.policy_toml));
+    FEDSPEND_ASSIGN(const std::string policy, text_of(given.policy_toml, "policy_toml"));
+    FEDSPEND_ASSIGN(options.policy, parse_policy(policy));
   }
+  options.configuration = configuration_of(given);
+  options.forgets_pause = (given.flags & FEDSPEND_FORGET_PAUSE) != 0;
   options.release_key = key_of<IdentityPublicKey>(given.release_key);
   options.authority_key = key_of<IdentityPublicKey>(given.authority_key);
   options.rules = rules_of(given.flags);
@@ -197,11 +210,10 @@ fedspend_status fedspend_device_id(fedspend_device* device, char* buffer, std::s
 
 fedspend_status fedspend_enrolment_request(fedspend_device* device, const char* token, const char* label, char* buffer, std::size_t capacity, std::size_t* needed) {
   return with_device(device, [&](Device& engine) -> fedspend_status {
-    const Result<std::string> secret = text_of(token, "token");
-    if (!secret) return failed(secret.error());
+    if (token == nullptr || !is_utf8(token)) return failed(FEDSPEND_INVALID_ARGUMENT, "token is NULL, or not UTF-8");
     const Result<std::string> shown = text_of(label, "label", true);
     if (!shown) return failed(shown.error());
-    return give(engine.enrolment_request(*secret, *shown), buffer, capacity, needed);
+    return give(engine.enrolment_request(token, *shown), buffer, capacity, needed);  // the token is not copied: it is a secret
   });
 }
 
@@ -226,18 +238,23 @@ fedspend_status fedspend_ingest(fedspend_device* device, const fedspend_transact
 
 fedspend_status fedspend_consent_give(fedspend_device* device, const char* purpose, const char* notice_version, const char* language, const char* method) {
   return with_device(device, [&](Device& engine) -> fedspend_status {
-    if (purpose == nullptr || notice_version == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "purpose or notice_version is NULL");
-    ConsentNotice notice{.version = notice_version};
-    if (language != nullptr) notice.language = language;
-    if (method != nullptr) notice.method = method;
-    return done(engine.give_consent(purpose, notice));
+    const Result<std::string> name = text_of(purpose, "purpose");
+    if (!name) return failed(name.error());
+    ConsentNotice notice;
+    const Status taken = [&]() -> Status {
+      FEDSPEND_ASSIGN(notice.version, text_of(notice_version, "notice_version"));
+      FEDSPEND_ASSIGN(notice.language, text_of(language, "language", true));
+      FEDSPEND_ASSIGN(notice.method, text_of(method, "method", true));
+      return {};
+    }();
+    return taken ? done(engine.give_consent(*name, notice)) : failed(taken.error());
   });
 }
 
 fedspend_status fedspend_consent_withdraw(fedspend_device* device, const char* purpose) {
   return with_device(device, [&](Device& engine) -> fedspend_status {
-    if (purpose == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "purpose is NULL");
-    return done(engine.withdraw_consent(purpose));
+    const Result<std::string> name = text_of(purpose, "purpose");
+    return name ? done(engine.withdraw_consent(*name)) : failed(name.error());
   });
 }
 
@@ -276,15 +293,16 @@ fedspend_status fedspend_run_once(fedspend_device* device, fedspend_run_report* 
 
 fedspend_status fedspend_pin_instruction_set(const char* name) {
   return guarded([&]() -> fedspend_status {
-    if (name == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "name is NULL");
-    return done(models::pin_isa(name));
+    const Result<std::string> wanted = text_of(name, "name");
+    return wanted ? done(models::pin_isa(*wanted)) : failed(wanted.error());
   });
 }
 
 fedspend_status fedspend_check_policy(const char* policy_toml, std::uint8_t* is_demonstration) {
   return guarded([&]() -> fedspend_status {
-    if (policy_toml == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "policy_toml is NULL");
-    const Result<DevicePolicy> policy = parse_policy(policy_toml);
+    const Result<std::string> text = text_of(policy_toml, "policy_toml");
+    if (!text) return failed(text.error());
+    const Result<DevicePolicy> policy = parse_policy(*text);
     if (!policy) return failed(policy.error());
     if (is_demonstration != nullptr) *is_demonstration = policy->allow_open_aggregation || policy->allow_no_privacy ? 1 : 0;
     return FEDSPEND_OK;

@@ -106,11 +106,16 @@ std::function<Result<std::vector<models::Transaction>>(const ExampleRequest&)> C
 HostTransport CHost::transport(const GatewayLimits& limits) const {
   HostTransport transport;
   if (host_.exchange == nullptr) return transport;
+  // On a thread of its own, which nothing must be thrown out of: words that fit without memory.
   transport.exchange = [host = host_, limits](ByteSpan request, Millis timeout) -> Result<Bytes> {
-    fedspend_body body{.capacity = max_gateway_response_bytes(limits), .bytes = {}};
-    const auto timeout_ms = static_cast<std::uint32_t>(timeout.count());
-    if (const fedspend_status status = host.exchange(host.user, request.data(), request.size(), &body, timeout_ms); status != FEDSPEND_OK) return fail(host_error(status, "exchange"));
-    return std::move(body.bytes);
+    try {
+      fedspend_body body{.capacity = max_gateway_response_bytes(limits), .bytes = {}};
+      const auto timeout_ms = static_cast<std::uint32_t>(timeout.count());
+      if (const fedspend_status status = host.exchange(host.user, request.data(), request.size(), &body, timeout_ms); status != FEDSPEND_OK) return fail(host_error(status, "exchange"));
+      return std::move(body.bytes);
+    } catch (...) {
+      return tl::unexpected<Error>(Error{ErrorCode::unavailable, "no memory", {}});
+    }
   };
   if (host_.give_up_exchange != nullptr) transport.give_up = [host = host_] { host.give_up_exchange(host.user); };
   return transport;

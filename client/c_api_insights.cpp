@@ -27,7 +27,8 @@ Result<InsightOptions> options_of(const fedspend_predict_options* given) {
 Result<SignedPlan> signed_plan_of(const std::uint8_t* plan, std::size_t plan_size, const char* signature) {
   if (plan == nullptr || signature == nullptr) return fail(ErrorCode::invalid_argument, "plan or plan_signature is NULL");
   if (plan_size > kMaxPlanBytes) return fail(ErrorCode::limit, "a plan has at most " + std::to_string(kMaxPlanBytes) + " bytes");
-  std::string_view digits(signature);
+  FEDSPEND_ASSIGN(const std::string text, text_of(signature, "plan_signature"));
+  std::string_view digits(text);
   while (!digits.empty() && (digits.back() == '\n' || digits.back() == '\r')) digits.remove_suffix(1);
   SignedPlan signed_plan;
   if (!from_hex(digits, signed_plan.signature)) return fail(ErrorCode::malformed, "plan_signature is not 128 hexadecimal digits");

@@ -184,7 +184,9 @@ fedspend_status fedspend_last_error(char* buffer, std::size_t capacity, std::siz
 fedspend_status fedspend_parse_key(const char* text, std::uint8_t key[32]) {
   return guarded([&]() -> fedspend_status {
     if (text == nullptr || key == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "text or key is NULL");
-    std::string_view digits(text);
+    const fedspend::Result<std::string> line = text_of(text, "text");
+    if (!line) return failed(line.error());
+    std::string_view digits(*line);
     while (!digits.empty() && (digits.back() == '\n' || digits.back() == '\r' || digits.back() == ' ')) digits.remove_suffix(1);
     const std::size_t space = digits.rfind(' ');
     if (space != std::string_view::npos) {

@@ -40,19 +40,26 @@ fedspend_status guarded(const Work& work) noexcept {
 
 inline fedspend_status done(const Status& status) noexcept { return status ? FEDSPEND_OK : failed(status.error()); }
 
-// A struct as this library knows it, from one of the caller's version. All of today's are of the first version, so that a shorter one is a
-// mistake; of a longer one the surplus must be zero.
+// Convention 3. All of today's structs are of the first version, so that a shorter one is a mistake; of a longer one the surplus must be zero.
 inline constexpr std::size_t kMostSurplusBytes = 4'096;
 
 template <class Struct>
-Result<Struct> known_part(const Struct* given, const char* name) {
+Status check_struct(const Struct* given, const char* name) {
   if (given == nullptr) return fail(ErrorCode::invalid_argument, std::string(name) + " is NULL");
   const std::size_t size = given->struct_size;
   if (size < sizeof(Struct)) return fail(ErrorCode::invalid_argument, std::string(name) + ".struct_size is " + std::to_string(size) + ", and at least " + std::to_string(sizeof(Struct)) + " are expected");
-  if (size > sizeof(Struct) + kMostSurplusBytes) return fail(ErrorCode::invalid_argument, std::string(name) + ".struct_size is " + std::to_string(size) + ", which no version has");
+  if (size > sizeof(Struct) + kMostSurplusBytes || size % alignof(Struct) != 0)
+    return fail(ErrorCode::invalid_argument, std::string(name) + ".struct_size is " + std::to_string(size) + ", which no version has");
   const auto* bytes = reinterpret_cast<const unsigned char*>(given);
   for (std::size_t i = sizeof(Struct); i < size; ++i)
     if (bytes[i] != 0) return fail(ErrorCode::invalid_argument, std::string(name) + " has fields that this library does not know");
+  return {};
+}
+
+// A struct of the caller's as this library knows it.
+template <class Struct>
+Result<Struct> known_part(const Struct* given, const char* name) {
+  FEDSPEND_TRY(check_struct(given, name));
   Struct known;
   std::memcpy(&known, given, sizeof(Struct));
   return known;
@@ -61,9 +68,7 @@ Result<Struct> known_part(const Struct* given, const char* name) {
 // Of a struct that the library fills: its size is the caller's, and only what it has room for is written.
 template <class Struct>
 Status check_out(const Struct* given, const char* name) {
-  if (given == nullptr) return fail(ErrorCode::invalid_argument, std::string(name) + " is NULL");
-  if (given->struct_size < sizeof(Struct)) return fail(ErrorCode::invalid_argument, std::string(name) + ".struct_size is too small");
-  return {};
+  return check_struct(given, name);
 }
 
 // A text of the caller's; NULL only where `optional`.

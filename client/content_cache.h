@@ -22,7 +22,7 @@ struct HeldPlan {
   SharedPlan plan;
   SignedPlan signed_plan;
   PlanHash hash;
-  std::shared_ptr<const PrivacyCost> cost = {};  // dearest_contribution_cost() of the plan; null: not known yet
+  std::shared_ptr<const PrivacyCost> cost = {};  // dearest_device_cost() of the plan; null: not known yet
 };
 struct HeldModel {
   SharedWeights weights;

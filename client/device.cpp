@@ -1,6 +1,8 @@
 #include "client/device.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <utility>
 
@@ -22,7 +24,7 @@ constexpr std::size_t kMaxCertificateTextBytes = std::size_t{1} << 20;
 
 tl::unexpected<Error> wiped() { return fail(ErrorCode::not_found, "this device was wiped", "make a new one, and enrol it"); }
 
-std::uint64_t certificate_time(DeviceHost& host) { return static_cast<std::uint64_t>(std::max<std::int64_t>(host.unix_time_s(), 0)); }
+std::uint64_t certificate_time(std::int64_t now_s) { return static_cast<std::uint64_t>(std::max<std::int64_t>(now_s, 0)); }
 
 }  // namespace
 
@@ -66,7 +68,7 @@ Status Device::State::open() {
   FEDSPEND_ASSIGN(transactions, TransactionStore::open(*vault, options.limits));
   FEDSPEND_ASSIGN(consents, Consents::open(*vault));
   FEDSPEND_ASSIGN(log, TransparencyLog::open(*vault));
-  tidy();
+  warn(tidy(host.unix_time_s()));
   FEDSPEND_TRY(open_identity());
   FEDSPEND_TRY(open_transport_key());
   FEDSPEND_ASSIGN(const std::optional<Bytes> kept, setting(Setting::certificate));
@@ -169,18 +171,20 @@ Status Device::State::keep_retention(const StoreLimits& limits) {
   return keep_setting(Setting::retention, row.take());
 }
 
-void Device::State::tidy() {
-  if (const Status pruned = transactions->prune(host.unix_time_s()); !pruned) host.log(true, "rows beyond their retention are still there: " + pruned.error().message);
-  if (consents_to(kPurposePersonalInsights)) return;
+Device::State::Warnings Device::State::tidy(std::int64_t now_s) {
+  Warnings warnings;
+  if (const Status pruned = transactions->prune(now_s); !pruned) warnings.push_back("rows beyond their retention are still there: " + pruned.error().message);
+  if (consents_to(kPurposePersonalInsights)) return warnings;
   const Result<ShelfSize> personal = vault->size_of(Shelf::personal);
-  if (personal && personal->rows == 0) return;
+  if (personal && personal->rows == 0) return warnings;
   const Status erased = personal ? Personalisation(*vault).erase_all() : Status(fail(personal.error()));
-  if (!erased) host.log(true, "personal models, which are not used any more, are still there: " + erased.error().message);
+  if (!erased) warnings.push_back("personal models, which are not used any more, are still there: " + erased.error().message);
+  return warnings;
 }
 
-Status Device::State::check_enrolment() {
+Status Device::State::check_enrolment(std::int64_t now_s) {
   if (!certificate) return fail(ErrorCode::not_found, "this device is not enrolled");
-  return verify_certificate(*certificate, options.authority_key, options.population, certificate_time(host));
+  return verify_certificate(*certificate, options.authority_key, options.population, certificate_time(now_s));
 }
 
 bool Device::State::consents_to_something() const {
@@ -190,19 +194,29 @@ bool Device::State::consents_to_something() const {
 Result<std::string> Device::enrolment_request(std::string_view token, std::string label) {
   FEDSPEND_ASSIGN(const EnrolmentToken parsed, EnrolmentToken::parse(token));
   FEDSPEND_TRY(check_device_label(label));
-  const std::lock_guard lock(state_->vault_mutex);
-  if (state_->vault == nullptr) return wiped();
+  const std::int64_t now_s = state_->host.unix_time_s();
+  std::shared_ptr<IdentitySigner> signer;
+  CurvePublicKey transport_key;
+  {
+    const std::lock_guard lock(state_->vault_mutex);
+    if (state_->vault == nullptr) return wiped();
+    signer = state_->signer;
+    transport_key = state_->curve->public_key;
+  }
   EnrolmentRequests requests;
   requests.population = state_->options.population;
-  FEDSPEND_ASSIGN(EnrolmentRequest request, make_enrolment_request(requests.population, *state_->signer, state_->curve->public_key, parsed, std::move(label)));
+  FEDSPEND_ASSIGN(EnrolmentRequest request, make_enrolment_request(requests.population, *signer, transport_key, parsed, std::move(label)));
   requests.requests.push_back(std::move(request));
   std::string text = requests.text();
-  FEDSPEND_TRY(state_->log->append({.time_s = state_->host.unix_time_s(), .kind = HistoryKind::enrolment_requested, .bytes = text.size()}));
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  FEDSPEND_TRY(state_->log->append({.time_s = now_s, .kind = HistoryKind::enrolment_requested, .bytes = text.size()}));
   return text;
 }
 
 Status Device::install_certificate(std::string_view text) {
   if (text.size() > kMaxCertificateTextBytes) return fail(ErrorCode::limit, "more than 1 MiB of certificates");
+  const std::int64_t now_s = state_->host.unix_time_s();
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
   while (!text.empty()) {
@@ -212,9 +226,9 @@ Status Device::install_certificate(std::string_view text) {
     if (line.empty()) continue;
     FEDSPEND_ASSIGN(const Certificate certificate, parse_certificate_line(line));
     if (certificate.identity != state_->signer->public_key()) continue;
-    FEDSPEND_TRY(verify_certificate(certificate, state_->options.authority_key, state_->options.population, certificate_time(state_->host)));
+    FEDSPEND_TRY(verify_certificate(certificate, state_->options.authority_key, state_->options.population, certificate_time(now_s)));
     const VaultRow row = State::setting_row(Setting::certificate, encode_certificate(certificate));
-    FEDSPEND_TRY(state_->log->append({.time_s = state_->host.unix_time_s(), .kind = HistoryKind::enrolled}, std::span(&row, 1)));
+    FEDSPEND_TRY(state_->log->append({.time_s = now_s, .kind = HistoryKind::enrolled}, std::span(&row, 1)));
     state_->certificate = certificate;
     return {};
   }
@@ -222,55 +236,77 @@ Status Device::install_certificate(std::string_view text) {
 }
 
 bool Device::is_enrolled() {
+  const std::int64_t now_s = state_->host.unix_time_s();
   const std::lock_guard lock(state_->vault_mutex);
-  return state_->vault != nullptr && state_->check_enrolment().has_value();
+  return state_->vault != nullptr && state_->check_enrolment(now_s).has_value();
 }
 
 Result<IngestReport> Device::ingest(std::span<const IngestedTransaction> transactions) {
+  const std::int64_t now_s = state_->host.unix_time_s();
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
-  return state_->transactions->ingest(transactions, state_->host.unix_time_s());
+  return state_->transactions->ingest(transactions, now_s);
 }
 
 Status Device::set_retention(std::string_view purpose, std::uint32_t days) {
   if (purpose.empty() || purpose.size() > kMaxPurposeBytes || !is_plain_text(purpose)) return fail(ErrorCode::invalid_argument, "this is no purpose", "1 to 64 bytes of plain text");
   if (days > kMaxRetentionDays) return fail(ErrorCode::invalid_argument, "a retention of " + std::to_string(days) + " days", "1 to 36,500 days, or 0 for the default");
-  const std::lock_guard lock(state_->vault_mutex);
-  if (state_->vault == nullptr) return wiped();
-  StoreLimits limits = state_->options.limits;
-  limits.retention_days_of.erase(std::string(purpose));
-  if (days != 0) limits.retention_days_of.emplace(purpose, days);
-  if (limits.retention_days_of.size() > kMaxRetentions) return fail(ErrorCode::limit, "more than 64 purposes have a retention of their own");
-  FEDSPEND_TRY(state_->keep_retention(limits));
-  state_->options.limits = limits;
-  state_->transactions->set_limits(std::move(limits));
-  state_->tidy();
+  const std::int64_t now_s = state_->host.unix_time_s();
+  State::Warnings warnings;
+  {
+    const std::lock_guard lock(state_->vault_mutex);
+    if (state_->vault == nullptr) return wiped();
+    StoreLimits limits = state_->options.limits;
+    limits.retention_days_of.erase(std::string(purpose));
+    if (days != 0) limits.retention_days_of.emplace(purpose, days);
+    if (limits.retention_days_of.size() > kMaxRetentions) return fail(ErrorCode::limit, "more than 64 purposes have a retention of their own");
+    FEDSPEND_TRY(state_->keep_retention(limits));
+    state_->options.limits = limits;
+    state_->transactions->set_limits(std::move(limits));
+    warnings = state_->tidy(now_s);
+  }
+  state_->warn(warnings);
   return {};
 }
 
 Status Device::give_consent(std::string_view purpose, const ConsentNotice& notice) {
+  const std::int64_t now_s = state_->host.unix_time_s();
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
-  return state_->consents->give(purpose, notice, state_->host.unix_time_s());
+  return state_->consents->give(purpose, notice, now_s);
 }
 
 Status Device::withdraw_consent(std::string_view purpose) {
   const PendingWithdrawals::Scope withdrawing(state_->withdrawing, purpose);
-  if (purpose == kPurposePersonalInsights) state_->stop_adapting();
-  const std::lock_guard lock(state_->vault_mutex);
-  if (state_->vault == nullptr) return wiped();
-  Status withdrawn = state_->consents->withdraw(purpose, state_->host.unix_time_s());
-  state_->tidy();
+  state_->wake_run();
+  state_->stop_insights(purpose);
+  const std::int64_t now_s = state_->host.unix_time_s();
+  Status withdrawn;
+  State::Warnings warnings;
+  {
+    const std::lock_guard lock(state_->vault_mutex);
+    if (state_->vault == nullptr) return wiped();
+    withdrawn = state_->consents->withdraw(purpose, now_s);
+    warnings = state_->tidy(now_s);
+  }
+  state_->warn(warnings);
   return withdrawn;
 }
 
 Status Device::withdraw_all_consent() {
   const PendingWithdrawals::Scope withdrawing(state_->withdrawing, std::nullopt);
-  state_->stop_adapting();
-  const std::lock_guard lock(state_->vault_mutex);
-  if (state_->vault == nullptr) return wiped();
-  Status withdrawn = state_->consents->withdraw_all(state_->host.unix_time_s());
-  state_->tidy();
+  state_->wake_run();
+  state_->stop_all_insights();
+  const std::int64_t now_s = state_->host.unix_time_s();
+  Status withdrawn;
+  State::Warnings warnings;
+  {
+    const std::lock_guard lock(state_->vault_mutex);
+    if (state_->vault == nullptr) return wiped();
+    withdrawn = state_->consents->withdraw_all(now_s);
+    warnings = state_->tidy(now_s);
+  }
+  state_->warn(warnings);
   return withdrawn;
 }
 
@@ -288,12 +324,15 @@ nlohmann::json Device::consents(std::string_view controller, std::string_view pi
 void Device::cancel() {
   Activity expected = Activity::running;
   state_->activity.compare_exchange_strong(expected, Activity::cancelling);
-  state_->stop_adapting();
+  state_->adapting.stop();
+  state_->evaluating.stop();
+  state_->wake_run();
 }
 
 void Device::close() {
   state_->is_closing = true;
-  state_->stop_adapting();
+  state_->stop_all_insights();
+  state_->wake_run();
 }
 
 Result<std::string> Device::history_words() {
@@ -310,21 +349,41 @@ Result<nlohmann::json> Device::history() {
   return history_json(entries);
 }
 
+namespace {
+
+struct Statement {
+  PrivacyAccount in_all;
+  std::vector<std::pair<TaskId, PrivacyAccount>> tasks;
+};
+
+Result<Statement> statement_of(Device::State& state) {
+  const std::lock_guard lock(state.vault_mutex);
+  if (state.vault == nullptr) return wiped();
+  Statement statement;
+  FEDSPEND_ASSIGN(statement.in_all, state.record->account_in_all());
+  for (const TaskId& task : state.record->tasks()) {
+    FEDSPEND_ASSIGN(const PrivacyAccount account, state.record->account(task));
+    statement.tasks.emplace_back(task, account);
+  }
+  return statement;
+}
+
+double epsilon_of(const PrivacyAccount& account, double delta) { return account.participations == 0 ? 0 : account.epsilon(delta); }
+
+}  // namespace
+
 Result<nlohmann::json> Device::statement() {
-  const std::lock_guard lock(state_->vault_mutex);
-  if (state_->vault == nullptr) return wiped();
+  FEDSPEND_ASSIGN(const Statement statement, statement_of(*state_));
   const double delta = state_->options.policy.delta;
   const auto account_json = [&](const PrivacyAccount& account) {
-    const double epsilon = account.participations == 0 ? 0 : account.epsilon(delta);
+    const double epsilon = epsilon_of(account, delta);
     nlohmann::json json{{"contributions", account.participations}, {"contributions_without_noise", account.without_noise}, {"last_round", account.last_round}};
     json["epsilon"] = std::isfinite(epsilon) ? nlohmann::json(epsilon) : nlohmann::json();
     if (!std::isfinite(epsilon)) json["epsilon_is_unbounded"] = true;
     return json;
   };
-  FEDSPEND_ASSIGN(const PrivacyAccount in_all, state_->record->account_in_all());
-  nlohmann::json json{{"schema_version", 1}, {"delta", delta}, {"max_epsilon", state_->options.policy.max_epsilon}, {"in_all", account_json(in_all)}, {"tasks", nlohmann::json::array()}};
-  for (const TaskId& task : state_->record->tasks()) {
-    FEDSPEND_ASSIGN(const PrivacyAccount account, state_->record->account(task));
+  nlohmann::json json{{"schema_version", 1}, {"delta", delta}, {"max_epsilon", state_->options.policy.max_epsilon}, {"in_all", account_json(statement.in_all)}, {"tasks", nlohmann::json::array()}};
+  for (const auto& [task, account] : statement.tasks) {
     json["tasks"].push_back(account_json(account));
     json["tasks"].back()["task"] = task.hex();
   }
@@ -332,14 +391,16 @@ Result<nlohmann::json> Device::statement() {
 }
 
 Result<std::string> Device::statement_words() {
-  FEDSPEND_ASSIGN(const nlohmann::json json, statement());
-  const auto line = [&](const std::string& name, const nlohmann::json& account) {
-    const double epsilon = account["epsilon"].is_null() ? HUGE_VAL : account["epsilon"].get<double>();
-    return name + ": " + std::to_string(account["contributions"].get<std::uint64_t>()) + " contributions, epsilon " + epsilon_text(epsilon) + "\n";
+  FEDSPEND_ASSIGN(const Statement statement, statement_of(*state_));
+  const double delta = state_->options.policy.delta;
+  const auto line = [&](const std::string& name, const PrivacyAccount& account) {
+    return name + ": " + std::to_string(account.participations) + " contributions, epsilon " + epsilon_text(epsilon_of(account, delta)) + "\n";
   };
-  std::string text = "What this device has given to shared models, as differential privacy counts it (delta " + json["delta"].dump() + ")\n";
-  text += line("in all", json["in_all"]);
-  for (const nlohmann::json& task : json["tasks"]) text += line("task " + task["task"].get<std::string>(), task);
+  std::array<char, 32> digits{};
+  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), delta);
+  std::string text = "What this device has given to shared models, as differential privacy counts it (delta " + std::string(digits.data(), written.ptr) + ")\n";
+  text += line("in all", statement.in_all);
+  for (const auto& [task, account] : statement.tasks) text += line("task " + task.hex(), account);
   return text;
 }
 
@@ -366,28 +427,36 @@ class ActivityTurn {
 
 }  // namespace
 
+// What is in memory goes first: whatever the disk says, this object answers nothing any more.
 Status Device::wipe() {
   const ActivityTurn turn(state_->activity, Activity::wiping);
   if (!turn) return fail(ErrorCode::conflict, "a run is under way: cancel it, and wipe when it has ended");
-  const std::lock_guard lock(state_->vault_mutex);
-  Status done;
-  if (state_->vault != nullptr) {
+  state_->stop_all_insights();
+  const std::int64_t now_s = state_->host.unix_time_s();
+  {
+    const std::lock_guard lock(state_->vault_mutex);
     // It goes with the rest; nothing must keep a wipe from being done, a full disk neither.
-    static_cast<void>(state_->log->append({.time_s = state_->host.unix_time_s(), .kind = HistoryKind::wiped}));
-    done = state_->vault->wipe();
+    if (state_->vault != nullptr) {
+      static_cast<void>(state_->log->append({.time_s = now_s, .kind = HistoryKind::wiped}));
+      state_->unwiped = std::move(state_->vault);
+    }
+    state_->transactions.reset();
+    state_->consents.reset();
+    state_->log.reset();
+    state_->record.reset();
+    state_->signer.reset();
+    state_->curve.reset();
+    state_->certificate.reset();
+    state_->cache = std::make_unique<MemoryCache>();
+    state_->held_plan = {};
+    state_->held_model = {};
   }
-  if (!done) return done;  // to be done again; until then the vault says not_found to everything
-  state_->transactions.reset();
-  state_->consents.reset();
-  state_->log.reset();
-  state_->record.reset();
-  state_->vault.reset();
-  state_->signer.reset();
-  state_->curve.reset();
-  std::error_code ignored;
-  if (!state_->options.cache.empty())
-    forget_cache(state_->options.cache);
-  return done;
+  if (!state_->options.cache.empty()) forget_cache(state_->options.cache);
+  if (state_->unwiped == nullptr) return {};
+  // The host destroys its key in here.
+  FEDSPEND_TRY(state_->unwiped->wipe());
+  state_->unwiped.reset();
+  return {};
 }
 
 Result<RunReport> Device::run_once() {

@@ -3,11 +3,11 @@
 // session a run. What only the host knows comes through DeviceHost. Everything fails closed: without consent, conditions, an
 // enrolment or a working vault nothing is sent.
 //
-// Threads: every function may be called from any thread. run_once() blocks its caller; the others wait at most for a step of the session that
-// is under way (a masked input of 100,000 values: a fraction of a second). A withdrawal counts from the moment it is called, and once it has
-// returned nothing is handed to the connection any more that it concerns. cancel() never waits. The host's functions are called from the
-// thread that called the device, but make_trainer and examples, which are called from the training thread. None of them may call the device
-// again, but cancel().
+// Threads: every function may be called from any thread. run_once() and personalise() block their caller; the others wait at most for a step of the
+// session that is under way (a masked input of 100,000 values: a fraction of a second). A withdrawal counts from the moment it is called, and
+// once it has returned nothing is handed to the connection any more that it concerns. cancel() never waits. The host's functions are called from
+// the thread that called the device, but in a round make_trainer and examples, which are called from the training thread. No lock is held
+// meanwhile: they may call the device again, and the signer is called from two threads where two need it.
 
 #include <atomic>
 #include <cstdint>
@@ -33,6 +33,7 @@
 #include "client/transaction_store.h"
 #include "client/transparency.h"
 #include "client/vault_key.h"
+#include "common/crypto/hash.h"
 #include "common/crypto/identity_signer.h"
 #include "common/random_source.h"
 #include "common/result.h"
@@ -75,6 +76,10 @@ struct DeviceOptions {
   // The host's own in place of the lean trainers, and of the ingested transactions (oldest first, each by the rules of check_transaction).
   std::function<Result<std::unique_ptr<models::Trainer>>(const ModelSpec&)> make_trainer = {};
   std::function<Result<std::vector<models::Transaction>>(const ExampleRequest&)> examples = {};
+  // Names where this device connects and what it accepts: a pause that an earlier process was asked for counts for the same alone. With
+  // forgets_pause it does not count at all.
+  Hash256 configuration{};
+  bool forgets_pause = false;
   std::function<Millis()> own_clock = {};          // of tests, in place of the system's time since boot
 };
 
@@ -162,14 +167,15 @@ class Device {
   // malformed: no plan, or a file that is damaged or of another plan.
   Status install_model(const SignedPlan& plan, ByteSpan model_file);
   // All of them of the model that this device holds, of a round or installed. not_found: none. refused: no consent to kPurposePersonalInsights, or
-  // for evaluate() to kPurposeEvaluation. Nothing of it leaves the device. personalise() takes as long as a training and ends with cancel() or
-  // a withdrawal (refused); the others wait for it.
+  // for evaluate() to kPurposeEvaluation; or, of all of them, that was withdrawn meanwhile, and then nothing is kept, also where it was given
+  // again. conflict: the device is being closed; of personalise() also a newer shared model that came meanwhile. Nothing of it leaves the device.
+  // personalise() takes as long as a training; it and evaluate() end with cancel() (refused).
   Result<Prediction> predict(const InsightOptions& options);
   Result<models::PersonalFit> personalise();
   Result<Evaluation> evaluate();
 
-  // Everything that this device keeps is gone for good, the consents and the enrolment too. conflict: a run is under way. Afterwards the
-  // object answers not_found to everything; make a new one.
+  // Everything that this device keeps is gone for good, the consents and the enrolment too. conflict: a run is under way. Afterwards, on any other
+  // error too, the object answers not_found to everything; make a new one. Such an error says what is left on the disk: call it again.
   Status wipe();
 
   const ClientId& id() const;

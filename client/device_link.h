@@ -1,5 +1,6 @@
 #pragma once
-// A device's connection for the time of one run. Over ZeroMQ: zmq_link.h; over the host's own HTTPS: host_link.h. One thread per object.
+// A device's connection for the time of one run. Over ZeroMQ: zmq_link.h; over the host's own HTTPS: host_link.h. One thread per object,
+// but for wake().
 
 #include <functional>
 #include <memory>
@@ -18,6 +19,8 @@ class DeviceLink : public DeviceChannel {
  public:
   // Until there may be something to receive, or the time is over.
   virtual Status wait(Millis timeout) = 0;
+  // Ends the wait that is under way, or else the next one. The only call that other threads may make, while the object lives.
+  virtual void wake() noexcept = 0;
   // The session works on something to say (it trains): where waiting to hear would keep that back, the link waits less.
   virtual void speaks_soon(bool) {}
   // unauthorized: the coordinator does not take this device's key, for good. unavailable: there was never an answer in time.

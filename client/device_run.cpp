@@ -11,9 +11,7 @@
 namespace fedspend::client {
 namespace {
 
-constexpr Millis kLongestWait{50};           // so that cancellation and withdrawal are seen
-constexpr Millis kWaitWhileTraining{5};
-constexpr Millis kConditionsInterval{1'000};
+constexpr Millis kConditionsInterval{1'000}; // and the longest wait: what else there is to see wakes the link
 constexpr Millis kNoAnswer{600'000};         // of a coordinator that holds a check-in
 constexpr Millis kLongestRun = std::chrono::hours(24);  // whatever plan and coordinator say
 constexpr std::int64_t kLongestPause_s = std::int64_t{7} * 86'400 * 6 / 5;  // what a coordinator may ask for, and its jitter
@@ -38,18 +36,67 @@ DevicePhase phase_of(std::string_view name) {
   return name == "reporting" ? DevicePhase::reporting : DevicePhase::idle;
 }
 
+// The vault's lock, held and given back. What the session leaves half done meanwhile is its own: one thread steps it, and what lies on the vault is
+// whole between two calls.
+class Inside {
+ public:
+  explicit Inside(std::unique_lock<std::mutex>& lock) : lock_(lock) { lock_.lock(); }
+  ~Inside() { lock_.unlock(); }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+ private:
+  std::unique_lock<std::mutex>& lock_;
+};
+class Outside {
+ public:
+  explicit Outside(std::unique_lock<std::mutex>& lock) : lock_(lock), was_held_(lock.owns_lock()) {
+    if (was_held_) lock_.unlock();
+  }
+  ~Outside() {
+    if (was_held_) lock_.lock();
+  }
+  Outside(const Outside&) = delete;
+  Outside& operator=(const Outside&) = delete;
+
+ private:
+  std::unique_lock<std::mutex>& lock_;
+  const bool was_held_;
+};
+
+// The device's key, for the session: a function of the host's, which is called without the vault's lock.
+class OutsideSigner final : public IdentitySigner {
+ public:
+  OutsideSigner(IdentitySigner& signer, std::unique_lock<std::mutex>& lock) : signer_(signer), lock_(lock) {}
+  const IdentityPublicKey& public_key() const override { return signer_.public_key(); }
+  Result<Signature> sign(ByteSpan message) override {
+    const Outside outside(lock_);
+    return signer_.sign(message);
+  }
+
+ private:
+  IdentitySigner& signer_;
+  std::unique_lock<std::mutex>& lock_;
+};
+
 // The run itself. What it is asked to send goes only if consent, conditions and the history allow it at that moment.
 class Run {
+  // A function of the host's that is called in there gives the lock back for so long (Outside).
   template <class Work>
   auto locked(const Work& work) {
-    const std::lock_guard lock(state_.vault_mutex);
+    const Inside inside(lock_);
     return work();
   }
   Millis now() { return state_.clock.now(); }
 
  public:
   Run(Device::State& state, std::unique_ptr<DeviceLink> link)
-      : state_(state), link_(std::move(link)), training_(state.options), session_(make_session(state)), broken_readings_(state.clock.broken_readings()), begun_(now()) {}
+      : state_(state), link_(std::move(link)), training_(state.options, [this] { link_->wake(); }), session_(make_session(state)), broken_readings_(state.clock.broken_readings()), begun_(now()) {
+    show(link_.get());
+  }
+  ~Run() { show(nullptr); }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
 
   RunReport to_the_end() {
     take(locked([&] { return session_.start(begun_); }));
@@ -67,6 +114,12 @@ class Run {
   }
 
  private:
+  // To those who wake it: a cancel or a withdrawal that came before is seen without that.
+  void show(DeviceLink* link) {
+    const std::lock_guard lock(state_.link_mutex);
+    state_.run_link = link;
+  }
+
   Session make_session(Device::State& state) {
     SessionOptions options;
     options.population = state.options.population;
@@ -76,27 +129,34 @@ class Run {
     options.transient_backoff = state.options.transient_backoff;
     options.permanent_backoff = state.options.permanent_backoff;
     options.shortest_retry = state.options.transient_backoff / 15;  // a minute of the default's quarter of an hour
-    options.held_plan = state.held_plan;
-    options.held_model = state.held_model;
-    return Session(std::move(options), std::make_unique<BorrowedSigner>(*state.signer),
+    locked([&] {
+      options.held_plan = state.held_plan;
+      options.held_model = state.held_model;
+    });
+    return Session(std::move(options), std::make_unique<OutsideSigner>(*state.signer, lock_),
                    SessionServices{.random = state.random,
                                    .cache = *state.cache,
                                    .record = *state.record,
-                                   .credentials = state.credentials,
+                                   .credentials = *state.credentials,
                                    .executor = state.executor,
-                                   .unix_time_s = [&state] { return static_cast<std::uint64_t>(std::max<std::int64_t>(state.host.unix_time_s(), 0)); },
+                                   .unix_time_s =
+                                       [this, &state] {
+                                         const Outside outside(lock_);
+                                         return static_cast<std::uint64_t>(std::max<std::int64_t>(state.host.unix_time_s(), 0));
+                                       },
                                    .consents = [this](std::string_view purpose) { return consents_to(purpose); }});
   }
 
   void step(const Event& event) {
-    if (!report_.has_value()) take(locked([&] { return session_.step(event, now()); }));
+    if (report_.has_value()) return;
+    const Millis at = now();
+    take(locked([&] { return session_.step(event, at); }));
   }
 
   void turn() {
     if (!may_go_on()) return;
     link_->speaks_soon(training_.is_there());
-    const Millis longest = training_.is_there() ? kWaitWhileTraining : kLongestWait;
-    if (const Status waited = link_->wait(std::clamp(alarm_ - now(), Millis(0), longest)); !waited) return stop_because(RunOutcome::failed, waited.error().message);
+    if (const Status waited = link_->wait(std::clamp(alarm_ - now(), Millis(0), kConditionsInterval)); !waited) return stop_because(RunOutcome::failed, waited.error().message);
     if (!may_go_on()) return;
     // The session asks for the consent at every event.
     if (!locked([&] { return session_is_allowed(); }) || now() >= alarm_) step(Wake{});
@@ -174,7 +234,8 @@ class Run {
     outcome_ = outcome;
     words_ = std::move(words);
     training_.stop();
-    const Effects effects = locked([&] { return session_.step(Cancel{}, now()); });
+    const Millis time = now();
+    const Effects effects = locked([&] { return session_.step(Cancel{}, time); });
     Millis at = now() + state_.options.transient_backoff;
     for (const Effect& effect : effects)
       if (const auto* wake = std::get_if<WakeAt>(&effect)) at = wake->time;
@@ -192,11 +253,9 @@ class Run {
 
   Status note(HistoryEntry entry) {
     entry.time_s = state_.host.unix_time_s();
-    return locked([&]() -> Status {
-      Status kept = state_.log->append(std::move(entry));
-      if (!kept) state_.host.log(true, "the history could not be written: " + kept.error().message);
-      return kept;
-    });
+    Status kept = locked([&] { return state_.log->append(std::move(entry)); });
+    if (!kept) state_.host.log(true, "the history could not be written: " + kept.error().message);
+    return kept;
   }
 
   HistoryEntry entry_of(const Leaving& leaving) const {
@@ -252,16 +311,18 @@ class Run {
     last_leaving_ = Leaving{.type = MessageType::assignment, .plan = start.plan, .plan_hash = start.plan_hash, .round = start.round};
     if (!allowed_now()) return;
     TrainingRows rows;
+    rows.now_s = state_.host.unix_time_s();
+    Device::State::Warnings warnings;
     locked([&] {
       state_.held_plan = start.plan_hash;
       state_.held_model = start.model_hash;
-      state_.tidy();
-      rows.now_s = state_.host.unix_time_s();
+      warnings = state_.tidy(rows.now_s);
       rows.retention_days = state_.options.limits.days_for(start.plan->purpose);
       if (state_.options.examples) return;
       const std::span<const models::Transaction> own = state_.transactions->transactions_for(start.plan->purpose, rows.now_s);
       rows.transactions.assign(own.begin(), own.end());
     });
+    state_.warn(warnings);
     training_.start(std::move(start), std::move(rows));
   }
 
@@ -335,6 +396,7 @@ class Run {
   }
 
   Device::State& state_;
+  std::unique_lock<std::mutex> lock_{state_.vault_mutex, std::defer_lock};  // of this run's thread
   const std::uint64_t withdrawals_before_ = state_.withdrawing.count();
   std::unique_ptr<DeviceLink> link_;
   TrainingThread training_;
@@ -357,42 +419,52 @@ class Run {
 
 }  // namespace
 
-// The pause is kept as (moment it was begun, moment it ends) on the wall clock. In the process that began it the device's clock decides; after a
+void Device::State::wake_run() {
+  const std::lock_guard lock(link_mutex);
+  if (run_link != nullptr) run_link->wake();
+}
+
+// The pause is kept as (moment it was begun, moment it ends, configuration) on the wall clock; of another configuration it is over: what was mended is
+// tried at once. In the process that began it the device's clock decides; after a
 // restart a clock that stands before the beginning has gone back, and the pause begins anew from there: it is never longer than it was. A
 // clock that was set forward between two processes shortens it, which costs a check-in that the coordinator answers with a ComeBack.
-Result<Millis> Device::State::time_to_wait() {
-  if (not_before) return std::max(*not_before - clock.now(), Millis(0));
+Result<Millis> Device::State::time_to_wait(const Moment& moment) {
+  if (not_before) return std::max(*not_before - moment.at, Millis(0));
   FEDSPEND_ASSIGN(const std::optional<Bytes> kept, setting(Setting::pacing));
   if (!kept) return Millis(0);
-  if (kept->size() != 16) return fail(ErrorCode::malformed, "the device's pause is damaged");
+  const bool names_configuration = kept->size() == 16 + 32;  // an older store's does not
+  if (kept->size() != 16 && !names_configuration) return fail(ErrorCode::malformed, "the device's pause is damaged");
   const auto begun_s = static_cast<std::int64_t>(load_u64(ByteSpan(*kept).first(8)));
-  const auto until_s = static_cast<std::int64_t>(load_u64(ByteSpan(*kept).subspan(8)));
+  const auto until_s = static_cast<std::int64_t>(load_u64(ByteSpan(*kept).subspan(8, 8)));
   if (begun_s < 0 || begun_s > kLatestTime_s || until_s < begun_s || until_s > kLatestTime_s + kLongestPause_s) return fail(ErrorCode::malformed, "the device's pause is damaged");
+  if (options.forgets_pause || (names_configuration && !std::ranges::equal(ByteSpan(*kept).subspan(16), options.configuration))) return Millis(0);
   const std::int64_t pause_s = std::min(until_s - begun_s, kLongestPause_s);
-  const std::int64_t now_s = std::clamp<std::int64_t>(host.unix_time_s(), 0, kLatestTime_s);
+  const std::int64_t now_s = std::clamp<std::int64_t>(moment.now_s, 0, kLatestTime_s);
   const std::int64_t left_s = now_s < begun_s ? pause_s : std::max<std::int64_t>(pause_s - (now_s - begun_s), 0);
-  not_before = clock.now() + Millis(left_s * 1'000);
+  not_before = moment.at + Millis(left_s * 1'000);
   return Millis(left_s * 1'000);
 }
 
-Status Device::State::keep_wait(Millis wait) {
+Status Device::State::keep_wait(Millis wait, const Moment& moment) {
   wait = std::clamp(wait, Millis(0), Millis(kLongestPause_s * 1'000));
-  not_before = clock.now() + wait;
-  const std::int64_t now_s = std::clamp<std::int64_t>(host.unix_time_s(), 0, kLatestTime_s);
+  not_before = moment.at + wait;
+  const std::int64_t now_s = std::clamp<std::int64_t>(moment.now_s, 0, kLatestTime_s);
   const std::int64_t until_s = now_s + (wait.count() + 999) / 1'000;
-  Bytes content(16);
+  Bytes content(16 + 32);
   store_u64(MutableByteSpan(content).first(8), static_cast<std::uint64_t>(now_s));
-  store_u64(MutableByteSpan(content).subspan(8), static_cast<std::uint64_t>(until_s));
+  store_u64(MutableByteSpan(content).subspan(8, 8), static_cast<std::uint64_t>(until_s));
+  std::ranges::copy(options.configuration, content.begin() + 16);
   return keep_setting(Setting::pacing, content);
 }
 
 Result<RunReport> Device::State::run() {
   const auto not_now = [&](RunOutcome outcome, std::string words, Millis wait) { return RunReport{outcome, std::move(words), wait, 0}; };
+  const Moment before = moment();
   {
     const std::lock_guard lock(vault_mutex);
-    if (const Status enrolled = check_enrolment(); !enrolled) return not_now(RunOutcome::not_enrolled, enrolled.error().message, options.permanent_backoff);
+    if (const Status enrolled = check_enrolment(before.now_s); !enrolled) return not_now(RunOutcome::not_enrolled, enrolled.error().message, options.permanent_backoff);
     if (!consents_to_something()) return not_now(RunOutcome::no_consent, "nothing is consented to", options.permanent_backoff);
-    FEDSPEND_ASSIGN(const Millis left, time_to_wait());
+    FEDSPEND_ASSIGN(const Millis left, time_to_wait(before));
     if (left > Millis(0)) return not_now(RunOutcome::too_early, "it is too early", left);
   }
   if (const Status allowed = check_conditions(options.rules, host.conditions()); !allowed)
@@ -400,15 +472,21 @@ Result<RunReport> Device::State::run() {
   if (!options.connect) return fail(ErrorCode::invalid_argument, "no way to the coordinator was given");
   if (options.release_key == IdentityPublicKey{}) return fail(ErrorCode::invalid_argument, "no release key was given, whose plans count");
   // A crash in the middle must not make a device that checks in again and again.
+  const Moment begun = moment();
   {
     const std::lock_guard lock(vault_mutex);
-    FEDSPEND_TRY(keep_wait(options.transient_backoff));
+    FEDSPEND_TRY(keep_wait(options.transient_backoff, begun));
   }
   FEDSPEND_ASSIGN(std::unique_ptr<DeviceLink> link, options.connect({.curve = *curve, .id = id, .signer = *signer, .random = random}));
   RunReport report = Run(*this, std::move(link)).to_the_end();
-  const std::lock_guard lock(vault_mutex);
+  const Moment ended = moment();
+  Status kept;
+  {
+    const std::lock_guard lock(vault_mutex);
+    kept = keep_wait(report.come_back_in, ended);
+  }
   // In this process it is kept in any case, and after a restart there is the one from the beginning.
-  if (const Status kept = keep_wait(report.come_back_in); !kept) host.log(true, "the pause could not be kept: " + kept.error().message);
+  if (!kept) host.log(true, "the pause could not be kept: " + kept.error().message);
   return report;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// What a Device holds; internal to device*.cpp. `vault_mutex` is held by whoever touches the vault or what lies on it.
+// What a Device holds; internal to device*.cpp. `vault_mutex` is held by whoever touches the vault or what lies on it. No function of the host is
+// called while a lock is held: it may take its time, or come back into the device.
 
 #include <atomic>
 #include <memory>
@@ -24,15 +25,23 @@ enum class Setting : std::uint64_t { identity_seed = 1, identity_public = 2, cur
 // Of run_once() and wipe(), of which one goes at a time.
 enum class Activity : std::uint8_t { none, running, cancelling, wiping };
 
-// The signer lives as long as the device; each run's session borrows it.
-class BorrowedSigner final : public IdentitySigner {
+// What goes on for one purpose without the vault's lock, and is to end when that purpose, or the device, does. Thread-safe.
+class Stops {
  public:
-  explicit BorrowedSigner(IdentitySigner& signer) : signer_(signer) {}
-  const IdentityPublicKey& public_key() const override { return signer_.public_key(); }
-  Result<Signature> sign(ByteSpan message) override { return signer_.sign(message); }
+  // Of what begins now: all that is stopped later.
+  std::stop_token begin() {
+    const std::lock_guard lock(mutex_);
+    return source_.get_token();
+  }
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    source_.request_stop();
+    source_ = std::stop_source();
+  }
 
  private:
-  IdentitySigner& signer_;
+  std::mutex mutex_;
+  std::stop_source source_;
 };
 
 struct Device::State {
@@ -40,31 +49,33 @@ struct Device::State {
   DeviceHost& host;
   RandomSource& random;
   std::mutex vault_mutex;
-  std::unique_ptr<VaultStore> vault;
+  std::unique_ptr<VaultStore> vault;       // null: wiped, or being wiped
+  std::unique_ptr<VaultStore> unwiped;     // of wipe() alone: what is left on the disk when one failed
   std::unique_ptr<VaultDeviceRecord> record;
   std::unique_ptr<TransactionStore> transactions;
-  std::unique_ptr<Consents> consents;
+  std::shared_ptr<Consents> consents;      // shared with a prediction that is being made
   std::unique_ptr<TransparencyLog> log;
-  std::unique_ptr<IdentitySigner> signer;
+  std::shared_ptr<IdentitySigner> signer;  // shared with who signs at the moment
   std::optional<CurveKeyPair> curve;
   std::optional<Certificate> certificate;
   ClientId id;
   std::unique_ptr<ContentCache> cache;
   PlanHash held_plan;
   ModelHash held_model;
-  RememberedCredentials credentials;
+  std::shared_ptr<RememberedCredentials> credentials;  // with the other handles of this process
   SerialExecutor executor;
   std::atomic<Activity> activity = Activity::none;
   std::atomic<bool> is_closing = false;
   PendingWithdrawals withdrawing;
   DeviceClock clock;                 // of the run's thread
-  std::mutex adapting_mutex;         // of the next line
-  std::stop_source adapting;         // of the personal model that is being made
+  Stops predicting, adapting, evaluating;
+  std::mutex link_mutex;             // of the next line
+  DeviceLink* run_link = nullptr;    // of the run under way
   std::optional<Millis> not_before;  // by the clock, of this process' last run
 
   State(DeviceOptions given, DeviceHost& given_host, RandomSource& given_random)
       : options(std::move(given)), host(given_host), random(given_random),
-        credentials({.authority = options.authority_key, .population = options.population}),
+        credentials(shared_credentials(options.authority_key, options.population)),
         clock([this] { return host.monotonic(); }, options.own_clock ? options.own_clock : time_since_boot) {}
 
   Status open();
@@ -75,19 +86,32 @@ struct Device::State {
   Result<std::optional<Bytes>> setting(Setting which);
   Status keep_setting(Setting which, ByteSpan content);
   static VaultRow setting_row(Setting which, ByteSpan content);
-  Status check_enrolment();
+  Status check_enrolment(std::int64_t now_s);
   bool consents_to(std::string_view purpose) const { return !withdrawing.covers(purpose) && consents->is_given(purpose); }
   bool consents_to_something() const;
-  // What may not be kept any longer: rows beyond the retention, personal models without consent. What a full disk holds up is done later.
-  void tidy();
+  // What may not be kept any longer: rows beyond the retention, personal models without consent. What a full disk holds up is done later: these
+  // are the words of it, for warn() without the lock.
+  using Warnings = std::vector<std::string>;
+  Warnings tidy(std::int64_t now_s);
+  void warn(const Warnings& warnings) {
+    for (const std::string& words : warnings) host.log(true, words);
+  }
   bool is_cancelled() const { return activity.load() == Activity::cancelling || is_closing.load(); }
 
-  // Pacing: how long to wait still, and what the next wait is.
-  Result<Millis> time_to_wait();
-  Status keep_wait(Millis wait);
+  // Pacing: how long to wait still, and what the next wait is. With the vault's lock.
+  struct Moment {
+    Millis at{};               // by the device's clock
+    std::int64_t now_s = 0;    // by the wall's
+  };
+  Moment moment() { return {clock.now(), host.unix_time_s()}; }  // without it
+  Result<Millis> time_to_wait(const Moment& moment);
+  Status keep_wait(Millis wait, const Moment& moment);
   Result<RunReport> run();
 
-  void stop_adapting();
+  void stop_insights(std::string_view purpose);
+  void stop_all_insights();
+  // A run that waits looks at once at what has changed. Thread-safe.
+  void wake_run();
 };
 
 }  // namespace fedspend::client

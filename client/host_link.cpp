@@ -46,13 +46,25 @@ class Carrier {
     }
     changed_.notify_all();
   }
-  // Waits at most so long for an answer.
+  // Waits at most so long for an answer, and no longer than until it is woken.
   std::optional<Result<Bytes>> take(Millis longest) {
     std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, longest, [this] { return state_ == State::answered; });
+    changed_.wait_for(lock, longest, [this] { return state_ == State::answered || woken_; });
     if (state_ != State::answered) return std::nullopt;
     state_ = State::free;
     return std::exchange(answer_, std::nullopt);
+  }
+  void wake() {
+    {
+      const std::lock_guard lock(mutex_);
+      woken_ = true;
+    }
+    changed_.notify_all();
+  }
+  // Whether it was, since the last time this was asked.
+  bool was_woken() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(woken_, false);
   }
 
  private:
@@ -77,6 +89,7 @@ class Carrier {
   std::condition_variable changed_;
   State state_ = State::free;
   bool stopping_ = false;
+  bool woken_ = false;
   ByteSpan request_;
   Millis timeout_{};
   std::optional<Result<Bytes>> answer_;
@@ -111,11 +124,13 @@ class HostLink final : public DeviceLink {
       const Millis left = std::max(end - now(), Millis(0));
       const Millis longest = carrier_.is_free() ? std::min(left, std::max(next_exchange_ - now(), Millis(1))) : left;
       if (const auto answer = carrier_.take(longest)) return take(channel_.finish(*answer)), Status();
-      if (now() >= end) return {};
+      if (carrier_.was_woken() || now() >= end) return {};
     }
     static_cast<void>(carrier_.take(timeout));  // for the wait alone: nothing is under way any more
+    static_cast<void>(carrier_.was_woken());
     return {};
   }
+  void wake() noexcept override { carrier_.wake(); }
 
   Status check(Millis at) override {
     if (!since_) since_ = at;

@@ -81,6 +81,7 @@ Result<Insight> predict_next(const Consents& consents, models::Trainer& trainer,
   if (!consents.is_given(kPurposePersonalInsights)) return fail(ErrorCode::refused, "the customer has not consented to personal insights", "ask for it, and for nothing else");
   if (!(options.min_confidence >= 0 && options.min_confidence <= 1) || options.most_categories == 0 || options.most_rows == 0)
     return fail(ErrorCode::invalid_argument, "the options of the prediction are out of range", "min_confidence lies from 0 to 1, and the others are at least 1");
+  if (trainer.sees_row()) return fail(ErrorCode::invalid_argument, "this model gives the category of a transaction that is there, not of the next one", "ask a model of what comes next");
   if (weights.size() != trainer.parameter_count()) return fail(ErrorCode::invalid_argument, "the weights are not those of this model", "use the weights of this plan's model");
   history = history.last(std::min(history.size(), options.most_rows));
   std::vector<float> probabilities(trainer.output_count());

@@ -54,7 +54,7 @@ struct Insight {
   double log_odds = 0;
 };
 
-// refused: no consent. invalid_argument: weights or options that do not fit, or a trainer that cannot explain. limit: weights that give values that are not
+// refused: no consent. invalid_argument: weights or options that do not fit, a trainer that cannot explain, or that is told the row. limit: weights that give values that are not
 // finite. `model`: as it is, for the shared one.
 Result<Insight> predict_next(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model,
                              std::span<const models::HistoryRow> history, const InsightOptions& options = {});

@@ -3,13 +3,16 @@
 #include <utility>
 #include <vector>
 
+#include "models/row_maker.h"
+
 namespace fedspend::client {
 
-std::vector<models::HistoryRow> history_rows(std::span<const models::Transaction> transactions, const models::Vocabulary& vocabulary) {
+std::vector<models::HistoryRow> history_rows(std::span<const models::Transaction> transactions, const ModelSpec& model) {
+  models::RowMaker maker(model);
   std::vector<models::HistoryRow> rows;
   rows.reserve(transactions.size());
   for (const models::Transaction& transaction : transactions)
-    if (!transaction.category.empty()) rows.push_back(models::to_history_row(transaction, vocabulary));
+    if (!transaction.category.empty()) rows.push_back(maker.row(transaction));
   return rows;
 }
 

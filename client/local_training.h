@@ -21,7 +21,7 @@ namespace fedspend::client {
 TrainingFinished train_locally(models::Trainer& trainer, const StartTraining& start, std::span<const models::HistoryRow> rows, std::stop_token stop = {});
 
 // A row without a category is neither input nor target, here as in the simulator.
-std::vector<models::HistoryRow> history_rows(std::span<const models::Transaction> transactions, const models::Vocabulary& vocabulary);
+std::vector<models::HistoryRow> history_rows(std::span<const models::Transaction> transactions, const ModelSpec& model);
 
 // Whether a client with n rows in all takes part under this plan.
 bool is_eligible(const Plan& plan, std::size_t rows);

@@ -40,11 +40,17 @@ Result<std::optional<Kept>> kept_of(Vault& vault, std::string_view name) {
 Result<models::PersonalFit> Personalisation::adapt(const Consents& consents, models::Trainer& trainer, const SharedModel& shared, std::span<const models::HistoryRow> history,
                                                    const models::PersonalOptions& options) {
   if (!consents.is_given(kPurposePersonalInsights)) return fail(ErrorCode::refused, "the customer has not consented to personal insights", "ask for it, and for nothing else");
-  if (shared.weights.size() != trainer.parameter_count() || shared.name.empty() || shared.name.size() > kMaxNameBytes)
-    return fail(ErrorCode::invalid_argument, "the shared model is not the one that the trainer is for", "use the name and the weights of this plan's model");
-  FEDSPEND_ASSIGN(const auto before, kept_of(vault_, shared.name));
+  if (shared.weights.size() != trainer.parameter_count()) return fail(ErrorCode::invalid_argument, "the shared model is not the one that the trainer is for", "use the weights of this plan's model");
   models::PersonalFit fit;
   FEDSPEND_ASSIGN(const models::PersonalModel model, models::PersonalModel::adapt(trainer, shared.weights, history, options, fit));
+  FEDSPEND_TRY(keep(consents, shared, model));
+  return fit;
+}
+
+Status Personalisation::keep(const Consents& consents, const SharedModel& shared, const models::PersonalModel& model) {
+  if (!consents.is_given(kPurposePersonalInsights)) return fail(ErrorCode::refused, "the customer has withdrawn the consent to personal insights");
+  if (shared.name.empty() || shared.name.size() > kMaxNameBytes) return fail(ErrorCode::invalid_argument, "a model's name has 1 to 64 bytes", "use the name of this plan's model");
+  FEDSPEND_ASSIGN(const auto before, kept_of(vault_, shared.name));
   VaultRow row{.shelf = Shelf::personal, .content = RowWriter(kModelForm).text(shared.name).id(shared.hash).rest(model.kept_form()).take()};
   if (row.content.size() > kMaxVaultRowBytes) return fail(ErrorCode::limit, "the last layer of this model is too large to keep a personal one", "use a model with fewer categories");
   if (before) {
@@ -53,10 +59,7 @@ Result<models::PersonalFit> Personalisation::adapt(const Consents& consents, mod
     FEDSPEND_ASSIGN(const ShelfSize size, vault_.size_of(Shelf::personal));
     row.number = size.last_number + 1;
   }
-  // While it was trained the customer may have withdrawn.
-  if (!consents.is_given(kPurposePersonalInsights)) return fail(ErrorCode::refused, "the customer has withdrawn the consent to personal insights");
-  FEDSPEND_TRY(vault_.change({}, std::span(&row, 1)));
-  return fit;
+  return vault_.change({}, std::span(&row, 1));
 }
 
 Result<models::PersonalModel> Personalisation::find(const Consents& consents, const SharedModel& shared) {

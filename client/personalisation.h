@@ -33,6 +33,8 @@ class Personalisation {
   // longer than a row of the vault. On an error what was kept stays.
   Result<models::PersonalFit> adapt(const Consents& consents, models::Trainer& trainer, const SharedModel& shared, std::span<const models::HistoryRow> history,
                                     const models::PersonalOptions& options = {});
+  // The second half of it alone, of what was adapted elsewhere.
+  Status keep(const Consents& consents, const SharedModel& shared, const models::PersonalModel& model);
 
   // The shared model as it is where there is none, it is stale, or there is no consent. malformed: it is damaged; adapt() replaces it.
   Result<models::PersonalModel> find(const Consents& consents, const SharedModel& shared);

@@ -173,12 +173,11 @@ Status check_secure_aggregation(const DevicePolicy& policy, const AggregationSpe
   return {};
 }
 
-Status check_privacy(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost) {
+Status check_privacy(const DevicePolicy& policy, const Plan& plan) {
   const PrivacySpec& privacy = plan.privacy;
   if (privacy.mode == PrivacyMode::none && !policy.allow_no_privacy) return fail(ErrorCode::refused, "the plan adds no noise (privacy.mode is \"none\")");
   // Who allows no noise at all has not thereby allowed a plan that claims some and has too little: its statement would not say "demonstration".
-  const bool counts_as_none = privacy.mode == PrivacyMode::none || privacy.noise_cohort != 0;
-  if (counts_as_none && policy.allow_no_privacy) return {};
+  if (counts_as_none(privacy) && policy.allow_no_privacy) return {};
   if (privacy.mode == PrivacyMode::central && !policy.allow_central_privacy)
     return fail(ErrorCode::refused, "the plan's devices add no noise: the coordinator would be trusted to (privacy.mode is \"central\")");
   if (privacy.noise_cohort != 0) return fail(ErrorCode::refused, "the plan is a simulation's: its noise is that of a larger cohort (privacy.noise_cohort)");
@@ -188,10 +187,6 @@ Status check_privacy(const DevicePolicy& policy, const Plan& plan, const Privacy
   if (privacy.max_participations > policy.max_participations)
     return fail(ErrorCode::refused, "the plan's participation cap is " + std::to_string(privacy.max_participations) + ", above " + std::to_string(policy.max_participations));
   if (!(privacy.delta <= policy.delta)) return fail(ErrorCode::refused, "the plan's delta is " + bound_text(privacy.delta, kDigits) + ", above " + exact_text(policy.delta));
-  const std::uint32_t most = privacy.max_participations;  // also of failed attempts, so whatever the number of rounds
-  const double epsilon = repeated(cost, most).epsilon(policy.delta);
-  if (!(epsilon <= policy.max_epsilon))
-    return fail(ErrorCode::refused, "the plan's " + std::to_string(most) + " participations would spend epsilon " + bound_text(epsilon, kDigits) + " (delta " + bound_text(policy.delta, kDigits) + "), above the policy's " + exact_text(policy.max_epsilon));
   return {};
 }
 
@@ -226,7 +221,15 @@ Status check_clip_norm(const DevicePolicy& policy, const std::string& what, doub
 
 Status check_clip_norm(const DevicePolicy& policy, double clip_norm_l2) { return check_clip_norm(policy, "the round's clip norm", clip_norm_l2); }
 
-Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost, std::string_view population) {
+Status check_spending(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost) {
+  if (counts_as_none(plan.privacy) && policy.allow_no_privacy) return {};
+  const std::uint32_t most = plan.privacy.max_participations;  // also of failed attempts, so whatever the number of rounds
+  const double epsilon = repeated(cost, most).epsilon(policy.delta);
+  if (epsilon <= policy.max_epsilon) return {};
+  return fail(ErrorCode::refused, "the plan's " + std::to_string(most) + " participations would spend epsilon " + bound_text(epsilon, kDigits) + " (delta " + bound_text(policy.delta, kDigits) + "), above the policy's " + exact_text(policy.max_epsilon));
+}
+
+Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view population) {
   if (plan.population != population) return fail(ErrorCode::refused, "the plan is for another population");
   if (!policy.purposes.contains(plan.purpose)) return fail(ErrorCode::refused, "no consent for the purpose " + plan.purpose);
   for (const std::string_view read : models::data_categories(plan.model.name))
@@ -237,7 +240,7 @@ Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCos
   if (aggregation.mode == Aggregation::open && !policy.allow_open_aggregation)
     return fail(ErrorCode::refused, "the plan's aggregation is open: the coordinator would see single updates");
   if (aggregation.mode == Aggregation::secure) FEDSPEND_TRY(check_secure_aggregation(policy, aggregation));
-  FEDSPEND_TRY(check_privacy(policy, plan, cost));
+  FEDSPEND_TRY(check_privacy(policy, plan));
   if (plan.min_reports() < policy.min_cohort)
     return fail(ErrorCode::refused, "the plan's smallest cohort is " + std::to_string(plan.min_reports()) + ", below " + std::to_string(policy.min_cohort));
   FEDSPEND_TRY(check_clip_norm(policy, "the plan's clip norm", aggregation.clip_norm_l2));
@@ -249,7 +252,7 @@ Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCos
 ParticipationLimits participation_limits(const DevicePolicy& policy, const Plan& plan) {
   ParticipationLimits limits{.of_task = privacy_limits(plan), .max_epsilon_in_all = policy.max_epsilon, .delta_in_all = policy.delta};
   limits.of_task.max_participations = std::min(limits.of_task.max_participations, policy.max_participations);
-  if (policy.allow_no_privacy) limits.max_epsilon_in_all = std::numeric_limits<double>::infinity();
+  if (counts_as_none(plan.privacy) && policy.allow_no_privacy) limits.of_task.max_epsilon = limits.max_epsilon_in_all = std::numeric_limits<double>::infinity();
   return limits;
 }
 

@@ -52,7 +52,8 @@ struct DevicePolicy {
   bool allow_central_privacy = false;    // the coordinator, which sees sums without noise, would be trusted to add it
   bool allow_open_aggregation = false;   // the coordinator would see this device's update in the clear
   // No noise would be added (privacy.mode none), or a simulation's, which counts as none. A plan with noise of its own is held to the five values
-  // above all the same: it claims to protect, and no output of it is marked as a demonstration's. Only the sum over all tasks then has no bound.
+  // above all the same: it claims to protect, and no output of it is marked as a demonstration's. What counts as none is charged as a contribution
+  // that nothing bounds: it is let in without regard to max_epsilon, and after it no plan with noise of its own keeps to max_epsilon.
   bool allow_no_privacy = false;
   std::optional<IdentityPublicKey> release_key = {};  // if set, the only one that this device may be configured with
 };
@@ -63,13 +64,16 @@ inline constexpr std::uint32_t kMaxParticipationCap = 1'000'000;  // as many as 
 Result<DevicePolicy> parse_policy(std::string_view toml_text);
 
 // refused, with the first reason in words, or nothing. The parameters of secure aggregation are looked at where the plan has them:
-// an open sum, if it is allowed at all, has none. `cost`: dearest_contribution_cost() of the plan.
-Status check_plan(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost, std::string_view population);
+// an open sum, if it is allowed at all, has none. Nothing of it takes long; what does is check_spending()'s cost.
+Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view population);
+// refused where the plan's participation cap would spend more than the policy's max_epsilon. `cost`: dearest_device_cost() of the plan.
+Status check_spending(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost);
 
 // The same of a round's clip norm, which need not be the plan's where that adapts.
 Status check_clip_norm(const DevicePolicy& policy, double clip_norm_l2);
 
-// What this device may spend under this plan: the stricter of both.
+// What this device may spend under this plan: the stricter of both. Without a bound on epsilon, of the task and in all, only where the plan counts
+// as having no noise (session_privacy.h) and the policy allows that; where it does not, the charge of such a contribution is refused here, too.
 ParticipationLimits participation_limits(const DevicePolicy& policy, const Plan& plan);
 
 // refused where the policy pins another release key than the device's configuration: the device must not start.

@@ -1,5 +1,6 @@
 #include "client/remembered_credentials.h"
 
+#include <map>
 #include <mutex>
 #include <unordered_set>
 #include <utility>
@@ -57,6 +58,21 @@ bool RememberedCredentials::check_signature(const IdentityPublicKey& identity, c
   if (!pinned_.check_signature(identity, digest, signature)) return false;
   memory_->remember(memory_->signatures, name);
   return true;
+}
+
+std::shared_ptr<RememberedCredentials> shared_credentials(const IdentityPublicKey& authority, const std::string& population) {
+  static std::mutex mutex;
+  static std::map<std::pair<Bytes, std::string>, std::weak_ptr<RememberedCredentials>> held;
+  const std::lock_guard lock(mutex);
+  std::erase_if(held, [](const auto& entry) { return entry.second.expired(); });
+  std::weak_ptr<RememberedCredentials>& known = held[{Bytes(authority.bytes.begin(), authority.bytes.end()), population}];
+  if (std::shared_ptr<RememberedCredentials> shared = known.lock()) {
+    shared->remember_signatures();
+    return shared;
+  }
+  auto made = std::make_shared<RememberedCredentials>(CredentialsOptions{.authority = authority, .population = population});
+  known = made;
+  return made;
 }
 
 }  // namespace fedspend::client

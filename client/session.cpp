@@ -218,14 +218,9 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
     held.hash = hash_of_plan(held.signed_plan.bytes);
     held.plan = std::make_shared<const Plan>(std::move(*plan));
   }
-  if (held.cost == nullptr) {
-    Result<PrivacyCost> cost = dearest_contribution_cost(*held.plan);
-    if (!cost) return reject(DeclineReason::policy, cost.error().message);
-    held.cost = std::make_shared<const PrivacyCost>(std::move(*cost));
-  }
   if (held.hash != assignment.plan_hash) return reject(DeclineReason::plan_signature, "the plan is not the one that the assignment names");
   const Plan& plan = *held.plan;
-  if (Status allowed = check_plan(options_.policy, plan, *held.cost, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
+  if (Status allowed = check_plan(options_.policy, plan, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
   if (!consents_to(plan.purpose)) return reject(DeclineReason::policy, "the customer has not consented to the plan's purpose \"" + plan.purpose + "\"");
   // Fail closed: what this build cannot do is never replaced by something weaker.
   if (plan.model.is_torchscript() && !options_.trains_torchscript)
@@ -237,6 +232,13 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
     return reject(DeclineReason::policy, "the assignment's cohort is not one that the plan allows");
   if (Status of_plan = check_round_clip_norm(plan, assignment.clip_norm_l2); !of_plan) return reject(DeclineReason::policy, of_plan.error().message);
   if (Status allowed = check_clip_norm(options_.policy, assignment.clip_norm_l2); !allowed) return reject(DeclineReason::policy, allowed.error().message);
+  // Last: every roster of the plan is looked at.
+  if (held.cost == nullptr) {
+    Result<PrivacyCost> cost = dearest_device_cost(plan);
+    if (!cost) return reject(DeclineReason::policy, cost.error().message);
+    held.cost = std::make_shared<const PrivacyCost>(std::move(*cost));
+  }
+  if (Status allowed = check_spending(options_.policy, plan, *held.cost); !allowed) return reject(DeclineReason::policy, allowed.error().message);
   return held;
 }
 

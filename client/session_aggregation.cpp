@@ -100,7 +100,7 @@ Effects Session::on_shares(Aggregating& at, const DeliverShares& shares, Millis 
   if (!encoded) return give_up(session, encoded.error(), now);
   Result<MaskedVector> masked = at.participant->mask(std::move(*encoded));
   if (!masked) return give_up(session, masked.error(), now);
-  const Result<PrivacyCost> cost = contribution_cost(*at.plan, at.participant->parameters());
+  const Result<PrivacyCost> cost = device_cost(*at.plan, at.participant->parameters());
   if (!cost) return give_up(session, cost.error(), now);
   // Spent since it was asked, by a session of another run of this device: silent like one that was at its cap before (case 28).
   if (const Status charged = services_.record.charge_participation(at.plan->task, at.round, session, *cost, participation_limits(options_.policy, *at.plan)); !charged)

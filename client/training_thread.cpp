@@ -20,11 +20,15 @@ void TrainingThread::start(StartTraining start, TrainingRows rows) {
   try {
     thread_ = std::jthread([this, given = std::move(start), taken = std::move(rows)](const std::stop_token& token) mutable {
       FinishedTraining finished = train_or_fail(given, std::move(taken), token);
-      const std::lock_guard lock(mutex_);
-      finished_ = std::move(finished);
+      {
+        const std::lock_guard lock(mutex_);
+        finished_ = std::move(finished);
+      }
+      announce_();
     });
   } catch (const std::system_error&) {
     finished_ = FinishedTraining{.event = {session, DeclineReason::training_failed}, .words = "there is no thread to train on"};
+    announce_();
   }
 }
 
@@ -57,8 +61,7 @@ FinishedTraining TrainingThread::train(const StartTraining& start, TrainingRows 
   Result<std::unique_ptr<models::Trainer>> trainer = options_.make_trainer ? options_.make_trainer(start.plan->model) : models::make_trainer(start.plan->model);
   if (!trainer) return failed(start, trainer.error().message);
   if (*trainer == nullptr) return failed(start, "the host made no trainer");
-  const models::Vocabulary vocabulary(start.plan->model.categories);
-  const std::vector<models::HistoryRow> rows = history_rows(given.transactions, vocabulary);
+  const std::vector<models::HistoryRow> rows = history_rows(given.transactions, start.plan->model);
   return {.event = train_locally(**trainer, start, rows, token)};
 }
 

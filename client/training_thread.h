@@ -3,10 +3,12 @@
 // too, is a training that failed, with words.
 
 #include <cstdint>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "client/device.h"
@@ -29,7 +31,8 @@ struct FinishedTraining {
 
 class TrainingThread {
  public:
-  explicit TrainingThread(const DeviceOptions& options) : options_(options) {}  // which outlive it
+  // `finished` is called by the training's thread once take() has something. Both outlive it.
+  TrainingThread(const DeviceOptions& options, std::function<void()> finished) : options_(options), announce_(std::move(finished)) {}
 
   void start(StartTraining start, TrainingRows rows);
   // Waits until it has stopped: between two batches, and as soon as the host's functions return.
@@ -42,6 +45,7 @@ class TrainingThread {
   FinishedTraining train_or_fail(const StartTraining& start, TrainingRows rows, const std::stop_token& token) const noexcept;
 
   const DeviceOptions& options_;
+  const std::function<void()> announce_;
   std::mutex mutex_;
   std::optional<FinishedTraining> finished_;
   std::jthread thread_;  // last: it ends before what it writes goes

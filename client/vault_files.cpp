@@ -4,8 +4,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string_view>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -126,11 +128,11 @@ Status NewFile::rename_in_place() {
 
 void remove_unfinished(const fs::path& path) {
   const std::string prefix = path.filename().string() + ".new-";
-  std::error_code error;
-  for (fs::directory_iterator entry(folder_of(path), error), end; !error && entry != end; entry.increment(error)) {
-    std::error_code ignored;
-    if (entry->path().filename().string().starts_with(prefix)) fs::remove(entry->path(), ignored);
-  }
+  // Not by directory_iterator: libstdc++'s, with an error code, ends the process where there is no memory.
+  const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(folder_of(path).c_str()), ::closedir);
+  if (folder == nullptr) return;
+  while (const dirent* entry = ::readdir(folder.get()))
+    if (std::string_view(entry->d_name).starts_with(prefix)) static_cast<void>(::unlink((folder_of(path) / entry->d_name).c_str()));
 }
 
 Result<FolderTurn> FolderTurn::take(const fs::path& folder) {

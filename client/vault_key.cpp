@@ -97,6 +97,16 @@ Status FileSeedProtector::destroy() {
   return sync_folder_of(path_);
 }
 
+Result<Bytes> wrap_and_try(SeedProtector& protector, const SecretBytes<32>& seed) {
+  FEDSPEND_ASSIGN(Bytes wrapped, protector.wrap(seed));
+  if (wrapped.empty() || wrapped.size() > kMaxWrappedSeedBytes) return fail(ErrorCode::invalid_argument, "the store's seed was wrapped into " + std::to_string(wrapped.size()) + " bytes", "1 to 4096 bytes");
+  Result<SecretBytes<32>> back = protector.unwrap(wrapped);
+  constexpr const char* kHint = "no store was made; mend the key, or its functions wrap and unwrap";
+  if (!back) return fail(back.error().code, "what was just wrapped is not unwrapped again: " + back.error().message, kHint);
+  if (!std::ranges::equal(back->expose(), seed.expose())) return fail(ErrorCode::unauthorized, "what was just wrapped is unwrapped to something else", kHint);
+  return wrapped;
+}
+
 VaultKeys VaultKeys::derive(const SecretBytes<32>& seed) {
   VaultKeys keys;
   keys.row.bytes = KeyDerivation("vault-row", seed.expose()).finish();

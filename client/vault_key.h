@@ -31,6 +31,10 @@ class SeedProtector {
   virtual Status destroy() { return {}; }
 };
 
+// Wraps, and unwraps once to try: what cannot be unwrapped again would be a store that never opens, found out while nothing is lost yet.
+// unauthorized: it gives something else. invalid_argument: a wrapped seed of no or too many bytes. The protector's errors as they are.
+Result<Bytes> wrap_and_try(SeedProtector& protector, const SecretBytes<32>& seed);
+
 inline constexpr const char* kStoreKeyFile = "store.key";  // in the profile's folder
 
 // A key of 32 bytes in a file of mode 0600, which wrap() makes if it is not there: exclusively, and under its name only when it is

@@ -13,6 +13,7 @@
 
 #include "client/vault_files.h"
 #include "client/vault_seal.h"
+#include "client/vault_wipe.h"
 #include "common/check.h"
 
 namespace fedspend::client {
@@ -34,9 +35,6 @@ constexpr const char* kOpening =
     "PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=4194304; BEGIN IMMEDIATE";
 constexpr const char* kRemedy =
     "restore all of the device's files from one backup, which forgets what came later, or, if there is none, wipe the device's store and enrol it anew with new keys";
-
-fs::path seed_path_of(const fs::path& path) { return path.string() + ".seed"; }
-fs::path reserve_path_of(const fs::path& path) { return path.string() + ".reserve"; }
 
 // What must not be undone by a log that goes missing, beside rows that say so themselves.
 bool is_for_good(Shelf shelf) { return shelf == Shelf::consent || shelf == Shelf::record || shelf == Shelf::account; }
@@ -79,6 +77,18 @@ class Statement {
 
  private:
   sqlite3_stmt* statement_ = nullptr;
+};
+
+// Taken back unless it is over, also when there is no memory in the middle.
+struct Transaction {
+  sqlite3* handle;
+  bool is_over = false;
+  explicit Transaction(sqlite3* given) : handle(given) {}
+  ~Transaction() {
+    if (!is_over) sqlite3_exec(handle, "ROLLBACK", nullptr, nullptr, nullptr);
+  }
+  Transaction(const Transaction&) = delete;
+  Transaction& operator=(const Transaction&) = delete;
 };
 
 struct Database {
@@ -149,20 +159,6 @@ Status Database::check_form() {
   return {};
 }
 
-// What is left of a vault whose seed is nowhere any more; the seed file, which says so, last.
-Status remove_wiped(const fs::path& path, SeedProtector& protector) {
-  const Status destroyed = protector.destroy();
-  for (const char* ending : {"", "-wal", "-shm", "-journal", ".reserve"})
-    if (::unlink((path.string() + ending).c_str()) != 0 && errno != ENOENT) return file_failure(path.string() + ending, "cannot be removed");
-  remove_unfinished(path);
-  remove_unfinished(seed_path_of(path));
-  remove_unfinished(reserve_path_of(path));
-  FEDSPEND_TRY(sync_folder_of(path));
-  FEDSPEND_TRY(destroyed);
-  if (::unlink(seed_path_of(path).c_str()) != 0 && errno != ENOENT) return file_failure(seed_path_of(path), "cannot be removed");
-  return sync_folder_of(path);
-}
-
 }  // namespace
 
 struct VaultStore::State {
@@ -210,8 +206,7 @@ Status VaultStore::State::make() {
     FEDSPEND_TRY(fresh.open(file.temporary()));
     FEDSPEND_TRY(fresh.fill(sealing, random));
   }
-  FEDSPEND_ASSIGN(const Bytes wrapped, protector.wrap(seed));
-  if (wrapped.empty() || wrapped.size() > kMaxWrappedSeedBytes) return fail(ErrorCode::invalid_argument, "the store's seed was wrapped into " + std::to_string(wrapped.size()) + " bytes", "1 to 4096 bytes");
+  FEDSPEND_ASSIGN(const Bytes wrapped, wrap_and_try(protector, seed));
   seed_file.reset();
   FEDSPEND_ASSIGN(SeedFile made, SeedFile::make(seed_path_of(path), sealing.id(), wrapped));
   seed_file.emplace(std::move(made));
@@ -419,16 +414,16 @@ Status VaultStore::change(std::span<const VaultRowId> erase, std::span<const Vau
   }
   for (const VaultRowId& row : erase) FEDSPEND_TRY(state.check(row.shelf));
   FEDSPEND_TRY(state.usable());
-  FEDSPEND_TRY(state.database.execute("BEGIN IMMEDIATE", "beginning to write"));
   VaultHeader after = state.header;
   bool erased = false;
-  Status written = state.write(erase, put, after, erased);
-  if (written) written = state.database.execute("COMMIT", "writing");
-  if (!written) {
-    sqlite3_exec(state.database.handle, "ROLLBACK", nullptr, nullptr, nullptr);
-    return written;
+  {
+    FEDSPEND_TRY(state.database.execute("BEGIN IMMEDIATE", "beginning to write"));
+    Transaction transaction(state.database.handle);
+    FEDSPEND_TRY(state.write(erase, put, after, erased));
+    FEDSPEND_TRY(state.database.execute("COMMIT", "writing"));
+    transaction.is_over = true;
+    state.header = after;
   }
-  state.header = after;
   // So that what was erased is not in the log either, and what is for good not there alone.
   const bool for_good = std::ranges::any_of(put, [](const VaultRow& row) { return row.for_good || is_for_good(row.shelf); }) || std::ranges::any_of(erase, [](const VaultRowId& row) { return is_for_good(row.shelf); });
   if (erased || for_good || state.is_checkpoint_due) state.checkpoint();
@@ -486,23 +481,31 @@ Status VaultStore::write_reserve(ByteSpan content) {
 Status VaultStore::wipe() {
   State& state = *state_;
   if (state.is_wiped && !state.seed_file) return {};
-  FEDSPEND_ASSIGN(const FolderTurn turn, FolderTurn::take(folder_of(state.path)));
   state.is_wiped = true;
   state.seal.reset();
-  const Status destroyed = state.seed_file->begin_wiping();
-  if (state.database.handle != nullptr) sqlite3_db_config(state.database.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
-  state.database.close();
-  FEDSPEND_TRY(remove_wiped(state.path, state.protector));
-  state.seed_file.reset();
-  return destroyed;
+  bool is_destroyed = false;
+  const Status wiped = [&]() -> Status {
+    FEDSPEND_ASSIGN(const FolderTurn turn, FolderTurn::take(folder_of(state.path)));
+    const Status destroyed = state.seed_file->begin_wiping();
+    is_destroyed = destroyed.has_value();
+    if (state.database.handle != nullptr) sqlite3_db_config(state.database.handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+    state.database.close();
+    FEDSPEND_TRY(remove_wiped(state.path, state.protector));
+    state.seed_file.reset();
+    return destroyed;
+  }();
+  if (wiped) return {};
+  return fail(wiped.error().code, wiped.error().message + left_of_wipe(state.path, is_destroyed), wiped.error().hint);
 }
 
 Status VaultStore::wipe(const fs::path& path, SeedProtector& protector) {
   FEDSPEND_ASSIGN(const FolderTurn turn, FolderTurn::take(folder_of(path)));
   FEDSPEND_ASSIGN(std::optional<SeedFile> seed_file, SeedFile::open(seed_path_of(path)));
   const Status destroyed = seed_file ? seed_file->begin_wiping() : Status{};
-  FEDSPEND_TRY(remove_wiped(path, protector));
-  return destroyed;
+  const Status removed = remove_wiped(path, protector);
+  if (destroyed && removed) return {};
+  const Error& error = removed ? destroyed.error() : removed.error();
+  return fail(error.code, error.message + left_of_wipe(path, seed_file && destroyed), error.hint);
 }
 
 }  // namespace fedspend::client

@@ -41,7 +41,7 @@ struct VaultStoreOptions {
 class VaultStore final : public Vault {
  public:
   // Makes the vault where there is none. The folder must be there; `protector` and `random` (of nonces and keys: libsodium's) outlive the
-  // object. conflict: another process, or another object, has it. malformed: damaged, another program's, or parts of it are missing. Errors
+  // object. Before it is made, what was wrapped is unwrapped again: unauthorized where that gives something else. conflict: another process, or another object, has it. malformed: damaged, another program's, or parts of it are missing. Errors
   // of the protector as they are.
   static Result<std::unique_ptr<VaultStore>> open(const std::filesystem::path& path, SeedProtector& protector, RandomSource& random, VaultStoreOptions options = {});
   ~VaultStore() override;
@@ -56,7 +56,8 @@ class VaultStore final : public Vault {
   Status write_reserve(ByteSpan content) override;
   Result<Bytes> read_reserve() override;
 
-  // Afterwards every call fails with not_found. On an error, the protector's too, what could be removed is removed; do it again, or open() will.
+  // Afterwards every call fails with not_found, on an error too. On an error, the protector's too, what could be removed is removed, and the words name
+  // what is left and whether it can be read; do it again, or open() will.
   Status wipe();
   // The same for a vault that cannot be opened. conflict: somebody has it open.
   static Status wipe(const std::filesystem::path& path, SeedProtector& protector);

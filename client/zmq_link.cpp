@@ -1,6 +1,11 @@
 #include "client/zmq_link.h"
 
-#include <array>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <system_error>
 #include <utility>
 
 #include "common/transport/zmq_channel.h"
@@ -8,18 +13,50 @@
 namespace fedspend::client {
 namespace {
 
+// A file descriptor that can be read once it was woken.
+class Waker {
+ public:
+  Waker() = default;
+  ~Waker() {
+    if (fd_ >= 0) close(fd_);
+  }
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
+
+  Status open() {
+    fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd_ < 0) return fail(ErrorCode::limit, "no file descriptor to be woken by: " + std::generic_category().message(errno), "raise the limit of open files (ulimit -n)");
+    return {};
+  }
+  int fd() const { return fd_; }
+  // Neither can fail but by a full or an empty counter, which say what is wanted.
+  void wake() noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const auto written = write(fd_, &one, sizeof one);
+  }
+  void rest() noexcept {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const auto taken = read(fd_, &count, sizeof count);
+  }
+
+ private:
+  int fd_ = -1;
+};
+
 class ZmqLink final : public DeviceLink {
  public:
   ZmqContext context;
   std::unique_ptr<ZmqDeviceChannel> channel;
+  Waker waker;
 
   Status send(const Frames& frames) override { return channel->send(frames); }
   Result<std::optional<Frames>> receive() override { return channel->receive(); }
   Status wait(Millis timeout) override {
-    const std::array<ZmqDeviceChannel*, 1> one{channel.get()};
-    FEDSPEND_ASSIGN([[maybe_unused]] const auto ready, ZmqDeviceChannel::wait_any(one, timeout));
-    return {};
+    const Status waited = channel->wait(timeout, waker.fd());
+    waker.rest();
+    return waited;
   }
+  void wake() noexcept override { waker.wake(); }
   Status check(Millis now) override {
     Status state = channel->check(now);
     // One that was there may come back within the session's own time.
@@ -35,6 +72,7 @@ Status check_zmq_link(const ZmqLinkOptions& options) { return check_device_addre
 
 Result<std::unique_ptr<DeviceLink>> connect_zmq(const ZmqLinkOptions& options, const CurveKeyPair& curve) {
   auto link = std::make_unique<ZmqLink>();
+  FEDSPEND_TRY(link->waker.open());
   ZmqDeviceOptions connection;
   connection.address = options.address;
   connection.server_key = options.server_key;

@@ -54,6 +54,7 @@ std::string_view to_string(DropReason reason) noexcept {
     case DropReason::excluded: return "excluded";
     case DropReason::bad_share: return "bad_share";
     case DropReason::spent: return "spent";
+    case DropReason::gateway_quota: return "gateway_quota";
   }
   return "undecodable";
 }
@@ -95,6 +96,7 @@ RoundMachine::RoundMachine(SignedPlan signed_plan, Plan plan, Checkpoint checkpo
   auto shared = std::make_shared<const std::vector<float>>(std::move(checkpoint.weights));
   const ModelHash hash = hash_of_weights(weights_to_bytes(*shared));
   set_weights(std::move(shared), hash);
+  gateway_use_.resize(options_.gateways.size());
   lower_limits();
 }
 
@@ -456,6 +458,7 @@ RoundSummary RoundMachine::take_summary() {
   summary.clip_norm_l2 = clip_norm_l2_;
   std::sort(summary.contributors.begin(), summary.contributors.end());
   messages_.clear();
+  gateway_use_.assign(options_.gateways.size(), {});
   return summary;
 }
 

@@ -35,6 +35,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -82,6 +83,7 @@ enum class DropReason : std::uint8_t {
   excluded,         // its shares could not be reconstructed in an earlier session
   bad_share,        // a share that it handed in was not its dealer's, and was corrected
   spent,            // its participations in this plan, or its epsilon, or too soon after the last
+  gateway_quota,    // its gateway has brought all that one may
 };
 std::string_view to_string(DropReason reason) noexcept;
 
@@ -184,6 +186,14 @@ struct Checkpoint {
   PopulationLedger ledger = {};        // what was charged before, whether its round was published or not
 };
 
+// What one gateway may bring in a round (once finished: in a selection timeout), for each enrolled device, so that neither another gateway nor a
+// device with a connection of its own has to wait for it. Counted before anything is read or checked; what is beyond is dropped.
+struct GatewayQuota {
+  std::uint32_t messages_per_device = 16;    // of a round's six or so
+  std::uint64_t bytes_per_device = 0;        // 0: two of the plan's largest bulk frames and 256 KiB
+  std::uint32_t connections_per_device = 4;  // different ones, also such as are closed again
+};
+
 struct MachineOptions {
   Millis selection_timeout{600'000};  // a Selecting phase that lasts longer is a stated abort
   // A device that is not chosen for so long is told to come back. Below the devices' own hold timeout (client/session.h): after
@@ -195,6 +205,7 @@ struct MachineOptions {
   // Keys of gateways (coordinator/gateway): a connection with one of them may bring messages of any enrolled device. Empty: none may. Such a
   // message counts for nothing, for its device's quota neither, before the device's own signature on it was found right.
   std::vector<CurvePublicKey> gateways = {};
+  GatewayQuota gateway_quota = {};    // of each of them
   Beacon* external_beacon = nullptr;  // what a plan with beacon = "external" needs; outlives the machine
   // The wall clock, for the ends of certificates: every neighbour of a device leaves the round when that device's certificate has ended, so
   // that who checks in with less than a day left is sent away. None: a simulation, whose time is not the world's.
@@ -330,7 +341,15 @@ class RoundMachine {
   bool is_gateway(const CurvePublicKey& key) const;
   // The connection is the device's own, or a gateway's.
   bool may_speak_for(const CurvePublicKey& key, const EnrolledDevice& device) const;
-  bool within_quota(const ClientId& client, Millis now);
+  struct GatewayUse {
+    std::uint64_t messages = 0;
+    std::uint64_t bytes = 0;
+    std::set<PeerId> connections;  // never more than the quota
+  };
+  // Counts the message where it is within; true for one that is no gateway's.
+  bool within_gateway_quota(const MessageReceived& message, std::vector<GatewayUse>& used) const;
+  void renew_quotas_when_done(Millis now);
+  bool within_quota(const ClientId& client);
   void release_long_held(Millis now, Effects& effects);
   void try_select(Millis now, Effects& effects);
   void begin_round(const std::vector<ClientId>& chosen, Millis now, Effects& effects);
@@ -388,6 +407,7 @@ class RoundMachine {
   std::map<ClientId, Waiting> pool_;  // ordered: selection must not depend on the order of arrival
   Millis release_at_ = Millis::max();  // when the first of the pool has been held for the longest hold
   std::unordered_map<ClientId, std::uint32_t> messages_;  // of each device since the last summary
+  std::vector<GatewayUse> gateway_use_;  // by the index of MachineOptions::gateways, since then
   RoundSummary tally_;                // of the round in progress, and counts since the last summary
   std::optional<Closed> closed_;
   Phase phase_;

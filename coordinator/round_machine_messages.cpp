@@ -18,6 +18,8 @@ DropReason reason_of(std::optional<Exclusion> exclusion) {
 Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
   Effects effects;
   tally_.bytes_up += message.frames.size();
+  renew_quotas_when_done(now);
+  if (!within_gateway_quota(message, gateway_use_)) return drop(DropReason::gateway_quota, std::nullopt, effects), effects;
   const Result<Envelope> envelope = open_envelope(message.frames.control);
   if (!envelope) {
     if (envelope.error().code == ErrorCode::refused) {  // decodable, but of a version that is not spoken here
@@ -36,7 +38,7 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
   // On the device's own connection the handshake has shown who speaks; behind a gateway the signature alone does.
   const bool is_direct = device->transport == message.transport_key;
   if (!is_direct && !is_signed()) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
-  if (!within_quota(client, now)) return drop(DropReason::quota, std::nullopt, effects), effects;
+  if (!within_quota(client)) return drop(DropReason::quota, std::nullopt, effects), effects;
   if (signs_late(*envelope, client)) return std::get<Aggregating>(phase_).signers.insert(client), effects;
   if (is_direct && !is_signed()) return drop(DropReason::bad_signature, std::nullopt, effects), effects;
   const Result<Message> decoded = decode_body(envelope->type, envelope->body);
@@ -63,11 +65,34 @@ bool RoundMachine::is_gateway(const CurvePublicKey& key) const {
 
 bool RoundMachine::may_speak_for(const CurvePublicKey& key, const EnrolledDevice& device) const { return device.transport == key || is_gateway(key); }
 
-bool RoundMachine::within_quota(const ClientId& client, Millis now) {
-  if (auto* done = std::get_if<Done>(&phase_); done != nullptr && now >= done->quota_since + options_.selection_timeout) {
-    done->quota_since = now;
-    messages_.clear();
+bool RoundMachine::within_gateway_quota(const MessageReceived& message, std::vector<GatewayUse>& used) const {
+  const auto found = std::find(options_.gateways.begin(), options_.gateways.end(), message.transport_key);
+  if (found == options_.gateways.end()) return true;
+  GatewayUse& use = used.at(static_cast<std::size_t>(found - options_.gateways.begin()));
+  const GatewayQuota& quota = options_.gateway_quota;
+  const std::uint64_t devices = enrolment_.devices().size();
+  const std::uint64_t bytes_per_device = quota.bytes_per_device != 0 ? quota.bytes_per_device : 2 * largest_bulk_bytes(plan_) + (std::uint64_t{256} << 10);
+  const std::uint64_t size = message.frames.size();
+  if (use.messages >= quota.messages_per_device * devices) return false;
+  if (size > bytes_per_device * devices - use.bytes) return false;
+  if (!use.connections.contains(message.peer)) {
+    if (use.connections.size() >= quota.connections_per_device * devices) return false;
+    use.connections.insert(message.peer);
   }
+  ++use.messages;
+  use.bytes += size;
+  return true;
+}
+
+void RoundMachine::renew_quotas_when_done(Millis now) {
+  auto* done = std::get_if<Done>(&phase_);
+  if (done == nullptr || now < done->quota_since + options_.selection_timeout) return;
+  done->quota_since = now;
+  messages_.clear();
+  gateway_use_.assign(options_.gateways.size(), {});
+}
+
+bool RoundMachine::within_quota(const ClientId& client) {
   return ++messages_[client] <= options_.max_messages_per_device_and_round;
 }
 
@@ -79,7 +104,9 @@ void RoundMachine::check_signatures(std::span<MessageReceived> messages, Executo
   };
   std::vector<Check> checks;
   std::unordered_map<ClientId, std::uint32_t> used;  // of the quota, once these messages before it are taken
+  std::vector<GatewayUse> gateway_use = options_.gateways.empty() ? std::vector<GatewayUse>() : gateway_use_;  // likewise
   for (MessageReceived& message : messages) {
+    if (!within_gateway_quota(message, gateway_use)) continue;
     const Result<Envelope> envelope = open_envelope(message.frames.control);
     if (!envelope) continue;
     const EnrolledDevice* device = enrolment_.find(envelope->sender);

@@ -36,7 +36,8 @@ HistoryRow to_history_row(const Transaction& transaction, const Vocabulary& voca
           .amount_minor = transaction.amount_minor,
           .merchant_hash = merchant_hash(transaction.merchant),
           .category = vocabulary.index_of(transaction.category),
-          .direction = transaction.direction};
+          .direction = transaction.direction,
+          .corrected = transaction.corrected};
 }
 
 std::size_t training_rows(std::size_t n, double holdout_fraction) {

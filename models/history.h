@@ -4,11 +4,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
+
+#include "models/merchant_text.h"
 
 namespace fedspend::models {
 
@@ -22,6 +25,7 @@ struct Transaction {
   std::string category;          // empty: none given
   std::string merchant;          // empty: none given
   std::string currency;          // empty: not given
+  bool corrected = false;        // the customer gave this category in place of another
 };
 
 struct HistoryRow {
@@ -30,6 +34,8 @@ struct HistoryRow {
   std::uint64_t merchant_hash = 0;  // merchant_hash(); 0: none given
   std::uint32_t category = 0;       // index into the plan's categories; categories.size(): other
   Direction direction = Direction::debit;
+  bool corrected = false;
+  std::shared_ptr<const MerchantText> text = {};  // of the merchant; none: none given, or the model does not read it
 };
 
 // FNV-1a 64 over the lower-cased ASCII letters and digits of the name, so that spacing and punctuation do not matter.
@@ -47,6 +53,7 @@ class Vocabulary {
   std::uint32_t other_;
 };
 
+// Without the merchant's text, which row_maker.h gives where a model reads it.
 HistoryRow to_history_row(const Transaction& transaction, const Vocabulary& vocabulary);
 
 // How many of n rows are trained on: n - ceil(holdout_fraction * n), and all the later ones are held out. (DESIGN.md, evaluation)

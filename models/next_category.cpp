@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cmath>
 #include <string_view>
 
 #include "common/check.h"
 #include "common/crypto/random.h"
 #include "models/kernels.h"
+#include "models/local_descent.h"
+#include "models/model_sizes.h"
 #include "models/next_category_features.h"
 #include "models/next_category_layout.h"
 #include "models/next_category_network.h"
@@ -25,10 +26,7 @@ constexpr std::array<std::string_view, kFeatureGroups> kGroupNames = {"last_cate
 class NextCategory final : public Trainer {
  public:
   explicit NextCategory(const NextCategorySizes& sizes)
-      : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets, sizes.past_rows), network_(layout_) {
-    weights_.resize_zero(layout_.arena_size());
-    gradient_.resize_zero(layout_.arena_size());
-  }
+      : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets, sizes.past_rows), network_(layout_), descent_(layout_, layout_.dense_offset(), layout_.output().offset) {}
 
   std::size_t parameter_count() const override { return layout_.parameter_count(); }
   const std::vector<LayoutEntry>& layout() const override { return layout_.entries(); }
@@ -50,9 +48,7 @@ class NextCategory final : public Trainer {
                       std::span<float> probabilities) override;
 
  private:
-  Status check_size(std::size_t size) const;
-  double step(std::span<const Window> batch, const TrainingOptions& options, std::size_t& examples);
-  void take_step(const TrainingOptions& options, double count);
+  double step(std::span<const Window> batch, std::size_t& examples);
   template <class Visit>
   void run_through(std::size_t first_scored, std::size_t end, kernels::Buffer& state, Visit visit);
 
@@ -61,9 +57,7 @@ class NextCategory final : public Trainer {
   NextCategoryNetwork network_;
   Steps steps_;
   Steps kept_step_;
-  kernels::Buffer weights_;
-  kernels::Buffer gradient_;                   // between steps zero where the embeddings are
-  kernels::Buffer velocity_, round_weights_;   // used with momentum, with FedProx
+  LocalDescent descent_;
 };
 
 float uniform(RandomSource& random, double half_width) {
@@ -73,13 +67,6 @@ float uniform(RandomSource& random, double half_width) {
 
 tl::unexpected<Error> not_finite() {
   return fail(ErrorCode::limit, "the model gives values that are not finite", "its weights are not those of a training that went well: lower training.learning_rate or server.learning_rate");
-}
-
-Status NextCategory::check_size(std::size_t size) const {
-  if (size == layout_.parameter_count()) return {};
-  return fail(ErrorCode::invalid_argument,
-              "the weights have " + std::to_string(size) + " values and the model " + std::to_string(layout_.parameter_count()),
-              "use the weights of this plan's model");
 }
 
 // What an untrained model goes by: equal shares in the four counts that are tables of the client's own (its frequencies, and what
@@ -114,8 +101,8 @@ void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) cons
   }
 }
 
-double NextCategory::step(std::span<const Window> batch, const TrainingOptions& options, std::size_t& examples) {
-  network_.forward(weights_.data(), steps_, batch, nullptr);
+double NextCategory::step(std::span<const Window> batch, std::size_t& examples) {
+  network_.forward(descent_.weights(), steps_, batch, nullptr);
   std::size_t count = 0;
   double loss = 0;
   for (std::size_t i = 0; i < network_.scored(); ++i) {
@@ -125,59 +112,21 @@ double NextCategory::step(std::span<const Window> batch, const TrainingOptions& 
   }
   examples += count;
   if (count == 0) return 0;
-  network_.backward(weights_.data(), steps_, gradient_.data());
-  take_step(options, static_cast<double>(count));
-  for (const auto& row : network_.embedding_rows()) std::fill_n(gradient_.data() + row.offset, row.width, 0.0f);
+  network_.backward(descent_.weights(), steps_, descent_.gradient());
+  descent_.step(static_cast<double>(count), network_.embedding_rows());
   return loss;
-}
-
-// Down the mean of the gradients of `count` predictions, clipped. The pull of FedProx (Li et al. 2020, "Federated optimization in
-// heterogeneous networks", eq. 2) is added after the clipping: the clip norm bounds what the data do, and the pull stays whole, so
-// that without momentum |w - w_round| never exceeds clip / mu as long as learning_rate mu <= 1.
-void NextCategory::take_step(const TrainingOptions& options, double count) {
-  const TrainingSpec& spec = options.spec;
-  const bool head = options.part == TrainedPart::head;  // what lies last in the arena: as if nothing else had a gradient
-  const std::size_t dense = head ? layout_.output().offset : layout_.dense_offset();
-  const std::span<const NextCategoryNetwork::ArenaRow> rows = head ? std::span<const NextCategoryNetwork::ArenaRow>() : network_.embedding_rows();
-  double scale = 1 / count;
-  if (spec.gradient_clip_l2 > 0) {
-    double squares = kernels::sum_of_squares(gradient_.data() + dense, layout_.arena_size() - dense);
-    for (const auto& row : rows) squares += kernels::sum_of_squares(gradient_.data() + row.offset, row.width);
-    const double norm = std::sqrt(squares) / count;
-    if (!std::isfinite(norm)) return;  // no step is better than a step to nowhere
-    if (norm > spec.gradient_clip_l2) scale *= spec.gradient_clip_l2 / norm;
-  }
-  const auto step_over = [&](std::size_t offset, std::size_t width) {
-    kernels::gradient_step({.count = width, .weights = weights_.data() + offset, .gradient = gradient_.data() + offset,
-                            .velocity = spec.momentum != 0 ? velocity_.data() + offset : nullptr,
-                            .round_weights = spec.proximal_mu != 0 ? round_weights_.data() + offset : nullptr,
-                            .learning_rate = static_cast<float>(spec.learning_rate), .momentum = static_cast<float>(spec.momentum),
-                            .scale = static_cast<float>(scale), .proximal_mu = static_cast<float>(spec.proximal_mu)});
-  };
-  if (spec.momentum != 0 || spec.proximal_mu != 0) {
-    const std::size_t from = head ? dense : 0;
-    step_over(from, layout_.arena_size() - from);
-    return;
-  }
-  step_over(dense, layout_.arena_size() - dense);  // and of the embeddings only the rows that moved
-  for (const auto& row : rows) step_over(row.offset, row.width);
 }
 
 Result<TrainingResult> NextCategory::train_pooled(std::span<const float> weights,
                                                   std::span<const std::span<const HistoryRow>> histories,
                                                   const TrainingOptions& options, std::span<float> update) {
-  FEDSPEND_TRY(check_size(weights.size()));
-  FEDSPEND_TRY(check_size(update.size()));
+  FEDSPEND_TRY(descent_.load(weights));
+  FEDSPEND_CHECK(update.size() == parameter_count(), "an update has parameter_count() floats");
   const TrainingSpec& spec = options.spec;
   if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts windows, at least 1");
   std::vector<Window> windows = training_windows(layout_.sizes(), histories, spec.max_rows), local;
   if (histories.size() == 1 && !windows.empty()) scan_.scan(histories.front(), windows.front().begin, histories.front().size(), steps_);
-  layout_.to_arena(weights, weights_.data());
-  if (spec.momentum != 0) velocity_.resize_zero(layout_.arena_size());
-  if (spec.proximal_mu != 0) {
-    round_weights_.reserve(layout_.arena_size());
-    std::copy_n(weights_.data(), layout_.arena_size(), round_weights_.data());
-  }
+  descent_.begin(options);
   SeededRandom random(options.seed);
   TrainingResult result;
   for (std::uint32_t epoch = 0; epoch < spec.epochs; ++epoch) {
@@ -189,7 +138,7 @@ Result<TrainingResult> NextCategory::train_pooled(std::span<const float> weights
       const std::size_t count = std::min<std::size_t>(spec.batch_size, windows.size() - begin);
       std::span<const Window> batch = std::span(windows).subspan(begin, count);
       if (histories.size() > 1) batch = bring_up(batch, histories, scan_, steps_, local);
-      loss += step(batch, options, examples);
+      loss += step(batch, examples);
     }
     result.examples += examples;
     result.mean_loss = examples == 0 ? 0 : loss / static_cast<double>(examples);
@@ -198,15 +147,8 @@ Result<TrainingResult> NextCategory::train_pooled(std::span<const float> weights
     std::fill(update.begin(), update.end(), 0.0f);
     return result;
   }
-  layout_.to_flat(weights_.data(), update);
-  std::uint32_t not_finite = 0;  // without a branch, so that this runs in vectors
-  for (std::size_t i = 0; i < update.size(); ++i) {
-    update[i] -= weights[i];
-    not_finite |= (std::bit_cast<std::uint32_t>(update[i]) & 0x7f800000u) == 0x7f800000u ? 1u : 0u;
-  }
-  if (not_finite == 0) return result;
-  std::fill(update.begin(), update.end(), 0.0f);
-  return fail(ErrorCode::limit, "training diverged", "lower training.learning_rate or set training.gradient_clip_l2");
+  FEDSPEND_TRY(descent_.finish(weights, update));
+  return result;
 }
 
 // Visits the scored steps first_scored ... end - 1 in order, the state, zeros at first, carried on from the very first row.
@@ -217,41 +159,29 @@ void NextCategory::run_through(std::size_t first_scored, std::size_t end, kernel
     const Window window{.begin = static_cast<std::uint32_t>(begin),
                         .end = static_cast<std::uint32_t>(std::min(begin + kEvaluationChunk, end)),
                         .scored_from = static_cast<std::uint32_t>(first_scored)};
-    network_.forward(weights_.data(), steps_, std::span(&window, 1), state.data());
+    network_.forward(descent_.weights(), steps_, std::span(&window, 1), state.data());
     for (std::size_t i = 0; i < network_.scored(); ++i) visit(i);
   }
 }
 
 Result<EvaluationResult> NextCategory::evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
                                                 std::size_t first_scored, Counting counting) {
-  FEDSPEND_TRY(check_size(weights.size()));
+  FEDSPEND_TRY(descent_.load(weights));
   EvaluationResult result;
   if (first_scored >= history.size()) return result;
-  layout_.to_arena(weights, weights_.data());
   scan_.scan(history, first_scored, counting == Counting::frozen ? first_scored : history.size(), steps_);
   kernels::Buffer state;
   run_through(first_scored, history.size(), state, [&](std::size_t i) {
     const std::int32_t target = steps_.steps[network_.scored_step(i)].target;
-    if (target < 0) return;
-    const std::span<const float> p = network_.probabilities(i);
-    std::size_t above = 0;  // ties go to the lower index
-    for (std::size_t c = 0; c < p.size(); ++c) {
-      const auto t = static_cast<std::size_t>(target);
-      above += p[c] > p[t] || (p[c] == p[t] && c < t) ? 1u : 0u;
-    }
-    ++result.predictions;
-    result.correct_top1 += above < 1 ? 1u : 0u;
-    result.correct_top3 += above < 3 ? 1u : 0u;
-    result.loss_sum += network_.loss(steps_, i);
+    if (target >= 0) result.add(network_.probabilities(i), static_cast<std::size_t>(target), network_.loss(steps_, i));
   });
   if (!std::isfinite(result.loss_sum)) return not_finite();
   return result;
 }
 
 Status NextCategory::predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) {
-  FEDSPEND_TRY(check_size(weights.size()));
+  FEDSPEND_TRY(descent_.load(weights));
   FEDSPEND_CHECK(probabilities.size() == output_count(), "probabilities have output_count() floats");
-  layout_.to_arena(weights, weights_.data());
   scan_.scan(history, history.size(), history.size(), steps_);
   std::fill(probabilities.begin(), probabilities.end(), 0.0f);
   kernels::Buffer state;
@@ -266,9 +196,8 @@ Status NextCategory::predict(std::span<const float> weights, std::span<const His
 }
 
 Status NextCategory::predict_each(std::span<const float> weights, std::span<const HistoryRow> history, std::size_t first, std::span<float> probabilities) {
-  FEDSPEND_TRY(check_size(weights.size()));
+  FEDSPEND_TRY(descent_.load(weights));
   FEDSPEND_CHECK(first <= history.size() && probabilities.size() == (history.size() - first) * output_count(), "output_count() floats a row");
-  layout_.to_arena(weights, weights_.data());
   scan_.scan(history, first, history.size(), steps_);
   std::fill(probabilities.begin(), probabilities.end(), 0.0f);
   kernels::Buffer state;
@@ -285,10 +214,9 @@ Status NextCategory::predict_each(std::span<const float> weights, std::span<cons
 // The rows are run through once; then each set is one step from the state before the last, or from zeros.
 Status NextCategory::predict_kept(std::span<const float> weights, std::span<const HistoryRow> history, std::span<const std::uint32_t> kept_sets,
                                   std::span<float> probabilities) {
-  FEDSPEND_TRY(check_size(weights.size()));
+  FEDSPEND_TRY(descent_.load(weights));
   FEDSPEND_CHECK(probabilities.size() == kept_sets.size() * output_count(), "probabilities have output_count() floats a set");
   const std::size_t last = history.size();
-  layout_.to_arena(weights, weights_.data());
   scan_.scan(history, last, last, steps_);
   kernels::Buffer before, state(layout_.state_width());
   run_through(last, last, before, [](std::size_t) {});
@@ -297,7 +225,7 @@ Status NextCategory::predict_kept(std::span<const float> weights, std::span<cons
     if ((kept_sets[set] >> kGroupSequence & 1u) != 0) std::copy_n(before.data(), layout_.state_width(), state.data());
     else state.resize_zero(layout_.state_width());
     keep_groups(steps_.steps[last], steps_.past, kept_sets[set], layout_.sizes().categories, kept_step_);
-    network_.forward(weights_.data(), kept_step_, std::span(&window, 1), state.data());
+    network_.forward(descent_.weights(), kept_step_, std::span(&window, 1), state.data());
     const std::span<float> to = probabilities.subspan(set * output_count(), output_count());
     if (!network_.is_sound(0)) return not_finite();
     const std::span<const float> p = network_.probabilities(0);
@@ -311,13 +239,7 @@ Status NextCategory::predict_kept(std::span<const float> weights, std::span<cons
 
 Result<std::unique_ptr<Trainer>> make_next_category(const ModelSpec& model) {
   FEDSPEND_ASSIGN(const NextCategorySizes sizes, NextCategorySizes::from(model));
-  // Before anything of that size is allocated: the sizes may come from somebody else's plan.
-  const std::size_t count = NextCategoryLayout(sizes).parameter_count();
-  if (model.parameter_count != 0 && model.parameter_count != count) {
-    return fail(ErrorCode::invalid_argument,
-                "model.parameter_count is " + std::to_string(model.parameter_count) + ", but a model of these sizes has " + std::to_string(count),
-                "write the count that the sizes give, or mend the sizes");
-  }
+  FEDSPEND_TRY(check_parameter_count(model, NextCategoryLayout(sizes).parameter_count()));
   return std::make_unique<NextCategory>(sizes);
 }
 

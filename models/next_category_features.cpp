@@ -4,10 +4,10 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
-#include <numbers>
 #include <utility>
 
 #include "common/check.h"
+#include "models/day_features.h"
 
 namespace fedspend::models {
 namespace {
@@ -22,29 +22,12 @@ constexpr double kTransitionFade = 0.99;
 constexpr std::size_t kFadeRows = 128;
 constexpr float kPastSmoothing = 0.2f;
 constexpr float kLeastCount = 1e-3f;
-constexpr std::int64_t kSecondsPerDay = 86'400;
 
 float fade_over(double fade, std::size_t past_rows) {
   return static_cast<float>(std::pow(fade, static_cast<double>(kFadeRows) / static_cast<double>(std::max(past_rows, kFadeRows))));
 }
 
 float bounded(double value, double limit) { return static_cast<float>(std::clamp(value, -limit, limit)); }
-
-std::int64_t day_of(std::int64_t time_s) {
-  const std::int64_t day = time_s / kSecondsPerDay - (time_s % kSecondsPerDay < 0 ? 1 : 0);
-  return std::clamp<std::int64_t>(day, -719'000, 2'900'000);  // the years 1 to 9909: what the calendar below is good for
-}
-
-// The sine and cosine of each weekday and each day of a month, as parts of their circle.
-template <std::size_t kDays>
-std::array<std::array<float, 2>, kDays> circle() {
-  std::array<std::array<float, 2>, kDays> points{};
-  for (std::size_t i = 0; i < kDays; ++i) {
-    const double angle = 2 * std::numbers::pi * static_cast<double>(i) / static_cast<double>(kDays);
-    points[i] = {static_cast<float>(std::sin(angle)), static_cast<float>(std::cos(angle))};
-  }
-  return points;
-}
 
 }  // namespace
 
@@ -193,7 +176,7 @@ void FeatureScan::write_numeric(std::span<const HistoryRow> history, std::size_t
   const HistoryRow& last = history[i - 1];
   const Row& seen = row(i - 1);
   const std::int64_t gap = i > 1 ? std::max<std::int64_t>(0, seen.day - row(i - 2).day) : 0;
-  const auto weekday = static_cast<std::size_t>(((seen.day + 4) % 7 + 7) % 7);  // 1970-01-01 was a Thursday
+  const auto weekday = weekday_of(seen.day);
   const std::size_t length = std::min(i, past_rows_);
   auto& x = step.numeric;  // x[0] to x[3]: write_amounts
   x[4] = last.amount_minor % 100 == 0 ? 1.0f : 0.0f;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "models/kernels.h"
+#include "models/local_descent.h"
 #include "models/next_category_features.h"
 #include "models/next_category_layout.h"
 #include "models/next_category_tokens.h"
@@ -41,10 +42,7 @@ class NextCategoryNetwork {
   // from dense_offset() on and adds to the rows of the embeddings that the windows use: embedding_rows(). Overwrites the
   // probabilities.
   void backward(const float* arena, const Steps& steps, float* gradient);
-  struct ArenaRow {
-    std::size_t offset, width;
-  };
-  std::span<const ArenaRow> embedding_rows() const { return embedding_rows_; }  // each once, of the last backward
+  std::span<const LocalDescent::ArenaRow> embedding_rows() const { return embedding_rows_; }  // each once, of the last backward
 
  private:
   struct Scored {
@@ -69,7 +67,7 @@ class NextCategoryNetwork {
   std::vector<std::uint32_t> time_begin_;   // first row of each time, and the end
   std::vector<Scored> scored_;
   std::vector<std::uint32_t> scored_token_;
-  std::vector<ArenaRow> embedding_rows_;
+  std::vector<LocalDescent::ArenaRow> embedding_rows_;
   std::vector<float> log_sum_;              // of the exponentials, for the loss
   std::vector<float> target_logit_;
   TokenTable tokens_;

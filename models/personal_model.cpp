@@ -16,8 +16,6 @@ constexpr double kGridStep = 0.05, kLargestOwnWeight = 0.95;
 constexpr int kGridSteps = 19;
 constexpr std::string_view kOwnCountsPlayer = "own_counts";
 
-std::uint64_t pair_of(std::size_t earlier, std::size_t later) { return static_cast<std::uint64_t>(earlier) << 32 | later; }
-
 // The newest of a history, and where the held-out ones begin in it.
 struct Rows {
   std::span<const HistoryRow> all;
@@ -25,10 +23,12 @@ struct Rows {
 };
 
 // What the customer's own counts say of each held-out row's category.
-std::vector<double> own_probabilities(const Rows& rows, std::size_t categories) {
-  OwnCounts counts(categories);
+std::vector<double> own_probabilities(const Rows& rows, const Trainer& trainer) {
+  const std::size_t categories = trainer.output_count() - 1;
+  OwnCounts counts(categories, trainer.sees_row());
   std::vector<double> p;
   for (std::size_t i = 0; i < rows.all.size(); ++i) {
+    counts.ask(rows.all[i]);
     if (i >= rows.cut && rows.all[i].category < categories) p.push_back(counts.probability(rows.all[i].category));
     counts.add(rows.all[i]);
   }
@@ -55,6 +55,15 @@ double loss_of(std::span<const double> model, std::span<const double> own, doubl
   return loss / static_cast<double>(model.size());
 }
 
+// As they stand where the trainer predicts: a last row that it is told is the one asked for, and counts for nothing.
+OwnCounts counts_of(const Trainer& trainer, std::span<const HistoryRow> history) {
+  OwnCounts counts(trainer.output_count() - 1, trainer.sees_row());
+  const bool asks_last = trainer.sees_row() && !history.empty();
+  for (const HistoryRow& row : asks_last ? history.first(history.size() - 1) : history) counts.add(row);
+  if (asks_last) counts.ask(history.back());
+  return counts;
+}
+
 void mix_in(const OwnCounts& counts, double own_weight, std::span<float> probabilities) {
   if (own_weight == 0) return;
   for (std::size_t c = 0; c + 1 < probabilities.size(); ++c)
@@ -63,30 +72,36 @@ void mix_in(const OwnCounts& counts, double own_weight, std::span<float> probabi
 
 }  // namespace
 
-OwnCounts::OwnCounts(std::size_t categories) : categories_(categories), counts_(categories), follower_totals_(categories) {}
+OwnCounts::OwnCounts(std::size_t categories, bool sees_row) : categories_(categories), sees_row_(sees_row), counts_(categories) {}
+
+void OwnCounts::ask(const HistoryRow& row) {
+  if (sees_row_) key_ = row.merchant_hash == 0 ? std::nullopt : std::optional(row.merchant_hash);
+}
 
 void OwnCounts::add(const HistoryRow& row) {
+  ask(row);
   const bool known = row.category < categories_;
   if (known) {
     ++counts_[row.category];
     ++total_;
-    if (last_ >= 0) {
-      const auto last = static_cast<std::size_t>(last_);
-      ++followers_[pair_of(last, row.category)];
-      ++follower_totals_[last];
+    if (key_) {
+      Given& given = given_[*key_];
+      ++given.counts[row.category];
+      ++given.total;
     }
   }
-  last_ = known ? static_cast<std::int64_t>(row.category) : -1;
+  key_ = known && !sees_row_ ? std::optional<std::uint64_t>(row.category) : std::nullopt;
 }
 
 double OwnCounts::probability(std::size_t category) const {
   const double smoothing = kSmoothing * static_cast<double>(categories_);
   const double often = (static_cast<double>(counts_[category]) + kSmoothing) / (static_cast<double>(total_) + smoothing);
-  if (last_ < 0) return often;
-  const auto last = static_cast<std::size_t>(last_);
-  const auto found = followers_.find(pair_of(last, category));
-  const double followed = found == followers_.end() ? 0.0 : static_cast<double>(found->second);
-  return (followed + kBackOff * often) / (static_cast<double>(follower_totals_[last]) + kBackOff);
+  if (!key_) return often;
+  const auto given = given_.find(*key_);
+  if (given == given_.end()) return often;
+  const auto found = given->second.counts.find(static_cast<std::uint32_t>(category));
+  const double counted = found == given->second.counts.end() ? 0.0 : static_cast<double>(found->second);
+  return (counted + kBackOff * often) / (static_cast<double>(given->second.total) + kBackOff);
 }
 
 std::vector<float> PersonalModel::personal_weights(std::span<const float> shared) const {
@@ -102,7 +117,7 @@ Result<PersonalModel> PersonalModel::adapt(Trainer& trainer, std::span<const flo
   fit = {};
   Rows rows{.all = history.last(std::min(history.size(), options.most_rows))};
   rows.cut = training_rows(rows.all.size(), options.held_out_fraction);
-  const std::vector<double> own = own_probabilities(rows, trainer.output_count() - 1);
+  const std::vector<double> own = own_probabilities(rows, trainer);
   if (own.size() < std::max<std::size_t>(1, options.fewest_held_out)) return PersonalModel();
   FEDSPEND_ASSIGN(const std::vector<double> as_shared, model_probabilities(trainer, shared, rows));
 
@@ -140,16 +155,15 @@ Result<PersonalModel> PersonalModel::adapt(Trainer& trainer, std::span<const flo
 
 Status PersonalModel::predict(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::span<float> probabilities) const {
   FEDSPEND_TRY(trainer.predict(personal_weights(shared), history, probabilities));
-  OwnCounts counts(trainer.output_count() - 1);
-  for (const HistoryRow& row : history) counts.add(row);
-  mix_in(counts, own_weight_, probabilities);
+  mix_in(counts_of(trainer, history), own_weight_, probabilities);
   return {};
 }
 
 Status PersonalModel::predict_each(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::size_t first, std::span<float> probabilities) const {
   FEDSPEND_TRY(trainer.predict_each(personal_weights(shared), history, first, probabilities));
-  OwnCounts counts(trainer.output_count() - 1);
+  OwnCounts counts(trainer.output_count() - 1, trainer.sees_row());
   for (std::size_t i = 0; i < history.size(); ++i) {
+    counts.ask(history[i]);
     if (i >= first) mix_in(counts, own_weight_, probabilities.subspan((i - first) * trainer.output_count(), trainer.output_count()));
     counts.add(history[i]);
   }
@@ -170,11 +184,10 @@ Status PersonalModel::predict_kept(Trainer& trainer, std::span<const float> shar
   for (std::size_t set = 0; set < of_model; ++set) sets[set] = static_cast<std::uint32_t>(set);
   FEDSPEND_TRY(trainer.predict_kept(personal_weights(shared), history, sets, probabilities.first(of_model * outputs)));
   if (own_weight_ == 0) return {};
-  OwnCounts counts(outputs - 1);
-  for (const HistoryRow& row : history) counts.add(row);
+  const OwnCounts counts = counts_of(trainer, history);
   const std::span<float> without = probabilities.first(of_model * outputs), with = probabilities.subspan(of_model * outputs);
   std::copy(without.begin(), without.end(), with.begin());
-  const OwnCounts none(outputs - 1);  // put aside, the counts are those of an empty history
+  const OwnCounts none(outputs - 1, trainer.sees_row());  // put aside, the counts are those of an empty history
   for (std::size_t set = 0; set < of_model; ++set) {
     mix_in(none, own_weight_, without.subspan(set * outputs, outputs));
     mix_in(counts, own_weight_, with.subspan(set * outputs, outputs));

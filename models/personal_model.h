@@ -9,6 +9,7 @@
 // (kept_form) are for the device's vault alone. Values; one thread per trainer.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string_view>
@@ -21,22 +22,30 @@
 
 namespace fedspend::models {
 
-// What a customer's own counts say of the next row: of what followed the last category, smoothed by kBackOff rows of how often each comes,
-// which is smoothed by kSmoothing rows a category. Rows of "other" count for nothing.
+// What a customer's own counts say of a row's category: of what followed the last category, or, beside a model that is told the row
+// (Trainer::sees_row), of what the rows of its merchant were; smoothed by kBackOff rows of how often each comes, which is smoothed by kSmoothing
+// rows a category. Rows of "other" count for nothing.
 class OwnCounts {
  public:
   static constexpr double kBackOff = 2.0, kSmoothing = 0.2;
-  explicit OwnCounts(std::size_t categories);
+  explicit OwnCounts(std::size_t categories, bool sees_row = false);
+  // The row whose category is asked for next, of which the category is not looked at. Without sees_row nothing of it is.
+  void ask(const HistoryRow& row);
+  double probability(std::size_t category) const;  // of the row asked for; they sum to 1 over the categories
   void add(const HistoryRow& row);
-  double probability(std::size_t category) const;  // of the next row; they sum to 1 over the categories
 
  private:
+  // What a category is counted under: an earlier category, or a merchant.
+  struct Given {
+    std::unordered_map<std::uint32_t, std::uint32_t> counts;
+    std::uint32_t total = 0;
+  };
   std::size_t categories_;
+  bool sees_row_;
   std::vector<std::uint32_t> counts_;
-  std::unordered_map<std::uint64_t, std::uint32_t> followers_;  // by the earlier category times 2^32, plus the later one
-  std::vector<std::uint32_t> follower_totals_;
+  std::unordered_map<std::uint64_t, Given> given_;
   std::uint64_t total_ = 0;
-  std::int64_t last_ = -1;
+  std::optional<std::uint64_t> key_;  // into given_, of the row asked for; none: nothing is known of it
 };
 
 struct PersonalOptions {

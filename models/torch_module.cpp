@@ -96,7 +96,11 @@ Result<TrainerFamily> parse_trainer_family(std::string_view name) {
 }
 
 Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model, const TrainerChoice& choice) {
-  if (!model.is_torchscript() && (choice.family == TrainerFamily::lean || model.name != "next_category")) return make_trainer(model);
+  if (!model.is_torchscript() && choice.family == TrainerFamily::lean) return make_trainer(model);
+  if (!model.is_torchscript() && model.name != "next_category") {
+    FEDSPEND_ASSIGN([[maybe_unused]] const auto known, make_trainer(model));
+    return fail(ErrorCode::invalid_argument, "the model " + model.name + " has no torch twin", "train it with the lean trainers (--trainers lean)");
+  }
   if (model.is_torchscript() && choice.model_file == nullptr)
     return fail(ErrorCode::invalid_argument, "a torchscript model is trained from its file, which was not given", "read the plan from a file, with " + model.file + " beside it");
   FEDSPEND_ASSIGN(const TorchModule* module, torch_module());

@@ -5,23 +5,21 @@
 #include "common/bytes.h"
 #include "common/check.h"
 #include "common/crypto/hash.h"
-#include "models/next_category.h"
+#include "models/stock_models.h"
 
 namespace fedspend::models {
 
 Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model) {
   if (model.is_torchscript()) {
-    return fail(ErrorCode::invalid_argument, "a torchscript model is trained by the simulator alone", "give a device and a coordinator a plan of next_category");
+    return fail(ErrorCode::invalid_argument, "a torchscript model is trained by the simulator alone", "give a device and a coordinator a plan of a stock model: " + stock_model_names());
   }
-  if (model.name != "next_category") {
-    return fail(ErrorCode::invalid_argument, "there is no model \"" + model.name + "\"", "model.name can be next_category");
-  }
-  return make_next_category(model);
+  if (const StockModel* stock = find_stock_model(model.name); stock != nullptr) return stock->make(model);
+  return fail(ErrorCode::invalid_argument, "there is no model \"" + model.name + "\"", "model.name can be " + stock_model_names());
 }
 
 std::span<const std::string_view> data_categories(std::string_view) {
   static constexpr std::array<std::string_view, 4> kAll = {"category", "amount", "time", "merchant"};
-  return kAll;  // next_category, the one model that there is, reads them all
+  return kAll;  // the stock models read them all
 }
 
 Result<TrainingResult> Trainer::train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories,

@@ -43,6 +43,17 @@ struct EvaluationResult {
   std::uint64_t correct_top1 = 0;
   std::uint64_t correct_top3 = 0;
   double loss_sum = 0;       // nats
+
+  // One more prediction: ties of probabilities go to the lower index.
+  void add(std::span<const float> probabilities, std::size_t target, double loss) {
+    std::size_t above = 0;
+    for (std::size_t c = 0; c < probabilities.size(); ++c)
+      above += probabilities[c] > probabilities[target] || (probabilities[c] == probabilities[target] && c < target) ? 1u : 0u;
+    ++predictions;
+    correct_top1 += above < 1 ? 1u : 0u;
+    correct_top3 += above < 3 ? 1u : 0u;
+    loss_sum += loss;
+  }
 };
 
 // What a model counts of a client's past while it is scored. frozen: the counts stand still at first_scored; only what is sequence
@@ -73,6 +84,9 @@ class Trainer {
                                             std::size_t first_scored, Counting counting = Counting::frozen) = 0;
   // Prequential by nature. Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed. limit: as evaluate.
   virtual std::size_t output_count() const = 0;
+  // Whether the model is told the row whose category it gives, but for that category: its merchant, amount, direction and time. Then predict() is of
+  // the last row of the history, and otherwise of the row after it.
+  virtual bool sees_row() const { return false; }
   virtual Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) = 0;
 
   // predict() of the rows [first, size), each from true earlier rows only: (size - first) times output_count() floats, the counts going on.

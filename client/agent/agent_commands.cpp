@@ -50,28 +50,42 @@ std::vector<std::string_view> lines_of(std::string_view text) {
   return lines;
 }
 
-// Tokens are secrets: no error quotes one.
+// A secret that is wiped when it is not needed any more.
+class WipedAtEnd {
+ public:
+  template <class Container>
+  explicit WipedAtEnd(Container& secret) : bytes_(reinterpret_cast<std::uint8_t*>(secret.data()), secret.size()) {}
+  ~WipedAtEnd() { wipe(bytes_); }
+  WipedAtEnd(const WipedAtEnd&) = delete;
+  WipedAtEnd& operator=(const WipedAtEnd&) = delete;
+
+ private:
+  MutableByteSpan bytes_;
+};
+
+// Tokens are secrets: no error quotes one, and no copy stays in memory (but what the shell gave with --token).
 Result<std::vector<EnrolmentToken>> read_tokens(const Arguments& arguments) {
   const auto path = arguments.optional_text("token-file");
-  const auto given = arguments.optional_text("token");
+  auto given = arguments.optional_text("token");
   if (path.has_value() == given.has_value())
     return fail(ErrorCode::invalid_argument, path ? "--token-file and --token together" : "neither --token-file nor --token is given",
                 "ask the enrolment authority for tokens (`fedspend-admin token`), and give --token-file FILE");
   std::vector<EnrolmentToken> tokens;
   if (given) {
     Result<EnrolmentToken> token = EnrolmentToken::parse(*given);
+    const WipedAtEnd wiped(*given);
     if (!token) return fail(token.error().code, "--token: " + token.error().message, token.error().hint);
     tokens.push_back(std::move(*token));
     return tokens;
   }
   FEDSPEND_ASSIGN(Bytes bytes, program::read_file(*path, kMaxTokenFileBytes));
+  const WipedAtEnd wiped(bytes);
   const std::vector<std::string_view> lines = lines_of(as_text(bytes));
   for (std::size_t i = 0; i < lines.size(); ++i) {
     Result<EnrolmentToken> token = EnrolmentToken::parse(lines[i]);
     if (!token) return fail(token.error().code, *path + ", token " + std::to_string(i + 1) + ": " + token.error().message, token.error().hint);
     tokens.push_back(std::move(*token));
   }
-  wipe(bytes);
   return tokens;
 }
 
@@ -128,7 +142,8 @@ Result<Report> make_keys(const Arguments& arguments) {
   file.population = opening.options.population;
   file.requests.resize(clients);
   FEDSPEND_TRY(for_each(clients, [&](std::size_t i) -> Status {
-    const std::string token = tokens[i].text();
+    std::string token = tokens[i].text();
+    const WipedAtEnd wiped(token);
     FEDSPEND_ASSIGN(const std::string text, devices[i]->text([&](char* buffer, std::size_t capacity, std::size_t* needed) {
       return fedspend_enrolment_request(devices[i]->handle(), token.c_str(), labels[i].c_str(), buffer, capacity, needed);
     }));

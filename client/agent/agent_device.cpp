@@ -80,6 +80,7 @@ Result<std::unique_ptr<AgentDevice>> AgentDevice::open(const AgentDeviceOptions&
   given.struct_size = sizeof(given);
   // What branch hardware is idle for, and over which line it goes, is its operator's to say: by when and where the agent runs.
   given.flags = FEDSPEND_KEY_IN_FILE | FEDSPEND_WITHOUT_IDLE | FEDSPEND_WITHOUT_UNMETERED | FEDSPEND_WITHOUT_BATTERY | FEDSPEND_WITHOUT_THERMALS;
+  if (options.starts_now) given.flags |= FEDSPEND_FORGET_PAUSE;
   given.persistent_dir = folder.c_str();
   given.cache_dir = cache.empty() ? nullptr : cache.c_str();
   given.population = options.population.c_str();

@@ -31,6 +31,7 @@ struct AgentDeviceOptions {
   std::string coordinator;       // empty: this device does not run
   std::array<std::uint8_t, 32> coordinator_key{}, release_key{}, authority_key{};
   std::uint32_t connect_timeout_ms = 0, transient_backoff_ms = 0, permanent_backoff_ms = 0;  // 0: the ABI's defaults
+  bool starts_now = false;       // whatever pause an earlier process was asked for
   // In place of those in the store, which is asked where this is null. Oldest first. Outlives the device.
   const std::vector<models::Transaction>* transactions = nullptr;
 };

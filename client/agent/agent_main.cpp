@@ -77,6 +77,7 @@ Result<Report> run_devices(const Arguments& arguments) {
   if (const fedspend_status pinned = fedspend_pin_instruction_set(isa.c_str()); pinned != FEDSPEND_OK) return fail(abi_error(pinned, "--isa"));
   FEDSPEND_ASSIGN(Opening opening, opening_of(arguments));
   FEDSPEND_TRY(read_connection(arguments, opening.options));
+  opening.options.starts_now = arguments.flag("now");
   FEDSPEND_ASSIGN(const Policy policy, read_policy(arguments));
   opening.options.policy_toml = policy.toml;
   FEDSPEND_ASSIGN(const std::string cache, arguments.text("cache"));
@@ -136,6 +137,7 @@ program::ProgramSpec device_program() {
                   {.name = "connect-timeout-s", .value_name = "S", .help = "end if nobody has answered for so long; once connected it tries without end", .default_text = "15"},
                   {.name = "transient-backoff-s", .value_name = "S", .help = "pause after a passing failure, +-20%", .default_text = "900"},
                   {.name = "permanent-backoff-s", .value_name = "S", .help = "pause after a refusal, +-20%", .default_text = "14400"},
+                  {.name = "now", .value_name = "", .help = "begin at once, whatever pause an earlier process was asked for; another address, key or policy does so by itself"},
                   {.name = "log-level", .value_name = "LEVEL", .help = "debug, info, warning or error", .default_text = "info"},
                   {.name = "exit-when-finished", .value_name = "", .help = "end when the coordinator says that the federation is finished"}},
       .positional = "",

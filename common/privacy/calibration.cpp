@@ -26,6 +26,11 @@ double rounded_up(double z) {
   return rounded >= z ? rounded : (digits + 1) * unit;
 }
 
+tl::unexpected<Error> never_enough(double epsilon, double wanted) {
+  return fail(ErrorCode::refused, "even a noise multiplier of " + least_text(kMostNoiseMultiplier) + " gives an epsilon of " + bound_text(epsilon) + ", above " + bound_text(wanted, 6),
+              "a larger epsilon or delta, fewer steps, or for the distributed mechanism more bits");
+}
+
 class Search {
  public:
   Search(const std::function<Result<double>(double)>& epsilon_of, double epsilon, double tolerance = kTolerance) : epsilon_of_(epsilon_of), wanted_(epsilon), tolerance_(tolerance) {}
@@ -33,9 +38,7 @@ class Search {
   Result<Calibration> run() {
     if (!bracket()) {
       if (error_) return fail(*error_);
-      return fail(ErrorCode::refused,
-                  "even a noise multiplier of " + least_text(kMostNoiseMultiplier) + " gives an epsilon of " + bound_text(low_.epsilon) + ", above " + bound_text(wanted_, 6),
-                  "a larger epsilon or delta, fewer steps, or for the distributed mechanism more bits");
+      return never_enough(low_.epsilon, wanted_);
     }
     if (low_.noise_multiplier > 0) narrow();
     // An accountant's own grid may move its answer by parts of 1e-8: what is given back has been tried.
@@ -114,6 +117,11 @@ Result<Calibration> smallest_noise_multiplier(const std::function<Result<double>
 Result<Calibration> smallest_noise_multiplier(const std::function<Result<double>(double)>& quick, const std::function<Result<double>(double)>& exact, double epsilon) {
   FEDSPEND_CHECK(epsilon > 0, "an epsilon above 0");
   constexpr double kNear = 1e-3;
+  // Both fall: where the most noise is not enough, none is, and a search would only ask often.
+  if (const Result<double> most = quick(kMostNoiseMultiplier); most && *most > epsilon) {
+    const Result<double> least = exact(kMostNoiseMultiplier);
+    if (least && *least > epsilon) return never_enough(*least, epsilon);
+  }
   Search search(quick, epsilon, kNear);
   const Result<Calibration> start = search.run();
   const std::optional<double> slope = search.slope();

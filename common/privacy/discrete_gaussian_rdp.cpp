@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "common/check.h"
@@ -75,6 +76,9 @@ Status check(const DiscreteGaussianSum& sum) {
 double discrete_gaussian_tau(std::uint64_t clients, double share_variance) {
   FEDSPEND_CHECK(clients >= 1 && share_variance > 0, "a client and a variance above 0");
   const double rate = 2 * std::numbers::pi * std::numbers::pi * share_variance * (1 - 8 * kUnitRoundoff);
+  // Where exp is 0 at the largest term, j = 1, each is bounded by the smallest double, which add up exactly: what the loop below would say.
+  constexpr double kNothing = 746;
+  if (rate / 2 * (1 - 16 * kUnitRoundoff) > kNothing) return multiply_up(10, static_cast<double>(clients - 1) * std::numeric_limits<double>::denorm_min());
   double sum = 0;
   // From the smallest term. Each is a bound from above: the exponent is off by less than 8 units of itself, and none is lost to underflow.
   for (std::uint64_t j = clients; j-- > 1;) {

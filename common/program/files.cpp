@@ -1,5 +1,6 @@
 #include "common/program/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,7 +9,9 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -198,11 +201,11 @@ Status write_files_together(std::span<const FileToWrite> files) {
 void remove_partials_of(const std::filesystem::path& path) {
   const std::string prefix = path.filename().string() + kPartial;
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    std::error_code ignored;
-    if (entry->path().filename().string().starts_with(prefix)) std::filesystem::remove(entry->path(), ignored);
-  }
+  // Not by directory_iterator: libstdc++'s, with an error code, ends the process where there is no memory.
+  const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder.c_str()), ::closedir);
+  if (entries == nullptr) return;
+  while (const dirent* entry = ::readdir(entries.get()))
+    if (std::string_view(entry->d_name).starts_with(prefix)) static_cast<void>(::unlink((folder / entry->d_name).c_str()));
 }
 
 Status ensure_writable_directory(const std::filesystem::path& path) {

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "common/check.h"
 #include "common/secagg/session_privacy.h"
 
 namespace fedspend {
@@ -52,25 +53,51 @@ Result<RunFacts> facts_of(const Json& stated, const Plan& plan) {
                   .participations = static_cast<std::uint32_t>(*participations)};
 }
 
+// 1 and 1.0 are equal to the library, and not the same to a reader with types.
+bool is_same_kind(const Json& a, const Json& b) { return a.is_number() && b.is_number() ? a.is_number_float() == b.is_number_float() : a.type() == b.type(); }
+
 bool is_between(const Json& stated, const Json& least, const Json& most) {
-  if (!stated.is_number() || !least.is_number() || !most.is_number()) return stated == least && stated == most;
-  if (!least.is_number_float() && !most.is_number_float()) return stated == least && stated == most;
+  if (!is_same_kind(stated, most)) return false;
+  if (!stated.is_number_float() || !least.is_number_float()) return stated == least && stated == most;
   const double value = stated.get<double>();
   return value >= least.get<double>() * (1 - kOtherMachine) && value <= most.get<double>() * (1 + kOtherMachine);
 }
 
-Json at(const Json& flat, const std::string& where) { return flat.contains(where) ? flat[where] : Json(); }
+const Json* member(const Json* json, const std::string& key) { return json != nullptr && json->is_object() && json->contains(key) ? &json->at(key) : nullptr; }
+const Json* element(const Json* json, std::size_t i) { return json != nullptr && json->is_array() && i < json->size() ? &json->at(i) : nullptr; }
 
-// Every leaf of the one and of the others.
-void compare(const Json& stated, const Json& least, const Json& most, StatementCheck& check) {
-  const Json said = stated.flatten(), low = least.flatten(), high = most.flatten();
-  for (const auto& [where, value] : high.items()) {
-    ++check.compared;
-    if (!said.contains(where) || !is_between(said[where], at(low, where), value)) check.differences.push_back({where, at(said, where), at(low, where), value});
+// Every leaf of the one and of the others, and what holds them: an object is no list of its values. What is not there is null.
+class Comparison {
+ public:
+  explicit Comparison(StatementCheck& check) : check_(check) {}
+
+  void compare(const Json::json_pointer& where, const Json* stated, const Json* least, const Json* most) {
+    if (most == nullptr) return differ(where, stated, nullptr, nullptr, "no statement has such a key");
+    if (most->empty()) ++check_.compared;  // also null
+    if (most->is_structured()) {
+      if (stated == nullptr || stated->type() != most->type()) return differ(where, stated, least, most, stated == nullptr ? "it is not there" : "of another type");
+      return most->is_object() ? compare_objects(where, *stated, least, *most) : compare_arrays(where, *stated, least, *most);
+    }
+    if (!most->is_null()) ++check_.compared;
+    if (stated == nullptr) return differ(where, stated, least, most, "it is not there");
+    if (!is_between(*stated, least == nullptr ? Json() : *least, *most)) differ(where, stated, least, most, is_same_kind(*stated, *most) ? "" : "of another type");
   }
-  for (const auto& [where, value] : said.items())
-    if (!high.contains(where)) check.differences.push_back({where, value, Json(), Json()});
-}
+
+ private:
+  void compare_objects(const Json::json_pointer& where, const Json& stated, const Json* least, const Json& most) {
+    for (const auto& [key, value] : most.items()) compare(where / key, member(&stated, key), member(least, key), &value);
+    for (const auto& [key, value] : stated.items())
+      if (!most.contains(key)) compare(where / key, &value, nullptr, nullptr);
+  }
+  void compare_arrays(const Json::json_pointer& where, const Json& stated, const Json* least, const Json& most) {
+    for (std::size_t i = 0; i < std::max(stated.size(), most.size()); ++i) compare(where / i, element(&stated, i), element(least, i), element(&most, i));
+  }
+  void differ(const Json::json_pointer& where, const Json* stated, const Json* least, const Json* most, std::string form) {
+    const auto shown = [](const Json* json) { return json == nullptr ? Json() : *json; };
+    check_.differences.push_back({.where = where.to_string(), .stated = shown(stated), .least = shown(least), .most = shown(most), .form = std::move(form)});
+  }
+  StatementCheck& check_;
+};
 
 std::string counted(std::uint64_t count, const std::string& what) { return std::to_string(count) + " " + what + (count == 1 ? "" : "s"); }
 
@@ -79,10 +106,10 @@ class Counts {
  public:
   explicit Counts(StatementCheck& check) : check_(check) {}
   void at_least(const char* where, std::uint64_t stated, std::uint64_t least, const std::string& because) {
-    if (stated < least) check_.differences.push_back({where, stated, least, Json(), because});
+    if (stated < least) check_.differences.push_back({.where = where, .stated = stated, .least = least, .because = because});
   }
   void at_most(const char* where, std::uint64_t stated, std::uint64_t most, const std::string& because) {
-    if (stated > most) check_.differences.push_back({where, stated, 0, most, because});
+    if (stated > most) check_.differences.push_back({.where = where, .stated = stated, .least = 0, .most = most, .because = because});
   }
 
  private:
@@ -104,15 +131,18 @@ void check_counts(const RunFacts& facts, const Plan& plan, StatementCheck& check
   if (separation > 0 && reached > 0)
     counts.at_most(kParticipations, participations, 1 + (reached - 1) / separation, "they lie " + counted(separation, "round") + " apart, and the run has come to round " + std::to_string(reached));
   if (plan.model.is_torchscript() && facts.source == NoiseSource::generator)
-    check.differences.push_back({kNoiseSource, "generator", "seed", "seed", "this plan's model is trained in simulations alone, whose noise comes from a seed"});
+    check.differences.push_back({.where = kNoiseSource, .stated = "generator", .least = "seed", .most = "seed", .because = "this plan's model is trained in simulations alone, whose noise comes from a seed"});
 }
 
 }  // namespace
 
-std::vector<std::string> issuers_word(const Plan& plan) {
-  std::vector<std::string> pointers = {kRoundsDone, kCodeVersion};
-  if (plan.privacy.has_noise()) pointers.insert(pointers.end(), {kSumsCharged, kParticipations, kNoiseSource});
-  return pointers;
+std::vector<IssuersWord> issuers_word(const Plan& plan) {
+  std::vector<IssuersWord> words = {{kRoundsDone, "how many rounds were done", ""}, {kCodeVersion, "which version of the code ran", "that noise and sum were made as that version makes them"}};
+  if (!plan.privacy.has_noise()) return words;
+  words.push_back({kSumsCharged, "how many sums were charged", ""});
+  words.push_back({kParticipations, "how often the device took part that did most often", "every figure of /so_far"});
+  words.push_back({kNoiseSource, "that the noise came from a generator, or from a seed that somebody knows", "/is_guarantee, /protects_against and the sentences on the seed"});
+  return words;
 }
 
 Result<StatementCheck> check_dp_statement(const Plan& plan, const PlanHash& hash, const nlohmann::json& stated) {
@@ -126,9 +156,63 @@ Result<StatementCheck> check_dp_statement(const Plan& plan, const PlanHash& hash
     FEDSPEND_ASSIGN(least.most_spent, spent_at_least(computed, facts.participations));
   }
   StatementCheck check{.computed = std::move(computed)};
-  compare(stated, to_json(least), to_json(check.computed), check);
+  const Json low = to_json(least), high = to_json(check.computed);
+  Comparison(check).compare(Json::json_pointer(), &stated, &low, &high);
   check_counts(facts, plan, check);
   return check;
+}
+
+namespace {
+
+double figure_at(const Json& json, const char* key) { return json[key].is_null() ? std::numeric_limits<double>::infinity() : json[key].get<double>(); }
+
+// What to_json() made of it, back: with a noise cohort the reported epsilon alone is there.
+PrivacySpent spent_in(const Json& json, PrivacySpent spent, const Plan& plan) {
+  if (plan.privacy.noise_cohort != 0) {
+    (spent.epsilon_pld ? *spent.epsilon_pld : spent.epsilon_rdp) = figure_at(json, "simulated_epsilon");
+    return spent;
+  }
+  spent.rho = figure_at(json, "rho_zcdp");
+  spent.epsilon_rdp = figure_at(json, "epsilon_rdp");
+  if (spent.epsilon_pld) spent.epsilon_pld = figure_at(json, "epsilon_pld");
+  return spent;
+}
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    lines.push_back(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::string text_of_statement(const StatementCheck& check, const nlohmann::json& stated) {
+  FEDSPEND_CHECK(check.differences.empty(), "a statement that follows from its plan");
+  DpStatement statement = check.computed;
+  const Plan& plan = statement.plan;
+  if (plan.privacy.has_noise()) {
+    statement.most_spent = spent_in(stated["so_far"], statement.most_spent, plan);
+    statement.at_cap = spent_in(stated["at_cap"], statement.at_cap, plan);
+  }
+  if (statement.noise) {
+    statement.noise->expected_wraps = stated["noise_in_sum"]["expected_wraps"].get<double>();
+    statement.noise->noise_excess = stated["noise_in_sum"]["noise_excess"].get<double>();
+  }
+  return to_text(statement);
+}
+
+std::optional<TextDifference> check_dp_statement_text(const StatementCheck& check, const nlohmann::json& stated, std::string_view text) {
+  const std::string rendered = text_of_statement(check, stated);
+  if (text == rendered) return std::nullopt;
+  const std::vector<std::string_view> said = lines_of(text), due = lines_of(rendered);
+  std::size_t i = 0;
+  while (i < said.size() && i < due.size() && said[i] == due[i]) ++i;
+  const auto line = [i](const std::vector<std::string_view>& lines) { return i < lines.size() ? std::string(lines[i]) : std::string(); };
+  return TextDifference{.line = i + 1, .stated = line(said), .due = line(due)};
 }
 
 }  // namespace fedspend

@@ -41,7 +41,12 @@ Status check_ends(const Plan& plan, Result<SessionParameters> (*derive)(const Se
   return {};
 }
 
-Status secure_plan(const Plan& plan) { return check_ends(plan, derive_parameters); }
+Status secure_plan(const Plan& plan) {
+  if (const std::uint32_t asked = plan.devices_asked(); asked > kMaxSecureClients)
+    return fail(ErrorCode::refused, "the plan asks " + std::to_string(asked) + " devices for a cohort of " + std::to_string(plan.federation.cohort) + " (federation.over_selection), and a secure sum is of " +
+                                        std::to_string(kMaxSecureClients) + " at most");
+  return check_ends(plan, derive_parameters);
+}
 
 Status budget(const Plan& plan) {
   if (!plan.privacy.has_noise()) return {};

@@ -15,6 +15,8 @@
 namespace fedspend {
 namespace {
 
+constexpr std::uint32_t kMostCurves = 64;  // of least_contribution_cost()
+
 // Downwards: an accountant may be told of less noise than there is.
 double at_most(const Variance& variance) {
   return std::nextafter(static_cast<double>(variance.numerator) / static_cast<double>(variance.denominator), 0.0) * (1 - 0x1p-50);
@@ -77,6 +79,40 @@ class DearestSum {
   DiscreteGaussianSum sum_;
 };
 
+// The other way round: at every order at most as dear as any of those that are added to it. Of one sum it is that sum.
+class CheapestSum {
+ public:
+  void add(const DiscreteGaussianSum& sum) {
+    const double ratio = sum.sensitivity_l2 / (sum.share_variance * sum.honest_clients) * sum.sensitivity_l2;
+    if (count_++ == 0) {
+      squared_ratio_ = ratio;
+      sum_ = sum;
+      return;
+    }
+    squared_ratio_ = std::min(squared_ratio_, ratio);
+    sum_.sensitivity_l2 = std::min(sum_.sensitivity_l2, sum.sensitivity_l2);
+    sum_.clients = std::min(sum_.clients, sum.clients);
+    sum_.dimension = std::min(sum_.dimension, sum.dimension);
+    sum_.share_variance = std::max(sum_.share_variance, sum.share_variance);
+  }
+  bool is_empty() const { return count_ == 0; }
+  // With as many honest shares as make the ratio. Wider ones where these are more than the clients, and more noise where they are not one.
+  DiscreteGaussianSum sum() const {
+    if (count_ <= 1) return sum_;
+    DiscreteGaussianSum cheapest = sum_;
+    const double variance = enlarged(sum_.sensitivity_l2 * sum_.sensitivity_l2 / squared_ratio_, 16 * kUnitRoundoff);
+    const auto clients = static_cast<double>(sum_.clients);
+    cheapest.share_variance = std::max(sum_.share_variance, enlarged(variance / clients, 4 * kUnitRoundoff));
+    cheapest.honest_clients = std::clamp(enlarged(variance / cheapest.share_variance, 4 * kUnitRoundoff), 1.0, clients);
+    return cheapest;
+  }
+
+ private:
+  double squared_ratio_ = 0;
+  std::size_t count_ = 0;
+  DiscreteGaussianSum sum_;
+};
+
 struct DearestSums {
   DiscreteGaussianSum update;
   std::optional<DiscreteGaussianSum> indicator;
@@ -121,6 +157,18 @@ Result<PrivacyCost> contribution_cost(const Plan& plan, const SessionParameters&
   return contribution_cost(plan, parameters.clients, parameters.noise ? parameters.noise->goal.clip_norm_l2 : plan.aggregation.clip_norm_l2);
 }
 
+bool counts_as_none(const PrivacySpec& privacy) { return !privacy.has_noise() || privacy.noise_cohort != 0; }
+
+Result<PrivacyCost> device_cost(const Plan& plan, const SessionParameters& parameters) {
+  if (counts_as_none(plan.privacy)) return PrivacyCost{};
+  return contribution_cost(plan, parameters);
+}
+
+Result<PrivacyCost> dearest_device_cost(const Plan& plan) {
+  if (counts_as_none(plan.privacy)) return PrivacyCost{};
+  return dearest_contribution_cost(plan);
+}
+
 Result<PrivacyCost> dearest_contribution_cost(const Plan& plan) {
   if (plan.privacy.mode != PrivacyMode::distributed) return contribution_cost(plan, plan.devices_asked());
   FEDSPEND_ASSIGN(const DearestSums dearest, dearest_sums(plan));
@@ -141,17 +189,26 @@ Result<PrivacyCost> least_contribution_cost(const Plan& plan) {
   FEDSPEND_ASSIGN(const SessionTerms dear_terms, make_session_terms(accounted, RoundId{1}, SessionId{}, accounted.devices_asked(), norms.least));
   std::vector<double> values;
   double margin = 1;
-  for (std::uint32_t clients = plan.least_asked(); clients <= plan.devices_asked(); ++clients) {
-    const Result<SessionParameters> parameters = derive_noise(terms, clients), dear = derive_noise(dear_terms, clients);
-    if (!parameters || !dear) continue;
-    margin = std::max(margin, margin_of(plan, *dear));
-    const RdpCurve curve = cost_of(*parameters).rdp;
+  // A curve takes a term for each client, and there may be a hundred thousand rosters: neighbours share one, below all of theirs.
+  const std::uint32_t rosters = plan.devices_asked() - plan.least_asked() + 1, together = (rosters + kMostCurves - 1) / kMostCurves;
+  for (std::uint32_t first = plan.least_asked(); first <= plan.devices_asked(); first += together) {
+    CheapestSum update, indicator;
+    for (std::uint32_t clients = first; clients < first + together && clients <= plan.devices_asked(); ++clients) {
+      const Result<SessionParameters> parameters = derive_noise(terms, clients), dear = derive_noise(dear_terms, clients);
+      if (!parameters || !dear) continue;
+      margin = std::max(margin, margin_of(plan, *dear));
+      update.add(released_sum(*parameters->noise));
+      if (parameters->clip_indicator) indicator.add(sum_of(*parameters->clip_indicator));
+    }
+    if (update.is_empty()) continue;
+    RdpCurve curve = discrete_gaussian_rdp_curve(update.sum());
+    if (!indicator.is_empty()) curve += discrete_gaussian_rdp_curve(indicator.sum());
     if (values.empty()) values.assign(curve.values().begin(), curve.values().end());
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = std::min(values[i], curve.values()[i]);
   }
   if (values.empty()) return fail(ErrorCode::refused, "no roster of the plan has a sum with distributed noise");
   // Downwards, by the margin that the dearest has upwards.
-  for (double& value : values) value /= margin * (1 + 8 * kUnitRoundoff);
+  for (double& value : values) value /= margin * (1 + 64 * kUnitRoundoff);
   PrivacyCost cost{.has_noise = true, .delta = kRoundingFailureProbability};
   FEDSPEND_ASSIGN(cost.rdp, RdpCurve::of(std::move(values)));
   return cost;

@@ -475,4 +475,14 @@ Result<std::vector<std::size_t>> ZmqDeviceChannel::wait_any(std::span<ZmqDeviceC
   return ready;
 }
 
+Status ZmqDeviceChannel::wait(Millis timeout, int waker) {
+  zmq::pollitem_t items[] = {{state_->dealer.handle(), 0, ZMQ_POLLIN, 0}, {state_->monitor.handle(), 0, ZMQ_POLLIN, 0}, {nullptr, waker, ZMQ_POLLIN, 0}};
+  try {
+    zmq::poll(items, std::size(items), std::max(timeout, Millis{0}));
+  } catch (const zmq::error_t& error) {
+    if (error.num() != EINTR) return fail(error_of(error, "waiting failed"));
+  }
+  return {};
+}
+
 }  // namespace fedspend

@@ -125,6 +125,9 @@ class ZmqDeviceChannel final : public DeviceChannel {
 
   // The indices of the channels that have something to receive; empty after the timeout, or when a signal came.
   static Result<std::vector<std::size_t>> wait_any(std::span<ZmqDeviceChannel* const> channels, Millis timeout);
+  // Until there is something to receive, something for check() to see, `waker` (a file descriptor) can be read, or the time is over, or a
+  // signal came. Call receive() and check() after it: what they leave ends the next wait at once.
+  Status wait(Millis timeout, int waker);
 
  private:
   struct State;

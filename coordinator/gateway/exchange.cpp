@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/check.h"
+#include "common/protocol/codec.h"
 
 namespace fedspend::coordinator {
 namespace {
@@ -107,6 +108,12 @@ void Exchange::forget(const Key& key, const Connection* connection) {
 Answer Exchange::answer(const OpenedGatewayRequest& request, ByteSpan body) {
   Result<std::vector<Frames>> messages = decode_gateway_messages(request, options_.limits);
   if (!messages) return refusal_of(messages.error().code == ErrorCode::limit ? 413 : 400, messages.error().message);
+  // The coordinator would drop it, and the gateway's quota there is all devices'.
+  for (const Frames& frames : *messages) {
+    const Result<Envelope> envelope = open_envelope(frames.control);
+    if (!envelope) return refusal_of(400, "a message inside: " + envelope.error().message);
+    if (envelope->sender != request.header.sender) return refusal_of(403, "a message inside is another sender's than the request");
+  }
   std::optional<Answer> refusal;
   const std::shared_ptr<Connection> connection = find_or_begin(request, refusal);
   if (connection == nullptr) return std::move(*refusal);

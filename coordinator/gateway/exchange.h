@@ -1,9 +1,9 @@
 #pragma once
 // What the gateway does with the bodies that devices post (common/transport/ENVELOPE.md), whatever server brings them: one connection to the
 // coordinator for each of a device's, each sequence taken once, the last answer kept until the next one comes. It carries
-// messages and looks into none.
+// messages and looks into their headers alone: each must name the sender of the request.
 //
-// Order of checks: size, header, enrolled sender, signature, rate of the device, messages, connection and sequence. What fails before the signature costs a hash and a
+// Order of checks: size, header, enrolled sender, signature, rate of the device, messages and their senders, connection and sequence. What fails before the signature costs a hash and a
 // signature check and leaves nothing behind. All that is kept has a cap: connections in all and of a device; a connection holds one
 // answer and one message that did not fit into it. handle() may be called from many threads at once; it blocks for the poll.
 

@@ -2,6 +2,7 @@
 
 #include "common/program/files.h"
 #include "common/secagg/dp_statement.h"
+#include "models/stock_models.h"
 #include "models/torchscript_spec.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/read_command.h"
@@ -105,7 +106,7 @@ program::Command plan_command() {
                            .positional = {},
                            .run = run};
   const std::vector<program::Option> own = {
-      {.name = "model", .value_name = "NAME", .help = "the model to train: next_category or torchscript", .default_text = "next_category"},
+      {.name = "model", .value_name = "NAME", .help = "the model to train: " + models::stock_model_names() + ", or torchscript", .default_text = "next_category"},
       {.name = "module", .value_name = "FILE", .help = "of --model torchscript: the TorchScript file; it is copied beside the plan"},
       {.name = "out", .value_name = "FILE", .help = "the plan to write", .required = true},
       {.name = "max-categories", .value_name = "N", .help = "name the N most frequent categories only, the rest is \"other\"; 0: all", .default_text = "0"},

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <map>
 #include <utility>
 
@@ -20,6 +19,7 @@ using program::Arguments;
 using program::Report;
 
 constexpr double kLeastEpsilon = 1e-6, kMostEpsilon = 1e6;
+constexpr double kMostProposedEpsilon = 20;  // above it epsilon says little: exp(20) is half a thousand million
 constexpr int kDigits = 7;  // those of a calibrated noise multiplier
 
 // The noise of a device's share is what protects; whatever else an accountant says grows with the loss.
@@ -64,6 +64,8 @@ Report report_of(const PrivacyQuestion& question, double noise_multiplier, const
 Status check_given(const Arguments& arguments) {
   const bool has_plan = arguments.has("plan");
   if (!has_plan && arguments.has("statement")) return fail(ErrorCode::invalid_argument, "--statement without --plan: it is held against its plan", "--plan plan.toml");
+  if (!arguments.has("statement") && arguments.has("statement-text"))
+    return fail(ErrorCode::invalid_argument, "--statement-text without --statement: it is held against its figures", "--statement dp-statement.json");
   for (const auto& [name, value_name] : {std::pair("noise-multiplier", "Z"), std::pair("steps", "T"), std::pair("delta", "D")})
     if (!has_plan && !arguments.has(name))
       return fail(ErrorCode::invalid_argument, "--" + std::string(name) + " " + value_name + " is missing", "give it, or a --plan, which says it; see fedspend-sim privacy --help");
@@ -80,9 +82,11 @@ Result<PrivacyAnswer> finite_answer(const PrivacyQuestion& question, double nois
   return answered;
 }
 
-// The refusal with what would be answered.
-tl::unexpected<Error> with_proposal(Error refused, const Asked& asked, const AskedNumber& number, const std::function<bool(const Asked&)>& accepts) {
-  if (const std::string options = options_that_work(asked, number, accepts); !options.empty()) refused.hint = "try " + options;
+// The refusal with what would be answered. `quickly` is asked often; what it finds is proposed where `accepts`, the very answer, takes it, too.
+tl::unexpected<Error> with_proposal(Error refused, const Asked& asked, const AskedNumber& number, const Accepts& quickly, const Accepts& accepts) {
+  const Proposal found = options_that_work(asked, number, quickly);
+  if (found.asked && accepts(*found.asked)) refused.hint = "try " + found.typed;
+  else if (number.none_works) refused.hint = number.none_works;
   return fail(std::move(refused));
 }
 
@@ -93,7 +97,11 @@ Result<Report> privacy(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const PrivacyQuestion question, read_privacy_question(arguments));
   const Result<PrivacyAnswer> answered = finite_answer(question, noise_multiplier);
   if (answered) return report_of(question, noise_multiplier, *answered);
-  return with_proposal(answered.error(), {question, noise_multiplier}, {"noise-multiplier", kLeastNoiseMultiplier, kMostNoiseMultiplier},
+  const auto quickly = [](const Asked& asked) {
+    const Result<double> epsilon = quick_epsilon(asked.question, asked.number);
+    return epsilon && std::isfinite(*epsilon);
+  };
+  return with_proposal(answered.error(), {question, noise_multiplier}, {"noise-multiplier", kLeastNoiseMultiplier, kMostNoiseMultiplier}, quickly,
                        [](const Asked& asked) { return finite_answer(asked.question, asked.number).has_value(); });
 }
 
@@ -114,18 +122,37 @@ Result<Calibrated> calibrated(const PrivacyQuestion& question, double epsilon) {
   return Calibrated{found.noise_multiplier, answers.at(found.noise_multiplier)};
 }
 
-// Of the central Gaussian, whose noise nothing bounds from above, the most noise decides.
+// Quickly, and so nearly always right: of the central Gaussian, whose noise nothing bounds from above, the most noise decides; of the other the most
+// that its bits hold, or a half or a quarter of that.
 bool can_be_calibrated(const Asked& asked) {
+  if (asked.question.mechanism != Mechanism::discrete_gaussian) {
+    const Result<double> epsilon = quickest_epsilon(asked.question, kMostNoiseMultiplier);
+    return epsilon && *epsilon <= asked.number;
+  }
+  int held = 0;
+  for (double noise_multiplier = 0x1p20; noise_multiplier >= kLeastNoiseMultiplier && held < 3; noise_multiplier /= 2) {
+    const Result<double> epsilon = quickest_epsilon(asked.question, std::min(noise_multiplier, kMostNoiseMultiplier));
+    if (!epsilon) continue;
+    if (*epsilon <= asked.number) return true;
+    ++held;
+  }
+  return false;
+}
+
+// As calibrated() says it.
+bool is_calibrated(const Asked& asked) {
   if (asked.question.mechanism == Mechanism::discrete_gaussian) return calibrated(asked.question, asked.number).has_value();
-  const Result<PrivacyAnswer> answered = answer(asked.question, kMostNoiseMultiplier);
-  return answered && answered->epsilon <= asked.number;
+  const Result<PrivacyAnswer> most = answer(asked.question, kMostNoiseMultiplier);
+  return most && most->epsilon <= asked.number;
 }
 
 Result<Report> calibrate(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const double epsilon, arguments.number("epsilon", kLeastEpsilon, kMostEpsilon));
   FEDSPEND_ASSIGN(const PrivacyQuestion question, read_privacy_question(arguments));
   const Result<Calibrated> found = calibrated(question, epsilon);
-  if (!found) return with_proposal(found.error(), {question, epsilon}, {"epsilon", kLeastEpsilon, kMostEpsilon}, can_be_calibrated);
+  if (!found)
+    return with_proposal(found.error(), {question, epsilon}, {"epsilon", kLeastEpsilon, std::max(kMostProposedEpsilon, epsilon), "no epsilon at or below 20 was found that works: fewer steps, a larger delta, or for the distributed mechanism other bits or fewer clients"},
+                         can_be_calibrated, is_calibrated);
   Report report = report_of(question, found->noise_multiplier, found->answer);
   report.data["epsilon_wanted"] = epsilon;
   return report;

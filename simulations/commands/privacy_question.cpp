@@ -92,19 +92,38 @@ Result<std::uint32_t> honest_shares(const DistributedRound& round) {
 // Running out of tries in the conditional rounding has a chance below this, for each release (PRIVACY.md, step 3).
 constexpr double kRoundingFailure = 1e-21;
 
-Result<PrivacyAnswer> by_discrete_gaussian(const PrivacyQuestion& question, double z) {
+struct DiscreteRound {
+  DistributedGaussian chosen;
+  DiscreteGaussianSum sum;
+  double delta = 0;  // that is left for the conversion
+};
+
+Result<DiscreteRound> discrete_round(const PrivacyQuestion& question, double z) {
   const DistributedRound& round = question.round;
   FEDSPEND_ASSIGN(const std::uint32_t honest, honest_shares(round));
-  FEDSPEND_ASSIGN(const DistributedGaussian chosen,
+  DiscreteRound of;
+  FEDSPEND_ASSIGN(of.chosen,
                   choose_distributed_gaussian({.clients = round.clients, .length = round.dimension, .clip_norm_l2 = round.clip_norm_l2, .noise_multiplier = z, .bits = round.bits, .honest_shares = honest}));
-  const DiscreteGaussianSum sum = released_sum(chosen);
-  FEDSPEND_TRY(check(sum));
-  const auto compositions = static_cast<double>(question.compositions());
-  const double delta = question.delta - compositions * kRoundingFailure * (1 + 1e-9);
-  if (!(delta > 0))
+  of.sum = released_sum(of.chosen);
+  FEDSPEND_TRY(check(of.sum));
+  of.delta = question.delta - static_cast<double>(question.compositions()) * kRoundingFailure * (1 + 1e-9);
+  if (!(of.delta > 0))
     return fail(ErrorCode::refused, "--delta is not above the chance that rounding fails, 1e-21 for each of " + std::to_string(question.compositions()) + " releases");
+  return of;
+}
+
+double epsilon_of(const DiscreteRound& of, const PrivacyQuestion& question) {
+  if (question.accountant == Accountant::zcdp) return zcdp_epsilon(multiply_up(discrete_gaussian_zcdp(of.sum), static_cast<double>(question.compositions())), of.delta).epsilon;
+  return rdp_epsilon(discrete_gaussian_rdp_curve(of.sum).times(question.compositions()), of.delta).epsilon;
+}
+
+Result<PrivacyAnswer> by_discrete_gaussian(const PrivacyQuestion& question, double z) {
+  FEDSPEND_ASSIGN(const DiscreteRound of, discrete_round(question, z));
+  const DistributedRound& round = question.round;
+  const auto& [chosen, sum, delta] = of;
+  const auto compositions = static_cast<double>(question.compositions());
   PrivacyAnswer answer{.details = {{"clients", round.clients}, {"dimension", round.dimension}, {"padded_dimension", chosen.dimension}, {"bits", round.bits}, {"clip", round.clip_norm_l2},
-                                   {"honest_shares", honest}, {"scale", chosen.scale}, {"share_stddev_ring", std::sqrt(sum.share_variance)}, {"sensitivity_l2_ring", sum.sensitivity_l2},
+                                   {"honest_shares", chosen.goal.honest_shares}, {"scale", chosen.scale}, {"share_stddev_ring", std::sqrt(sum.share_variance)}, {"sensitivity_l2_ring", sum.sensitivity_l2},
                                    {"tau", discrete_gaussian_tau(sum.clients, sum.share_variance)}, {"expected_wraps", chosen.expected_wraps}}};
   const double rho = multiply_up(discrete_gaussian_zcdp(sum), compositions);
   answer.details["rho"] = rho;
@@ -204,8 +223,18 @@ Result<PrivacyAnswer> answer(const PrivacyQuestion& question, double noise_multi
   return by_rdp(question, noise_multiplier);
 }
 
+Result<double> quickest_epsilon(const PrivacyQuestion& question, double noise_multiplier) {
+  PrivacyQuestion quick = question;
+  if (question.accountant == Accountant::pld) quick.accountant = Accountant::rdp;
+  return quick_epsilon(quick, noise_multiplier);
+}
+
 Result<double> quick_epsilon(const PrivacyQuestion& question, double noise_multiplier) {
   if (question.accountant == Accountant::pld) return by_coarse_pld(question, noise_multiplier);
+  if (question.mechanism == Mechanism::discrete_gaussian) {
+    FEDSPEND_ASSIGN(const DiscreteRound of, discrete_round(question, noise_multiplier));
+    return epsilon_of(of, question);
+  }
   FEDSPEND_ASSIGN(const PrivacyAnswer answered, answer(question, noise_multiplier));
   return answered.epsilon;
 }

@@ -49,6 +49,8 @@ Result<PrivacyQuestion> read_privacy_question(const program::Arguments& argument
 Result<PrivacyAnswer> answer(const PrivacyQuestion& question, double noise_multiplier);
 // The epsilon of the same, or one that is quicker to have, at most a little off: for a search.
 Result<double> quick_epsilon(const PrivacyQuestion& question, double noise_multiplier);
+// An epsilon of the same, as a rule at least as large, by whichever accountant is quickest: for asking often whether there is an answer at all.
+Result<double> quickest_epsilon(const PrivacyQuestion& question, double noise_multiplier);
 
 std::string to_string(Mechanism mechanism);
 std::string to_string(Accountant accountant);

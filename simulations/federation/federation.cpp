@@ -59,7 +59,7 @@ Result<std::unique_ptr<Federation>> Federation::create(const ClientSource& clien
   setup->plan_hash = hash_of_plan(plan_bytes);
   setup->release_key = release_key.public_key();
   FEDSPEND_ASSIGN(setup->plan, open_plan(setup->signed_plan, setup->release_key));
-  FEDSPEND_ASSIGN(setup->cost, dearest_contribution_cost(setup->plan));
+  FEDSPEND_ASSIGN(setup->cost, dearest_device_cost(setup->plan));
   FEDSPEND_TRY(check_recorded(setup->plan, options.recorded));
 
   setup->clients = &clients;

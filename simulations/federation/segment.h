@@ -20,7 +20,7 @@ struct FederationSetup {
   Plan plan;
   SignedPlan signed_plan;
   PlanHash plan_hash;
-  PrivacyCost cost;                           // dearest_contribution_cost() of the plan
+  PrivacyCost cost;                           // dearest_device_cost() of the plan
   IdentityPublicKey release_key;
   IdentityPublicKey authority_key;            // of the devices' certificates
   std::vector<std::size_t> client_of_device;  // devices are the eligible clients, in order

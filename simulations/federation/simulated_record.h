@@ -17,7 +17,7 @@ inline constexpr std::size_t kKeptUpdates = 16;
 
 class SimulatedRecord final : public client::DeviceRecord {
  public:
-  // `state` and `cost`, dearest_contribution_cost() of the plan, outlive it. `key` is the device's own and the same in every segment: digests mean nothing under another.
+  // `state` and `cost`, dearest_device_cost() of the plan, outlive it. `key` is the device's own and the same in every segment: digests mean nothing under another.
   SimulatedRecord(DeviceState& state, const PrivacyCost& cost, const Hash256& key);
 
  private:

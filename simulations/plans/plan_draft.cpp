@@ -14,7 +14,7 @@
 #include "common/secagg/plan_check.h"
 #include "common/secagg/session_privacy.h"
 #include "common/secagg/session_terms.h"
-#include "models/next_category.h"
+#include "models/stock_models.h"
 #include "models/torchscript_spec.h"
 #include "models/history.h"
 #include "simulations/plans/plan_settings.h"
@@ -53,10 +53,10 @@ void choose_federation(Plan& plan, std::size_t eligible) {
   federation.over_selection = federation.cohort * kOverSelection <= devices ? kOverSelection : 1.0;
 }
 
-// What suits default_next_category_training(), which starts from weights that are already as good as a client's counts: models/README.md.
-void choose_pace(Plan& plan) {
+// What suits the stock models' default training, which starts from weights that are already as good as a client's counts: models/README.md.
+void choose_pace(Plan& plan, double fedadam_rate) {
   const ServerOptimizerKeys& keys = *find_server_optimizer("fedadam");
-  plan.server = {.optimizer = std::string(keys.name), .learning_rate = 0.03, .beta1 = *keys.beta1, .beta2 = *keys.beta2, .tau = *keys.tau};
+  plan.server = {.optimizer = std::string(keys.name), .learning_rate = fedadam_rate, .beta1 = *keys.beta1, .beta2 = *keys.beta2, .tau = *keys.tau};
   plan.training.schedule = {.kind = ScheduleKind::cosine, .floor = 0.01};
 }
 
@@ -69,7 +69,7 @@ void choose_lengths(Plan& plan, const Population& population, std::span<const st
   const auto third_quartile = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() * 3 / 4);
   std::nth_element(rows.begin(), third_quartile, rows.end());
   const std::size_t past = std::clamp(std::bit_ceil(*third_quartile), kLeastPast, kMostPast);
-  plan.model.sizes["past_rows"] = static_cast<std::int64_t>(past);
+  if (const auto size = plan.model.sizes.find("past_rows"); size != plan.model.sizes.end()) size->second = static_cast<std::int64_t>(past);
   plan.training.max_rows = static_cast<std::uint32_t>(std::max(past, kLeastTrained));
 }
 
@@ -122,11 +122,12 @@ Status choose_privacy(PlanDraft& draft, std::size_t eligible, const std::vector<
 }
 
 Status check_model(const PlanDraftOptions& options) {
-  if (options.model == "next_category" && options.model_file == nullptr) return {};
+  const bool is_stock = models::find_stock_model(options.model) != nullptr;
+  if (is_stock && options.model_file == nullptr) return {};
   if (options.model == kTorchScriptModel && options.model_file != nullptr) return {};
   if (options.model == kTorchScriptModel) return fail(ErrorCode::invalid_argument, "a torchscript model needs its file", "give it by --module FILE");
-  if (options.model == "next_category") return fail(ErrorCode::invalid_argument, "--module is for a torchscript model", "add --model torchscript, or leave --module out");
-  return fail(ErrorCode::invalid_argument, "there is no model \"" + options.model + "\"", "--model can be next_category or torchscript");
+  if (is_stock) return fail(ErrorCode::invalid_argument, "--module is for a torchscript model", "add --model torchscript, or leave --module out");
+  return fail(ErrorCode::invalid_argument, "there is no model \"" + options.model + "\"", "--model can be " + models::stock_model_names() + ", or torchscript");
 }
 
 }  // namespace
@@ -143,8 +144,11 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   PlanDraft draft;
   Plan& plan = draft.plan;
   plan.population = options.population;
-  plan.name = options.population + "-next-category";
-  plan.purpose = "next_category";
+  const models::StockModel& stock = *models::find_stock_model(options.model == kTorchScriptModel ? "next_category" : options.model);
+  std::string dashed(stock.name);
+  std::ranges::replace(dashed, '_', '-');
+  plan.name = options.population + "-" + dashed;
+  plan.purpose = stock.name;
   plan.task = task_id(options);
   std::vector<std::string> categories = population.vocabulary();
   const std::size_t all = categories.size();
@@ -153,13 +157,13 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   if (categories.size() > most) categories.resize(most);
   draft.categories_left_to_other = all - categories.size();
   const bool script = options.model == kTorchScriptModel;
-  plan.model = script ? models::default_torchscript(categories, options.model_file_name, *options.model_file) : models::default_next_category(categories);
+  plan.model = script ? models::default_torchscript(categories, options.model_file_name, *options.model_file) : stock.default_model(categories);
   const models::TrainerChoice trainers{.family = script ? models::TrainerFamily::torch : models::TrainerFamily::lean, .model_file = options.model_file};
   if (script) {
     FEDSPEND_ASSIGN(const auto trainer, models::make_trainer(plan.model, trainers));
     plan.model.parameter_count = trainer->parameter_count();
   }
-  plan.training = models::default_next_category_training();
+  plan.training = stock.default_training();
   plan.server.learning_rate = 2.0;  // for a model that says nothing of its pace
   if (options.seed) plan.model.initial_seed = *options.seed;
   const std::vector<std::size_t> eligible = eligible_clients(population, plan);
@@ -168,7 +172,7 @@ Result<PlanDraft> draft_plan(const Population& population, const PlanDraftOption
   FEDSPEND_TRY(check_secure_clients(eligible.size(), options.settings));
   choose_federation(plan, eligible.size());
   if (!script) {
-    choose_pace(plan);
+    choose_pace(plan, stock.fedadam_rate);
     choose_lengths(plan, population, eligible);
   }
   if (options.demonstration) {

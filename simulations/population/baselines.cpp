@@ -108,7 +108,7 @@ class Mixture {
 };
 
 enum Line : std::size_t {  // in the order of Baselines::lines
-  kGlobal, kOwn, kMarkov, kOwnMarkov, kMixture, kMerchant, kOwnMerchant, kLines
+  kGlobal, kOwn, kMarkov, kOwnMarkov, kMixture, kMerchant, kOwnMerchantAlone, kOwnMerchant, kLines
 };
 
 void score_client(std::span<const PopulationRow> history, std::size_t trained, const Learned& global, std::size_t categories, std::array<std::uint32_t, kLines>& correct) {
@@ -130,6 +130,7 @@ void score_client(std::span<const PopulationRow> history, std::size_t trained, c
     correct[kOwnMarkov] += lookup(own.after, before).value_or(own_best) == truth;
     correct[kMixture] += (i > 0 ? mixture.predict(before) : global_best) == truth;
     correct[kMerchant] += by_merchant == truth;
+    correct[kOwnMerchantAlone] += lookup(own.at_merchant, merchant).value_or(own_best) == truth;
     correct[kOwnMerchant] += lookup(own.at_merchant, merchant).value_or(by_merchant) == truth;
     mixture.learn(i > 0 ? std::optional(before) : std::nullopt, truth);
   }
@@ -137,15 +138,16 @@ void score_client(std::span<const PopulationRow> history, std::size_t trained, c
 
 }  // namespace
 
-std::vector<Baseline> baseline_lines() {
+std::vector<Baseline> baseline_lines(bool sees_row) {
   return {
       {.key = "global_most_frequent", .name = "global most frequent category", .short_name = "most frequent"},
       {.key = "own_most_frequent", .name = "the client's own most frequent", .short_name = "own frequent", .own_counts = true},
       {.key = "markov_global", .name = "order-1 Markov, global", .short_name = "Markov"},
       {.key = "markov_own", .name = "order-1 Markov of the client, else its most frequent", .short_name = "own Markov", .own_counts = true},
       {.key = "mixture", .name = "mixture of own and global counts (keeps counting)", .short_name = "mixture", .prequential = true},
-      {.key = "merchant_lookup", .name = "merchant lookup (sees the merchant)", .short_name = "merchant", .sees_merchant = true},
-      {.key = "own_merchant_lookup", .name = "own merchant lookup, then the global one", .short_name = "own merchant", .sees_merchant = true},
+      {.key = "merchant_lookup", .name = "merchant lookup (sees the merchant)", .short_name = "merchant", .sees_merchant = !sees_row},
+      {.key = "own_merchant_alone", .name = "own merchant lookup, else the client's most frequent", .short_name = "own alone", .sees_merchant = !sees_row, .own_counts = sees_row},
+      {.key = "own_merchant_lookup", .name = "own merchant lookup, then the global one", .short_name = "own merchant", .sees_merchant = !sees_row},
   };
 }
 
@@ -162,7 +164,8 @@ Baselines compute_baselines(const Population& population, const EvaluationRule& 
   }
   result.clients = clients.size();
   result.evaluated = clients;
-  result.lines = baseline_lines();
+  result.sees_row = rule.sees_row;
+  result.lines = baseline_lines(rule.sees_row);
   if (global.categories.total() == 0) return result;
   for (const std::size_t client : clients) {
     const auto history = population.history(client);

@@ -1,7 +1,7 @@
 #pragma once
 // The lines that a model must beat, by DESIGN's evaluation rule: clients with enough rows; the last rows of each are held out and
-// never counted. The first four and the mixture predict the next category from the past; the two merchant lookups also see the
-// merchant of the row whose category they give: they are the lines for a categoriser.
+// never counted. The first four and the mixture predict the next category from the past; the merchant lookups also see the
+// merchant of the row whose category they give: they are the lines for a model that is told the row (StockModel::sees_row).
 // Ties: a client's own most frequent category is, of several, the one used last; in all other counts (what follows what, what a
 // merchant sells, the global most frequent) the one that was met first, clients in the order of their ids. So the figures are the
 // same everywhere. Pure functions of the population.
@@ -17,6 +17,7 @@ namespace fedspend::simulations {
 struct EvaluationRule {
   double holdout_fraction = 0.2;  // the last ceil(f n) rows
   std::size_t min_rows = 5;
+  bool sees_row = false;          // the model beside the lines is told the row whose category it gives: so may they be
 };
 
 struct Baseline {
@@ -25,7 +26,7 @@ struct Baseline {
   std::string short_name;// beside a line of a chart
   std::uint64_t correct = 0;
   std::vector<std::uint32_t> correct_by_client = {};  // in the order of Baselines::evaluated
-  bool sees_merchant = false;
+  bool sees_merchant = false;  // and the model beside it does not: another task, not a line to beat
   bool prequential = false;  // goes on counting through the held-out rows
   bool own_counts = false;   // needs nothing but the client's own past: what a phone could do alone
 };
@@ -36,11 +37,12 @@ struct Baselines {
   std::uint64_t clients = 0;      // that are evaluated
   std::uint64_t held_out = 0;     // rows predicted
   std::vector<Baseline> lines;
+  bool sees_row = false;          // EvaluationRule
   double accuracy(const Baseline& line) const { return held_out == 0 ? 0 : static_cast<double>(line.correct) / static_cast<double>(held_out); }
 };
 
 // What there is, with nothing counted.
-std::vector<Baseline> baseline_lines();
+std::vector<Baseline> baseline_lines(bool sees_row);
 Baselines compute_baselines(const Population& population, const EvaluationRule& rule = {});
 
 }  // namespace fedspend::simulations

@@ -1,10 +1,11 @@
 #include "simulations/population/population.h"
 
-#include "simulations/population/synthetic.h"
-
 #include <algorithm>
 #include <limits>
 #include <numeric>
+
+#include "models/row_maker.h"
+#include "simulations/population/synthetic.h"
 
 namespace fedspend::simulations {
 
@@ -143,9 +144,13 @@ Result<ReadPopulation> read_population(const DataDescription& description, const
   return ReadPopulation{.population = std::move(population), .statistics = *statistics};
 }
 
-HistoryEncoder::HistoryEncoder(const Population& population, const models::Vocabulary& vocabulary) : population_(population) {
-  for (const std::string& category : population.categories()) category_index_.push_back(vocabulary.index_of(category));
-  for (const std::string& merchant : population.merchants()) merchant_hash_.push_back(models::merchant_hash(merchant));
+HistoryEncoder::HistoryEncoder(const Population& population, const ModelSpec& model) : population_(population) {
+  models::RowMaker maker(model);
+  for (const std::string& category : population.categories()) category_index_.push_back(maker.vocabulary().index_of(category));
+  for (const std::string& merchant : population.merchants()) {
+    merchant_hash_.push_back(models::merchant_hash(merchant));
+    merchant_text_.push_back(maker.text(merchant));
+  }
 }
 
 std::vector<models::HistoryRow> HistoryEncoder::encode(std::size_t client) const {
@@ -156,7 +161,8 @@ std::vector<models::HistoryRow> HistoryEncoder::encode(std::size_t client) const
                     .amount_minor = row.amount_minor,
                     .merchant_hash = merchant_hash_[row.merchant],
                     .category = category_index_[row.category],
-                    .direction = row.direction});
+                    .direction = row.direction,
+                    .text = merchant_text_[row.merchant]});
   return rows;
 }
 

@@ -7,12 +7,14 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "common/result.h"
+#include "common/protocol/plan.h"
 #include "models/history.h"
 #include "simulations/data/attributes.h"
 #include "simulations/data/canonical_reader.h"
@@ -104,16 +106,17 @@ struct ReadPopulation {
 // those of none of the clients.
 Result<ReadPopulation> read_population(const DataDescription& description, const ReadOptions& options = {});
 
-// Histories as the models see them, with a plan's vocabulary. Reads the population, which must outlive it; any thread may use it.
+// Histories as a plan's model sees them. Reads the population, which must outlive it; any thread may use it.
 class HistoryEncoder {
  public:
-  HistoryEncoder(const Population& population, const models::Vocabulary& vocabulary);
+  HistoryEncoder(const Population& population, const ModelSpec& model);
   std::vector<models::HistoryRow> encode(std::size_t client) const;
 
  private:
   const Population& population_;
   std::vector<std::uint32_t> category_index_;
   std::vector<std::uint64_t> merchant_hash_;
+  std::vector<std::shared_ptr<const models::MerchantText>> merchant_text_;
 };
 
 }  // namespace fedspend::simulations

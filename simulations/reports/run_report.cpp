@@ -14,7 +14,7 @@ namespace {
 std::string headline(const RunFacts& run, const std::vector<AccuracyLine>& lines) {
   const auto accuracy = number_at(run.summary, "/eval_accuracy");
   if (!accuracy) return "No client was evaluated.";
-  std::string text = "The federated model gives the next category of " + percent_text(*accuracy) + " of " + count_text(number_at(run.summary, "/predictions").value_or(0)) + " held-out transactions";
+  std::string text = "The federated model gives the " + std::string(run.summary.value("sees_row", false) ? "category" : "next category") + " of " + percent_text(*accuracy) + " of " + count_text(number_at(run.summary, "/predictions").value_or(0)) + " held-out transactions";
   if (const auto best = best_baseline(lines)) text += ", " + points_text(*accuracy - best->accuracy) + " against the best comparable baseline (" + best->name + ", " + percent_text(best->accuracy) + ")";
   return text + "." + chosen_by_its_figure(run);
 }

@@ -3,6 +3,7 @@
 #include <cstdio>
 
 #include "common/program/program.h"
+#include "models/stock_models.h"
 #include "simulations/plans/plan_file.h"
 
 namespace fedspend::simulations {
@@ -33,7 +34,7 @@ Result<ModelScores> score_model(const Plan& plan, std::uint64_t round, std::span
 }
 
 std::string evaluation_table(const ModelScores& model, const Baselines& baselines, const std::optional<References>& references) {
-  std::vector<std::vector<std::string>> rows = {{"next category, held-out rows", "right", "among 3", "remark"}};
+  std::vector<std::vector<std::string>> rows = {{baselines.sees_row ? "category of held-out rows" : "next category, held-out rows", "right", "among 3", "remark"}};
   const auto add = [&](const std::string& name, const HeldOutScore& score, const std::string& remark) {
     rows.push_back({name, percent(score.accuracy()), percent(score.top3()), remark});
   };
@@ -58,14 +59,14 @@ nlohmann::json evaluation_json(const ModelScores& model, const Baselines& baseli
                          {"eval_loss", model.frozen.loss()},
                          {"prequential_accuracy", model.prequential.accuracy()},
                          {"untrained_accuracy", model.untrained.accuracy()}};
+  json["sees_row"] = baselines.sees_row;
   json["baselines"] = nlohmann::json::object();
   for (const Baseline& line : baselines.lines) json["baselines"][line.key] = baselines.accuracy(line);
   return json;
 }
 
 std::vector<FederatedClient> federated_clients(const Population& population, const Plan& plan) {
-  const models::Vocabulary vocabulary(plan.model.categories);
-  const HistoryEncoder encoder(population, vocabulary);
+  const HistoryEncoder encoder(population, plan.model);
   std::vector<FederatedClient> clients;
   clients.reserve(population.clients());
   for (std::size_t i = 0; i < population.clients(); ++i) clients.push_back({population.client_name(i), encoder.encode(i)});
@@ -79,6 +80,9 @@ std::vector<FederatedClient> federated_clients(const Population& population, con
   return clients;
 }
 
-EvaluationRule evaluation_rule(const Plan& plan) { return {plan.evaluation.holdout_fraction, plan.evaluation.min_rows}; }
+EvaluationRule evaluation_rule(const Plan& plan) {
+  const models::StockModel* stock = models::find_stock_model(plan.model.name);
+  return {plan.evaluation.holdout_fraction, plan.evaluation.min_rows, stock != nullptr && stock->sees_row};
+}
 
 }  // namespace fedspend::simulations

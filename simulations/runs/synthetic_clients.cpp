@@ -1,11 +1,14 @@
 #include "simulations/runs/synthetic_clients.h"
 
+#include "models/row_maker.h"
+
 namespace fedspend::simulations {
 
 std::span<const models::HistoryRow> SyntheticClients::history(std::size_t client, std::vector<models::HistoryRow>& scratch) const {
   scratch.clear();
+  models::RowMaker maker(model_);
   for (const models::Transaction& transaction : synthetic_history(options_, client))
-    if (!transaction.category.empty()) scratch.push_back(models::to_history_row(transaction, vocabulary_));
+    if (!transaction.category.empty()) scratch.push_back(maker.row(transaction));
   return scratch;
 }
 

@@ -9,7 +9,7 @@ namespace fedspend::simulations {
 
 class SyntheticClients final : public ClientSource {
  public:
-  SyntheticClients(const SyntheticOptions& options, const Plan& plan) : options_(options), vocabulary_(plan.model.categories) {}
+  SyntheticClients(const SyntheticOptions& options, const Plan& plan) : options_(options), model_(plan.model) {}
   std::size_t size() const override { return static_cast<std::size_t>(options_.clients); }
   std::string label(std::size_t client) const override { return synthetic_client_name(client); }
   std::string device_class(std::size_t client) const override { return synthetic_attributes(options_, client).device_class; }
@@ -20,7 +20,7 @@ class SyntheticClients final : public ClientSource {
 
  private:
   SyntheticOptions options_;
-  models::Vocabulary vocabulary_;
+  ModelSpec model_;
 };
 
 }  // namespace fedspend::simulations

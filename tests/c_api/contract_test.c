@@ -264,6 +264,109 @@ static void consent_and_runs(fedspend_device *device) {
   CHECK(fedspend_cancel(device) == FEDSPEND_OK && fedspend_cancel(NULL) == FEDSPEND_INVALID_ARGUMENT);
 }
 
+/* A struct that the library fills, in room for the next version's: what is set below counts. */
+typedef union {
+  uint32_t struct_size;
+  fedspend_ingest_report ingest;
+  fedspend_run_report run;
+  fedspend_prediction prediction;
+  fedspend_personal_report personal;
+  fedspend_evaluation evaluation;
+  unsigned char bytes[8192];
+} filled;
+typedef fedspend_status (*fills)(fedspend_device *device, filled *out);
+static fedspend_status fills_ingest(fedspend_device *device, filled *out) { return fedspend_ingest(device, NULL, 0, &out->ingest); }
+static fedspend_status fills_run(fedspend_device *device, filled *out) { return fedspend_run_once(device, &out->run); }
+static fedspend_status fills_prediction(fedspend_device *device, filled *out) { return fedspend_predict(device, NULL, &out->prediction); }
+static fedspend_status fills_personal(fedspend_device *device, filled *out) { return fedspend_personalise(device, &out->personal); }
+static fedspend_status fills_evaluation(fedspend_device *device, filled *out) { return fedspend_evaluate(device, &out->evaluation); }
+
+/* Sizes that a version has, and that none has, of every struct that is filled; `otherwise` is what the call comes to where the size is right. */
+static void sizes_of_filled(fedspend_device *device) {
+  static const struct { fills call; uint32_t size; fedspend_status otherwise; } all[] = {
+      {fills_ingest, sizeof(fedspend_ingest_report), FEDSPEND_OK},
+      {fills_run, sizeof(fedspend_run_report), FEDSPEND_OK},
+      {fills_prediction, sizeof(fedspend_prediction), FEDSPEND_REFUSED},
+      {fills_personal, sizeof(fedspend_personal_report), FEDSPEND_REFUSED},
+      {fills_evaluation, sizeof(fedspend_evaluation), FEDSPEND_REFUSED}};
+  filled *out = malloc(sizeof *out);
+  for (size_t i = 0; i < sizeof all / sizeof *all; ++i) {
+    const uint32_t wrong[] = {0, 4, 8, all[i].size - 8, all[i].size - 1, all[i].size + 1, all[i].size + 3, all[i].size + 7, all[i].size + 4097, all[i].size + 4104, UINT32_MAX};
+    for (size_t w = 0; w < sizeof wrong / sizeof *wrong; ++w) {
+      memset(out, 0, sizeof *out);
+      out->struct_size = wrong[w];
+      CHECK(all[i].call(device, out) == FEDSPEND_INVALID_ARGUMENT);
+      for (size_t b = 4; b < sizeof *out; ++b) failures += out->bytes[b] != 0; /* untouched */
+    }
+    const uint32_t right[] = {all[i].size, all[i].size + 8, all[i].size + 4096};
+    for (size_t r = 0; r < sizeof right / sizeof *right; ++r) {
+      memset(out, 0, sizeof *out);
+      out->struct_size = right[r];
+      CHECK(all[i].call(device, out) == all[i].otherwise && out->struct_size == right[r]);
+    }
+    memset(out, 0, sizeof *out);
+    out->struct_size = all[i].size + 8;
+    out->bytes[all[i].size + 7] = 1; /* a field that this library does not know, and that says something */
+    CHECK(all[i].call(device, out) == FEDSPEND_INVALID_ARGUMENT);
+  }
+  free(out);
+}
+
+/* Every text that goes in is UTF-8. */
+static void texts_that_are_not_utf8(fedspend_device *device) {
+  static const char wrong[] = "a\xff";
+  char text[256];
+  uint8_t byte = 9, key[32];
+  size_t needed = 0;
+  CHECK(fedspend_check_policy(wrong, &byte) == FEDSPEND_INVALID_ARGUMENT && byte == 9);
+  CHECK(fedspend_last_error(text, sizeof text, NULL) == FEDSPEND_OK && strcmp(text, "policy_toml is not UTF-8") == 0);
+  CHECK(fedspend_pin_instruction_set(wrong) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_last_error(text, sizeof text, NULL) == FEDSPEND_OK && strcmp(text, "name is not UTF-8") == 0);
+  CHECK(fedspend_parse_key(wrong, key) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_enrolment_request(device, wrong, NULL, text, sizeof text, &needed) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_enrolment_request(device, "03", wrong, text, sizeof text, &needed) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_install_certificate(device, wrong) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_consent_give(device, wrong, "1", NULL, NULL) == FEDSPEND_INVALID_ARGUMENT && fedspend_consent_give(device, "p", wrong, NULL, NULL) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_consent_give(device, "p", "1", wrong, NULL) == FEDSPEND_INVALID_ARGUMENT && fedspend_consent_give(device, "p", "1", NULL, wrong) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_consent_withdraw(device, wrong) == FEDSPEND_INVALID_ARGUMENT && fedspend_consent_is_given(device, wrong, &byte) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_last_error(text, sizeof text, NULL) == FEDSPEND_OK && strcmp(text, "purpose is not UTF-8") == 0);
+  CHECK(fedspend_consent_records(device, wrong, "x", text, sizeof text, &needed) == FEDSPEND_INVALID_ARGUMENT && fedspend_set_retention(device, wrong, 1) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_install_model(device, key, 32, wrong, key, 32) == FEDSPEND_INVALID_ARGUMENT);
+  fedspend_transaction t = transaction("u", it.wall_s);
+  t.merchant = wrong;
+  CHECK(fedspend_ingest(device, &t, 1, NULL) == FEDSPEND_INVALID_ARGUMENT);
+  fedspend_device *none = NULL;
+  const fedspend_host h = host();
+  for (int field = 0; field < 4; ++field) {
+    fedspend_options o = options();
+    *(field == 0 ? &o.persistent_dir : field == 1 ? &o.cache_dir : field == 2 ? &o.policy_toml : &o.coordinator) = wrong;
+    memset(o.coordinator_key, 4, 32);
+    CHECK(fedspend_device_create(&o, &h, &none) == FEDSPEND_INVALID_ARGUMENT && none == NULL);
+  }
+}
+
+static fedspend_status unwraps_to_zeros(void *user, const uint8_t *wrapped, size_t size, uint8_t seed[32]) {
+  (void)user;
+  (void)wrapped;
+  (void)size;
+  memset(seed, 0, 32);
+  return FEDSPEND_OK;
+}
+
+/* A key that is tried out before it is relied on: no store is there that could never be opened. */
+static void a_key_that_does_not_give_back(void) {
+  fedspend_device *device = NULL;
+  char other[] = "/tmp/fedspend-c-api-XXXXXX", words[256];
+  fedspend_options o = options();
+  fedspend_host h = host();
+  CHECK(mkdtemp(other) != NULL);
+  o.persistent_dir = other;
+  h.unwrap = unwraps_to_zeros;
+  CHECK(fedspend_device_create(&o, &h, &device) == FEDSPEND_UNAUTHORIZED && device == NULL);
+  CHECK(fedspend_last_error(words, sizeof words, NULL) == FEDSPEND_OK && strstr(words, "unwrapped to something else") != NULL && strstr(words, "no store was made") != NULL);
+  CHECK(rmdir(other) == 0); /* it is empty */
+}
+
 static void one_owner(fedspend_device *device) {
   fedspend_device *second = NULL;
   fedspend_options o = options();
@@ -347,8 +450,11 @@ int main(void) {
   texts(device);
   transactions(device);
   consent_and_runs(device);
+  sizes_of_filled(device);
+  texts_that_are_not_utf8(device);
   one_owner(device);
   fedspend_device_free(device);
+  a_key_that_does_not_give_back();
   freed_while_runs_begin();
   remembered_and_wiped();
   char command[128];

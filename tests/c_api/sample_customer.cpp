@@ -35,6 +35,16 @@ SampleCustomer::SampleCustomer(std::string program_given) : program(std::move(pr
   shell("while IFS=, read -r id t a c; do echo \"$id,$(date -u -d \"$t\" +%s),$a,$c\"; done < " + base + "/rows.raw > " + base + "/rows");
 }
 
+std::string SampleCustomer::ingest_habit() const {
+  const std::string base = federation.path().string();
+  std::string category = shell("tail -n 1 " + base + "/rows | cut -d, -f4");
+  category.erase(category.find_last_not_of("\r\n") + 1);
+  REQUIRE_FALSE(category.empty());
+  shell("now=$(date +%s); for i in $(seq 300); do echo \"habit-$i,$((now - (301 - i) * 3600)),1000," + category + "\"; done > " + base + "/habit");
+  sample("ingest < " + base + "/habit");
+  return category;
+}
+
 std::vector<Process> SampleCustomer::start_federation() const {
   std::vector<Process> processes;
   processes.push_back(federation.start("state", federation.coordinator("state")));

@@ -21,6 +21,9 @@ struct SampleCustomer {
   std::string shell(const std::string& command) const;
   std::string sample(const std::string& arguments) const { return shell(program + " " + folder.string() + " " + arguments); }
 
+  // A habit that leaves no doubt: 300 transactions up to now, all of one category, which it returns.
+  std::string ingest_habit() const;
+
   // A coordinator and the other customers; the sample's address is that coordinator's from then on.
   std::vector<Process> start_federation() const;
 };

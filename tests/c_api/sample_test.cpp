@@ -28,10 +28,12 @@ TEST_CASE("the sample program enrols, ingests, contributes, tells the customer s
   CHECK(customer.sample("statement").find("in all: 1 contributions") != std::string::npos);
 
   customer.sample("consent personal_insights");
+  const std::string habit = customer.ingest_habit();
   customer.sample("personalise");
   const std::string explained = customer.sample("explain");
   INFO(explained);
-  CHECK((explained.starts_with("Likely next: ") || explained.starts_with("Not sure what comes next.")));
+  CHECK(explained.starts_with("Likely next: " + habit + " ("));
+  CHECK(explained.find("\nWhy " + habit + ":\n  - ") != std::string::npos);
 
   customer.sample("withdraw");
   CHECK(customer.sample("run").starts_with("no-consent"));

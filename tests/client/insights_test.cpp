@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/crypto/random.h"
+#include "models/categoriser.h"
 #include "models/next_category.h"
 #include "tests/client/fallible_vault.h"
 #include "tests/models/toy_history.h"
@@ -64,6 +65,16 @@ TEST_CASE("without consent there is no prediction, and none after it is withdraw
   const auto refused = predict_next(*customer.consents, *customer.trainer, customer.weights, {}, random_history(20, 4, 1));
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::refused);
+}
+
+TEST_CASE("a model that is told the row is not asked for the one to come") {
+  Customer customer;
+  const ModelSpec spec = models::default_categoriser(customer.spec.categories);
+  const auto categoriser = models::make_trainer(spec).value();
+  const std::vector<float> weights(categoriser->parameter_count());
+  const auto insight = predict_next(*customer.consents, *categoriser, weights, {}, regular(20));
+  REQUIRE_FALSE(insight);
+  CHECK(insight.error().code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("the likeliest come first, as the model gives them") {

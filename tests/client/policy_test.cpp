@@ -5,7 +5,9 @@
 
 #include <doctest/doctest.h>
 
+#include "client/device_record.h"
 #include "common/bytes.h"
+#include "common/crypto/random.h"
 #include "common/secagg/session_privacy.h"
 
 #include "tests/rounds/sample.h"
@@ -19,10 +21,11 @@ DevicePolicy demonstration() {
 }
 
 // Where the plan as a whole cannot be, no cost stands in the way of what is looked at here.
-PrivacyCost cost_of(const Plan& plan) { return dearest_contribution_cost(plan).value_or(PrivacyCost{.has_noise = plan.privacy.has_noise()}); }
+PrivacyCost cost_of(const Plan& plan) { return dearest_device_cost(plan).value_or(PrivacyCost{.has_noise = plan.privacy.has_noise()}); }
 
 std::string refusal(const DevicePolicy& policy, const Plan& plan, std::string_view population = "cards") {
-  const Status allowed = check_plan(policy, plan, cost_of(plan), population);
+  Status allowed = check_plan(policy, plan, population);
+  if (allowed) allowed = check_spending(policy, plan, cost_of(plan));
   if (allowed) return "";
   CHECK(allowed.error().code == ErrorCode::refused);
   return allowed.error().message;
@@ -68,12 +71,40 @@ TEST_CASE("where the policy says so little noise is taken, also the coordinator'
   CHECK(limits.of_task.max_participations == 7);
   CHECK(limits.of_task.max_epsilon == 1e9);
   CHECK(limits.of_task.delta == 0.1);
-  CHECK(std::isinf(limits.max_epsilon_in_all));
+  CHECK(limits.max_epsilon_in_all == 1e9);
   policy.min_cohort = 1'000;
   CHECK(holds(refusal(policy, plan), "smallest cohort"));
   policy.max_participations = 3;
   CHECK(participation_limits(policy, plan).of_task.max_participations == 3);
   CHECK(holds(refusal(policy, plan), "participation cap is 7, above 3"));
+}
+
+TEST_CASE("epsilon is without bound only where the plan counts as having no noise and the policy allows that; cap and separation hold in any case") {
+  Plan noisy = testing::secure_plan(), none = noisy, simulated = noisy;
+  noisy.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 2, .max_participations = 3, .min_separation_rounds = 2};
+  none.privacy = {.mode = PrivacyMode::none};
+  simulated.privacy = noisy.privacy;
+  simulated.privacy.noise_cohort = 10'000;
+  DevicePolicy strict = demonstration(), lenient = demonstration();
+  strict.allow_no_privacy = false;
+  for (const DevicePolicy& policy : {strict, lenient}) {
+    const ParticipationLimits limits = participation_limits(policy, noisy);
+    CHECK(limits.max_epsilon_in_all == 10);
+    CHECK(limits.of_task.max_epsilon == noisy.privacy.max_epsilon);
+  }
+  for (const Plan& plan : {none, simulated}) {
+    CHECK(std::isinf(participation_limits(lenient, plan).of_task.max_epsilon));
+    CHECK(std::isinf(participation_limits(lenient, plan).max_epsilon_in_all));
+    // Were a plan that the policy refuses ever to come as far as the charge, it is refused there.
+    CHECK(participation_limits(strict, plan).max_epsilon_in_all == 10);
+    SeededRandom random(1);
+    MemoryDeviceRecord record(random);
+    CHECK(record.charge_participation(plan.task, RoundId{1}, SessionId{}, dearest_device_cost(plan).value(), participation_limits(strict, plan)).error().code == ErrorCode::refused);
+    CHECK(record.participations(plan.task).value() == 0);
+  }
+  CHECK(participation_limits(strict, simulated).of_task.max_epsilon == noisy.privacy.max_epsilon);
+  CHECK(participation_limits(lenient, simulated).of_task.max_participations == 3);
+  CHECK(participation_limits(lenient, simulated).of_task.min_separation_rounds == 2);
 }
 
 TEST_CASE("a refusal rounds epsilon and delta up, and the noise down: it never promises more than is true") {

@@ -92,6 +92,22 @@ TEST_CASE("signatures are checked, whether they are remembered or not") {
   }
 }
 
+TEST_CASE("handles of one process share what they believe, by authority and by population, and keep it as long as one of them lives") {
+  const IdentityPublicKey authority = key_of(0).public_key();
+  auto first = shared_credentials(authority, "cards");
+  CHECK_FALSE(first->remembers_signatures());
+  const auto second = shared_credentials(authority, "cards");
+  CHECK(first == second);
+  CHECK(first->remembers_signatures());
+  const auto of_loans = shared_credentials(authority, "loans"), of_another = shared_credentials(device(9), "cards");
+  REQUIRE(first->check_certificate(device(), certificate(), kIssued).has_value());
+  CHECK(code_of(of_loans->check_certificate(device(), certificate(), kIssued)) == ErrorCode::unauthorized);
+  CHECK(code_of(of_another->check_certificate(device(), certificate(), kIssued)) == ErrorCode::unauthorized);
+  const std::weak_ptr<RememberedCredentials> lone = shared_credentials(device(7), "cards");
+  CHECK(lone.expired());
+  CHECK_FALSE(shared_credentials(device(7), "cards")->remembers_signatures());
+}
+
 TEST_CASE("several threads may ask at the same time, for the same and for different things") {
   RememberedCredentials known = credentials(true);
   ThreadExecutor executor(4);

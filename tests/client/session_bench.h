@@ -31,6 +31,7 @@ struct SessionBench {
   SerialExecutor executor;
   Session session;
   Millis now{1'000};
+  std::int64_t unix_time_s = testing::kCertifiedAt_s;  // the wall clock, which a customer may set
 
   // `record`: one that outlives this device, or one that fails.
   explicit SessionBench(SessionOptions options = session_options(), std::uint64_t device = 1, DeviceRecord* record = nullptr)
@@ -40,7 +41,7 @@ struct SessionBench {
                                                      .record = record != nullptr ? *record : own_record,
                                                      .credentials = credentials,
                                                      .executor = executor,
-                                                     .unix_time_s = [] { return testing::kCertifiedAt_s; }}) {}
+                                                     .unix_time_s = [this] { return unix_time_s; }}) {}
   // With services of the test's own: a consent view, a signer.
   SessionBench(SessionOptions options, std::unique_ptr<IdentitySigner> signer, std::function<bool(std::string_view)> consents)
       : random(7), session(std::move(options), std::move(signer),

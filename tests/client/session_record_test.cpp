@@ -1,5 +1,8 @@
 // What a device writes down before a message of secure aggregation leaves, and what it refuses because it is written down.
 
+#include <cmath>
+
+#include "common/secagg/session_privacy.h"
 #include "tests/client/record_folder.h"
 #include "tests/client/secure_bench.h"
 
@@ -162,6 +165,106 @@ TEST_CASE("below its cap a device takes part, at its cap it is silent for good (
     CHECK(testing::all_of<Send>(effects).empty());
     CHECK(device.session.phase() == "idle");
   }
+}
+
+// Who allows no noise lets a simulation's plan in; later the policy is tightened, and what was told then is told.
+TEST_CASE("a contribution with the noise of an imagined cohort is charged as one without noise, secure or open, and a stricter policy finds it so") {
+  for (const Aggregation aggregation : {Aggregation::secure, Aggregation::open}) {
+    CAPTURE(to_string(aggregation));
+    FailingRecord record;
+    Plan plan = aggregation == Aggregation::secure ? testing::secure_plan() : Offer{}.plan;
+    plan.privacy = {.mode = aggregation == Aggregation::secure ? PrivacyMode::distributed : PrivacyMode::central, .noise_multiplier = 2, .max_participations = 3, .noise_cohort = 1'000'000};
+    SessionOptions options = session_options();
+    if (aggregation == Aggregation::secure) {
+      SecureBench bench(plan, &record, options);
+      bench.train_all();
+      bench.reach("masking");
+      bench.first().sent<MaskedInput>(bench.tell(0));
+    } else {
+      const Offer offer(plan);
+      SessionBench device(options, 1, &record);
+      device.check_in();
+      offer.give(device);
+      REQUIRE(device.session.phase() == "training");
+      device.sent<Update>(device.session.step(TrainingFinished{offer.sid(), std::vector<float>(offer.weights.size(), 0.01F)}, device.now));
+    }
+    const PrivacyAccount in_all = record.accounts.at(TaskId{});
+    CHECK(in_all.participations == 1);
+    CHECK(in_all.without_noise == 1);
+    CHECK(std::isinf(in_all.epsilon(0.1)));
+    // The policy tightened: a plan with noise of its own, of another task, is not taken any more.
+    Plan noisy = testing::secure_plan();
+    noisy.task.bytes[0] ^= 1;
+    noisy.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 2};
+    options.policy.max_epsilon = 10;
+    options.policy.delta = 1e-6;
+    options.policy.allow_no_privacy = false;
+    SecureBench later(noisy, &record, options);
+    later.first().check_in();
+    const Effects effects = later.offer.give(later.first());
+    CHECK(testing::all_of<StartTraining>(effects).empty());
+    REQUIRE(testing::all_of<Refused>(effects).size() == 1);
+    INFO(testing::all_of<Refused>(effects).front().why);
+    CHECK(testing::all_of<Refused>(effects).front().why.find("in all tasks together one more contribution would take epsilon to infinity") != std::string::npos);
+  }
+}
+
+// PRIVACY.md, the device's ledger survives restart and clock changes: nothing of it is counted in time.
+TEST_CASE("however the clocks are set, back, forward, and across restarts, the ledger on disk lets in, refuses and adds up the same") {
+  struct Moment {
+    Millis now;
+    std::int64_t wall_s;
+  };
+  constexpr std::int64_t year_s = 366 * 86'400, at = testing::kCertifiedAt_s;
+  constexpr Millis year{year_s * 1'000};
+  const std::vector<std::vector<Moment>> courses = {
+      {{Millis(1'000), at}},                                                                 // they stand still
+      {{Millis(1'000), at}, {Millis(1'000) + year, at + year_s}},                            // forward, and back
+      {{20 * year, at + 20 * year_s}, {Millis(0), at - 20 * year_s}, {Millis(1), 0}},        // back ever further
+      {{Millis(1), 1}, {5 * year, at + 5 * year_s}, {Millis(2), at}, {10 * year, -year_s}},  // the wall clock alone the other way
+  };
+  // A cap of 3, two rounds apart: what is let in, by round alone.
+  const std::vector<std::pair<std::uint64_t, bool>> rounds = {{2, true}, {2, false}, {3, false}, {1, false}, {4, true}, {5, false}, {4, false}, {7, true}, {9, false}, {1, false}};
+  Plan plan = testing::sample_plan();
+  plan.federation.rounds = 10;
+  plan.privacy = {.mode = PrivacyMode::central, .noise_multiplier = 2, .max_epsilon = 1e6, .max_participations = 3, .min_separation_rounds = 2};
+  const PrivacyCost cost = dearest_device_cost(plan).value();
+  for (std::size_t course = 0; course < courses.size(); ++course)
+    for (const bool restarts : {false, true}) {
+      CAPTURE(course);
+      CAPTURE(restarts);
+      const RecordFolder folder;
+      OpenRecord kept = folder.open().value();
+      std::uint32_t charged = 0;
+      for (std::size_t i = 0; i < rounds.size(); ++i) {
+        const auto [round, is_let_in] = rounds[i];
+        CAPTURE(i);
+        if (restarts && i > 0) {
+          kept = OpenRecord();
+          kept = folder.open().value();
+        }
+        Offer offer(plan);
+        offer.assignment.round = RoundId{round};
+        offer.assignment.attempt[0] = static_cast<std::uint8_t>(i);
+        SessionBench device(session_options(), 1, &*kept);
+        device.now = courses[course][i % courses[course].size()].now;
+        device.unix_time_s = courses[course][i % courses[course].size()].wall_s;
+        device.check_in();
+        offer.give(device);
+        REQUIRE((device.session.phase() == "training") == is_let_in);
+        if (is_let_in) {
+          ++charged;
+          // The clocks are set again while it trains.
+          device.unix_time_s = -device.unix_time_s;
+          device.sent<Update>(device.session.step(TrainingFinished{offer.sid(), std::vector<float>(offer.weights.size(), 0.001F * static_cast<float>(charged))}, device.now));
+        }
+        for (const PrivacyAccount& account : {kept->account(plan.task).value(), kept->account_in_all().value()}) {
+          CHECK(account.participations == charged);
+          CHECK(account.epsilon(1e-6) == doctest::Approx(repeated(cost, charged).epsilon(1e-6)).epsilon(1e-12));
+        }
+      }
+      CHECK(charged == 3);
+    }
 }
 
 TEST_CASE("a device at its cap that is offered what it would refuse says nothing either (hostile case 28)") {

@@ -275,7 +275,7 @@ class HostProtector final : public SeedProtector {
     return wrapped;
   }
   Result<SecretBytes<32>> unwrap(ByteSpan wrapped) override {
-    if (fails) return fail(ErrorCode::unavailable, "the device is locked");
+    if (fails || only_wraps) return fail(ErrorCode::unavailable, "the device is locked");
     SecretBytes<32> seed;
     for (std::size_t i = 0; i < 32; ++i) seed.expose_mutable()[i] = wrapped[i] ^ (wrong ? 0 : 0x5a);
     return seed;
@@ -285,6 +285,7 @@ class HostProtector final : public SeedProtector {
     ++destroyed;
     return {};
   }
+  bool only_wraps = false;
   bool fails = false;
   bool wrong = false;
   bool keeps = false;
@@ -325,6 +326,27 @@ TEST_CASE("what the protector says is passed on, and nothing is made or lost by 
   const auto opened = VaultStore::open(folder.file(), host, random);
   REQUIRE(opened);
   CHECK(rows_of(**opened, Shelf::setting).size() == 1);
+}
+
+TEST_CASE("a key that does not give back what it wrapped makes no store: it is tried out before it is relied on") {
+  const RecordFolder folder;
+  SystemRandom random;
+  HostProtector host;
+  host.wrong = true;
+  const auto refused = VaultStore::open(folder.file(), host, random);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::unauthorized);
+  CHECK(refused.error().message == "what was just wrapped is unwrapped to something else");
+  CHECK(refused.error().hint.starts_with("no store was made"));
+  CHECK(names_in(folder.path()).empty());
+  host.wrong = false;
+  host.only_wraps = true;
+  CHECK(VaultStore::open(folder.file(), host, random).error().code == ErrorCode::unavailable);
+  CHECK(names_in(folder.path()).empty());
+  host.only_wraps = false;
+  const auto opened = VaultStore::open(folder.file(), host, random);
+  REQUIRE(opened);
+  CHECK((*opened)->is_new());
 }
 
 TEST_CASE("a wipe whose protector fails has closed the rows for good, says so, and is finished by the next wipe or opening") {

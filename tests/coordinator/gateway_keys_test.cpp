@@ -76,6 +76,71 @@ TEST_CASE("a replay through a gateway counts once in the pool, and against the q
   CHECK(MachineBench::drops(bench.machine->step(through_gateway(bench, 0, recorded), bench.now)) == std::vector{DropReason::quota});
 }
 
+struct QuotaBench {
+  MachineBench bench;
+  static CurvePublicKey other_gateway() { return testing::device_keys(901).transport; }
+  explicit QuotaBench(GatewayQuota quota) : bench(testing::sample_plan(), 4, {.gateways = {gateway_key(), other_gateway()}, .gateway_quota = quota}) { (void)bench.take(bench.machine->start(bench.now)); }
+  std::vector<DropReason> give(MessageReceived message) { return MachineBench::drops(bench.machine->step(std::move(message), bench.now)); }
+  MessageReceived by(const CurvePublicKey& gateway, std::size_t device, std::size_t connection) const { return {MachineBench::peer_of(connection), gateway, check_in_of(bench, device)}; }
+};
+using Drops = std::vector<DropReason>;
+
+TEST_CASE("what a gateway brings beyond its messages of a round is dropped, and touches neither another gateway nor a device's own connection") {
+  QuotaBench at({.messages_per_device = 2});
+  for (int i = 0; i < 8; ++i) CHECK(at.give(through_gateway(at.bench, 0, spoiled(check_in_of(at.bench, 0)))) == Drops{DropReason::bad_signature});
+  CHECK(at.give(at.by(gateway_key(), 0, 0)) == Drops{DropReason::gateway_quota});
+  CHECK(at.give({MachineBench::peer_of(0), gateway_key(), Frames{Bytes{1}, nullptr}}) == Drops{DropReason::gateway_quota});  // before it is read
+  CHECK(at.give(at.by(QuotaBench::other_gateway(), 0, 0)).empty());
+  CHECK(MachineBench::drops(at.bench.check_in(1)).empty());
+  CHECK(at.bench.machine->pool_size() == 2);
+}
+
+TEST_CASE("a gateway's bytes of a round are bounded, and a message that does not fit takes nothing from those that do") {
+  QuotaBench at({.bytes_per_device = 1'000});
+  const std::uint64_t size = check_in_of(at.bench, 0).size();
+  Frames large = spoiled(check_in_of(at.bench, 0));
+  large.bulk = testing::shared_bytes(Bytes(4'000 - 2 * size));
+  CHECK(at.give(through_gateway(at.bench, 0, large)) == Drops{DropReason::bad_signature});  // 4,000 - size
+  CHECK(at.give(through_gateway(at.bench, 0, large)) == Drops{DropReason::gateway_quota});
+  CHECK(at.give(at.by(gateway_key(), 0, 0)).empty());
+  CHECK(at.give(at.by(gateway_key(), 1, 1)) == Drops{DropReason::gateway_quota});
+  CHECK(at.give(at.by(QuotaBench::other_gateway(), 1, 1)).empty());
+}
+
+TEST_CASE("a gateway's connections of a round are bounded, and those that it has go on") {
+  QuotaBench at({.connections_per_device = 1});
+  for (std::size_t connection = 0; connection < 4; ++connection) CHECK(at.give(at.by(gateway_key(), 0, connection)).empty());
+  CHECK(at.give(at.by(gateway_key(), 1, 4)) == Drops{DropReason::gateway_quota});
+  CHECK(at.give(at.by(gateway_key(), 1, 3)).empty());
+  CHECK(at.give(at.by(QuotaBench::other_gateway(), 2, 4)).empty());
+}
+
+TEST_CASE("signatures beyond a gateway's quota are not checked ahead, and those within it are") {
+  QuotaBench at({.messages_per_device = 1});
+  std::vector<MessageReceived> messages;
+  for (std::size_t i = 0; i < 8; ++i) messages.push_back(through_gateway(at.bench, i % 4, spoiled(check_in_of(at.bench, i % 4))));
+  struct Counting final : Executor {
+    std::size_t asked = 0;
+    void for_each(std::size_t count, const std::function<void(std::size_t)>& work) override {
+      asked += count;
+      for (std::size_t i = 0; i < count; ++i) work(i);
+    }
+    unsigned width() const override { return 1; }
+  } executor;
+  at.bench.machine->check_signatures(messages, executor);
+  CHECK(executor.asked == 4);
+  for (std::size_t i = 0; i < 8; ++i) CHECK(at.give(messages[i]) == Drops{i < 4 ? DropReason::bad_signature : DropReason::gateway_quota});
+}
+
+TEST_CASE("a new attempt at a round renews a gateway's quota") {
+  QuotaBench at({.messages_per_device = 1});
+  for (int i = 0; i < 4; ++i) CHECK(at.give(through_gateway(at.bench, 0, spoiled(check_in_of(at.bench, 0)))) == Drops{DropReason::bad_signature});
+  CHECK(at.give(at.by(gateway_key(), 0, 0)) == Drops{DropReason::gateway_quota});
+  at.bench.now += Millis(600'001);  // the selection ends without enough devices
+  (void)at.bench.take(at.bench.machine->step(Wake{}, at.bench.now));
+  CHECK(at.give(at.by(gateway_key(), 0, 0)).empty());
+}
+
 TEST_CASE("an update that was recorded in one session is of no use in the next") {
   MachineBench bench(testing::sample_plan(), 8, {.gateways = {gateway_key()}});
   (void)bench.take(bench.machine->start(bench.now));

@@ -8,6 +8,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <semaphore>
 #include <string>
 #include <thread>
 #include <vector>
@@ -29,6 +30,10 @@ class BentHost final : public DeviceHost {
   std::atomic<std::int64_t> now_ms{1'000'000};
   std::atomic<std::int64_t> wall_s{kEngineNow_s};
   std::function<void()> on_conditions = {};
+  std::function<void(const char* function)> on_any = {};  // of all that the engine calls of its host
+  void called(const char* function) {
+    if (on_any) on_any(function);
+  }
   std::function<void(DevicePhase)> on_phase = {};
   Conditions now{.idle = true, .charging = true, .unmetered = true, .battery_level = 1.0, .free_storage_bytes = 1'000'000'000, .thermals_ok = true};
   std::vector<DevicePhase> phases;
@@ -36,16 +41,25 @@ class BentHost final : public DeviceHost {
   int conditions_asked = 0;
 
   Conditions conditions() override {
+    called("conditions");
     ++conditions_asked;
     if (on_conditions) on_conditions();
     return now;
   }
-  Millis monotonic() override { return Millis(now_ms.load()); }
-  std::int64_t unix_time_s() override { return wall_s; }
+  Millis monotonic() override {
+    called("monotonic");
+    return Millis(now_ms.load());
+  }
+  std::int64_t unix_time_s() override {
+    called("unix_time_s");
+    return wall_s;
+  }
   void log(bool is_warning, std::string_view text) override {
+    called("log");
     if (is_warning) warnings.emplace_back(text);
   }
   void phase(DevicePhase phase) override {
+    called("phase");
     phases.push_back(phase);
     if (on_phase) on_phase(phase);
   }
@@ -65,6 +79,8 @@ struct Wire {
   Status state = {};                     // what check() gives
   std::function<std::optional<Frames>()> endless = {};
   std::uint64_t connections = 1;
+  std::function<void()> on_sleep = {};   // if there is one, wait() sleeps until it is woken, and calls this before
+  int overslept = 0;                     // waits that nobody woke
 
   void tell(const Message& message, const SessionId& session, std::shared_ptr<const Bytes> bulk = nullptr) { for_device.push_back(Frames{seal_from_coordinator(message, session), std::move(bulk)}); }
   std::vector<MessageType> types() const {
@@ -98,12 +114,19 @@ class WireLink final : public DeviceLink {
   }
   Status wait(Millis timeout) override {
     if (wire_.on_turn) wire_.on_turn();
-    if (!wire_.for_device.empty() || time_stands_still_) return {};
+    if (wire_.on_sleep && wire_.for_device.empty()) {
+      wire_.on_sleep();
+      if (!woken_.try_acquire_for(std::chrono::seconds(30))) ++wire_.overslept;
+      return {};
+    }
+    if (woken_.try_acquire() || !wire_.for_device.empty() || time_stands_still_) return {};
     // A training needs real time, and little of this one.
-    if (timeout <= Millis(5)) std::this_thread::sleep_for(std::chrono::microseconds(200));
-    host_.pass(std::max(timeout, Millis(1)));
+    if (speaks_soon_) std::this_thread::sleep_for(std::chrono::microseconds(200));
+    host_.pass(std::max(speaks_soon_ ? std::min(timeout, Millis(5)) : timeout, Millis(1)));
     return {};
   }
+  void wake() noexcept override { woken_.release(); }
+  void speaks_soon(bool soon) override { speaks_soon_ = soon; }
   Status check(Millis) override { return wire_.state; }
   std::uint64_t connections() const override { return wire_.connections; }
 
@@ -111,6 +134,8 @@ class WireLink final : public DeviceLink {
   Wire& wire_;
   BentHost& host_;
   bool& time_stands_still_;
+  bool speaks_soon_ = false;
+  std::counting_semaphore<> woken_{0};
 };
 
 // Gives the update that is asked for, when it may.
@@ -154,6 +179,30 @@ inline std::vector<IngestedTransaction> purchases(int count, std::int64_t newest
   return rows;
 }
 
+// The host's key store.
+class BentProtector final : public SeedProtector {
+ public:
+  BentProtector(std::filesystem::path path, RandomSource& random, BentHost& host, const Status& destroys) : file_(std::move(path), random), host_(host), destroys_(destroys) {}
+  Result<Bytes> wrap(const SecretBytes<32>& seed) override {
+    host_.called("wrap");
+    return file_.wrap(seed);
+  }
+  Result<SecretBytes<32>> unwrap(ByteSpan wrapped) override {
+    host_.called("unwrap");
+    return file_.unwrap(wrapped);
+  }
+  Status destroy() override {
+    host_.called("destroy");
+    FEDSPEND_TRY(destroys_);
+    return file_.destroy();
+  }
+
+ private:
+  FileSeedProtector file_;
+  BentHost& host_;
+  const Status& destroys_;
+};
+
 struct EngineBench {
   SystemRandom random;
   TemporaryFolder folder;
@@ -165,6 +214,9 @@ struct EngineBench {
   std::function<Result<std::vector<models::Transaction>>(const ExampleRequest&)> examples = {};
   DevicePolicy policy = session_options().policy;
   StoreLimits limits = {};
+  Status destroys = {};  // what the host says when its key is to be destroyed
+  Hash256 configuration{};
+  bool forgets_pause = false;
   std::unique_ptr<Device> device;
 
   EngineBench() { policy.purposes = {"next_category", "other"}; }
@@ -177,12 +229,17 @@ struct EngineBench {
     options.authority_key = testing::authority_key().public_key();
     options.policy = policy;
     options.limits = limits;
-    options.protector = std::make_unique<FileSeedProtector>(folder.path() / kStoreKeyFile, random);
-    options.signer = std::make_unique<KeySigner>(testing::device_keys(1).identity);
+    options.protector = std::make_unique<BentProtector>(folder.path() / kStoreKeyFile, random, host, destroys);
+    options.signer = std::make_unique<ForeignSigner>(testing::device_keys(1).identity.public_key(), [this](ByteSpan message) -> Result<Signature> {
+      host.called("sign");
+      return testing::device_keys(1).identity.sign(message);
+    });
     options.connect = [this](const LinkDevice&) -> Result<std::unique_ptr<DeviceLink>> { return std::make_unique<WireLink>(wire, host, time_stands_still); };
     options.make_trainer = [this](const ModelSpec&) -> Result<std::unique_ptr<models::Trainer>> { return std::make_unique<BentTrainer>(orders); };
     options.examples = examples;
     options.own_clock = own_clock;
+    options.configuration = configuration;
+    options.forgets_pause = forgets_pause;
     return Device::create(std::move(options), host, random);
   }
   Device& open() {

@@ -187,6 +187,37 @@ TEST_CASE("the host cancels at every phase: nothing more is sent, and the next r
   }
 }
 
+TEST_CASE("a run that waits hears at once of a cancel, a withdrawal, the end of the handle and of its own training, without looking again and again") {
+  struct Case {
+    const char* name;
+    RunOutcome outcome;
+    std::function<void(Device&)> call;
+  };
+  const std::vector<Case> cases = {{"cancel", RunOutcome::cancelled, [](Device& device) { device.cancel(); }},
+                                   {"close", RunOutcome::cancelled, [](Device& device) { device.close(); }},
+                                   {"withdraw", RunOutcome::withdrawn, [](Device& device) { CHECK(device.withdraw_consent("next_category")); }},
+                                   {"withdraw all", RunOutcome::withdrawn, [](Device& device) { CHECK(device.withdraw_all_consent()); }}};
+  for (const Case& which : cases) {
+    CAPTURE(which.name);
+    EngineBench bench;
+    bench.ready();
+    std::jthread other;
+    bench.wire.on_sleep = [&] {
+      if (!other.joinable()) other = std::jthread([&] { which.call(*bench.device); });
+    };
+    CHECK(bench.run().outcome == which.outcome);
+    CHECK(bench.wire.overslept == 0);
+  }
+  EngineBench bench;
+  bench.ready();
+  OpenCoordinator coordinator(bench);
+  int slept = 0;
+  bench.wire.on_sleep = [&] { ++slept; };
+  CHECK(bench.run().outcome == RunOutcome::contributed);
+  CHECK(bench.wire.overslept == 0);
+  CHECK_MESSAGE(slept <= 2, "while it trained, and nothing else");
+}
+
 TEST_CASE("a cancel without a run is nobody's; one from the host's first callback, or while it is asked, ends the run; after close none begins") {
   EngineBench bench;
   bench.wire.on_send = [&](const Frames&) { bench.wire.tell(ComeBack{}, SessionId{}); };

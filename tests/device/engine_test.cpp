@@ -59,6 +59,24 @@ TEST_CASE("a coordinator that asks to come back at once, or in seven weeks, is h
   }
 }
 
+TEST_CASE("a pause that an earlier process was asked for is over once the address, a key or the policy is another, or the operator says so, and in no other case") {
+  EngineBench bench;
+  bench.wire.on_send = [&](const Frames&) { bench.wire.tell(ComeBack{ComeBackReason::not_selected, 600'000}, SessionId{}); };
+  bench.configuration[0] = 1;
+  bench.ready();
+  CHECK(bench.run().outcome == RunOutcome::not_selected);
+  bench.open();
+  CHECK(bench.run().outcome == RunOutcome::too_early);
+  SUBCASE("mended") { bench.configuration[0] = 2; }
+  SUBCASE("said so") { bench.forgets_pause = true; }
+  bench.open();
+  CHECK(bench.run().outcome == RunOutcome::not_selected);
+  CHECK(bench.run().outcome == RunOutcome::too_early);  // its own pause counts in any case
+  bench.forgets_pause = false;
+  bench.open();
+  CHECK(bench.run().outcome == RunOutcome::too_early);
+}
+
 TEST_CASE("a coordinator that does not take this device is an outcome of its own, with its reason, and a long pause") {
   for (const auto& [reason, words] : std::vector<std::pair<ComeBackReason, std::string>>{
            {ComeBackReason::not_enrolled, "not-enrolled"}, {ComeBackReason::wrong_population, "wrong-population"}, {ComeBackReason::version, "version"}, {ComeBackReason::malformed, "malformed"}}) {

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "common/crypto/random.h"
+#include "common/protocol/codec.h"
 
 namespace fedspend::coordinator {
 namespace {
@@ -39,7 +40,7 @@ struct FakeUpstream final : Upstream {
   Status send(const Frames& frames) override {
     const std::lock_guard lock(wire->mutex);
     if (wire->is_full) return fail(ErrorCode::unavailable, "full");
-    wire->sent.push_back(frames.control.front());
+    wire->sent.push_back(open_envelope(frames.control).value().session.bytes[0]);
     return {};
   }
   Result<std::optional<Frames>> receive() override {
@@ -67,6 +68,13 @@ Frames frames_of(std::uint8_t name, std::size_t bulk = 0) {
   Frames frames{Bytes{name}, nullptr};
   if (bulk > 0) frames.bulk = std::make_shared<const Bytes>(bulk, name);
   return frames;
+}
+
+// A device's message, which carries the name of `frames` as its session. The signature is not the gateway's to check.
+Frames said_by(const ClientId& sender, const IdentityKey& signer, const Frames& frames) {
+  SessionId session;
+  session.bytes[0] = frames.control.front();
+  return {seal_from_device(Decline{}, session, sender, signer), frames.bulk};
 }
 
 struct Bench {
@@ -104,7 +112,11 @@ struct Bench {
   Bytes request(std::uint64_t sequence, std::vector<Frames> messages = {}, std::uint8_t name = 1, std::uint32_t poll_ms = 0) {
     return request_of(key, {.sender = client_id_of(key.public_key()), .connection = connection(name), .sequence = sequence, .acknowledged = sequence - 1, .poll_ms = poll_ms, .messages = std::move(messages)});
   }
-  static Bytes request_of(const IdentityKey& signer, const GatewayRequest& request) {
+  static Bytes request_of(const IdentityKey& signer, GatewayRequest request) {
+    for (Frames& frames : request.messages) frames = said_by(request.sender, signer, frames);
+    return sealed(signer, request);
+  }
+  static Bytes sealed(const IdentityKey& signer, const GatewayRequest& request) {
     return seal_gateway_request(request, kLimits, [&](ByteSpan digest) -> Result<Signature> { return signer.sign(digest); }).value();
   }
   GatewayResponse ask(const Bytes& body) {
@@ -168,6 +180,28 @@ TEST_CASE("a device cannot speak in another's connection, nor for another") {
   CHECK(bench.status(Bench::request_of(bench.other_key, {.sender = client_id_of(bench.key.public_key()), .connection = Bench::connection(1), .sequence = 2, .acknowledged = 1, .messages = {}})) == 403);
   const IdentityKey stranger = IdentityKey::generate(bench.random);
   CHECK(bench.ask(Bench::request_of(stranger, {.sender = client_id_of(stranger.public_key()), .connection = Bench::connection(1), .messages = {}})).status == GatewayStatus::not_enrolled);
+}
+
+TEST_CASE("a message inside that names another sender, or is none, is not carried, nor are those beside it") {
+  Bench bench;
+  bench.ask(bench.request(1));
+  const ClientId own = client_id_of(bench.key.public_key()), other = client_id_of(bench.other_key.public_key());
+  const GatewayRequest header{.sender = own, .connection = Bench::connection(1), .sequence = 2, .acknowledged = 1, .poll_ms = 0, .messages = {}};
+  const Frames good = said_by(own, bench.key, frames_of(1));
+  // Also what the other device has signed itself: who holds its messages does not speak for it.
+  for (const Frames& bad : {said_by(other, bench.key, frames_of(2)), said_by(other, bench.other_key, frames_of(2))}) {
+    GatewayRequest request = header;
+    request.messages = {good, bad};
+    CHECK(bench.status(Bench::sealed(bench.key, request)) == 403);
+  }
+  for (const Bytes& none : {Bytes{1}, Bytes(good.control.begin(), good.control.end() - 1)}) {
+    GatewayRequest request = header;
+    request.messages = {good, Frames{none, nullptr}};
+    CHECK(bench.status(Bench::sealed(bench.key, request)) == 400);
+  }
+  CHECK(bench.wires.at(0)->sent.empty());
+  CHECK(bench.ask(bench.request(2, {frames_of(3)})).number == 2);  // the connection goes on
+  CHECK(bench.wires[0]->sent == Names{3});
 }
 
 TEST_CASE("a body of which any byte was changed, cut or added carries nothing") {

@@ -31,10 +31,12 @@ TEST_CASE("the Java sample enrols, ingests, contributes, tells the customer so, 
   CHECK(customer.sample("statement").find("in all: 1 contributions") != std::string::npos);
 
   customer.sample("consent personal_insights");
+  const std::string habit = customer.ingest_habit();
   customer.sample("personalise");
   const std::string explained = customer.sample("explain");
   INFO(explained);
-  CHECK((explained.starts_with("Likely next: ") || explained.starts_with("Not sure what comes next.")));
+  CHECK(explained.starts_with("Likely next: " + habit + " ("));
+  CHECK(explained.find("\nWhy " + habit + ":\n  - ") != std::string::npos);
 
   // The same customer, with callbacks that throw, examples of the app's own, a listener and a close in the midst of a run.
   const std::string rounds = customer.shell(kJava + " org.fedspend.client.RoundTest " + customer.folder.string() + " " + base + "/rows");

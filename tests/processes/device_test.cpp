@@ -84,7 +84,7 @@ TEST_CASE("a device process that is killed twice in the middle is started again,
   CHECK(federation().catches_signals("process-2"));
   for (Process& device : devices) {
     device.send(SIGTERM);
-    CHECK(device.wait(Millis(5'000)) == 0);
+    CHECK(device.wait(Millis(30'000)) == 0);
   }
   for (const std::string& client : names_in(federation() / "process-2.cache"))
     for (const std::string& name : names_in(federation() / "process-2.cache" / client)) CHECK((name == "plan.signed" || name == "model.weights"));
@@ -103,7 +103,7 @@ TEST_CASE("a device that is not on the list ends with 2 and is told to enrol, an
   CHECK(eventually(Millis(10'000), [] { return federation().text_of("mixed.err").find("client_refused") != std::string::npos; }));
   CHECK(device.running());
   device.send(SIGTERM);
-  CHECK(device.wait(Millis(5'000)) == 0);
+  CHECK(device.wait(Millis(30'000)) == 0);
 }
 
 TEST_CASE("a consent is withdrawn while an agent runs, which ends what it was doing; what needs the store itself says who has it") {
@@ -124,7 +124,7 @@ TEST_CASE("a consent is withdrawn while an agent runs, which ends what it was do
   CHECK(withdrawn.out.find("4 clients: the consent to next_category is withdrawn") != std::string::npos);
   CHECK(eventually(Millis(10'000), [] { return federation().text_of("withdrawn-device.err").find("\"waits\"") != std::string::npos; }));
   device.send(SIGTERM);
-  CHECK(device.wait(Millis(5'000)) == 0);
+  CHECK(device.wait(Millis(30'000)) == 0);
   const Outcome history = run_to_end({program_path("fedspend-device"), "history", "--profiles", profiles, "--population", "synthetic"});
   CHECK(history.code == 0);
   CHECK(consent({"--notice", "test"}).code == 0);
@@ -170,7 +170,7 @@ TEST_CASE("a device that pins another release key refuses every assignment and s
   for (const std::string& name : names) CHECK(federation().catches_signals(name));
   for (Process& device : devices) {
     device.send(SIGTERM);
-    CHECK(device.wait(Millis(5'000)) == 0);
+    CHECK(device.wait(Millis(30'000)) == 0);
   }
   std::uint64_t refusals = 0;
   for (const std::string& name : names) {
@@ -199,7 +199,7 @@ TEST_CASE("devices with the default policy refuse a demonstration, and the coord
   CHECK(lines[0].find("policies allow the plan") != std::string::npos);
   for (Process& device : devices) {
     device.send(SIGTERM);
-    CHECK(device.wait(Millis(5'000)) == 0);
+    CHECK(device.wait(Millis(30'000)) == 0);
   }
   CHECK(federation().text_of("process-1.out").find("0 updates") != std::string::npos);
 }

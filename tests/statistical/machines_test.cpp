@@ -6,6 +6,7 @@
 // the real machines fail here is at most 1e-4 over the choice of the seed; the seeds are fixed.
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 #include "common/secagg/session_privacy.h"
 #include "simulations/audit/binomial.h"
@@ -81,6 +82,49 @@ TEST_CASE("through sessions and coordinator: what the accountant says is not fal
   CHECK(found <= claimed);
   CHECK(found > 0.1);  // the attack is one
   CHECK(found_at_half > claimed);
+}
+
+// Eight devices, of whom the protocol lets three be lost, and three are: the sum has five shares, and not one more than is sure. All that the
+// accountant goes by is that their noise has the deviation z c; so many samples show whether it has.
+constexpr std::size_t kLossyRounds = 150;
+constexpr double kDeviations = 4.9;  // of an estimate of the variance: beyond with probability 5e-7
+
+Plan lossy_plan(double noise_multiplier) {
+  Plan plan = testing::secure_plan();
+  plan.aggregation.dropout_ppm = 375'000;
+  plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = noise_multiplier, .delta = kDelta, .max_epsilon = 1e6, .max_participations = 1};
+  return plan;
+}
+
+// Of the noise in the published sums, over c^2: z^2 if it is what the plan says.
+double found_variance(const Plan& plan) {
+  double squares = 0;
+  for (std::size_t round = 0; round < kLossyRounds; ++round) {
+    SecureMachineBench bench(plan);
+    for (std::size_t i = 0; i < 8; ++i) bench.table[i]->random = SeededRandom(Hasher("lossy-round").u64(round).u64(i).finish());
+    bench.lose_from(MessageType::masked_input, {2, 5, 7});
+    std::vector<double> sum(testing::kParameters);
+    for (const std::size_t i : {0U, 1U, 3U, 4U, 6U})
+      for (std::size_t p = 0; p < sum.size(); ++p) sum[p] += bench.update_of(i)[p];
+    bench.check_in_all();
+    bench.run();
+    while (testing::all_of<Publish>(bench.seen).empty()) bench.pass_deadline_and_run();
+    const Publish published = testing::all_of<Publish>(bench.seen).front();
+    REQUIRE(published.summary.contributors.size() == 5);
+    for (std::size_t p = 0; p < sum.size(); ++p) {
+      const double mean = (static_cast<double>((*published.weights)[p]) - testing::sample_weights()[p]) / plan.server.learning_rate;
+      squares += std::pow((mean * 8 - sum[p]) / plan.aggregation.clip_norm_l2, 2);
+    }
+  }
+  return squares / static_cast<double>(kLossyRounds * testing::kParameters);
+}
+
+TEST_CASE("with as many lost as may be, the sum has the noise that is accounted; a share that is cut for all of the roster is found out (1,950 samples each, confidence 1 - 1e-6)") {
+  const double deviation = std::sqrt(2.0 / static_cast<double>(kLossyRounds * testing::kParameters));
+  const double found = found_variance(lossy_plan(1)), cut = found_variance(lossy_plan(std::sqrt(5.0 / 8)));
+  MESSAGE("variance " << found << " of what is accounted; cut for the roster " << cut);
+  CHECK(std::abs(found - 1) <= kDeviations * deviation);
+  CHECK(cut < 1 - kDeviations * deviation);
 }
 
 }  // namespace

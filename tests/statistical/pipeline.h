@@ -1,7 +1,8 @@
 #pragma once
 // The pipeline that is put to the test: n_h honest devices, each with DistributedEncoder as client/update_pipeline.h uses it, their sum
 // mod 2^b, and decode_mean as the coordinator calls it. All else that is in a sum (floor(gamma n) corrupt devices with their noise) the
-// attacker knows and takes off, exactly, so it is left out here; and of the honest no more are there than the guarantee counts on. The
+// attacker knows and takes off, exactly, so it is left out here; and of the honest no more are there than the protocol makes sure of:
+// the number comes from kSureShares, not from the parameters that are put to the test, which take it for their noise and their claim. The
 // first device is the one under attack: it sends its update in one world and zero in the other, with its noise in both. The attacker
 // knows update and session, hence the rotation.
 
@@ -23,7 +24,11 @@ namespace fedspend::tests {
 // At which all claims of this folder are tested: large, since so many runs can tell little of rare events.
 inline constexpr double kDelta = 0.01;
 
-// Twelve devices, half of which may be corrupt: 4 shares of noise are sure.
+// Of small_plan's twelve devices a quorum of floor((1 + 1/2) 12 / 2) + 1 = 10 is surely in a sum (SECAGG.md, "unmask"), and floor(12 / 2) = 6
+// of those may be corrupt.
+inline constexpr std::uint32_t kSureShares = 4;
+
+// Twelve devices, half of which may be corrupt.
 inline Plan small_plan() {
   Plan plan;
   plan.model.parameter_count = 16;
@@ -60,9 +65,10 @@ struct Released {
 
 class Pipeline {
  public:
-  explicit Pipeline(const SessionParameters& parameters) : Pipeline(parameters, parameters) {}
+  explicit Pipeline(const SessionParameters& parameters, std::uint32_t honest = kSureShares) : Pipeline(parameters, parameters, honest) {}
   // For mechanisms that are broken: the device under attack, and the other honest ones, do as they like.
-  Pipeline(const SessionParameters& attacked, const SessionParameters& others) : attacked_(encoder_of(attacked)), other_(encoder_of(others)) {
+  Pipeline(const SessionParameters& attacked, const SessionParameters& others, std::uint32_t honest = kSureShares)
+      : attacked_(encoder_of(attacked)), other_(encoder_of(others)), honest_(honest) {
     session_.bytes.fill(7);
   }
 
@@ -70,13 +76,17 @@ class Pipeline {
   const SessionId& session() const { return session_; }
 
   RingVector sum(std::vector<float> update, RandomSource& random) const {
-    RingVector sum = attacked_.encode(update, session_, random).value();
-    std::vector<float> zero(update.size());
-    for (std::uint32_t i = 1; i < other_.parameters().goal.honest_shares; ++i) sum.add(other_.encode(zero, session_, random).value());
-    return sum;
+    const std::size_t size = update.size();
+    return with_others(attacked_.encode(update, session_, random).value(), size, random);
   }
-  Released release(std::vector<float> update, RandomSource& random) const {
-    const RingVector total = sum(std::move(update), random);
+  // `encoded` is what the device under attack sends.
+  RingVector with_others(RingVector encoded, std::size_t length, RandomSource& random) const {
+    std::vector<float> zero(length);
+    for (std::uint32_t i = 1; i < honest_; ++i) encoded.add(other_.encode(zero, session_, random).value());
+    return encoded;
+  }
+  Released release(std::vector<float> update, RandomSource& random) const { return decode(sum(std::move(update), random)); }
+  Released decode(const RingVector& total) const {
     Released released{other_.decode_mean(total, session_, clients()).value()};
     if (total.size() > other_.parameters().dimension) released.indicator = other_.decode_indicator(total);
     return released;
@@ -90,6 +100,7 @@ class Pipeline {
   }
   DistributedEncoder attacked_;
   DistributedEncoder other_;
+  std::uint32_t honest_;
   SessionId session_;
 };
 

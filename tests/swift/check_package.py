@@ -4,6 +4,7 @@ import pathlib
 import plistlib
 import re
 import subprocess
+import tempfile
 import sys
 
 root = pathlib.Path(sys.argv[1])
@@ -42,8 +43,9 @@ for item in manifest["NSPrivacyAccessedAPITypes"]:
 if len(sys.argv) > 2:  # the module as clang's importer, which is Swift's, would build it
     include = swift / "Sources/CFedspend/include"
     program = "@import CFedspend;\nstatic inline fedspend_status run(fedspend_device *d, fedspend_run_report *r) { return fedspend_run_once(d, r); }\n"
-    done = subprocess.run([sys.argv[2], "-x", "objective-c", "-fmodules", "-fmodules-cache-path=modules-cache", "-fsyntax-only", "-Werror", f"-fmodule-map-file={include}/module.modulemap",
-                           f"-I{include}", f"-I{root}/client/include", "-"], input=program, text=True, capture_output=True)
+    with tempfile.TemporaryDirectory() as cache:
+        done = subprocess.run([sys.argv[2], "-x", "objective-c", "-fmodules", f"-fmodules-cache-path={cache}", "-fsyntax-only", "-Werror", f"-fmodule-map-file={include}/module.modulemap",
+                               f"-I{include}", f"-I{root}/client/include", "-"], input=program, text=True, capture_output=True)
     if done.returncode != 0:
         failures.append(done.stderr)
 

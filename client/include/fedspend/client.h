@@ -9,13 +9,18 @@
  *     capacity is less, the result is FEDSPEND_BUFFER_TOO_SMALL and the buffer holds an empty text (or nothing, where capacity is 0). A NULL
  *     buffer with capacity 0 asks for the size.
  *  3. Structs begin with `struct_size`, which the caller sets to sizeof the struct: a library that knows more fields takes the missing ones
- *     as zero, one that knows fewer refuses a struct whose surplus is not zero. A struct has at most 4,096 bytes more than this header says.
+ *     as zero, one that knows fewer refuses a struct whose surplus is not zero, also one that it fills. A struct has at most 4,096 bytes more than this
+ *     header says, and no size that no version can have.
  *     Zero is the safe value of every field.
  *  4. Errors. Every function that can fail returns a fedspend_status; out parameters are untouched on an error but for convention 2. Words
- *     for the last error of the calling thread: fedspend_last_error. No error text holds a secret or a spending value. Nothing is thrown.
+ *     for the last error of the calling thread: fedspend_last_error. No error text holds a secret or a spending value. Nothing is thrown:
+ *     where there is no memory a call is FEDSPEND_INTERNAL, and if every later one is, open the device anew. (Texts in JSON alone may end the
+ *     process then.)
  *  5. Threads. Any function may be called from any thread. fedspend_run_once blocks its caller, one at a time; fedspend_cancel never
  *     waits. Callbacks come from the thread that called the library, but `examples`, `train` and `exchange`, which come from threads of the library.
- *     A callback must not call functions of its device other than fedspend_cancel, and must not unwind (longjmp, exceptions).
+ *     No callback is called under a lock of the library: it may call functions of its device (a withdrawal counts at once), but not
+ *     fedspend_device_free, which would wait for it, and of the two that go one at a time the other is FEDSPEND_CONFLICT. Two callbacks may come
+ *     at the same time from two threads, `sign` too. A callback must not unwind (longjmp, exceptions).
  *  6. Fail closed. A callback that is missing, fails, or does not know means no: nothing is sent.
  *  7. Versions. FEDSPEND_CLIENT_VERSION is MAJOR * 10000 + MINOR * 100 + PATCH. Within a major version nothing is taken away or changes its
  *     meaning; values are added at the end. What is to go is marked FEDSPEND_DEPRECATED for at least two minor versions before
@@ -106,7 +111,8 @@ enum {
   FEDSPEND_WITHOUT_UNMETERED = 8,
   FEDSPEND_WITHOUT_BATTERY = 16,
   FEDSPEND_WITHOUT_STORAGE = 32,
-  FEDSPEND_WITHOUT_THERMALS = 64
+  FEDSPEND_WITHOUT_THERMALS = 64,
+  FEDSPEND_FORGET_PAUSE = 128      /* the pause that an earlier process was asked for does not count: for an operator who starts it by hand */
 };
 
 typedef struct fedspend_device fedspend_device;
@@ -173,7 +179,8 @@ typedef struct fedspend_host {
   void (*log)(void *user, int32_t level, const char *text);
   void (*phase)(void *user, int32_t phase);
   /* The key that keeps the vault, in the device's hardware: both, or neither and FEDSPEND_KEY_IN_FILE. `wrapped` has room for
-   * FEDSPEND_MAX_WRAPPED_SEED_BYTES. destroy_key is optional: part of a wipe. */
+   * FEDSPEND_MAX_WRAPPED_SEED_BYTES. When a store is made they are tried out: FEDSPEND_UNAUTHORIZED where unwrap does not give back what
+   * wrap was given. destroy_key is optional: part of a wipe. */
   fedspend_status (*wrap)(void *user, const uint8_t seed[32], uint8_t *wrapped, size_t *wrapped_size);
   fedspend_status (*unwrap)(void *user, const uint8_t *wrapped, size_t wrapped_size, uint8_t seed[32]);
   fedspend_status (*destroy_key)(void *user);
@@ -337,7 +344,7 @@ FEDSPEND_API fedspend_status fedspend_set_retention(fedspend_device *device, con
 
 /* Takes part in one round at most. FEDSPEND_OK: see the report. conflict: a run is under way. */
 FEDSPEND_API fedspend_status fedspend_run_once(fedspend_device *device, fedspend_run_report *report);
-/* Ends the run that is under way before its next message; without one it does nothing, and the next run does not hear of it. A run is under way
+/* Ends the run that is under way before its next message, and a personalise or evaluate; without one it does nothing, and the next run does not hear of it. A run is under way
  * from the moment that fedspend_run_once is entered: a host that cannot tell calls this until fedspend_run_once has returned. */
 FEDSPEND_API fedspend_status fedspend_cancel(fedspend_device *device);
 
@@ -355,14 +362,16 @@ FEDSPEND_API fedspend_status fedspend_predict(fedspend_device *device, const fed
  * up: baseline_log_odds and all reasons are log_odds (Shapley values, computed exactly). */
 FEDSPEND_API fedspend_status fedspend_explain(fedspend_device *device, const fedspend_predict_options *options, int32_t format, char *buffer, size_t capacity, size_t *needed);
 /* Adapts the model to this customer, in place of an earlier adaptation; kept in the vault, and used by predict and explain from then on, until
- * there is a newer shared model. Takes as long as a training; refused: cancelled, or withdrawn meanwhile. `report` may be NULL. */
+ * there is a newer shared model. Takes as long as a training, and keeps nobody waiting; refused: cancelled, or withdrawn meanwhile, and then nothing is
+ * kept; conflict: a newer shared model came meanwhile. `report` may be NULL. */
 FEDSPEND_API fedspend_status fedspend_personalise(fedspend_device *device, fedspend_personal_report *report);
-/* Under the purpose "evaluation". */
+/* Under the purpose "evaluation"; refused: cancelled, or withdrawn meanwhile. */
 FEDSPEND_API fedspend_status fedspend_evaluate(fedspend_device *device, fedspend_evaluation *evaluation);
 /* Inside `train` alone: 1 once it is to stop, and to return FEDSPEND_REFUSED. */
 FEDSPEND_API uint8_t fedspend_training_is_stopped(const fedspend_training *task);
 
-/* Everything that the device keeps is gone for good. conflict: a run is under way. Afterwards free the handle. */
+/* Everything that the device keeps is gone for good. conflict: a run is under way. Any other error: the words say what is left on the disk, and the
+ * handle answers not-found to everything all the same; wipe again. Afterwards free the handle. */
 FEDSPEND_API fedspend_status fedspend_wipe(fedspend_device *device);
 /* The same of a folder whose store cannot be opened (damaged, or its key is gone): persistent_dir, cache_dir, FEDSPEND_KEY_IN_FILE and
  * destroy_key count. conflict: a handle or another process has it open. */

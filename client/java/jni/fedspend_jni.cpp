@@ -16,11 +16,6 @@ jmethodID exception_init = nullptr;
 
 Peer* peer_of(jlong handle) { return reinterpret_cast<Peer*>(static_cast<std::intptr_t>(handle)); }
 
-void wipe(void* memory, std::size_t size) {
-  volatile auto* bytes = static_cast<volatile std::uint8_t*>(memory);
-  for (std::size_t i = 0; i < size; ++i) bytes[i] = 0;
-}
-
 // The words of this thread's last error as a FedspendException, pending.
 void raise(JNIEnv* env, fedspend_status status) {
   if (env->ExceptionCheck()) return;
@@ -99,16 +94,19 @@ jbyteArray parse_key(JNIEnv* env, jclass, jbyteArray given) {
   });
 }
 
-jlong open(JNIEnv* env, jclass, jobjectArray texts, jbyteArray keys, jlongArray numbers, jobject bridge, jint parts) {
-  return guarded<jlong>(env, 0, [&]() -> jlong {
-    std::unique_ptr<Text> given[5];
+// Options.java for the time of a call.
+struct GivenOptions {
+  std::unique_ptr<Text> given[5];
+  fedspend_options options{};
+
+  // false: an exception is pending.
+  bool read(JNIEnv* env, jobjectArray texts, jbyteArray keys, jlongArray numbers) {
     for (jsize i = 0; i < 5; ++i) {
       const auto text = static_cast<jbyteArray>(env->GetObjectArrayElement(texts, i));
-      if (env->ExceptionCheck()) return 0;
+      if (env->ExceptionCheck()) return false;
       given[i] = std::make_unique<Text>(env, text);
       if (text != nullptr) env->DeleteLocalRef(text);
     }
-    fedspend_options options{};
     options.struct_size = sizeof options;
     options.persistent_dir = given[0]->get();
     options.cache_dir = given[1]->get();
@@ -119,23 +117,41 @@ jlong open(JNIEnv* env, jclass, jobjectArray texts, jbyteArray keys, jlongArray 
     for (jsize i = 0; i < 4; ++i) env->GetByteArrayRegion(keys, 32 * i, 32, reinterpret_cast<jbyte*>(to[i]));
     jlong values[6] = {};
     env->GetLongArrayRegion(numbers, 0, 6, values);
-    if (env->ExceptionCheck()) return 0;
+    if (env->ExceptionCheck()) return false;
     options.flags = static_cast<std::uint32_t>(values[0]);
     options.retention_days = static_cast<std::uint32_t>(values[1]);
     options.max_transactions = static_cast<std::uint64_t>(values[2]);
     options.connect_timeout_ms = static_cast<std::uint32_t>(values[3]);
     options.transient_backoff_ms = static_cast<std::uint32_t>(values[4]);
     options.permanent_backoff_ms = static_cast<std::uint32_t>(values[5]);
+    return true;
+  }
+};
+
+jlong open(JNIEnv* env, jclass, jobjectArray texts, jbyteArray keys, jlongArray numbers, jobject bridge, jint parts) {
+  return guarded<jlong>(env, 0, [&]() -> jlong {
+    GivenOptions given;
+    if (!given.read(env, texts, keys, numbers)) return 0;
     auto peer = std::make_unique<Peer>();
     peer->bridge = env->NewGlobalRef(bridge);
     if (peer->bridge == nullptr) return 0;
     const fedspend_host host = host_of(peer.get(), parts);
-    if (const fedspend_status status = fedspend_device_create(&options, &host, &peer->device); status != FEDSPEND_OK) {
+    if (const fedspend_status status = fedspend_device_create(&given.options, &host, &peer->device); status != FEDSPEND_OK) {
       env->DeleteGlobalRef(peer->bridge);
       raise(env, status);
       return 0;
     }
     return static_cast<jlong>(reinterpret_cast<std::intptr_t>(peer.release()));
+  });
+}
+
+void wipe_folder(JNIEnv* env, jclass, jobjectArray texts, jbyteArray keys, jlongArray numbers, jobject bridge, jint parts) {
+  guarded(env, false, [&] {
+    GivenOptions given;
+    if (!given.read(env, texts, keys, numbers)) return false;
+    Peer peer{.device = nullptr, .bridge = bridge};  // a local reference: callbacks come on this thread
+    const fedspend_host host = host_of(&peer, parts);
+    return well(env, fedspend_wipe_directory(&given.options, &host));
   });
 }
 
@@ -165,7 +181,10 @@ jbyteArray text_answer(JNIEnv* env, const Fill& fill) {
   std::size_t needed = 0;
   fedspend_status status = FEDSPEND_BUFFER_TOO_SMALL;
   for (int attempt = 0; attempt < 8 && status == FEDSPEND_BUFFER_TOO_SMALL; ++attempt) {
-    if (needed > buffer.size()) buffer.resize(needed);
+    if (needed > buffer.size()) {
+      wipe(buffer.data(), buffer.size());
+      buffer = std::vector<char>(needed);
+    }
     status = fill(buffer.data(), buffer.size(), &needed);
   }
   const jbyteArray answer = well(env, status) ? bytes_of(env, buffer.data()) : nullptr;
@@ -208,7 +227,6 @@ jlongArray ingest(JNIEnv* env, jclass, jlong handle, jbyteArray pool, jintArray 
     fedspend_ingest_report report{};
     report.struct_size = sizeof report;
     const fedspend_status status = fedspend_ingest(peer_of(handle)->device, packed.transactions.data(), packed.transactions.size(), &report);
-    wipe(packed.pool.data(), packed.pool.size());
     if (!well(env, status)) return nullptr;
     return longs_of(env, {static_cast<jlong>(report.added), static_cast<jlong>(report.replaced), static_cast<jlong>(report.unchanged), static_cast<jlong>(report.too_old),
                           static_cast<jlong>(report.pushed_out)});
@@ -336,6 +354,14 @@ jboolean check_policy(JNIEnv* env, jclass, jbyteArray policy) {
   });
 }
 
+void pin_instruction_set(JNIEnv* env, jclass, jbyteArray name_given) {
+  guarded(env, false, [&] { return well(env, fedspend_pin_instruction_set(Text(env, name_given).get())); });
+}
+
+jboolean training_is_stopped(JNIEnv*, jclass, jlong task) {
+  return fedspend_training_is_stopped(reinterpret_cast<const fedspend_training*>(static_cast<std::intptr_t>(task))) == 1 ? JNI_TRUE : JNI_FALSE;
+}
+
 void cancel(JNIEnv* env, jclass, jlong handle) { well(env, fedspend_cancel(peer_of(handle)->device)); }
 
 void wipe_device(JNIEnv* env, jclass, jlong handle) { well(env, fedspend_wipe(peer_of(handle)->device)); }
@@ -346,6 +372,9 @@ const JNINativeMethod kNatives[] = {
     NATIVE("name", "(II)[B", name),
     NATIVE("parseKey", "([B)[B", parse_key),
     NATIVE("open", "([[B[B[JLorg/fedspend/client/Bridge;I)J", open),
+    NATIVE("wipeFolder", "([[B[B[JLorg/fedspend/client/Bridge;I)V", wipe_folder),
+    NATIVE("pinInstructionSet", "([B)V", pin_instruction_set),
+    NATIVE("trainingIsStopped", "(J)Z", training_is_stopped),
     NATIVE("free", "(J)V", free_peer),
     NATIVE("text", "(JI[B[B)[B", text),
     NATIVE("installCertificate", "(J[B)V", install_certificate),

@@ -18,7 +18,7 @@ struct Peer {
   jobject bridge = nullptr;  // a global reference
 };
 
-// Of the parts that Device.java names (bits: 1 keys, 2 signer, 4 clock, 8 examples); `peer` outlives the device.
+// Of the parts that Device.java names (bits: 1 keys, 2 signer, 4 clock, 8 examples, 16 trainer, 32 transport); `peer` outlives the device.
 fedspend_host host_of(Peer* peer, jint parts);
 
 // The classes and methods that callbacks need, once; false: an exception is pending.
@@ -26,15 +26,30 @@ bool find_host_methods(JavaVM* vm, JNIEnv* env);
 void forget_host_methods(JNIEnv* env);
 jclass global_class(JNIEnv* env, const char* name);
 
-// PackedTransactions.java.
+// Of memory that held a secret or a spending value: not left out by the compiler.
+void wipe(void* memory, std::size_t size);
+// A Java array of any element: zeros in its place.
+void wipe_array(JNIEnv* env, jbyteArray array);
+void wipe_array(JNIEnv* env, jlongArray array);
+void wipe_array(JNIEnv* env, jfloatArray array);
+
+// PackedTransactions.java. Wiped when it goes.
 struct Packed {
+  Packed() = default;
+  ~Packed();
+  Packed(const Packed&) = delete;
+  Packed& operator=(const Packed&) = delete;
+
   std::vector<char> pool;
   std::vector<jint> offsets;
   std::vector<jlong> numbers;
   std::vector<fedspend_transaction> transactions;
 
-  // false: an exception is pending, or the arrays do not fit together.
+  // Wipes the Java arrays of texts and numbers. false: an exception is pending, or the arrays do not fit together.
   bool read(JNIEnv* env, jbyteArray pool_array, jintArray offset_array, jlongArray number_array);
+
+ private:
+  bool copy(JNIEnv* env, jbyteArray pool_array, jintArray offset_array, jlongArray number_array);
 };
 
 }  // namespace fedspend_jni

@@ -119,6 +119,22 @@ TEST_CASE("where no noise is enough it is refused, with the reason") {
   CHECK(failed.error().message == "too wide");
 }
 
+TEST_CASE("where no noise is enough, of two accountants each is asked once, at the most noise, and the exact one says what that gives") {
+  int quick_asked = 0, exact_asked = 0;
+  const auto quick = [&](double z) -> Result<double> { return ++quick_asked, 5.5 + 1 / z; };
+  const auto exact = [&](double z) -> Result<double> { return ++exact_asked, 5 + 1 / z; };
+  const auto refused = smallest_noise_multiplier(quick, exact, 1);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == ErrorCode::refused);
+  CHECK_MESSAGE(refused.error().message.find("epsilon of 5.001,") != std::string::npos, refused.error().message);  // 5 and a little, rounded up
+  CHECK(quick_asked == 1);
+  CHECK(exact_asked == 1);
+  // Where the quick one alone says no, the exact one is searched.
+  const auto found = smallest_noise_multiplier(quick, exact, 5.25);
+  REQUIRE(found.has_value());
+  CHECK(found->noise_multiplier == doctest::Approx(4).epsilon(2e-6));
+}
+
 TEST_CASE("a mechanism that refuses narrow noise gets the least that it takes") {
   const auto narrow = [](double z) -> Result<double> {
     if (z < 2.5) return fail(ErrorCode::invalid_argument, "too narrow");

@@ -9,6 +9,7 @@
 #include <numbers>
 #include <vector>
 
+#include "common/privacy/directed_rounding.h"
 #include "common/privacy/gaussian_rdp.h"
 #include "tests/common/aborts.h"
 
@@ -36,6 +37,23 @@ double exact_rdp_of_two(double share_variance, int shift, double order) {
 DiscreteGaussianSum usual() { return {.clients = 100, .dimension = 1024, .sensitivity_l2 = 50, .share_variance = 25, .honest_clients = 60}; }
 
 }  // namespace
+
+// exp(-746) is below the least double. Around the variance from which on all terms are, the sum term by term and its shortcut are the same number.
+TEST_CASE("tau has no step where its terms underflow: 10 (n - 1) times the least double, rounded up") {
+  const double least = std::numeric_limits<double>::denorm_min();
+  for (const std::uint64_t clients : {1ULL, 2ULL, 3ULL, 1'000ULL, 100'000ULL}) {
+    const double nothing = multiply_up(10, static_cast<double>(clients - 1) * least);
+    CHECK(discrete_gaussian_tau(clients, 1e9) == nothing);
+    double last = nothing;
+    for (double variance = 77; variance >= 74; variance -= 0.125) {
+      const double tau = discrete_gaussian_tau(clients, variance);
+      CHECK(tau >= last);
+      if (variance >= 75.625) CHECK(tau == nothing);  // pi^2 variance is above 746 from 75.59 on
+      last = tau;
+    }
+    if (clients > 1) CHECK(last > nothing);
+  }
+}
 
 TEST_CASE("tau is its sum, and no underflow makes it 0") {
   // n = 3, sigma^2 = 1/4: 10 (exp(-pi^2 / 4) + exp(-pi^2 / 3)).

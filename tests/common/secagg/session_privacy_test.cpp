@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <doctest/doctest.h>
 
@@ -217,6 +218,59 @@ TEST_CASE("noise as of a larger cohort is counted as if it were there, and less 
   CHECK(contribution_cost(plan, 112).value() == cost);
   const SessionTerms terms = make_session_terms(plan, RoundId{1}, SessionId{}, 112, plan.aggregation.clip_norm_l2).value();
   CHECK(contribution_cost(plan, derive_parameters(terms, 112).value()).value() == cost);
+}
+
+TEST_CASE("on a device's ledger the noise of a larger cohort is none: no accountant may count what is not in the real sum") {
+  for (const PrivacyMode mode : {PrivacyMode::distributed, PrivacyMode::central}) {
+    Plan plan = plan_of(112);
+    plan.privacy.mode = mode;
+    const SessionTerms terms = make_session_terms(plan, RoundId{1}, SessionId{}, 112, plan.aggregation.clip_norm_l2).value();
+    const SessionParameters parameters = derive_parameters(terms, 112).value();
+    CHECK_FALSE(counts_as_none(plan.privacy));
+    CHECK(device_cost(plan, parameters).value() == contribution_cost(plan, parameters).value());
+    CHECK(dearest_device_cost(plan).value() == dearest_contribution_cost(plan).value());
+    plan.privacy.noise_cohort = 112;  // also of one that is no larger: what a simulation draws is a simulation's
+    CHECK(counts_as_none(plan.privacy));
+    CHECK(device_cost(plan, parameters).value() == PrivacyCost{});
+    CHECK(dearest_device_cost(plan).value() == PrivacyCost{});
+    CHECK(std::isinf(repeated(dearest_device_cost(plan).value(), 1).epsilon(1e-6)));
+  }
+  Plan plan = plan_of(112);
+  plan.privacy = {.mode = PrivacyMode::none};
+  CHECK(counts_as_none(plan.privacy));
+  CHECK(dearest_device_cost(plan).value() == PrivacyCost{});
+}
+
+// Of 600 rosters each curve is of ten: where rounding costs something, and where the distance from one discrete Gaussian does (bits so few that a
+// share is barely wide enough), and with the clip indicator.
+TEST_CASE("where rosters share a bound the least is still below each of them, and near the cheapest") {
+  Plan coarse = plan_of(1'000, 0.7);
+  coarse.federation.min_cohort = 640;
+  coarse.federation.over_selection = 1.3;
+  coarse.aggregation.bits = 14;
+  Plan narrow = coarse;
+  narrow.aggregation.bits = 12;
+  narrow.model.parameter_count = 1U << 16;
+  narrow.privacy.noise_multiplier = 30;
+  Plan adaptive = coarse;
+  adaptive.aggregation.bits = 18;
+  adaptive.privacy.clip_quantile = 0.5;
+  for (const Plan& plan : {coarse, narrow, adaptive}) {
+    const auto tried = least_contribution_cost(plan);
+    REQUIRE_MESSAGE(tried.has_value(), tried.error().message);
+    const double norm = clip_norm_range(plan).most;
+    REQUIRE(plan.devices_asked() - plan.least_asked() > 500);
+    std::vector<double> found(tried->rdp.values().size(), HUGE_VAL);
+    for (std::uint32_t clients = plan.least_asked(); clients <= plan.devices_asked(); clients += 3) {
+      const auto cost = contribution_cost(plan, clients, norm);
+      if (!cost) continue;
+      for (std::size_t i = 0; i < found.size(); ++i) found[i] = std::min(found[i], cost->rdp.values()[i]);
+    }
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      REQUIRE(tried->rdp.values()[i] <= found[i]);
+      REQUIRE(tried->rdp.values()[i] >= found[i] * 0.98);
+    }
+  }
 }
 
 TEST_CASE("a plan that would overspend its own budget is refused with what would work, and that does work") {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <set>
 #include <string>
+#include <thread>
 
 #include <zmq.hpp>
 
@@ -433,6 +434,37 @@ TEST_CASE("one thread serves two hundred device channels") {
   }
   CHECK(answered.size() == count);
   CHECK(ZmqDeviceChannel::wait_any(channels, Millis{0})->empty());
+}
+
+TEST_CASE("a device's wait ends with a message, with news of its connection and with its waker, and not without") {
+  World world;
+  auto device = world.enrolled_device(1);
+  int waker[2];
+  REQUIRE(pipe(waker) == 0);
+  const auto waits_long = [&] {
+    const Millis begun = now();
+    REQUIRE(device->wait(kPatience, waker[0]));
+    return now() - begun >= kPatience;
+  };
+  REQUIRE(device->send(frames("hello")));
+  bool served = false;
+  std::thread server([&] { served = world.serve_until([&] { return world.inbox.size() == 1; }); });
+  CHECK_FALSE(waits_long());  // the handshake
+  CHECK(device->check(now()));
+  CHECK(device->state() == ConnectionState::connected);
+  server.join();
+  REQUIRE(served);
+  REQUIRE(world.server->send(world.inbox[0].peer, frames("reply")));
+  CHECK_FALSE(waits_long());
+  const auto received = device->receive();
+  REQUIRE((received && received->has_value()));
+  const Millis begun = now();
+  REQUIRE(device->wait(Millis(50), waker[0]));
+  CHECK(now() - begun >= Millis(45));
+  REQUIRE(write(waker[1], "x", 1) == 1);
+  CHECK_FALSE(waits_long());
+  close(waker[0]);
+  close(waker[1]);
 }
 
 TEST_CASE("what breaks a limit is dropped by the device, too") {

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "models/row_maker.h"
+
 using namespace fedspend;
 using namespace fedspend::simulations;
 
@@ -71,16 +73,24 @@ TEST_CASE("an encoded history is that of the models, row by row") {
   REQUIRE(builder.add("a", transaction(1, 7, "x", "Shop 1")));
   REQUIRE(builder.add("a", transaction(2, 8, "unknown", "")));
   const Population population = std::move(builder).build();
-  const models::Vocabulary vocabulary(std::vector<std::string>{"w", "x"});
-  const auto rows = HistoryEncoder(population, vocabulary).encode(0);
-  REQUIRE(rows.size() == 2);
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const models::HistoryRow expected = models::to_history_row(population.transaction(population.history(0)[i]), vocabulary);
-    CHECK(rows[i].time_s == expected.time_s);
-    CHECK(rows[i].amount_minor == expected.amount_minor);
-    CHECK(rows[i].merchant_hash == expected.merchant_hash);
-    CHECK(rows[i].category == expected.category);
-    CHECK(rows[i].direction == expected.direction);
+  ModelSpec model;
+  model.categories = {"w", "x"};
+  for (const char* name : {"next_category", "categoriser"}) {
+    model.name = name;
+    const auto rows = HistoryEncoder(population, model).encode(0);
+    models::RowMaker maker(model);
+    REQUIRE(rows.size() == 2);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const models::HistoryRow expected = maker.row(population.transaction(population.history(0)[i]));
+      REQUIRE((rows[i].text == nullptr) == (expected.text == nullptr));
+      if (expected.text != nullptr) CHECK(*rows[i].text == *expected.text);
+      CHECK(rows[i].time_s == expected.time_s);
+      CHECK(rows[i].amount_minor == expected.amount_minor);
+      CHECK(rows[i].merchant_hash == expected.merchant_hash);
+      CHECK(rows[i].category == expected.category);
+      CHECK(rows[i].direction == expected.direction);
+    }
+    CHECK(rows[1].category == 2);
+    CHECK((rows[0].text != nullptr) == (model.name == "categoriser"));
   }
-  CHECK(rows[1].category == vocabulary.other());
 }

@@ -1,5 +1,6 @@
 // fedspend-sim privacy and calibrate as commands: the figures of PRIVACY.md, what each accountant says beside epsilon, and what is refused.
 #include <cmath>
+#include <ctime>
 #include <random>
 #include <sstream>
 #include <string>
@@ -7,9 +8,11 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "simulations/commands/question_proposal.h"
 #include "tests/simulations/sim_program.h"
 
 using namespace fedspend::tests;
+namespace simulations = fedspend::simulations;
 
 namespace {
 
@@ -148,18 +151,62 @@ TEST_CASE("privacy of a plan gives what its statement says, finds a statement th
   CHECK(falsified.code == 6);
   CHECK(falsified.out.find("!! /cohort/goal is stated as") != std::string::npos);
   CHECK(falsified.out.find("Its issuer's word, which nobody can compute again") != std::string::npos);
+  CHECK(falsified.out.find("/noise_source: that the noise came from a generator, or from a seed that somebody knows; on it rests /is_guarantee") != std::string::npos);
   statement["cohort"]["goal"] = statement["cohort"]["goal"].get<unsigned>() - 1;
   statement["rounds"]["done"] = statement["rounds"]["planned"].get<unsigned>() + 1;
   folder.write("s.json", statement.dump());
   const Ended impossible = sim(folder, "privacy --plan plan.toml --statement s.json");
   CHECK(impossible.code == 6);
   CHECK(impossible.out.find("!! /rounds/done is stated as 301, and can be 0 to 300: the plan has 300 rounds\n!! /rounds/sums_charged is stated as 0, and can be 301 or more: ") != std::string::npos);
+  folder.write("s.json", std::string(1'000, '[') + std::string(1'000, ']'));
+  check_refused(folder, "privacy --plan plan.toml --statement s.json", {"nested deeper"});
+  folder.write("s.json", nlohmann::json{{"a\x1b[2J", 1}}.dump());
+  check_refused(folder, "privacy --plan plan.toml --statement s.json", {"is no DP statement"});
   check_refused(folder, "privacy --plan plan.toml --steps 3", {"--steps beside --plan"});
   check_refused(folder, "privacy --plan plan.toml --noise-multiplier 3", {"--noise-multiplier beside --plan"});
   check_refused(folder, "privacy --statement s.json --noise-multiplier 1 --steps 1 --delta 1e-6", {"--statement without --plan"});
   check_refused(folder, "privacy --steps 1 --delta 1e-6", {"--noise-multiplier Z is missing"});
   folder.write("s.json", "no JSON");
   check_refused(folder, "privacy --plan plan.toml --statement s.json", {"s.json is no JSON"});
+}
+
+// As a run leaves both files, in one folder.
+TEST_CASE("the text of a statement is held against its JSON: the one beside it, or the one that is named; where there is none that is said") {
+  const TemporaryFolder folder;
+  std::string plan = TemporaryFolder::read(source_dir() + "/simulations/plans/purchase-cards.toml");
+  const std::string none = "[privacy]\nmode = \"none\"\n";
+  folder.write("plan.toml", plan.replace(plan.find(none), none.size(), "[privacy]\nmode = \"distributed\"\nnoise_multiplier = 2.5\nmax_participations = 5\n"));
+  const auto data = nlohmann::json::parse(sim(folder, "privacy --plan plan.toml --format json").out)["data"];
+  const std::string printed = sim(folder, "privacy --plan plan.toml").out, text = printed.substr(0, printed.find("\nof one contribution"));
+  folder.write("dp-statement.json", data["statement"].dump(2) + "\n");
+  const std::string check = "privacy --plan plan.toml --statement dp-statement.json";
+  const Ended alone = sim(folder, check);
+  CHECK(alone.code == 0);
+  CHECK(alone.out.find("Its text was not given, and is not checked") != std::string::npos);
+  CHECK(alone.out.find("So that this is a guarantee, and no simulation's figures under another label, is its issuer's word") != std::string::npos);
+  folder.write("dp-statement.txt", text);
+  const Ended both = sim(folder, check);
+  CHECK(both.code == 0);
+  CHECK(both.out.find("Its text, dp-statement.txt, is to the letter") != std::string::npos);
+  std::string other = text;
+  const std::size_t at = other.find("noise multiplier 2.5");
+  REQUIRE(at != std::string::npos);
+  other.replace(at, 20, "noise multiplier 9.5\x1b");
+  folder.write("dp-statement.txt", other);
+  const Ended falsified = sim(folder, check);
+  CHECK(falsified.code == 6);
+  CHECK(falsified.out.find("does NOT say the same. Line ") != std::string::npos);
+  CHECK(falsified.out.find('\x1b') == std::string::npos);
+  const auto said = nlohmann::json::parse(sim(folder, check + " --format json").out)["data"]["check"];
+  CHECK(said["follows"] == false);
+  CHECK(said["differences"].empty());
+  CHECK(said["text"]["follows"] == false);
+  CHECK(said["text"]["line"].get<int>() > 1);
+  CHECK(said["is_guarantee_by_issuers_word"] == true);
+  folder.write("good.txt", text);
+  CHECK(sim(folder, check + " --statement-text good.txt").code == 0);
+  check_refused(folder, check + " --statement-text nowhere.txt", {"nowhere.txt"});
+  check_refused(folder, "privacy --plan plan.toml --statement-text good.txt", {"--statement-text without --statement"});
 }
 
 TEST_CASE("privacy and calibrate refuse combinations that nothing proves, in one line") {
@@ -173,6 +220,43 @@ TEST_CASE("privacy and calibrate refuse combinations that nothing proves, in one
   check_refused(folder, "privacy --mechanism discrete-gaussian --bits 8 --noise-multiplier 0.01 --steps 10 --delta 1e-6", {"8 bits", "try --bits "});
   check_refused(folder, "privacy --mechanism discrete-gaussian --corrupt 0.5 --dropout 0.3" + rest, {"1000 clients"});
   check_refused(folder, "calibrate --mechanism discrete-gaussian --bits 12 --epsilon 0.001 --steps 10 --delta 1e-6", {"epsilon", "try --epsilon "});
+}
+
+// exp(20) is half a thousand million: an epsilon above is no privacy to propose.
+TEST_CASE("calibrate proposes no epsilon above 20") {
+  const TemporaryFolder folder;
+  int refused = 0;
+  for (const char* bits : {"8", "10", "12", "14"})
+    for (const char* steps : {"10", "10000", "10000000"}) {
+      const Ended ended = sim(folder, std::string("calibrate --epsilon 0.01 --delta 1e-9 --mechanism discrete-gaussian --steps ") + steps + " --bits " + bits);
+      CAPTURE(ended.err);
+      if (ended.code == 0) continue;
+      ++refused;
+      const std::string label = "--epsilon ";
+      const std::size_t at = ended.err.rfind(label);
+      if (at != std::string::npos) CHECK(std::stod(ended.err.substr(at + label.size())) <= 20);
+    }
+  CHECK(refused >= 6);
+}
+
+// Not a time but a number of questions: each takes a tenth of the search's processor time.
+TEST_CASE("the search for what would be answered ends with its processor time, however slow an accountant is") {
+  int asked = 0;
+  const auto slow = [&](const simulations::Asked&) {
+    ++asked;
+    for (const std::clock_t begun = std::clock(); static_cast<double>(std::clock() - begun) < simulations::kSearchSeconds / 10 * CLOCKS_PER_SEC;) {
+    }
+    return false;
+  };
+  simulations::Asked refused;
+  refused.question.mechanism = simulations::Mechanism::discrete_gaussian;
+  refused.question.delta = 1e-6;
+  refused.number = 1;
+  const simulations::Proposal found = simulations::options_that_work(refused, {"epsilon", 1e-6, 20}, slow);
+  CHECK_FALSE(found.asked.has_value());
+  CHECK(found.typed.empty());
+  CHECK(asked >= 5);
+  CHECK(asked <= 10);
 }
 
 // The options that a refusal ends with, in the place of those that were given.

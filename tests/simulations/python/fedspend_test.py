@@ -73,7 +73,7 @@ class Federation(unittest.TestCase):
     def test_baselines_have_the_names_and_values_of_the_program(self):
         program = json.loads(self.sim("baselines", "--data", self.description, "--format", "json"))
         ours = fedspend.baselines(self.data)
-        self.assertEqual(len(ours), 7)
+        self.assertEqual(len(ours), 8)
         for key, value in ours.items():
             self.assertIn(f'"{key}"', json.dumps(program))
             self.assertTrue(0 < value < 1, key)

@@ -39,22 +39,6 @@ public struct Transaction {
     }
 }
 
-/// The key of the encrypted store, in the Secure Enclave or the keychain.
-public protocol KeyWrapper: AnyObject {
-    func wrap(_ seed: Data) throws -> Data
-    func unwrap(_ wrapped: Data) throws -> Data
-    func destroyKey() throws
-}
-
-/// What only the app knows. What throws, or is not there, counts as no.
-public protocol Host: AnyObject {
-    func conditions() throws -> Conditions
-    func log(warning: Bool, text: String)
-    /// FEDSPEND_PHASE_...
-    func phase(_ phase: Int32)
-    var keys: KeyWrapper? { get }
-}
-
 public struct Options {
     public var persistentFolder: String
     public var cacheFolder: String?
@@ -66,9 +50,42 @@ public struct Options {
     public var coordinatorKey: Data?
     /// FEDSPEND_KEY_IN_FILE, FEDSPEND_WITHOUT_...
     public var flags: UInt32 = 0
+    /// 0: the library's defaults.
+    public var retentionDays, connectTimeoutMilliseconds, transientBackoffMilliseconds, permanentBackoffMilliseconds: UInt32
+    public var maxTransactions: UInt64 = 0
 
     public init(persistentFolder: String, population: String, releaseKey: Data, authorityKey: Data) {
         (self.persistentFolder, self.population, self.releaseKey, self.authorityKey) = (persistentFolder, population, releaseKey, authorityKey)
+        (retentionDays, connectTimeoutMilliseconds, transientBackoffMilliseconds, permanentBackoffMilliseconds) = (0, 0, 0, 0)
+    }
+
+    /// The C struct and the host's table for the time of `body`.
+    func withTable(_ box: Unmanaged<HostBox>, _ body: (UnsafePointer<fedspend_options>, UnsafePointer<fedspend_host>) -> fedspend_status) throws -> fedspend_status {
+        let identityKey = box.takeUnretainedValue().signer?.publicKey
+        for key in [releaseKey, authorityKey, coordinatorKey, identityKey] where key.map({ $0.count != fedspend_key_bytes() }) ?? false {
+            throw FedspendError(status: Int32(FEDSPEND_INVALID_ARGUMENT), words: "a key is not of 32 bytes")
+        }
+        return withTexts([persistentFolder, cacheFolder, population, policy, coordinator]) { texts in
+            var given = fedspend_options()
+            given.struct_size = UInt32(MemoryLayout<fedspend_options>.size)
+            given.flags = flags
+            given.persistent_dir = texts[0]
+            given.cache_dir = texts[1]
+            given.population = texts[2]
+            given.policy_toml = texts[3]
+            given.coordinator = texts[4]
+            given.retention_days = retentionDays
+            given.max_transactions = maxTransactions
+            given.connect_timeout_ms = connectTimeoutMilliseconds
+            given.transient_backoff_ms = transientBackoffMilliseconds
+            given.permanent_backoff_ms = permanentBackoffMilliseconds
+            withUnsafeMutableBytes(of: &given.release_key) { $0.copyBytes(from: releaseKey) }
+            withUnsafeMutableBytes(of: &given.authority_key) { $0.copyBytes(from: authorityKey) }
+            if let key = coordinatorKey { withUnsafeMutableBytes(of: &given.coordinator_key) { $0.copyBytes(from: key) } }
+            if let key = identityKey { withUnsafeMutableBytes(of: &given.identity_key) { $0.copyBytes(from: key) } }
+            var table = hostTable(box.takeUnretainedValue(), box.toOpaque())
+            return body(&given, &table)
+        }
     }
 }
 
@@ -80,39 +97,94 @@ public struct RunReport {
     public let bytesSent: UInt64
 }
 
+public struct IngestReport {
+    public let added, replaced, unchanged, tooOld, pushedOut: UInt64
+}
+
+/// The next categories, the likeliest first.
+public struct Prediction {
+    public struct Chance {
+        public let category: String
+        public let probability: Double
+    }
+
+    /// Show nothing, or that it is not known.
+    public let abstains, isPersonal: Bool
+    public let transactions: UInt64
+    public let next: [Chance]
+}
+
+/// Nats a prediction on the customer's own held-out rows.
+public struct PersonalReport {
+    public let isPersonal: Bool
+    public let predictions: UInt64
+    public let sharedLoss, chosenLoss: Double
+}
+
+/// On the customer's newest fifth, which no training on this device looks at.
+public struct Evaluation {
+    public struct Figures {
+        public let correct, correctIn3: UInt64
+        /// Nats, in all.
+        public let loss: Double
+    }
+
+    public let predictions: UInt64
+    public let shared: Figures
+    public let personal: Figures?
+}
+
 /// Any method may be called from any thread; `runOnce` blocks its caller. The last reference may not go inside a callback.
 public final class Device {
     private let handle: OpaquePointer
     private let box: Unmanaged<HostBox>
 
     public init(_ options: Options, host: Host) throws {
-        guard options.releaseKey.count == 32, options.authorityKey.count == 32, options.coordinatorKey.map({ $0.count == 32 }) ?? true else {
-            throw FedspendError(status: Int32(FEDSPEND_INVALID_ARGUMENT), words: "a key is not of 32 bytes")
-        }
         let box = Unmanaged.passRetained(HostBox(host))
-        var made: OpaquePointer?
-        let status = withTexts([options.persistentFolder, options.cacheFolder, options.population, options.policy, options.coordinator]) { texts in
-            var given = fedspend_options()
-            given.struct_size = UInt32(MemoryLayout<fedspend_options>.size)
-            given.flags = options.flags
-            given.persistent_dir = texts[0]
-            given.cache_dir = texts[1]
-            given.population = texts[2]
-            given.policy_toml = texts[3]
-            given.coordinator = texts[4]
-            withUnsafeMutableBytes(of: &given.release_key) { $0.copyBytes(from: options.releaseKey) }
-            withUnsafeMutableBytes(of: &given.authority_key) { $0.copyBytes(from: options.authorityKey) }
-            if let key = options.coordinatorKey { withUnsafeMutableBytes(of: &given.coordinator_key) { $0.copyBytes(from: key) } }
-            var table = hostTable(box.toOpaque(), withKeys: host.keys != nil)
-            return fedspend_device_create(&given, &table, &made)
-        }
-        guard status == FEDSPEND_OK, let handle = made else {
-            let error = FedspendError.last(status)
+        do {
+            var made: OpaquePointer?
+            let status = try options.withTable(box) { fedspend_device_create($0, $1, &made) }
+            guard status == FEDSPEND_OK, let handle = made else { throw FedspendError.last(status) }
+            self.handle = handle
+            self.box = box
+        } catch {
             box.release()
             throw error
         }
-        self.handle = handle
-        self.box = box
+    }
+
+    /// `wipe` of a folder whose store cannot be opened (damaged, or its key is gone).
+    public static func wipeFolder(_ options: Options, host: Host) throws {
+        let box = Unmanaged.passRetained(HostBox(host))
+        defer { box.release() }
+        let status = try options.withTable(box) { fedspend_wipe_directory($0, $1) }
+        if status != FEDSPEND_OK { throw FedspendError.last(status) }
+    }
+
+    public static var libraryVersion: String { String(cString: fedspend_version_text()) }
+    public static func runName(_ outcome: Int32) -> String { String(cString: fedspend_run_name(outcome)) }
+    public static func phaseName(_ phase: Int32) -> String { String(cString: fedspend_phase_name(phase)) }
+
+    /// 64 hexadecimal digits, or a line of a .pub file, to 32 bytes.
+    public static func parseKey(_ text: String) throws -> Data {
+        var key = [UInt8](repeating: 0, count: fedspend_key_bytes())
+        let status = fedspend_parse_key(text, &key)
+        if status != FEDSPEND_OK { throw FedspendError.last(status) }
+        return Data(key)
+    }
+
+    /// Of a policy's text, before it is given to a device: throws if it is none; true if it allows an open sum or a plan without noise.
+    public static func isDemonstrationPolicy(_ policy: String) throws -> Bool {
+        var isDemonstration: UInt8 = 0
+        let status = fedspend_check_policy(policy, &isDemonstration)
+        if status != FEDSPEND_OK { throw FedspendError.last(status) }
+        return isDemonstration == 1
+    }
+
+    /// For the whole process, before anything is trained: "best", or one that this processor has.
+    public static func pinInstructionSet(_ name: String) throws {
+        let status = fedspend_pin_instruction_set(name)
+        if status != FEDSPEND_OK { throw FedspendError.last(status) }
     }
 
     deinit {
@@ -143,24 +215,28 @@ public final class Device {
 
     public func installCertificate(_ certificates: String) throws { try check(fedspend_install_certificate(handle, certificates)) }
 
+    public func isEnrolled() throws -> Bool { try truth { fedspend_is_enrolled(handle, $0) } }
+
+    /// 64 hexadecimal digits.
+    public func id() throws -> String { try text { fedspend_device_id(handle, $0, $1, $2) } }
+
+    private func truth(_ ask: (UnsafeMutablePointer<UInt8>) -> fedspend_status) throws -> Bool {
+        var answer: UInt8 = 0
+        try check(ask(&answer))
+        return answer == 1
+    }
+
     /// All of them or none.
-    public func ingest(_ transactions: [Transaction]) throws {
+    @discardableResult
+    public func ingest(_ transactions: [Transaction]) throws -> IngestReport {
+        var report = fedspend_ingest_report()
+        report.struct_size = UInt32(MemoryLayout<fedspend_ingest_report>.size)
         let texts = transactions.flatMap { [$0.id, $0.category, $0.merchant, $0.currency] as [String?] }
         try withTexts(texts) { pointers in
-            let rows = transactions.indices.map { index -> fedspend_transaction in
-                var row = fedspend_transaction()
-                row.struct_size = UInt32(MemoryLayout<fedspend_transaction>.size)
-                row.direction = Int32(transactions[index].isCredit ? FEDSPEND_CREDIT : FEDSPEND_DEBIT)
-                row.id = pointers[4 * index]
-                row.category = pointers[4 * index + 1]
-                row.merchant = pointers[4 * index + 2]
-                row.currency = pointers[4 * index + 3]
-                row.time_s = transactions[index].time
-                row.amount_minor = transactions[index].amountMinor
-                return row
-            }
-            try check(fedspend_ingest(handle, rows, rows.count, nil))
+            let rows = transactions.indices.map { rowOf(transactions[$0], Array(pointers[4 * $0..<4 * $0 + 4])) }
+            try check(fedspend_ingest(handle, rows, rows.count, &report))
         }
+        return IngestReport(added: report.added, replaced: report.replaced, unchanged: report.unchanged, tooOld: report.too_old, pushedOut: report.pushed_out)
     }
 
     public func giveConsent(_ purpose: String, noticeVersion: String, language: String? = nil, method: String? = nil) throws {
@@ -170,6 +246,16 @@ public final class Device {
     /// At once: a run that is under way ends before its next message.
     public func withdrawConsent(_ purpose: String) throws { try check(fedspend_consent_withdraw(handle, purpose)) }
     public func withdrawAllConsent() throws { try check(fedspend_consent_withdraw_all(handle)) }
+
+    public func hasConsent(_ purpose: String) throws -> Bool { try truth { fedspend_consent_is_given(handle, purpose, $0) } }
+
+    /// JSON with the fields of ISO/IEC TS 27560.
+    public func consentRecords(controller: String, principal: String) throws -> String {
+        try text { fedspend_consent_records(handle, controller, principal, $0, $1, $2) }
+    }
+
+    /// How long transactions may be used for a purpose, in days: 1 to 36,500, or 0 for `Options.retentionDays`. Kept.
+    public func setRetention(_ purpose: String, days: UInt32) throws { try check(fedspend_set_retention(handle, purpose, days)) }
 
     /// Takes part in one round at most.
     public func runOnce() throws -> RunReport {
@@ -190,20 +276,91 @@ public final class Device {
         try text { fedspend_statement(handle, Int32(json ? FEDSPEND_FORMAT_JSON : FEDSPEND_FORMAT_TEXT), $0, $1, $2) }
     }
 
-    /// What comes next and why, under the purpose "personal_insights".
-    public func explain(json: Bool = false) throws -> String {
-        try text { fedspend_explain(handle, nil, Int32(json ? FEDSPEND_FORMAT_JSON : FEDSPEND_FORMAT_TEXT), $0, $1, $2) }
+    /// A model that the app brings: the plan's bytes, its signature (the text of the .sig file), the model file that a coordinator publishes.
+    public func installModel(plan: Data, signature: String, model: Data) throws {
+        try plan.withUnsafeBytes { plan in
+            try model.withUnsafeBytes { model in
+                try check(fedspend_install_model(handle, plan.bindMemory(to: UInt8.self).baseAddress, plan.count, signature,
+                                                 model.bindMemory(to: UInt8.self).baseAddress, model.count))
+            }
+        }
     }
 
-    /// Adapts the model to this customer; never sent anywhere.
-    public func personalise() throws { try check(fedspend_personalise(handle, nil)) }
+    private static func options(_ mostCategories: UInt32, _ minConfidence: Double) -> fedspend_predict_options {
+        var given = fedspend_predict_options()
+        given.struct_size = UInt32(MemoryLayout<fedspend_predict_options>.size)
+        given.most_categories = mostCategories
+        given.min_confidence = minConfidence
+        return given
+    }
+
+    /// Under the purpose "personal_insights". 0 takes the defaults: 3 categories, .4.
+    public func predict(mostCategories: UInt32 = 0, minConfidence: Double = 0) throws -> Prediction {
+        var given = Device.options(mostCategories, minConfidence)
+        var made = fedspend_prediction()
+        made.struct_size = UInt32(MemoryLayout<fedspend_prediction>.size)
+        try check(fedspend_predict(handle, &given, &made))
+        let next = withUnsafeBytes(of: made.next) { bytes in
+            bytes.bindMemory(to: fedspend_category_chance.self).prefix(Int(made.count)).map { chance in
+                Prediction.Chance(category: withUnsafeBytes(of: chance.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }, probability: chance.probability)
+            }
+        }
+        return Prediction(abstains: made.abstains == 1, isPersonal: made.is_personal == 1, transactions: made.transactions, next: next)
+    }
+
+    /// The prediction with its reasons.
+    public func explain(mostCategories: UInt32 = 0, minConfidence: Double = 0, json: Bool = false) throws -> String {
+        var given = Device.options(mostCategories, minConfidence)
+        return try text { fedspend_explain(handle, &given, Int32(json ? FEDSPEND_FORMAT_JSON : FEDSPEND_FORMAT_TEXT), $0, $1, $2) }
+    }
+
+    /// Adapts the model to this customer; takes as long as a training, and is never sent anywhere.
+    @discardableResult
+    public func personalise() throws -> PersonalReport {
+        var report = fedspend_personal_report()
+        report.struct_size = UInt32(MemoryLayout<fedspend_personal_report>.size)
+        try check(fedspend_personalise(handle, &report))
+        return PersonalReport(isPersonal: report.is_personal == 1, predictions: report.predictions, sharedLoss: report.shared_loss, chosenLoss: report.chosen_loss)
+    }
+
+    /// Under the purpose "evaluation".
+    public func evaluate() throws -> Evaluation {
+        var report = fedspend_evaluation()
+        report.struct_size = UInt32(MemoryLayout<fedspend_evaluation>.size)
+        try check(fedspend_evaluate(handle, &report))
+        let shared = Evaluation.Figures(correct: report.shared_correct, correctIn3: report.shared_correct_in_3, loss: report.shared_loss)
+        let personal = Evaluation.Figures(correct: report.personal_correct, correctIn3: report.personal_correct_in_3, loss: report.personal_loss)
+        return Evaluation(predictions: report.predictions, shared: shared, personal: report.has_personal == 1 ? personal : nil)
+    }
 
     public func wipe() throws { try check(fedspend_wipe(handle)) }
 }
 
-/// C strings for the time of `body`; nil stays NULL.
-private func withTexts<Result>(_ texts: [String?], _ body: ([UnsafePointer<CChar>?]) throws -> Result) rethrows -> Result {
+private func rowOf(_ transaction: Transaction, _ texts: [UnsafePointer<CChar>?]) -> fedspend_transaction {
+    var row = fedspend_transaction()
+    row.struct_size = UInt32(MemoryLayout<fedspend_transaction>.size)
+    row.direction = Int32(transaction.isCredit ? FEDSPEND_CREDIT : FEDSPEND_DEBIT)
+    row.id = texts[0]
+    row.category = texts[1]
+    row.merchant = texts[2]
+    row.currency = texts[3]
+    row.time_s = transaction.time
+    row.amount_minor = transaction.amountMinor
+    return row
+}
+
+func withRow<Result>(_ transaction: Transaction, _ body: (fedspend_transaction) throws -> Result) rethrows -> Result {
+    try withTexts([transaction.id, transaction.category, transaction.merchant, transaction.currency]) { try body(rowOf(transaction, $0)) }
+}
+
+/// C strings for the time of `body`; nil stays NULL. Wiped afterwards: one may be a token.
+func withTexts<Result>(_ texts: [String?], _ body: ([UnsafePointer<CChar>?]) throws -> Result) rethrows -> Result {
     let copies = texts.map { $0.flatMap { strdup($0) } }
-    defer { copies.forEach { free($0) } }
+    defer {
+        for copy in copies where copy != nil {
+            memset_s(copy!, strlen(copy!), 0, strlen(copy!))
+            free(copy)
+        }
+    }
     return try body(copies.map { UnsafePointer($0) })
 }

@@ -6,10 +6,15 @@ import Foundation
 final class HostBox {
     let host: Host
     let keys: KeyWrapper?
+    let signer: IdentitySigner?
+    let clock: Clock?
+    let trainer: Trainer?
+    let transport: Transport?
+    let examples: ExampleSource?
 
     init(_ host: Host) {
         self.host = host
-        keys = host.keys
+        (keys, signer, clock, trainer, transport, examples) = (host.keys, host.signer, host.clock, host.trainer, host.transport, host.examples)
     }
 
     static func of(_ user: UnsafeMutableRawPointer?) -> HostBox { Unmanaged<HostBox>.fromOpaque(user!).takeUnretainedValue() }
@@ -20,7 +25,7 @@ private func known(_ value: Bool?) -> UInt8 {
     return UInt8(value ? FEDSPEND_YES : FEDSPEND_NO)
 }
 
-func hostTable(_ user: UnsafeMutableRawPointer, withKeys: Bool) -> fedspend_host {
+func hostTable(_ box: HostBox, _ user: UnsafeMutableRawPointer) -> fedspend_host {
     var table = fedspend_host()
     table.struct_size = UInt32(MemoryLayout<fedspend_host>.size)
     table.user = user
@@ -38,7 +43,16 @@ func hostTable(_ user: UnsafeMutableRawPointer, withKeys: Bool) -> fedspend_host
         HostBox.of(user).host.log(warning: level == FEDSPEND_LOG_WARNING, text: String(cString: text))
     }
     table.phase = { user, phase in HostBox.of(user).host.phase(phase) }
-    guard withKeys else { return table }
+    if box.keys != nil { addKeys(&table) }
+    if box.signer != nil { addSigner(&table) }
+    if box.clock != nil { addClock(&table) }
+    if box.trainer != nil { addTrainer(&table) }
+    if box.transport != nil { addTransport(&table) }
+    if box.examples != nil { addExamples(&table) }
+    return table
+}
+
+private func addKeys(_ table: inout fedspend_host) {
     table.wrap = { user, seed, wrapped, size in
         guard let seed, let wrapped, let size, let answer = try? HostBox.of(user).keys?.wrap(Data(bytes: seed, count: 32)) else {
             return fedspend_status(FEDSPEND_UNAVAILABLE)
@@ -64,5 +78,70 @@ func hostTable(_ user: UnsafeMutableRawPointer, withKeys: Bool) -> fedspend_host
             return fedspend_status(FEDSPEND_UNAVAILABLE)
         }
     }
-    return table
+}
+
+private func addSigner(_ table: inout fedspend_host) {
+    table.sign = { user, message, size, signature in
+        guard let signature, let answer = try? HostBox.of(user).signer?.sign(dataOf(message, size)) else { return fedspend_status(FEDSPEND_UNAVAILABLE) }
+        guard answer.count == fedspend_signature_bytes() else { return fedspend_status(FEDSPEND_MALFORMED) }
+        answer.copyBytes(to: signature, count: answer.count)
+        return fedspend_status(FEDSPEND_OK)
+    }
+}
+
+private func addClock(_ table: inout fedspend_host) {
+    // Below 0: no clock says so, and the run fails.
+    table.monotonic_ms = { user in (try? HostBox.of(user).clock?.monotonicMilliseconds()) ?? -1 }
+    // No invented date: the system's, as without this callback. The run under way hears of it by the clock above.
+    table.unix_time_s = { user in (try? HostBox.of(user).clock?.unixSeconds()) ?? Int64(Date().timeIntervalSince1970) }
+}
+
+private func addTrainer(_ table: inout fedspend_host) {
+    table.train = { user, task, trained in
+        guard let task, let trained, let trainer = HostBox.of(user).trainer else { return fedspend_status(FEDSPEND_UNAVAILABLE) }
+        let given = TrainingTask(task)
+        guard let answer = try? trainer.train(given) else {
+            return fedspend_status(given.isStopped ? FEDSPEND_REFUSED : FEDSPEND_UNAVAILABLE)
+        }
+        guard answer.count == task.pointee.weight_count else { return fedspend_status(FEDSPEND_MALFORMED) }
+        for (index, weight) in answer.enumerated() { trained[index] = weight }
+        return fedspend_status(FEDSPEND_OK)
+    }
+}
+
+private func addTransport(_ table: inout fedspend_host) {
+    table.exchange = { user, request, size, response, timeout in
+        do {
+            guard let answer = try HostBox.of(user).transport?.exchange(dataOf(request, size), timeout: Double(timeout) / 1000) else {
+                return fedspend_status(FEDSPEND_UNAVAILABLE)
+            }
+            return answer.withUnsafeBytes { fedspend_body_add(response, $0.bindMemory(to: UInt8.self).baseAddress, $0.count) }
+        } catch TransportFailure.timeout {
+            return fedspend_status(FEDSPEND_TIMEOUT)
+        } catch TransportFailure.notThePinnedCertificate {
+            return fedspend_status(FEDSPEND_UNAUTHORIZED)
+        } catch {
+            return fedspend_status(FEDSPEND_UNAVAILABLE)
+        }
+    }
+    table.give_up_exchange = { user in HostBox.of(user).transport?.giveUp() }
+}
+
+private func addExamples(_ table: inout fedspend_host) {
+    table.examples = { user, sink in
+        guard let rows = try? HostBox.of(user).examples?.examples() else { return fedspend_status(FEDSPEND_UNAVAILABLE) }
+        for one in rows {
+            let status = withRow(one) { row -> fedspend_status in
+                var row = row
+                return fedspend_sink_add(sink, &row)
+            }
+            if status != FEDSPEND_OK { return status }
+        }
+        return fedspend_status(FEDSPEND_OK)
+    }
+}
+
+private func dataOf(_ bytes: UnsafePointer<UInt8>?, _ size: Int) -> Data {
+    guard let bytes else { return Data() }
+    return Data(bytes: bytes, count: size)
 }

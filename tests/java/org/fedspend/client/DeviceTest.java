@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -229,6 +231,9 @@ final class DeviceTest {
     try (Device other = Device.open(options(folder), clockless)) {
       other.giveConsent("next_category", "1", null, null);
       broken[0] = true;
+      other.giveConsent("evaluation", "1", null, null);
+      String records = other.consentRecords("bank", "customer");
+      check(!records.contains("1970") && records.contains("evaluation"), "a consent without a clock: " + records);
       RunReport report = other.runOnce();
       check(report.outcome != RunOutcome.CONTRIBUTED && report.bytesSent == 0, "without a clock: " + report.outcome);
     }
@@ -275,13 +280,13 @@ final class DeviceTest {
         () -> device.explainJson(0, 0), () -> device.installModel(new byte[0], "", new byte[0]), () -> device.ingest(List.of()), () -> device.giveConsent("a", "b", null, null), () -> device.withdrawConsent("a"),
         () -> device.hasConsent("a"), () -> device.consentRecords("a", "b"), () -> device.enrolmentRequest("a", null), () -> device.installCertificate("a")};
     for (Checks.Work work : all) expect(IllegalStateException.class, work);
-    Exception[] told = new Exception[1];
+    Throwable[] told = new Throwable[1];
     device.run(Runnable::run, new RunListener() {
       @Override
       public void finished(RunReport report) {}
 
       @Override
-      public void failed(Exception error) {
+      public void failed(Throwable error) {
         told[0] = error;
       }
     });
@@ -320,6 +325,164 @@ final class DeviceTest {
     }
   }
 
+  private static void whatIsNotUnicodeIsRefused(Path folder) throws Exception {
+    // RFC 3629, section 3: four bytes beyond the first plane, where "modified UTF-8" has six; a NUL is the end.
+    check(Arrays.equals(Utf8.encode("\uD83C\uDF55"), new byte[] {(byte) 0xF0, (byte) 0x9F, (byte) 0x8D, (byte) 0x95, 0}), "four bytes");
+    check(Arrays.equals(Utf8.encode("\u00fc"), new byte[] {(byte) 0xC3, (byte) 0xBC, 0}) && Utf8.encode(null) == null, "two bytes");
+    StringBuilder all = new StringBuilder();
+    for (int point = 1; point <= Character.MAX_CODE_POINT; point += 7) if (point < 0xD800 || point > 0xDFFF) all.appendCodePoint(point);
+    byte[] bytes = Utf8.encode(all.toString());
+    check(Utf8.decode(Arrays.copyOf(bytes, bytes.length - 1)).equals(all.toString()), "there and back");
+    for (String half : new String[] {"\uD800", "a\uDC00b", "\uDF55\uD83C", "\uD83C"}) expect(IllegalArgumentException.class, () -> Utf8.encode(half));
+    // Half a pair in six bytes (CESU-8), a NUL of "modified UTF-8", a character that is cut.
+    for (byte[] bad : new byte[][] {{(byte) 0xED, (byte) 0xA0, (byte) 0x80}, {(byte) 0xC0, (byte) 0x80}, {(byte) 0xF0, (byte) 0x9F}}) expect(IllegalStateException.class, () -> Utf8.decode(bad));
+    try (Device device = Device.open(options(folder), new App())) {
+      expect(IllegalArgumentException.class, () -> device.giveConsent("next_category\uD800", "1", null, null));
+      expect(IllegalArgumentException.class, () -> device.ingest(List.of(Transaction.debit("a", NOW, 1, "FOOD"), Transaction.debit("b\uD83C", NOW, 1, "FOOD"))));
+      check(device.ingest(List.of(Transaction.debit("a", NOW, 1, "FOOD"))).added == 1, "nothing of a list that was refused");
+    }
+  }
+
+  private static void copiesOfSpendingAreWiped(Path folder) throws Exception {
+    try (Device device = Device.open(options(folder), new App())) {
+      java.lang.reflect.Field peer = Device.class.getDeclaredField("peer");
+      peer.setAccessible(true);
+      List<Transaction> some = List.of(Transaction.debit("a", NOW, 5, "FOOD"), new Transaction("b", NOW, 6, true, null, "Caf\u00e9".repeat(50), "EUR"));
+      PackedTransactions packed = new PackedTransactions(some);
+      check(packed.pool.length > 250 && packed.numbers[1] == 5, "packed");
+      check(Native.ingest((long) peer.get(device), packed.pool, packed.offsets, packed.numbers)[0] == 2, "ingested");
+      check(Arrays.equals(packed.pool, new byte[packed.pool.length]) && Arrays.equals(packed.numbers, new long[6]), "wiped");
+      PackedTransactions refused = new PackedTransactions(List.of(Transaction.debit("c", NOW, -1, "FOOD")));
+      expect(FedspendException.class, () -> Native.ingest((long) peer.get(device), refused.pool, refused.offsets, refused.numbers));
+      check(Arrays.equals(refused.pool, new byte[refused.pool.length]) && Arrays.equals(refused.numbers, new long[3]), "wiped although refused");
+    }
+  }
+
+  /** A callback that is under way when another thread closes: its cancel ends nothing that is not ending, and does not throw. */
+  private static void cancellingInACallbackWhileClosing(Path folder) throws Exception {
+    Device[] device = new Device[1];
+    CountDownLatch inside = new CountDownLatch(1), closing = new CountDownLatch(1);
+    AtomicInteger cancelled = new AtomicInteger();
+    Throwable[] seen = new Throwable[1];
+    boolean[] waits = {false};
+    App app = new App() {
+      @Override
+      public Clock clock() {
+        return new Clock() {
+          @Override
+          public long monotonicMillis() {
+            return System.nanoTime() / 1_000_000;
+          }
+
+          @Override
+          public long unixSeconds() {
+            if (!waits[0]) return NOW;
+            inside.countDown();
+            try {
+              closing.await();
+              Thread.sleep(100); // close() has taken its lock and waits
+              device[0].cancel();
+              cancelled.incrementAndGet();
+            } catch (Throwable error) {
+              seen[0] = error;
+            }
+            return NOW;
+          }
+        };
+      }
+    };
+    device[0] = Device.open(options(folder), app);
+    waits[0] = true;
+    Thread caller = new Thread(() -> {
+      try {
+        device[0].ingest(List.of(Transaction.debit("a", NOW, 1, "FOOD")));
+      } catch (Throwable error) {
+        seen[0] = error;
+      }
+    });
+    caller.start();
+    inside.await();
+    Thread[] closers = {new Thread(device[0]::close), new Thread(device[0]::close)};
+    for (Thread closer : closers) closer.start();
+    closing.countDown();
+    for (Thread closer : closers) closer.join();
+    caller.join();
+    check(cancelled.get() > 0 && seen[0] == null, "cancel while closing: " + seen[0]);
+    Device.open(options(folder), new App()).close(); // both closers have waited for the end
+    // Of a device that is closed, in a callback of another.
+    App other = new App() {
+      @Override
+      public void log(boolean warning, String text) {}
+
+      @Override
+      public KeyWrapper keys() {
+        return new Key() {
+          @Override
+          public byte[] unwrap(byte[] wrapped) {
+            try {
+              device[0].cancel();
+            } catch (Throwable error) {
+              seen[0] = error;
+            }
+            return super.unwrap(wrapped);
+          }
+        };
+      }
+    };
+    Device.open(options(folder), other).close();
+    check(seen[0] == null, "cancel of a closed device in a callback: " + seen[0]);
+    expect(IllegalStateException.class, () -> device[0].cancel());
+  }
+
+  private static void everythingThrownReachesTheListener() {
+    RunReport done = new RunReport(RunOutcome.CONTRIBUTED, "", 0, 0, null);
+    Throwable[] all = {new FedspendException(4, new byte[0]), new IllegalStateException(), new IllegalArgumentException(), new IOException(), new OutOfMemoryError("as if"),
+        new UnsatisfiedLinkError("as if"), new AssertionError()};
+    for (Throwable one : all) {
+      List<Object> told = new ArrayList<>();
+      RunListener listener = new RunListener() {
+        @Override
+        public void finished(RunReport report) {
+          told.add(report);
+          throw new IllegalStateException("the listener's own");
+        }
+
+        @Override
+        public void failed(Throwable error) {
+          told.add(error);
+        }
+      };
+      Callable<RunReport> run = () -> {
+        if (one instanceof Error) throw (Error) one;
+        throw (Exception) one;
+      };
+      Throwable again = null;
+      try {
+        Device.tell(listener, run);
+      } catch (Throwable error) {
+        again = error;
+      }
+      check(told.equals(List.of(one)), "told of " + one + ": " + told);
+      check(again == (one instanceof Error ? one : null), "thrown again: " + again);
+      told.clear();
+      expect(IllegalStateException.class, () -> Device.tell(listener, () -> done));
+      check(told.equals(List.of(done)), "once, although the listener throws: " + told);
+    }
+  }
+
+  private static void aFolderIsWipedWithoutADevice(Path folder) throws Exception {
+    Device.open(options(folder), new App()).close();
+    Files.write(folder.resolve("device.db"), new byte[100]);
+    expect(FedspendException.class, () -> Device.open(options(folder), new App()));
+    Device.wipeFolder(options(folder), new App());
+    try (Device device = Device.open(options(folder), new App())) {
+      check(!device.isEnrolled(), "begun anew");
+      check(expect(FedspendException.class, () -> Device.wipeFolder(options(folder), new App())).status() == Status.CONFLICT, "open");
+    }
+    Device.pinInstructionSet("best");
+    check(expect(FedspendException.class, () -> Device.pinInstructionSet("abacus")).status() != Status.OK, "no such set");
+  }
+
   private static void nothingIsHeldAfterClose(Path folder) throws Exception {
     List<WeakReference<App>> apps = new ArrayList<>();
     for (int i = 0; i < 200; ++i) {
@@ -352,6 +515,11 @@ final class DeviceTest {
       aCallbackMayNotCallTheDevice(Files.createDirectory(base.resolve("calls")));
       afterCloseEverythingIsRefused(Files.createDirectory(base.resolve("closed")));
       closingWhileOthersCall(Files.createDirectory(base.resolve("closing")));
+      whatIsNotUnicodeIsRefused(Files.createDirectory(base.resolve("unicode")));
+      copiesOfSpendingAreWiped(Files.createDirectory(base.resolve("wiped")));
+      cancellingInACallbackWhileClosing(Files.createDirectory(base.resolve("cancelling")));
+      everythingThrownReachesTheListener();
+      aFolderIsWipedWithoutADevice(Files.createDirectory(base.resolve("folder")));
       nothingIsHeldAfterClose(Files.createDirectory(base.resolve("held")));
     } finally {
       try (Stream<Path> files = Files.walk(base)) {

@@ -19,9 +19,61 @@ final class RoundTest {
   private static final long LIMIT_MS = 20_000;
 
   /** Ways in which an app goes wrong. */
-  private enum Way { WELL, CONDITIONS_THROW, CONDITIONS_SAY_NOTHING, EXAMPLES_THROW, PHASE_THROWS }
+  private enum Way { WELL, CONDITIONS_THROW, CONDITIONS_SAY_NOTHING, EXAMPLES_THROW, PHASE_THROWS, CLOCK_THROWS, TRAINER_THROWS, TRAINER_GIVES_TOO_FEW }
+
+  /** Nudges the weights; remembers what it saw. */
+  private static final class OwnTrainer implements Trainer {
+    volatile Way way = Way.WELL;
+    volatile TrainingTask last;
+    volatile float[] given;
+    volatile String wrong = "never asked";
+
+    @Override
+    public float[] train(TrainingTask task) throws Exception {
+      last = task;
+      wrong = task.model.isEmpty() || !task.sizesJson.startsWith("{") || task.categories.isEmpty() || task.epochs < 1 || task.batchSize < 1 || task.learningRate <= 0 ? "the plan's" : "";
+      if (task.rowCount() < 1 || task.isStopped()) wrong += " rows " + task.rowCount();
+      for (int i = 0; i < task.rowCount(); ++i)
+        if (task.timeSeconds(i) < 1_000_000_000L || i > 0 && task.timeSeconds(i) < task.timeSeconds(i - 1) || task.amountMinor(i) < 0 || task.category(i) > task.categories.size()
+            || task.isCredit(i)) wrong += " row " + i;
+      if (way == Way.TRAINER_THROWS) throw new IllegalStateException("no accelerator");
+      if (way == Way.TRAINER_GIVES_TOO_FEW) return new float[1];
+      given = task.weights.clone();
+      for (int i = 0; i < given.length; ++i) given[i] += i % 2 == 0 ? 1e-3f : -1e-3f;
+      return given;
+    }
+  }
 
   private static final class App implements Host {
+    Trainer trainer;
+    Transport transport;
+
+    @Override
+    public Trainer trainer() {
+      return trainer;
+    }
+
+    @Override
+    public Transport transport() {
+      return transport;
+    }
+
+    @Override
+    public Clock clock() {
+      return new Clock() {
+        @Override
+        public long monotonicMillis() {
+          return System.nanoTime() / 1_000_000;
+        }
+
+        @Override
+        public long unixSeconds() {
+          if (way == Way.CLOCK_THROWS) throw new IllegalStateException("no clock");
+          return System.currentTimeMillis() / 1_000;
+        }
+      };
+    }
+
     volatile Way way = Way.WELL;
     final List<Transaction> rows = new ArrayList<>();
     final Set<String> exampleThreads = ConcurrentHashMap.newKeySet();
@@ -66,7 +118,8 @@ final class RoundTest {
     options.releaseKey = Device.parseKey(read(folder.resolve("release.pub")));
     options.authorityKey = Device.parseKey(read(folder.resolve("authority.pub")));
     options.coordinatorKey = Device.parseKey(read(folder.resolve("coordinator.pub")));
-    options.coordinator = read(folder.resolve("coordinator.address"));
+    if (app.transport == null) options.coordinator = read(folder.resolve("coordinator.address"));
+    options.connectTimeoutMillis = 2_000;
     options.keyInFile = true;
     options.transientBackoffMillis = 50;
     options.permanentBackoffMillis = 50;
@@ -91,6 +144,9 @@ final class RoundTest {
     app.way = Way.CONDITIONS_SAY_NOTHING;
     report = until(device, RunOutcome.CONDITIONS);
     check(report.bytesSent == 0 && report.callbackError == null, "conditions that say nothing: " + report.callbackError);
+    app.way = Way.CLOCK_THROWS;
+    report = until(device, RunOutcome.CANCELLED);
+    check(report.bytesSent == 0 && report.callbackError instanceof IllegalStateException, "a clock that throws: " + report.bytesSent + ", " + report.callbackError);
     app.way = Way.EXAMPLES_THROW;
     Throwable seen = null;
     for (long end = System.nanoTime() + LIMIT_MS * 1_000_000; System.nanoTime() < end && seen == null; Thread.sleep(20)) {
@@ -106,7 +162,7 @@ final class RoundTest {
     ExecutorService executor = Executors.newSingleThreadExecutor();
     Set<Phase> phases = ConcurrentHashMap.newKeySet();
     AtomicReference<RunReport> last = new AtomicReference<>();
-    AtomicReference<Exception> wrong = new AtomicReference<>();
+    AtomicReference<Throwable> wrong = new AtomicReference<>();
     for (long end = System.nanoTime() + LIMIT_MS * 1_000_000; System.nanoTime() < end;) {
       CountDownLatch done = new CountDownLatch(1);
       device.run(executor, new RunListener() {
@@ -122,7 +178,7 @@ final class RoundTest {
         }
 
         @Override
-        public void failed(Exception error) {
+        public void failed(Throwable error) {
           wrong.set(error);
           done.countDown();
         }
@@ -164,7 +220,7 @@ final class RoundTest {
       }
 
       @Override
-      public void failed(Exception error) {
+      public void failed(Throwable error) {
         end.set(error);
         done.countDown();
       }
@@ -173,6 +229,56 @@ final class RoundTest {
     device.close();
     check(done.await(LIMIT_MS, TimeUnit.MILLISECONDS), "the listener hears the end: " + end.get());
     executor.shutdown();
+  }
+
+  private static void aTrainerOfTheAppsOwn(Path folder, App app) throws Exception {
+    OwnTrainer trainer = new OwnTrainer();
+    app.trainer = trainer;
+    app.way = Way.WELL;
+    try (Device device = open(folder, app)) {
+      for (Way way : new Way[] {Way.TRAINER_THROWS, Way.TRAINER_GIVES_TOO_FEW}) {
+        trainer.way = way;
+        trainer.last = null;
+        RunReport report = null;
+        for (long end = System.nanoTime() + LIMIT_MS * 1_000_000; System.nanoTime() < end && trainer.last == null; Thread.sleep(20)) report = device.runOnce();
+        check(trainer.last != null && report.outcome != RunOutcome.CONTRIBUTED, "a trainer with " + way + ": " + report.outcome);
+        check((way == Way.TRAINER_THROWS) == (report.callbackError instanceof IllegalStateException), way + ": " + report.callbackError);
+      }
+      trainer.way = Way.WELL;
+      until(device, RunOutcome.CONTRIBUTED);
+      check(trainer.wrong.isEmpty(), "what a trainer sees: " + trainer.wrong);
+      check(java.util.Arrays.equals(trainer.given, new float[trainer.given.length]), "the trained weights are wiped");
+      check(java.util.Arrays.equals(trainer.last.weights, new float[trainer.given.length]), "the round's weights are wiped");
+      check(trainer.last.isStopped() && trainer.last.timeSeconds(0) == 0 && trainer.last.amountMinor(0) == 0, "the rows are wiped");
+    }
+    app.trainer = null;
+  }
+
+  /** A gateway of one answer (common/transport/ENVELOPE.md): not enrolled; before it, failures. */
+  private static void aTransportOfTheAppsOwn(Path folder, App app) throws Exception {
+    Exception[] failures = {new java.net.SocketTimeoutException("late"), new javax.net.ssl.SSLPeerUnverifiedException("another certificate"), new java.io.IOException("no network")};
+    String[] statuses = {"timeout", "unauthorized", "unavailable"};
+    int[] turn = {0};
+    String[] wrong = {""};
+    app.transport = new Transport() {
+      @Override
+      public byte[] exchange(byte[] request, int timeoutMillis) throws Exception {
+        if (timeoutMillis <= 0 || request.length < 139 || request[0] != 'F' || request[1] != 'S' || request[2] != 'G' || request[3] != 'Q') wrong[0] += " no request";
+        if (turn[0] < failures.length) throw failures[turn[0]];
+        java.nio.ByteBuffer answer = java.nio.ByteBuffer.allocate(20).order(java.nio.ByteOrder.LITTLE_ENDIAN);
+        return answer.put("FSGA".getBytes("US-ASCII")).putShort((short) 1).put((byte) 1).putInt(0).putLong(0).put((byte) 0).array();
+      }
+    };
+    try (Device device = open(folder, app)) {
+      for (; turn[0] < failures.length; ++turn[0]) {
+        RunReport report = until(device, RunOutcome.UNREACHABLE);
+        check(report.callbackError == failures[turn[0]] && report.words.contains(statuses[turn[0]]), "a transport that fails: " + report.words + ", " + report.callbackError);
+      }
+      RunReport report = until(device, RunOutcome.NOT_ACCEPTED_HERE);
+      check(wrong[0].isEmpty(), "the request:" + wrong[0]);
+      check(report.callbackError == null, "an answer: " + report.callbackError);
+    }
+    app.transport = null;
   }
 
   public static void main(String[] arguments) throws Exception {
@@ -186,6 +292,8 @@ final class RoundTest {
     listenerHearsARun(device, app);
     insightsOfTheRoundsModel(device);
     closingEndsARun(device, app);
+    aTrainerOfTheAppsOwn(Path.of(arguments[0]), app);
+    aTransportOfTheAppsOwn(Path.of(arguments[0]), app);
     Checks.end();
   }
 }

@@ -1,8 +1,8 @@
 package org.fedspend.client;
 
-import java.nio.charset.StandardCharsets;
-import java.util.Arrays;
+import java.net.SocketTimeoutException;
 import java.util.concurrent.atomic.AtomicReference;
+import javax.net.ssl.SSLException;
 
 /**
  * What the native layer calls. Nothing is thrown through it: what a callback throws is kept for the caller, and the answer is null, which
@@ -20,6 +20,8 @@ final class Bridge {
   private final KeyWrapper keys;
   private final IdentitySigner signer;
   private final Clock clock;
+  private final Trainer trainer;
+  private final Transport transport;
   private final AtomicReference<Throwable> thrown = new AtomicReference<>();
   volatile RunListener listener;
 
@@ -28,10 +30,13 @@ final class Bridge {
     keys = host.keys();
     signer = host.signer();
     clock = host.clock();
+    trainer = host.trainer();
+    transport = host.transport();
   }
 
   int parts() {
-    return (keys != null ? 1 : 0) | (signer != null ? 2 : 0) | (clock != null ? 4 : 0) | (host.hasExamples() ? 8 : 0);
+    return (keys != null ? 1 : 0) | (signer != null ? 2 : 0) | (clock != null ? 4 : 0) | (host.hasExamples() ? 8 : 0)
+        | (trainer != null ? 16 : 0) | (transport != null ? 32 : 0);
   }
 
   byte[] identityKey() {
@@ -74,14 +79,14 @@ final class Bridge {
     });
   }
 
-  /** One number, or null: then the system's clock is asked. */
+  /** Both, or null: then no run goes on. */
   long[] clocks() {
     return ask(() -> new long[] {clock.monotonicMillis(), clock.unixSeconds()});
   }
 
   void log(int level, byte[] text) {
     ask(() -> {
-      host.log(level != 0, new String(text, StandardCharsets.UTF_8));
+      host.log(level != 0, Utf8.decodeForLog(text));
       return null;
     });
   }
@@ -100,10 +105,9 @@ final class Bridge {
     });
   }
 
+  /** The native layer wipes the seed. */
   byte[] wrap(byte[] seed) {
-    byte[] wrapped = ask(() -> keys.wrap(seed));
-    Arrays.fill(seed, (byte) 0);
-    return wrapped;
+    return ask(() -> keys.wrap(seed));
   }
 
   /** The native layer wipes what it is given. */
@@ -124,5 +128,40 @@ final class Bridge {
 
   PackedTransactions examples() {
     return ask(() -> new PackedTransactions(host.examples()));
+  }
+
+  /** Arguments are TrainingTask's. The native layer wipes what it is given. */
+  float[] train(long handle, byte[][] texts, long[] numbers, double[] rates, float[] weights, long[] rows) {
+    return ask(() -> {
+      TrainingTask task = new TrainingTask(handle, texts, numbers, rates, weights, rows);
+      try {
+        return trainer.train(task);
+      } finally {
+        task.end();
+      }
+    });
+  }
+
+  /** The body, or null and why not in {@code status[0]}. */
+  byte[] exchange(byte[] request, int timeoutMillis, int[] status) {
+    status[0] = Status.UNAVAILABLE.code;
+    return ask(() -> {
+      try {
+        return transport.exchange(request, timeoutMillis);
+      } catch (SocketTimeoutException error) {
+        status[0] = Status.TIMEOUT.code;
+        throw error;
+      } catch (SSLException error) {
+        status[0] = Status.UNAUTHORIZED.code;
+        throw error;
+      }
+    });
+  }
+
+  void giveUpExchange() {
+    ask(() -> {
+      transport.giveUp();
+      return null;
+    });
   }
 }

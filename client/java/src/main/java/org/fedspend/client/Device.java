@@ -1,10 +1,9 @@
 package org.fedspend.client;
 
-import static org.fedspend.client.PackedTransactions.utf8;
-
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.concurrent.Executor;
 
 /**
@@ -21,6 +20,7 @@ public final class Device implements AutoCloseable {
   private long peer;     // 0: closed
   private int calls;     // under way, runs among them
   private boolean closing;
+  private boolean closed;
 
   private Device(Bridge bridge, long peer) {
     this.bridge = bridge;
@@ -30,7 +30,32 @@ public final class Device implements AutoCloseable {
   /** Opens the device in {@link Options#persistentFolder}, or makes it. CONFLICT: another process, or another object, has it. */
   public static Device open(Options options, Host host) throws FedspendException {
     Bridge bridge = new Bridge(host);
-    byte[][] texts = {utf8(options.persistentFolder), utf8(options.cacheFolder), utf8(options.population), utf8(options.policy), utf8(options.coordinator)};
+    try {
+      return new Device(bridge, Native.open(texts(options), keys(options, bridge), numbers(options), bridge, bridge.parts()));
+    } catch (FedspendException error) {
+      throw withCause(error, bridge);
+    }
+  }
+
+  /**
+   * {@link #wipe} of a folder whose store cannot be opened (damaged, or its key is gone): the folders, {@link Options#keyInFile} and
+   * {@link KeyWrapper#destroyKey} count. CONFLICT: it is open.
+   */
+  public static void wipeFolder(Options options, Host host) throws FedspendException {
+    Bridge bridge = new Bridge(host);
+    try {
+      Native.wipeFolder(texts(options), keys(options, bridge), numbers(options), bridge, bridge.parts());
+    } catch (FedspendException error) {
+      throw withCause(error, bridge);
+    }
+  }
+
+  private static byte[][] texts(Options options) {
+    return new byte[][] {Utf8.encode(options.persistentFolder), Utf8.encode(options.cacheFolder), Utf8.encode(options.population), Utf8.encode(options.policy),
+        Utf8.encode(options.coordinator)};
+  }
+
+  private static byte[] keys(Options options, Bridge bridge) {
     byte[] keys = new byte[128];
     byte[][] given = {options.releaseKey, options.authorityKey, options.coordinatorKey, bridge.identityKey()};
     for (int i = 0; i < given.length; ++i) {
@@ -38,32 +63,33 @@ public final class Device implements AutoCloseable {
       if (given[i].length != 32) throw new IllegalArgumentException("a key is not of 32 bytes");
       System.arraycopy(given[i], 0, keys, 32 * i, 32);
     }
+    return keys;
+  }
+
+  private static long[] numbers(Options options) {
     long[] numbers = {options.flags(), options.retentionDays, options.maxTransactions, options.connectTimeoutMillis, options.transientBackoffMillis,
         options.permanentBackoffMillis};
     for (long number : numbers) if (number < 0) throw new IllegalArgumentException("an option is negative");
-    try {
-      return new Device(bridge, Native.open(texts, keys, numbers, bridge, bridge.parts()));
-    } catch (FedspendException error) {
-      throw withCause(error, bridge);
-    }
+    return numbers;
   }
 
   /** 64 hexadecimal digits, or a line of a .pub file, to 32 bytes. */
   public static byte[] parseKey(String text) throws FedspendException {
-    return Native.parseKey(utf8(text));
+    return Native.parseKey(Utf8.encode(text));
   }
 
   /** Of a policy's text, before it is given to a device: throws if it is none; true if it allows an open sum or a plan without noise. */
   public static boolean isDemonstrationPolicy(String policy) throws FedspendException {
-    return Native.checkPolicy(utf8(policy));
+    return Native.checkPolicy(Utf8.encode(policy));
+  }
+
+  /** For the whole process, before anything is trained: "best", or one that this processor has, "AVX2" ... */
+  public static void pinInstructionSet(String name) throws FedspendException {
+    Native.pinInstructionSet(Utf8.encode(name));
   }
 
   public static String libraryVersion() {
-    return text(Native.version());
-  }
-
-  private static String text(byte[] bytes) {
-    return new String(bytes, StandardCharsets.UTF_8);
+    return Utf8.decode(Native.version());
   }
 
   private static FedspendException withCause(FedspendException error, Bridge bridge) {
@@ -99,10 +125,24 @@ public final class Device implements AutoCloseable {
     }
   }
 
+  private static String revealed(byte[] text) {
+    try {
+      return Utf8.decode(text);
+    } finally {
+      Utf8.wipe(text);
+    }
+  }
+
   private String textOf(int what, String first, String second) throws FedspendException {
-    byte[] a = utf8(first);
-    byte[] b = utf8(second);
-    return text(call(peer -> Native.text(peer, what, a, b)));
+    byte[] a = Utf8.encode(first);
+    byte[] b = null;
+    try {
+      b = Utf8.encode(second);
+      byte[] given = b;
+      return revealed(call(peer -> Native.text(peer, what, a, given)));
+    } finally {
+      Utf8.wipe(a, b); // the first may be a token
+    }
   }
 
   /** 64 hexadecimal digits. */
@@ -116,7 +156,7 @@ public final class Device implements AutoCloseable {
   }
 
   public void installCertificate(String certificates) throws FedspendException {
-    byte[] given = utf8(certificates);
+    byte[] given = Utf8.encode(certificates);
     call(peer -> {
       Native.installCertificate(peer, given);
       return null;
@@ -136,7 +176,7 @@ public final class Device implements AutoCloseable {
   /** How long transactions may be used for a purpose, in days: 1 to 36,500, or 0 for {@link Options#retentionDays}. Kept. */
   public void setRetention(String purpose, int days) throws FedspendException {
     if (days < 0) throw new IllegalArgumentException("days below 0");
-    byte[] given = utf8(purpose);
+    byte[] given = Utf8.encode(purpose);
     call(peer -> {
       Native.setRetention(peer, given, days);
       return null;
@@ -145,7 +185,7 @@ public final class Device implements AutoCloseable {
 
   /** {@code language} (BCP 47) and {@code method} may be null. */
   public void giveConsent(String purpose, String noticeVersion, String language, String method) throws FedspendException {
-    byte[][] texts = {utf8(purpose), utf8(noticeVersion), utf8(language), utf8(method)};
+    byte[][] texts = {Utf8.encode(purpose), Utf8.encode(noticeVersion), Utf8.encode(language), Utf8.encode(method)};
     call(peer -> {
       Native.giveConsent(peer, texts[0], texts[1], texts[2], texts[3]);
       return null;
@@ -155,7 +195,7 @@ public final class Device implements AutoCloseable {
   /** At once: a run that is under way ends before its next message. */
   public void withdrawConsent(String purpose) throws FedspendException {
     if (purpose == null) throw new NullPointerException("purpose");
-    byte[] given = utf8(purpose);
+    byte[] given = Utf8.encode(purpose);
     call(peer -> {
       Native.withdrawConsent(peer, given);
       return null;
@@ -170,7 +210,7 @@ public final class Device implements AutoCloseable {
   }
 
   public boolean hasConsent(String purpose) throws FedspendException {
-    byte[] given = utf8(purpose);
+    byte[] given = Utf8.encode(purpose);
     return call(peer -> Native.hasConsent(peer, given));
   }
 
@@ -187,40 +227,42 @@ public final class Device implements AutoCloseable {
   private RunReport runOn(long peer) throws FedspendException {
     byte[][] words = new byte[1][];
     long[] numbers = Native.runOnce(peer, words);
-    return new RunReport(RunOutcome.of((int) numbers[0]), text(words[0]), numbers[1], numbers[2], bridge.takeThrown());
+    return new RunReport(RunOutcome.of((int) numbers[0]), Utf8.decode(words[0]), numbers[1], numbers[2], bridge.takeThrown());
   }
 
-  /** {@link #runOnce} on a thread of {@code executor}. */
+  /** {@link #runOnce} on a thread of {@code executor}. Throws what the executor throws that does not take it: the listener hears nothing then. */
   public void run(Executor executor, RunListener listener) {
-    executor.execute(() -> {
-      RunReport report;
-      try {
-        report = call(peer -> {
-          synchronized (bridge) {
-            if (bridge.listener != null) throw new FedspendException(Status.CONFLICT.code, "a run is under way".getBytes(StandardCharsets.UTF_8));
-            bridge.listener = listener;
-          }
-          try {
-            return runOn(peer);
-          } finally {
-            bridge.listener = null;
-          }
-        });
-      } catch (FedspendException | IllegalStateException error) {
-        listener.failed(error);
-        return;
+    executor.execute(() -> tell(listener, () -> call(peer -> {
+      synchronized (bridge) {
+        if (bridge.listener != null) throw new FedspendException(Status.CONFLICT.code, "a run is under way".getBytes(StandardCharsets.UTF_8));
+        bridge.listener = listener;
       }
-      listener.finished(report);
-    });
+      try {
+        return runOn(peer);
+      } finally {
+        bridge.listener = null;
+      }
+    })));
   }
 
-  /** Ends the run that is under way before its next message; without one it does nothing. Also from a callback. */
-  public void cancel() throws FedspendException {
-    long now = enter();
+  /** Exactly one of finished and failed, whatever is thrown. */
+  static void tell(RunListener listener, Callable<RunReport> run) {
+    RunReport report;
     try {
-      Native.cancel(now);
-    } finally {
-      leave();
+      report = run.call();
+    } catch (Throwable error) {
+      listener.failed(error);
+      if (error instanceof Error) throw (Error) error;
+      return;
+    }
+    listener.finished(report);
+  }
+
+  /** Ends the run that is under way before its next message; without one it does nothing. Also from a callback, where it never throws for a device that is being closed. */
+  public void cancel() throws FedspendException {
+    synchronized (lock) {
+      if (closing && !Bridge.isInCallback()) throw new IllegalStateException("the device is closed");
+      if (peer != 0) Native.cancel(peer); // never waits
     }
   }
 
@@ -244,7 +286,7 @@ public final class Device implements AutoCloseable {
 
   /** A model that the app brings: the plan's bytes, its signature (the text of the .sig file), the model file that a coordinator publishes. */
   public void installModel(byte[] plan, String signature, byte[] model) throws FedspendException {
-    byte[] signatureText = utf8(signature);
+    byte[] signatureText = Utf8.encode(signature);
     call(peer -> {
       Native.installModel(peer, plan, signatureText, model);
       return null;
@@ -257,18 +299,18 @@ public final class Device implements AutoCloseable {
       byte[][] names = new byte[8][];
       long[] numbers = Native.predict(peer, mostCategories, minConfidence, names);
       List<Prediction.Chance> next = new ArrayList<>();
-      for (int i = 3; i < numbers.length; ++i) next.add(new Prediction.Chance(text(names[i - 3]), Double.longBitsToDouble(numbers[i])));
+      for (int i = 3; i < numbers.length; ++i) next.add(new Prediction.Chance(Utf8.decode(names[i - 3]), Double.longBitsToDouble(numbers[i])));
       return new Prediction(numbers[0] != 0, numbers[1] != 0, numbers[2], next);
     });
   }
 
   /** The prediction with its reasons, in words. */
   public String explain(int mostCategories, double minConfidence) throws FedspendException {
-    return text(call(peer -> Native.explain(peer, mostCategories, minConfidence, 0)));
+    return revealed(call(peer -> Native.explain(peer, mostCategories, minConfidence, 0)));
   }
 
   public String explainJson(int mostCategories, double minConfidence) throws FedspendException {
-    return text(call(peer -> Native.explain(peer, mostCategories, minConfidence, 1)));
+    return revealed(call(peer -> Native.explain(peer, mostCategories, minConfidence, 1)));
   }
 
   /** Adapts the model to this customer; takes as long as a training. Never sent anywhere. */
@@ -294,6 +336,7 @@ public final class Device implements AutoCloseable {
   public void close() {
     if (Bridge.isInCallback()) throw new IllegalStateException("a callback may only cancel");
     boolean interrupted = false;
+    long last;
     synchronized (lock) {
       closing = true;
       while (calls > 0) {
@@ -309,8 +352,20 @@ public final class Device implements AutoCloseable {
           interrupted = true;
         }
       }
-      if (peer != 0) Native.free(peer);
-      peer = 0;
+      last = peer;
+      peer = 0; // a callback that cancels from now on finds nothing
+    }
+    if (last != 0) Native.free(last);
+    synchronized (lock) {
+      if (last != 0) closed = true;
+      lock.notifyAll();
+      while (!closed) { // another thread frees it
+        try {
+          lock.wait();
+        } catch (InterruptedException error) {
+          interrupted = true;
+        }
+      }
     }
     if (interrupted) Thread.currentThread().interrupt();
   }

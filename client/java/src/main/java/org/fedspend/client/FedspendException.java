@@ -1,7 +1,5 @@
 package org.fedspend.client;
 
-import java.nio.charset.StandardCharsets;
-
 /** A call that failed. The message holds no secret and no spending value; the cause is what a callback threw, if one did. */
 public final class FedspendException extends Exception {
   private static final long serialVersionUID = 1;
@@ -9,7 +7,7 @@ public final class FedspendException extends Exception {
 
   /** Called by the native layer. */
   FedspendException(int status, byte[] words) {
-    super(new String(words, StandardCharsets.UTF_8));
+    super(Utf8.decodeForLog(words));
     this.status = Status.of(status);
   }
 

@@ -3,8 +3,8 @@ package org.fedspend.client;
 import java.util.List;
 
 /**
- * What only the app knows. Callbacks come on the thread that called {@link Device}, but {@link #examples}, which comes on a thread of
- * the library. They must not call the device, but for {@link Device#cancel}. What throws counts as no: nothing is sent.
+ * What only the app knows. Callbacks come on the thread that called {@link Device}, but {@link #examples}, {@link Trainer#train} and
+ * {@link Transport#exchange}, which come on threads of the library. They must not call the device, but for {@link Device#cancel}. What throws counts as no: nothing is sent.
  */
 public interface Host {
   /** Fills in what it knows. */
@@ -14,7 +14,7 @@ public interface Host {
 
   default void phase(Phase phase) {}
 
-  /** Asked once, when the device is opened, as are the next three. {@code null}: then {@link Options#keyInFile} must be set. */
+  /** Asked once, when the device is opened, as are the next five. {@code null}: then {@link Options#keyInFile} must be set. */
   default KeyWrapper keys() {
     return null;
   }
@@ -26,6 +26,16 @@ public interface Host {
 
   /** {@code null}: the system's. */
   default Clock clock() {
+    return null;
+  }
+
+  /** {@code null}: the library's. */
+  default Trainer trainer() {
+    return null;
+  }
+
+  /** {@code null}: the built-in connection to {@link Options#coordinator}. */
+  default Transport transport() {
     return null;
   }
 

@@ -20,9 +20,12 @@ final class Native {
    * @param keys release, authority, coordinator, identity; zeros where there is none
    * @param numbers flags, retention days, transactions, connect timeout, transient and permanent back-off
    * @param bridge held by a global reference until free
-   * @param parts bits: 1 keys, 2 signer, 4 clock, 8 examples
+   * @param parts bits: 1 keys, 2 signer, 4 clock, 8 examples, 16 trainer, 32 transport
    */
   static native long open(byte[][] texts, byte[] keys, long[] numbers, Bridge bridge, int parts) throws FedspendException;
+
+  /** Arguments as of open. */
+  static native void wipeFolder(byte[][] texts, byte[] keys, long[] numbers, Bridge bridge, int parts) throws FedspendException;
 
   static native void free(long peer);
 
@@ -33,6 +36,7 @@ final class Native {
 
   static native boolean isEnrolled(long peer) throws FedspendException;
 
+  /** Wipes the arrays. */
   static native long[] ingest(long peer, byte[] pool, int[] offsets, long[] numbers) throws FedspendException;
 
   static native void setRetention(long peer, byte[] purpose, int days) throws FedspendException;
@@ -63,6 +67,11 @@ final class Native {
 
   /** Whether it is a demonstration's. */
   static native boolean checkPolicy(byte[] policy) throws FedspendException;
+
+  static native void pinInstructionSet(byte[] name) throws FedspendException;
+
+  /** Inside Bridge.train alone. */
+  static native boolean trainingIsStopped(long task);
 
   static native void cancel(long peer) throws FedspendException;
 

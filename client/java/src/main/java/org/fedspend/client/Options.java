@@ -13,7 +13,7 @@ public final class Options {
   public byte[] releaseKey;
   /** Pinned, 32 bytes: whose certificates count. */
   public byte[] authorityKey;
-  /** tcp://HOST:PORT: the built-in connection; null: this device does not run. */
+  /** tcp://HOST:PORT: the built-in connection; null: {@link Host#transport}. Without both this device does not run. */
   public String coordinator;
   /** Pinned, 32 bytes; with {@link #coordinator}. */
   public byte[] coordinatorKey;

@@ -1,10 +1,9 @@
 package org.fedspend.client;
 
-import java.io.ByteArrayOutputStream;
-import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 
-/** Transactions for the native layer, in three arrays: no object a field, no local reference a transaction. */
+/** Transactions for the native layer, in three arrays: no object a field, no local reference a transaction. The native layer wipes them. */
 final class PackedTransactions {
   /** Texts in UTF-8, each ended by a NUL. */
   final byte[] pool;
@@ -14,28 +13,38 @@ final class PackedTransactions {
   final long[] numbers;
 
   PackedTransactions(List<Transaction> transactions) {
-    ByteArrayOutputStream texts = new ByteArrayOutputStream();
     offsets = new int[Math.multiplyExact(transactions.size(), 4)];
     numbers = new long[transactions.size() * 3];
+    byte[] texts = new byte[Math.max(64, Math.multiplyExact(transactions.size(), 48))];
+    int used = 0;
     int at = 0;
     int number = 0;
-    for (Transaction transaction : transactions) {
-      for (String text : new String[] {transaction.id, transaction.category, transaction.merchant, transaction.currency}) {
-        offsets[at++] = text == null ? -1 : texts.size();
-        byte[] bytes = utf8(text);
-        if (bytes != null) texts.write(bytes, 0, bytes.length);
+    try {
+      for (Transaction transaction : transactions) {
+        for (String text : new String[] {transaction.id, transaction.category, transaction.merchant, transaction.currency}) {
+          offsets[at++] = text == null ? -1 : used;
+          byte[] bytes = Utf8.encode(text);
+          if (bytes == null) continue;
+          int needed = Math.addExact(used, bytes.length);
+          if (needed > texts.length) {
+            byte[] larger = Arrays.copyOf(texts, (int) Math.max(needed, Math.min(2L * texts.length, Integer.MAX_VALUE - 8)));
+            Utf8.wipe(texts);
+            texts = larger;
+          }
+          System.arraycopy(bytes, 0, texts, used, bytes.length);
+          used = needed;
+          Utf8.wipe(bytes);
+        }
+        numbers[number++] = transaction.timeSeconds;
+        numbers[number++] = transaction.amountMinor;
+        numbers[number++] = transaction.credit ? 1 : 0;
       }
-      numbers[number++] = transaction.timeSeconds;
-      numbers[number++] = transaction.amountMinor;
-      numbers[number++] = transaction.credit ? 1 : 0;
+      pool = Arrays.copyOf(texts, used);
+    } catch (RuntimeException | Error error) {
+      Arrays.fill(numbers, 0);
+      throw error;
+    } finally {
+      Utf8.wipe(texts);
     }
-    pool = texts.toByteArray();
-  }
-
-  /** With a NUL at the end; null stays null. */
-  static byte[] utf8(String text) {
-    if (text == null) return null;
-    if (text.indexOf('\0') >= 0) throw new IllegalArgumentException("a text holds a NUL");
-    return (text + '\0').getBytes(StandardCharsets.UTF_8);
   }
 }

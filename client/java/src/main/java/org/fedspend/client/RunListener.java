@@ -6,6 +6,9 @@ public interface RunListener {
 
   void finished(RunReport report);
 
-  /** A {@link FedspendException}, or an IllegalStateException if the device was closed meanwhile. */
-  void failed(Exception error);
+  /**
+   * A {@link FedspendException}, an IllegalStateException if the device was closed meanwhile, or whatever else was thrown. An Error is thrown again
+   * to the executor afterwards.
+   */
+  void failed(Throwable error);
 }

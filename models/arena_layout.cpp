@@ -1,0 +1,46 @@
+#include "models/arena_layout.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "common/check.h"
+
+namespace fedspend::models {
+
+ArenaLayout::Block ArenaLayout::block(std::size_t rows, std::size_t stride) {
+  const Block made{arena_size_, rows, stride};
+  arena_size_ += rows * stride;
+  return made;
+}
+
+void ArenaLayout::place(std::string name, std::vector<std::size_t> shape, std::size_t arena_offset, std::size_t arena_stride) {
+  const std::size_t rows = shape.size() == 1 ? 1 : shape.front();
+  const std::array whole{Stretch{rows, arena_offset, arena_stride}};
+  place(std::move(name), std::move(shape), whole);
+}
+
+void ArenaLayout::place(std::string name, std::vector<std::size_t> shape, std::span<const Stretch> stretches) {
+  const std::size_t columns = shape.back();
+  entries_.push_back({std::move(name), std::move(shape), parameter_count_});
+  for (const Stretch& stretch : stretches) {
+    places_.push_back({stretch.rows, columns, stretch.arena_offset, stretch.arena_stride});
+    parameter_count_ += stretch.rows * columns;
+  }
+}
+
+void ArenaLayout::to_arena(std::span<const float> flat, float* arena) const {
+  FEDSPEND_CHECK(flat.size() == parameter_count_, "the flat vector has parameter_count() floats");
+  const float* from = flat.data();
+  for (const Place& p : places_)
+    for (std::size_t row = 0; row < p.rows; ++row, from += p.columns) std::copy_n(from, p.columns, arena + p.offset + row * p.stride);
+}
+
+void ArenaLayout::to_flat(const float* arena, std::span<float> flat) const {
+  FEDSPEND_CHECK(flat.size() == parameter_count_, "the flat vector has parameter_count() floats");
+  float* to = flat.data();
+  for (const Place& p : places_)
+    for (std::size_t row = 0; row < p.rows; ++row, to += p.columns) std::copy_n(arena + p.offset + row * p.stride, p.columns, to);
+}
+
+}  // namespace fedspend::models
