@@ -9,9 +9,29 @@
 namespace fedspend::models {
 namespace {
 
+constexpr Measure of_categories(std::string_view predicted, std::string_view sentence, std::string_view alone_in_full) {
+  return {.name = "accuracy",
+          .predicted = predicted,
+          .sentence = sentence,
+          .headline = "right",
+          .meaning = "Share of held-out rows whose category the model says first",
+          .second = "among 3",
+          .loss = "-log p of the category that came",
+          .loss_unit = "nats",
+          .alone = "own counts",
+          .alone_in_full = alone_in_full};
+}
+
 constexpr std::array kModels = {
-    StockModel{.name = "next_category", .title = "the next category", .make = make_next_category, .default_model = default_next_category, .default_training = default_next_category_training},
-    StockModel{.name = "categoriser", .title = "the category of a transaction", .make = make_categoriser, .default_model = default_categoriser, .default_training = default_categoriser_training,
+    StockModel{.name = "next_category", .title = "the next category", .card = "from a client's own past transactions, the category of the next one",
+               .measure = of_categories("next category, held-out rows", "gives the next category of {share} of {count} held-out transactions",
+                                        "the better of its most frequent category and its own Markov table, chosen in hindsight"),
+               .make = make_next_category, .default_model = default_next_category, .default_training = default_next_category_training},
+    StockModel{.name = "categoriser", .title = "the category of a transaction",
+               .card = "the category of a transaction, from its merchant, amount and day and the client's own past",
+               .measure = of_categories("category of held-out rows", "gives the category of {share} of {count} held-out transactions",
+                                        "the best of its most frequent category, its own Markov table and its own merchants, chosen in hindsight"),
+               .make = make_categoriser, .default_model = default_categoriser, .default_training = default_categoriser_training,
                .fedadam_rate = 0.1, .reads_merchant_text = true, .sees_row = true},
 };
 
@@ -22,6 +42,11 @@ std::span<const StockModel> stock_models() { return kModels; }
 const StockModel* find_stock_model(std::string_view name) {
   const auto found = std::ranges::find(kModels, name, &StockModel::name);
   return found == kModels.end() ? nullptr : &*found;
+}
+
+const StockModel& stock_model_or_first(std::string_view name) {
+  const StockModel* found = find_stock_model(name);
+  return found == nullptr ? kModels.front() : *found;
 }
 
 std::string stock_model_names() {

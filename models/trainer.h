@@ -13,6 +13,7 @@
 
 #include "common/protocol/plan.h"
 #include "common/result.h"
+#include "models/evaluation_result.h"
 #include "models/history.h"
 
 namespace fedspend::models {
@@ -36,24 +37,6 @@ struct TrainingOptions {
 struct TrainingResult {
   std::size_t examples = 0;  // predictions trained on, summed over epochs
   double mean_loss = 0;      // nats per prediction, over the last epoch
-};
-
-struct EvaluationResult {
-  std::uint64_t predictions = 0;
-  std::uint64_t correct_top1 = 0;
-  std::uint64_t correct_top3 = 0;
-  double loss_sum = 0;       // nats
-
-  // One more prediction: ties of probabilities go to the lower index.
-  void add(std::span<const float> probabilities, std::size_t target, double loss) {
-    std::size_t above = 0;
-    for (std::size_t c = 0; c < probabilities.size(); ++c)
-      above += probabilities[c] > probabilities[target] || (probabilities[c] == probabilities[target] && c < target) ? 1u : 0u;
-    ++predictions;
-    correct_top1 += above < 1 ? 1u : 0u;
-    correct_top3 += above < 3 ? 1u : 0u;
-    loss_sum += loss;
-  }
 };
 
 // What a model counts of a client's past while it is scored. frozen: the counts stand still at first_scored; only what is sequence

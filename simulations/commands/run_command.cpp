@@ -12,6 +12,7 @@
 #include "common/program/files.h"
 #include "common/program/runtime.h"
 #include "common/protocol/model_file.h"
+#include "models/stock_models.h"
 #include "simulations/commands/commands.h"
 #include "simulations/commands/course_options.h"
 #include "simulations/commands/ranks_option.h"
@@ -19,6 +20,7 @@
 #include "simulations/commands/trainers_option.h"
 #include "simulations/federation/cohort_size.h"
 #include "simulations/plans/plan_settings.h"
+#include "simulations/reports/quantities.h"
 #include "simulations/runs/output_folder.h"
 #include "simulations/runs/run_folder.h"
 #include "simulations/runs/synthetic_clients.h"
@@ -129,11 +131,9 @@ std::unique_ptr<ClientSource> source_of(const DataDescription& description, cons
   return std::make_unique<SyntheticClients>(SyntheticOptions{.seed = rules.seed, .clients = rules.clients, .months = rules.months}, plan);
 }
 
-std::string progress_note(const std::optional<HeldOutScore>& score) {
+std::string progress_note(const Plan& plan, const std::optional<HeldOutScore>& score) {
   if (!score || score->predictions == 0) return {};
-  char text[48];
-  std::snprintf(text, sizeof text, "accuracy %.3f", score->accuracy());
-  return text;
+  return std::string(models::stock_model_or_first(plan.model.name).measure.name) + " " + fixed_text(score->headline(), 3);
 }
 
 std::string resume_hint(const fs::path& checkpoint_file) { return "go on with --resume: " + checkpoint_file.string() + " holds the last checkpoint"; }
@@ -144,7 +144,7 @@ Result<RunResult> drive(const RunRequest& request, const ClientSource& source, s
   const fs::path checkpoint_file = checkpoint_path(request.out);
   std::string note;  // of the last evaluation
   Result<RunResult> ran = run_federation(request.run, source, clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
-    if (score) note = progress_note(score);
+    if (score) note = progress_note(request.run.plan.plan, score);
     if (round.summary.published) progress.update(round.summary.round.value, note);
     return !program::stop_requested().load();
   }, [&](const RunCheckpoint& reached) { return program::write_file_atomically(checkpoint_file, encode_checkpoint(reached)); }, std::move(checkpoint));

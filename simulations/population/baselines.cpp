@@ -1,8 +1,11 @@
 #include "simulations/population/baselines.h"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <unordered_map>
+
+#include "models/history.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -136,9 +139,7 @@ void score_client(std::span<const PopulationRow> history, std::size_t trained, c
   }
 }
 
-}  // namespace
-
-std::vector<Baseline> baseline_lines(bool sees_row) {
+std::vector<Baseline> category_lines(bool sees_row) {
   return {
       {.key = "global_most_frequent", .name = "global most frequent category", .short_name = "most frequent"},
       {.key = "own_most_frequent", .name = "the client's own most frequent", .short_name = "own frequent", .own_counts = true},
@@ -151,31 +152,57 @@ std::vector<Baseline> baseline_lines(bool sees_row) {
   };
 }
 
-Baselines compute_baselines(const Population& population, const EvaluationRule& rule) {
-  Baselines result;
-  const std::vector<std::size_t> clients = population.clients_with(std::max<std::size_t>(rule.min_rows, 1));
+void score_categories(const Population& population, const EvaluationRule& rule, Baselines& baselines) {
   Learned global;
-  for (const std::size_t client : clients) {
+  for (const std::size_t client : baselines.evaluated) {
+    const auto history = population.history(client);
+    for (std::size_t i = 0; i < models::training_rows(history.size(), rule.holdout_fraction); ++i) global.add(history, i);
+  }
+  if (global.categories.total() == 0) return;
+  for (const std::size_t client : baselines.evaluated) {
     const auto history = population.history(client);
     const std::size_t trained = models::training_rows(history.size(), rule.holdout_fraction);
-    for (std::size_t i = 0; i < trained; ++i) global.add(history, i);
-    result.held_out += history.size() - trained;
-    result.held_out_by_client.push_back(static_cast<std::uint32_t>(history.size() - trained));
-  }
-  result.clients = clients.size();
-  result.evaluated = clients;
-  result.sees_row = rule.sees_row;
-  result.lines = baseline_lines(rule.sees_row);
-  if (global.categories.total() == 0) return result;
-  for (const std::size_t client : clients) {
-    const auto history = population.history(client);
     std::array<std::uint32_t, kLines> correct{};
-    score_client(history, models::training_rows(history.size(), rule.holdout_fraction), global, population.categories().size(), correct);
-    for (std::size_t line = 0; line < kLines; ++line) {
-      result.lines[line].correct += correct[line];
-      result.lines[line].correct_by_client.push_back(correct[line]);
-    }
+    score_client(history, trained, global, population.categories().size(), correct);
+    for (std::size_t line = 0; line < kLines; ++line) baselines.lines[line].by_client.push_back({.predictions = history.size() - trained, .correct_top1 = correct[line]});
   }
+}
+
+// By the name of its model: what the lines are, and a function that fills by_client of each.
+struct Task {
+  std::string_view model;
+  std::vector<Baseline> (*lines)();
+  void (*score)(const Population& population, const EvaluationRule& rule, Baselines& baselines);
+};
+constexpr std::array kTasks = {
+    Task{"next_category", [] { return category_lines(false); }, score_categories},
+    Task{"categoriser", [] { return category_lines(true); }, score_categories},
+};
+
+// A model that a data scientist brings gives the next category.
+const Task& task_of(std::string_view model) {
+  const auto found = std::ranges::find(kTasks, model, &Task::model);
+  return found == kTasks.end() ? kTasks.front() : *found;
+}
+
+}  // namespace
+
+std::vector<Baseline> baseline_lines(std::string_view model) { return task_of(model).lines(); }
+
+Baselines compute_baselines(const Population& population, const EvaluationRule& rule) {
+  Baselines result;
+  result.evaluated = population.clients_with(std::max<std::size_t>(rule.min_rows, 1));
+  result.clients = result.evaluated.size();
+  for (const std::size_t client : result.evaluated) {
+    const std::size_t rows = population.history(client).size();
+    result.held_out += rows - models::training_rows(rows, rule.holdout_fraction);
+  }
+  result.model = rule.model.name;
+  const Task& task = task_of(rule.model.name);
+  result.lines = task.lines();
+  task.score(population, rule, result);
+  for (Baseline& line : result.lines)
+    for (const models::EvaluationResult& score : line.by_client) line.score += score;
   return result;
 }
 

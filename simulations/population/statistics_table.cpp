@@ -101,7 +101,7 @@ nlohmann::json to_json(const PopulationStatistics& statistics) {
   for (const Line& line : lines()) json[line.key] = line.json(statistics);
   json["labels"] = statistics.labels;
   json["baselines"] = nlohmann::json::object();
-  for (const Baseline& line : statistics.baselines.lines) json["baselines"][line.key] = statistics.baselines.accuracy(line);
+  for (const Baseline& line : statistics.baselines.lines) json["baselines"][line.key] = line.score.headline();
   return json;
 }
 
@@ -117,7 +117,7 @@ std::string statistics_table(const std::vector<std::string>& names, const std::v
   for (std::size_t i = 0; i < statistics.front().baselines.lines.size(); ++i)
     add("baseline: " + statistics.front().baselines.lines[i].name, [i](const PopulationStatistics& one) {
       const Baseline& line = one.baselines.lines[i];
-      return number(one.baselines.accuracy(line), 4);
+      return number(line.score.headline(), 4);
     });
   std::map<std::string, bool> labels;
   for (const PopulationStatistics& one : statistics)

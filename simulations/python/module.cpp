@@ -103,7 +103,7 @@ py::dict told(const SimulatedRound& round, const std::optional<HeldOutScore>& sc
   values["published"] = round.summary.published;
   values["updates"] = round.summary.contributors.size();
   values["simulated_ms"] = round.simulated_time.count();
-  values["eval_accuracy"] = score ? py::object(py::float_(score->accuracy())) : py::none();
+  values["eval_accuracy"] = score ? py::object(py::float_(score->headline())) : py::none();
   values["eval_loss"] = score ? py::object(py::float_(score->loss())) : py::none();
   return values;
 }
@@ -163,15 +163,12 @@ py::tuple evaluate(const PlanFile& plan, const Data& data, const Weights& weight
   for (std::size_t i = 0; i < scores.size(); ++i) {
     predictions.mutable_at(static_cast<py::ssize_t>(i)) = scores[i].predictions;
     correct.mutable_at(static_cast<py::ssize_t>(i)) = scores[i].correct_top1;
-    sum.predictions += scores[i].predictions;
-    sum.correct_top1 += scores[i].correct_top1;
-    sum.correct_top3 += scores[i].correct_top3;
-    sum.loss_sum += scores[i].loss_sum;
+    sum += scores[i];
   }
   py::dict totals;
   totals["predictions"] = sum.predictions;
-  totals["accuracy"] = sum.accuracy();
-  totals["top3"] = sum.top3();
+  totals["accuracy"] = sum.headline();
+  totals["top3"] = sum.second();
   totals["loss"] = sum.loss();
   return py::make_tuple(totals, predictions, correct);
 }
@@ -184,7 +181,7 @@ py::dict baselines_of(const Data& data, double holdout_fraction, std::size_t min
     baselines = compute_baselines(data.read.population, {holdout_fraction, min_rows});
   }
   py::dict values;
-  for (const Baseline& line : baselines.lines) values[py::str(line.key)] = baselines.accuracy(line);
+  for (const Baseline& line : baselines.lines) values[py::str(line.key)] = line.score.headline();
   return values;
 }
 

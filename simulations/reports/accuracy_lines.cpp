@@ -30,7 +30,7 @@ std::vector<AccuracyLine> accuracy_lines(const nlohmann::json& summary) {
   add("/references/local_only/accuracy", {.key = "local_only", .name = "local-only training, each client alone" + epochs_of(summary, "local_only"), .short_name = "local-only"});
   add("/untrained_accuracy", {.key = "untrained", .name = "the model before the first round", .short_name = "untrained"});
   add("/prequential_accuracy", {.key = "federated_counting_on", .name = "federated model, counting on", .short_name = "counting on", .kind = LineKind::counting_on, .federated = true});
-  for (const Baseline& line : baseline_lines(summary.value("sees_row", false))) {
+  for (const Baseline& line : baseline_lines(text_at(summary, "/model"))) {
     const LineKind kind = line.sees_merchant ? LineKind::sees_merchant : line.prequential ? LineKind::counting_on : LineKind::frozen;
     add("/baselines/" + line.key, {.key = line.key, .name = line.name, .short_name = line.short_name, .kind = kind, .baseline = true});
   }

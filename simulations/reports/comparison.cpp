@@ -87,13 +87,14 @@ std::vector<FigureRow> figures_of(const RunFacts& a, const RunFacts& b) {
     FigureRow row{key, name, number_at(a.summary, pointer), number_at(b.summary, pointer)};
     if (row.a || row.b) rows.push_back(std::move(row));
   };
-  add("eval_accuracy", "accuracy", "/eval_accuracy");
-  add("eval_top3", "among 3", "/eval_top3");
-  add("eval_loss", "loss, nats", "/eval_loss");
-  add("prequential_accuracy", "accuracy, counting on", "/prequential_accuracy");
+  const models::Measure& measure = measure_of(a.summary);
+  add("eval_accuracy", std::string(measure.name), "/eval_accuracy");
+  if (!measure.second.empty()) add("eval_top3", std::string(measure.second), "/eval_top3");
+  add("eval_loss", "loss, " + std::string(measure.loss_unit), "/eval_loss");
+  add("prequential_accuracy", std::string(measure.name) + ", counting on", "/prequential_accuracy");
   add("central", "central training", "/references/central/accuracy");
   add("local_only", "local-only training", "/references/local_only/accuracy");
-  add("share_gain", "clients that gain against their own counts", "/per_client/against_own_best/share_gain");
+  add("share_gain", "clients that gain against their " + std::string(measure.alone), "/per_client/against_own_best/share_gain");
   add("share_lose", "clients that lose", "/per_client/against_own_best/share_lose");
   add("rounds", "rounds", "/rounds");
   add("rounds_aborted", "rounds aborted", "/rounds_aborted");
@@ -156,6 +157,7 @@ Comparison compare_runs(const ComparedRun& a, const ComparedRun& b) {
   comparison.name_a = a.name;
   comparison.name_b = b.name;
   comparison.demonstration = (a.facts.plan.is_demonstration() ? a.facts.plan : b.facts.plan).demonstration_note();
+  comparison.measure = measure_of(a.facts.summary);
   comparison.plan = plan_differences(a.facts.plan, b.facts.plan);
   comparison.run = run_differences(a.facts, b.facts);
   comparison.not_comparable = reasons_against(a.facts, b.facts);

@@ -1,5 +1,5 @@
 #pragma once
-// Two runs side by side: what differs in their plans, key by key; their final figures; their accuracy by round; and whether their models
+// Two runs side by side: what differs in their plans, key by key; their final figures; their headline by round; and whether their models
 // are equal to the bit. Says so where the figures are not comparable: other data, another vocabulary, another evaluation rule.
 // Pure functions, but for read_compared_run.
 
@@ -34,11 +34,12 @@ struct FigureRow {
 
 struct RoundRow {
   std::uint64_t round = 0;
-  std::optional<double> a, b;  // accuracy
+  std::optional<double> a, b;  // of the headline
 };
 
 struct Comparison {
   std::string name_a, name_b;
+  models::Measure measure = {};  // of A
   std::string demonstration;  // of either: what is not protected; empty: nothing
   std::vector<PlanDifference> plan;
   std::vector<PlanDifference> run;          // what differs beside the plan: the seed, the world of devices, the length of a segment

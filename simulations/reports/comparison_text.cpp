@@ -63,7 +63,7 @@ Html html_table(std::vector<std::string> header, const std::vector<std::vector<s
 }
 
 Html chart_of(const Comparison& comparison) {
-  LineChart chart{.title = "Accuracy by round", .caption = "Share of held-out rows whose category the model says first.", .x_name = "round", .y_name = "right", .lines = {{"A", Tone::main, {}}, {"B", Tone::second, {}}},
+  LineChart chart{.title = capitalised(comparison.measure.name) + " by round", .caption = std::string(comparison.measure.meaning) + ".", .x_name = "round", .y_name = std::string(comparison.measure.headline), .lines = {{"A", Tone::main, {}}, {"B", Tone::second, {}}},
                   .x_text = [](double x) { return count_text(x); }, .y_text = [](double y) { return percent_text(y); }, .table = {.caption = {}, .header = {"round", "A", "B", "B less A"}, .rows = {}}};
   for (const RoundRow& row : comparison.rounds) {
     if (row.a) chart.lines[0].points.emplace_back(row.round, *row.a);

@@ -15,7 +15,7 @@ std::string quoted(const std::string& text) {
 }
 
 std::string figures(const RunFacts& run) {
-  std::string table = "| on the held-out rows | right |\n|---|---|\n";
+  std::string table = "| on the held-out rows | " + std::string(measure_of(run.summary).headline) + " |\n|---|---|\n";
   for (const AccuracyLine& line : accuracy_lines(run.summary)) {
     if (line.kind == LineKind::sees_merchant) continue;
     table += "| " + line.name + " | " + percent_text(line.accuracy) + " |\n";
@@ -26,7 +26,7 @@ std::string figures(const RunFacts& run) {
 std::string gains(const RunFacts& run) {
   const auto gain = number_at(run.summary, "/per_client/against_own_best/share_gain"), lose = number_at(run.summary, "/per_client/against_own_best/share_lose");
   if (!gain || !lose) return {};
-  return "Of the clients " + percent_text(*gain, 0) + " gain and " + percent_text(*lose, 0) + " lose against their own counts (few held-out rows each, so noisy).\n";
+  return "Of the clients " + percent_text(*gain, 0) + " gain and " + percent_text(*lose, 0) + " lose against their " + std::string(measure_of(run.summary).alone) + " (few held-out rows each, so noisy).\n";
 }
 
 }  // namespace
@@ -36,7 +36,7 @@ std::string model_card(const RunFacts& run) {
   const auto count = [&](const char* pointer) { return count_text(number_at(run.summary, pointer).value_or(0)); };
   std::string text = "# Model card: " + quoted(plan.name) + "\n\n";
   if (plan.is_demonstration()) text += "> " + std::string(plan.demonstration_note()) + "\n\n";
-  text += "## What it is\n" + quoted(plan.model.name) + (run.summary.value("sees_row", false) ? ": the category of a transaction, from its merchant, amount and day and the client's own past, of " : ": from a client's own past transactions, the category of the next one, of ") + std::to_string(plan.model.categories.size()) + " that the plan names. " +
+  text += "## What it is\n" + quoted(plan.model.name) + ": " + std::string(models::stock_model_or_first(plan.model.name).card) + ", of " + std::to_string(plan.model.categories.size()) + " that the plan names. " +
           count_text(static_cast<double>(plan.model.parameter_count)) + " parameters, " + (plan.model.is_torchscript() ? "a TorchScript model, which devices refuse: for the simulator alone" : "to run on the client's device") + ". Weights: `model.fsm`, after round " + count("/model_round") + ", hash " +
           quoted(text_at(run.summary, "/model_hash")) + "; plan: `plan.toml`, hash " + quoted(text_at(run.summary, "/plan_hash")) + ".\n\n";
   text += "## Training\nA simulated federation over the population " + quoted(plan.population) + ": " + count("/clients") + " clients with " + count("/rows_in_all") + " categorised rows, of whom " +

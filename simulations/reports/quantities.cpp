@@ -62,4 +62,10 @@ std::string duration_text(double seconds) {
   return two_units(std::lround(seconds / 3600), 24, "d", "h");
 }
 
+std::string capitalised(std::string_view words) {
+  std::string text(words);
+  if (!text.empty() && text.front() >= 'a' && text.front() <= 'z') text.front() = static_cast<char>(text.front() - 'a' + 'A');
+  return text;
+}
+
 }  // namespace fedspend::simulations

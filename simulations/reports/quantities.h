@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace fedspend::simulations {
 
@@ -12,5 +13,6 @@ std::string percent_text(double fraction, int decimals = 1);   // "54.8%"
 std::string points_text(double fraction, int decimals = 1);    // a difference of shares, signed: "+2.2 points"
 std::string bytes_text(double bytes);                   // "99.2 kB", in steps of 1,000
 std::string duration_text(double seconds);              // "850 ms", "20.2 s", "3 min 10 s", "5 h 2 min", "3 d 4 h"
+std::string capitalised(std::string_view words);        // "Accuracy" for "accuracy"
 
 }  // namespace fedspend::simulations

@@ -62,10 +62,12 @@ std::string text_at(const nlohmann::json& json, const std::string& pointer) {
   return found != nullptr && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+const models::Measure& measure_of(const nlohmann::json& summary) { return models::stock_model_or_first(text_at(summary, "/model")).measure; }
+
 std::string chosen_by_its_figure(const RunFacts& run) {
   const auto best = number_at(run.summary, "/best_round");
   if (!best) return {};
-  return " Early stopping chose the model of round " + std::to_string(static_cast<std::uint64_t>(*best)) + " by its accuracy on these same rows: the figure is a little kind to it.";
+  return " Early stopping chose the model of round " + std::to_string(static_cast<std::uint64_t>(*best)) + " by its " + std::string(measure_of(run.summary).name) + " on these same rows: the figure is a little kind to it.";
 }
 
 }  // namespace fedspend::simulations

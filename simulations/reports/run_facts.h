@@ -12,6 +12,7 @@
 
 #include "common/protocol/plan.h"
 #include "common/result.h"
+#include "models/stock_models.h"
 
 namespace fedspend::simulations {
 
@@ -30,6 +31,8 @@ Result<RunFacts> read_run_facts(const std::filesystem::path& folder);
 std::optional<double> number_at(const nlohmann::json& json, const std::string& pointer);
 std::string text_at(const nlohmann::json& json, const std::string& pointer);  // empty if absent
 
+// What the model of a run's summary is scored by, in words.
+const models::Measure& measure_of(const nlohmann::json& summary);
 // What a reader must know of the figure where early stopping chose the model by it; empty otherwise.
 std::string chosen_by_its_figure(const RunFacts& run);
 

@@ -11,10 +11,16 @@
 namespace fedspend::simulations {
 namespace {
 
+std::string filled_in(std::string text, std::initializer_list<std::pair<std::string_view, std::string>> values) {
+  for (const auto& [place, value] : values)
+    if (const std::size_t at = text.find(place); at != std::string::npos) text.replace(at, place.size(), value);
+  return text;
+}
+
 std::string headline(const RunFacts& run, const std::vector<AccuracyLine>& lines) {
   const auto accuracy = number_at(run.summary, "/eval_accuracy");
   if (!accuracy) return "No client was evaluated.";
-  std::string text = "The federated model gives the " + std::string(run.summary.value("sees_row", false) ? "category" : "next category") + " of " + percent_text(*accuracy) + " of " + count_text(number_at(run.summary, "/predictions").value_or(0)) + " held-out transactions";
+  std::string text = "The federated model " + filled_in(std::string(measure_of(run.summary).sentence), {{"{share}", percent_text(*accuracy)}, {"{count}", count_text(number_at(run.summary, "/predictions").value_or(0))}});
   if (const auto best = best_baseline(lines)) text += ", " + points_text(*accuracy - best->accuracy) + " against the best comparable baseline (" + best->name + ", " + percent_text(best->accuracy) + ")";
   return text + "." + chosen_by_its_figure(run);
 }
@@ -24,10 +30,10 @@ Html tiles_of(const RunFacts& run, const std::vector<AccuracyLine>& lines) {
   Html tiles;
   if (const auto accuracy = value("/eval_accuracy")) {
     const auto best = best_baseline(lines);
-    tiles += tile(percent_text(*accuracy), "of held-out rows right", best ? points_text(*accuracy - best->accuracy) + " against " + best->short_name : "");
+    tiles += tile(percent_text(*accuracy), std::string(measure_of(run.summary).headline) + ", held-out rows", best ? points_text(*accuracy - best->accuracy) + " against " + best->short_name : "");
   }
   if (const auto gain = value("/per_client/against_own_best/share_gain"))
-    tiles += tile(percent_text(*gain, 0), "of clients gain", percent_text(value("/per_client/against_own_best/share_lose").value_or(0), 0) + " lose, against their own counts");
+    tiles += tile(percent_text(*gain, 0), "of clients gain", percent_text(value("/per_client/against_own_best/share_lose").value_or(0), 0) + " lose, against their " + std::string(measure_of(run.summary).alone));
   if (const auto rounds = value("/rounds")) tiles += tile(count_text(*rounds), *rounds == 1 ? "round" : "rounds", count_text(value("/updates").value_or(0)) + " updates");
   if (const auto up = value("/bytes_up_per_client")) tiles += tile(bytes_text(*up), "up for each update", bytes_text(value("/bytes_down_per_client").value_or(0)) + " down");
   if (const auto simulated = value("/simulated_seconds")) tiles += tile(duration_text(*simulated), "simulated time");
@@ -36,12 +42,12 @@ Html tiles_of(const RunFacts& run, const std::vector<AccuracyLine>& lines) {
 
 // The name, with its accuracy as a bar below it. The width is a number of ours: nothing of the data gets into the attribute.
 Html measured_name(const AccuracyLine& line, double most) {
-  const double width = most > 0 ? 100 * line.accuracy / most : 0;
+  const double width = most > 0 ? std::max(0.0, 100 * line.accuracy / most) : 0;
   return Html(line.name) + Html::raw("<span class=\"measure" + std::string(line.federated ? " own" : "") + "\" style=\"width:" + fixed_text(width, 1) + "%\"></span>");
 }
 
-Html kind_table(const std::vector<AccuracyLine>& lines, LineKind kind, const std::string& caption, double most) {
-  Table table{.caption = caption, .header = {"", "right", "federated is"}, .rows = {}};
+Html kind_table(const models::Measure& measure, const std::vector<AccuracyLine>& lines, LineKind kind, const std::string& caption, double most) {
+  Table table{.caption = caption, .header = {"", std::string(measure.headline), "federated is"}, .rows = {}};
   const auto ours = std::find_if(lines.begin(), lines.end(), [&](const AccuracyLine& line) { return line.kind == kind && line.federated; });
   if (ours == lines.end()) table.header.pop_back();
   for (const AccuracyLine& line : lines) {
@@ -53,9 +59,9 @@ Html kind_table(const std::vector<AccuracyLine>& lines, LineKind kind, const std
   return table.rows.empty() ? Html() : element("figure", table_of(table));
 }
 
-Html grid_table(const nlohmann::json& summary) {
-  Table table{.caption = "Everything that was tried; what has the best accuracy on the held-out rows is the figure above: kind to the references.",
-              .header = {"training", "learning rate", "epochs", "right", "loss, nats"},
+Html grid_table(const models::Measure& measure, const nlohmann::json& summary) {
+  Table table{.caption = "Everything that was tried; what has the best " + std::string(measure.name) + " on the held-out rows is the figure above: kind to the references.",
+              .header = {"training", "learning rate", "epochs", std::string(measure.headline), "loss, " + std::string(measure.loss_unit)},
               .rows = {}};
   for (const auto& [key, name] : {std::pair{"central", "central"}, std::pair{"local_only", "local-only"}}) {
     const nlohmann::json::json_pointer where("/references/" + std::string(key) + "/grid");
@@ -67,18 +73,19 @@ Html grid_table(const nlohmann::json& summary) {
 }
 
 Html comparison_section(const RunFacts& run, const std::vector<AccuracyLine>& lines) {
+  const models::Measure& measure = measure_of(run.summary);
   double most = 0;
   for (const AccuracyLine& line : lines) most = std::max(most, line.accuracy);
-  const Html main_table = kind_table(lines, LineKind::frozen, "From the past alone, and what is counted of it stands still at the last training row: the rule of the project", most);
-  const Html others = kind_table(lines, LineKind::counting_on, "Counting on through the held-out rows, as an app in use does", most) +
-                      kind_table(lines, LineKind::sees_merchant, "Sees the merchant of the row whose category it gives: another task, not a line to beat", most);
+  const Html main_table = kind_table(measure, lines, LineKind::frozen, "From the past alone, and what is counted of it stands still at the last training row: the rule of the project", most);
+  const Html others = kind_table(measure, lines, LineKind::counting_on, "Counting on through the held-out rows, as an app in use does", most) +
+                      kind_table(measure, lines, LineKind::sees_merchant, "Sees the merchant of the row whose category it gives: another task, not a line to beat", most);
   Html text;
   if (!number_at(run.summary, "/references/central/accuracy"))
     text += element("p", "Central and local-only training were not computed for this run: fedspend-sim run --references all, or fedspend-sim references.", "soft");
   const auto predicted = number_at(run.summary, "/predictions"), held_out = number_at(run.summary, "/held_out_rows");
   if (predicted && held_out && *predicted < *held_out)
     text += element("p", "The model is scored on " + count_text(*predicted) + " of " + count_text(*held_out) + " held-out rows: the plan does not name the categories of the others, on which the baselines are scored too.", "soft");
-  return section("What it is to be compared with", text + element("div", main_table + element("div", others, "stack"), "charts") + grid_table(run.summary));
+  return section("What it is to be compared with", text + element("div", main_table + element("div", others, "stack"), "charts") + grid_table(measure, run.summary));
 }
 
 Html facts_section(const RunFacts& run) {

@@ -100,9 +100,10 @@ LineChart by_round(const RunFacts& run, std::string title, std::string caption, 
   return chart;
 }
 
-Html accuracy_chart(const RunFacts& run) {
-  LineChart chart = by_round(run, "Accuracy by round", "Share of held-out rows whose category the model says first, all evaluated clients together. Dashed: what it is to be compared with.",
-                             "right", {{"federated", "right", Tone::main, "/eval_accuracy"}}, percent);
+Html score_chart(const RunFacts& run) {
+  const models::Measure& measure = measure_of(run.summary);
+  LineChart chart = by_round(run, capitalised(measure.name) + " by round", std::string(measure.meaning) + ", all evaluated clients together. Dashed: what it is to be compared with.", std::string(measure.headline),
+                             {{"federated", std::string(measure.headline), Tone::main, "/eval_accuracy"}}, percent);
   const Points points = points_of(run, "/round", "/eval_accuracy");
   const std::vector<AccuracyLine> lines = accuracy_lines(run.summary);
   Points all = points;
@@ -113,8 +114,12 @@ Html accuracy_chart(const RunFacts& run) {
     all.emplace_back(0, line.accuracy);
   }
   chart.y_text = percent_ticks(all);
-  chart.table.header.push_back("among 3");
-  chart.table.rows = rows_of({points, points_of(run, "/round", "/eval_top3")}, whole, {percent, percent});
+  if (measure.second.empty()) {
+    chart.table.rows = rows_of({points}, whole, {percent});
+  } else {
+    chart.table.header.push_back(std::string(measure.second));
+    chart.table.rows = rows_of({points, points_of(run, "/round", "/eval_top3")}, whole, {percent, percent});
+  }
   return figure_of(chart);
 }
 
@@ -132,9 +137,9 @@ Points quantile_points(const nlohmann::json& gains) {
   return points;
 }
 
-Html gains_chart(const nlohmann::json& clients) {
+Html gains_chart(const models::Measure& measure, const nlohmann::json& clients) {
   LineChart chart{.title = "Gain over clients, from the largest loss to the largest gain",
-                  .caption = "Accuracy of the federated model less what the client has without it, in points. Clients are ranked by it: read across for the share of clients below. From the 5th to the "
+                  .caption = capitalised(measure.name) + " of the federated model less what the client has without it, in points. Clients are ranked by it: read across for the share of clients below. From the 5th to the "
                              "95th percentile; a client has few held-out rows, so single ones say little.",
                   .x_name = "share of clients",
                   .y_name = "points",
@@ -159,10 +164,10 @@ Html gains_chart(const nlohmann::json& clients) {
   return figure_of(chart);
 }
 
-Html history_table(const nlohmann::json& clients) {
+Html history_table(const models::Measure& measure, const nlohmann::json& clients) {
   if (!clients.contains("by_history") || !clients["by_history"].is_array()) return {};
   const bool local = clients.contains("against_local_only") && clients["against_local_only"].is_object();
-  Table table{.caption = {}, .header = {"training rows", "clients", "federated", "own counts"}, .rows = {}};
+  Table table{.caption = {}, .header = {"training rows", "clients", "federated", std::string(measure.alone)}, .rows = {}};
   if (local) table.header.emplace_back("local-only");
   table.header.insert(table.header.end(), {"gain", "lose"});
   for (const nlohmann::json& group : clients["by_history"]) {
@@ -174,7 +179,7 @@ Html history_table(const nlohmann::json& clients) {
     row.emplace_back(percent_text(value("/share_lose"), 0));
     table.rows.push_back(std::move(row));
   }
-  return element("figure", element("h3", "By length of history") + table_of(table) + element("figcaption", "Rows right, by the length of the client's history, in groups of about a quarter of the clients. Gain and lose: clients, against their own counts."));
+  return element("figure", element("h3", "By length of history") + table_of(table) + element("figcaption", "Held-out rows: " + std::string(measure.headline) + ", by the length of the client's history, in groups of about a quarter of the clients. Gain and lose: clients, against their " + std::string(measure.alone) + "."));
 }
 
 // How often each device took part, of all and of each class of devices.
@@ -221,9 +226,10 @@ std::string duration_of_ms(double ms) { return duration_text(ms / 1000); }
 }  // namespace
 
 Html convergence_section(const RunFacts& run) {
-  Html charts = accuracy_chart(run);
-  LineChart loss = by_round(run, "Loss by round", "Mean of -log p of the category that came, on the held-out rows; lower is better.", "nats",
-                            {{"federated", "nats", Tone::main, "/eval_loss"}}, [](double value) { return fixed_text(value, 4); });
+  const models::Measure& measure = measure_of(run.summary);
+  Html charts = score_chart(run);
+  LineChart loss = by_round(run, "Loss by round", "Mean of " + std::string(measure.loss) + ", on the held-out rows; lower is better.", std::string(measure.loss_unit),
+                            {{"federated", std::string(measure.loss_unit), Tone::main, "/eval_loss"}}, [](double value) { return fixed_text(value, 4); });
   loss.y_text = decimal_ticks(points_of(run, "/round", "/eval_loss"));
   charts += figure_of(loss);
   LineChart norm = by_round(run, "Size of the mean update", "L2 norm of the mean of the clipped updates; when it stays level, more rounds change little.", "L2 norm",
@@ -246,10 +252,11 @@ Html convergence_section(const RunFacts& run) {
 Html clients_section(const RunFacts& run) {
   if (!run.summary.contains("per_client") || !run.summary["per_client"].is_object()) return {};
   const nlohmann::json& clients = run.summary["per_client"];
+  const models::Measure& measure = measure_of(run.summary);
   Html text;
-  if (clients.contains("against_own_best")) text += element("p", "Against the client's own counts (the better of its most frequent category and its own Markov table, chosen in hindsight): " + gain_text(clients["against_own_best"]) + ".");
+  if (clients.contains("against_own_best")) text += element("p", "Against the client's " + std::string(measure.alone) + " (" + std::string(measure.alone_in_full) + "): " + gain_text(clients["against_own_best"]) + ".");
   if (clients.contains("against_local_only") && clients["against_local_only"].is_object()) text += element("p", "Against a model trained on the client's rows alone: " + gain_text(clients["against_local_only"]) + ".");
-  return section("Who gains, who loses", text + element("div", gains_chart(clients) + history_table(clients), "charts"));
+  return section("Who gains, who loses", text + element("div", gains_chart(measure, clients) + history_table(measure, clients), "charts"));
 }
 
 Html participation_section(const RunFacts& run) {

@@ -157,7 +157,7 @@ std::string to_text(const SweepTable& table) {
     if (has_epsilon(table)) rows.back().push_back(epsilon_text(row));
     rows.back().emplace_back(i == table.best ? "best" : "");
   }
-  return program::format_table(rows) + "accuracy on the held-out rows, " + title_of(table) + "; best: " + best_text(table) + "\n";
+  return program::format_table(rows) + std::string(measure_of(table.jobs.front().summary).name) + " on the held-out rows, " + title_of(table) + "; best: " + best_text(table) + "\n";
 }
 
 nlohmann::json to_json(const SweepTable& table) {
@@ -193,8 +193,9 @@ std::string to_csv(const SweepTable& table) {
 }
 
 std::string sweep_page(const SweepTable& table) {
-  Table shown{.caption = "Accuracy on the held-out rows, over the seeds: mean, lowest, highest and how far apart they are", .header = table.keys, .rows = {}};
-  shown.header.insert(shown.header.end(), {"mean", "lowest", "highest", "spread", "loss, nats"});
+  const models::Measure& measure = measure_of(table.jobs.front().summary);
+  Table shown{.caption = capitalised(measure.name) + " on the held-out rows, over the seeds: mean, lowest, highest and how far apart they are", .header = table.keys, .rows = {}};
+  shown.header.insert(shown.header.end(), {"mean", "lowest", "highest", "spread", "loss, " + std::string(measure.loss_unit)});
   if (has_epsilon(table)) shown.header.push_back(epsilon_name(table));
   shown.header.emplace_back();
   for (std::size_t i = 0; i < table.rows.size(); ++i) {
@@ -209,7 +210,7 @@ std::string sweep_page(const SweepTable& table) {
     shown.rows.push_back(std::move(cells));
   }
   const SweepRow& best = table.rows[table.best];
-  Html body = element("h1", table.plan_name + ": a sweep") + element("p", title_of(table) + ". Best: " + best_text(table) + ", " + percent_text(best.mean, 2) + " of the held-out rows right.");
+  Html body = element("h1", table.plan_name + ": a sweep") + element("p", title_of(table) + ". Best: " + best_text(table) + ", " + std::string(measure.name) + " " + percent_text(best.mean, 2) + ".");
   const std::vector<AccuracyLine> lines = accuracy_lines(table.jobs.front().summary);
   if (const auto baseline = best_baseline(lines)) body += element("p", "The best comparable baseline: " + baseline->name + ", " + percent_text(baseline->accuracy, 2) + ".", "soft");
   body += element("p", "The best of many is chosen on the rows that it is scored on: a little kind to it.", "soft");

@@ -12,7 +12,7 @@
 namespace fedspend::simulations {
 namespace {
 
-constexpr std::string_view kMagic = "FSCHECK3";
+constexpr std::string_view kMagic = "FSCHECK4";
 constexpr std::size_t kHashBytes = 32;
 constexpr std::size_t kDeviceBytes = 8 + 1 + 4 + 4 + 4 + 8 + 1;  // at least
 constexpr std::size_t kMaxCheckpointBytes = std::size_t{1} << 33;
@@ -186,7 +186,9 @@ Bytes encode_checkpoint(const RunCheckpoint& checkpoint) {
   to.u8(checkpoint.best ? 1 : 0);
   if (checkpoint.best) {
     const HeldOutScore& score = checkpoint.best->score;
-    for (const std::uint64_t value : {score.predictions, score.correct_top1, score.correct_top3, std::bit_cast<std::uint64_t>(score.loss_sum)}) to.u64(value);
+    for (const std::uint64_t value : {score.predictions, score.correct_top1, score.correct_top3, std::bit_cast<std::uint64_t>(score.loss_sum),
+                                      std::bit_cast<std::uint64_t>(score.reference_loss_sum)})
+      to.u64(value);
     to.model(checkpoint.best->model);
   }
   to.u32(checkpoint.evaluations_without_gain);
@@ -198,7 +200,7 @@ Bytes encode_checkpoint(const RunCheckpoint& checkpoint) {
 }
 
 Result<RunCheckpoint> decode_checkpoint(ByteSpan bytes) {
-  if (bytes.size() < kMagic.size() + kHashBytes || !std::ranges::equal(bytes.first(kMagic.size()), as_bytes(kMagic))) return broken("does not begin with FSCHECK3");
+  if (bytes.size() < kMagic.size() + kHashBytes || !std::ranges::equal(bytes.first(kMagic.size()), as_bytes(kMagic))) return broken("does not begin with FSCHECK4");
   const ByteSpan contents = bytes.first(bytes.size() - kHashBytes);
   if (!std::ranges::equal(digest_of(contents), bytes.last(kHashBytes))) return broken("is torn or was altered: its hash does not match");
   Reader from(contents.subspan(kMagic.size()));
@@ -216,6 +218,7 @@ Result<RunCheckpoint> decode_checkpoint(ByteSpan bytes) {
     best.score.correct_top1 = from.u64();
     best.score.correct_top3 = from.u64();
     best.score.loss_sum = std::bit_cast<double>(from.u64());
+    best.score.reference_loss_sum = std::bit_cast<double>(from.u64());
     best.model = from.model();
     checkpoint.best = std::move(best);
   }

@@ -2,7 +2,7 @@
 // What a run can go on from: everything of it at the end of a segment (federation.h), as one file beside the folder that the run
 // will leave. Little-endian; counts are checked against the bytes that remain before anything is allocated:
 //
-//   "FSCHECK3"
+//   "FSCHECK4"
 //   u32 n, n x (text name, text value)      the identity of the run, see RunIdentity
 //   u64 rounds done, u64 clock in ms        the state of the federation
 //   floats weights, floats state of the server optimizer, float64 the next clip norm, u32 length and the privacy ledger, u32 n, n x (u64 next check-in, u8 holds the plan, u32 asked, u32 contributed,

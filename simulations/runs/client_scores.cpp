@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::size_t kGroups = 4;
 
-double gain_over_own(const ClientScore& score) { return score.federated.accuracy() - score.own_best; }
-double gain_over_local(const ClientScore& score) { return score.federated.accuracy() - score.local_only->accuracy(); }
+double gain_over_own(const ClientScore& score) { return score.federated.headline() - score.own_best.headline(); }
+double gain_over_local(const ClientScore& score) { return score.federated.headline() - score.local_only->headline(); }
 
 bool has_local(std::span<const ClientScore> scores) { return !scores.empty() && scores.front().local_only.has_value(); }
 
@@ -34,22 +34,21 @@ nlohmann::json to_json(const Distribution& distribution) {
 
 // Accuracies of a group are of its rows, not means over clients: they add up to those of the whole.
 nlohmann::json group_json(std::span<const ClientScore> group) {
-  HeldOutScore federated, local;
-  double own_correct = 0;
+  HeldOutScore federated, own, local;
   for (const ClientScore& score : group) {
     federated += score.federated;
-    own_correct += score.own_best * static_cast<double>(score.federated.predictions);
+    own += score.own_best;
     if (score.local_only) local += *score.local_only;
   }
   const Distribution gain = distribution_of(values_of(group, gain_over_own));
   nlohmann::json json = {{"clients", group.size()},
                          {"training_rows_from", group.front().training_rows},
                          {"training_rows_to", group.back().training_rows},
-                         {"accuracy", federated.accuracy()},
-                         {"own_best_accuracy", own_correct / static_cast<double>(federated.predictions)},
+                         {"accuracy", federated.headline()},
+                         {"own_best_accuracy", own.headline()},
                          {"share_gain", gain.share_gain},
                          {"share_lose", gain.share_lose}};
-  if (has_local(group)) json["local_only_accuracy"] = local.accuracy();
+  if (has_local(group)) json["local_only_accuracy"] = local.headline();
   return json;
 }
 
@@ -78,9 +77,10 @@ std::vector<ClientScore> client_scores(const Plan& plan, std::span<const Federat
     ClientScore score{.label = clients[client].label,
                       .training_rows = models::training_rows(clients[client].rows.size(), plan.evaluation.holdout_fraction),
                       .federated = federated[client],
+                      .own_best = {},
                       .local_only = {}};
     for (const Baseline& line : baselines.lines)
-      if (line.own_counts) score.own_best = std::max(score.own_best, static_cast<double>(line.correct_by_client[i]) / static_cast<double>(baselines.held_out_by_client[i]));
+      if (line.own_counts && (score.own_best.predictions == 0 || line.by_client[i].headline() > score.own_best.headline())) score.own_best = line.by_client[i];
     if (!local_only.empty()) score.local_only = local_only[client];
     scores.push_back(std::move(score));
   }
@@ -123,10 +123,10 @@ std::string client_csv(std::span<const ClientScore> scores, ClientNames names) {
     text += std::to_string(i + 1) + ",";
     if (names == ClientNames::labels) text += csv_cell(score.label) + ",";
     char figures[160];
-    std::snprintf(figures, sizeof figures, "%zu,%llu,%.6f,%.6f,", score.training_rows, static_cast<unsigned long long>(score.federated.predictions), score.federated.accuracy(), score.own_best);
+    std::snprintf(figures, sizeof figures, "%zu,%llu,%.6f,%.6f,", score.training_rows, static_cast<unsigned long long>(score.federated.predictions), score.federated.headline(), score.own_best.headline());
     text += figures;
     if (score.local_only) {
-      std::snprintf(figures, sizeof figures, "%.6f", score.local_only->accuracy());
+      std::snprintf(figures, sizeof figures, "%.6f", score.local_only->headline());
       text += figures;
     }
     text += "\n";

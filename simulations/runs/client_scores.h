@@ -24,7 +24,7 @@ struct ClientScore {
   std::string label;
   std::size_t training_rows = 0;
   HeldOutScore federated;                  // frozen
-  double own_best = 0;                     // accuracy of the better of its own counts
+  HeldOutScore own_best;                   // the best of its own counts
   std::optional<HeldOutScore> local_only;  // frozen
 };
 

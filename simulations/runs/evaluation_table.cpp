@@ -34,9 +34,10 @@ Result<ModelScores> score_model(const Plan& plan, std::uint64_t round, std::span
 }
 
 std::string evaluation_table(const ModelScores& model, const Baselines& baselines, const std::optional<References>& references) {
-  std::vector<std::vector<std::string>> rows = {{baselines.sees_row ? "category of held-out rows" : "next category, held-out rows", "right", "among 3", "remark"}};
+  const models::Measure& measure = models::stock_model_or_first(baselines.model).measure;
+  std::vector<std::vector<std::string>> rows = {{std::string(measure.predicted), std::string(measure.headline), std::string(measure.second), "remark"}};
   const auto add = [&](const std::string& name, const HeldOutScore& score, const std::string& remark) {
-    rows.push_back({name, percent(score.accuracy()), percent(score.top3()), remark});
+    rows.push_back({name, percent(score.headline()), measure.second.empty() ? "" : percent(score.second()), remark});
   };
   add("federated model, round " + std::to_string(model.round), model.frozen, "");
   add("the same, counting on", model.prequential, "keeps counting as it goes");
@@ -47,21 +48,21 @@ std::string evaluation_table(const ModelScores& model, const Baselines& baseline
   }
   for (const Baseline& line : baselines.lines) {
     if (line.sees_merchant) continue;  // it sees the merchant of the row that it predicts: another task
-    rows.push_back({line.name, percent(baselines.accuracy(line)), "", line.prequential ? "keeps counting as it goes" : ""});
+    rows.push_back({line.name, percent(line.score.headline()), line.score.correct_top3 > 0 ? percent(line.score.second()) : "", line.prequential ? "keeps counting as it goes" : ""});
   }
   return program::format_table(rows);
 }
 
 nlohmann::json evaluation_json(const ModelScores& model, const Baselines& baselines) {
   nlohmann::json json = {{"predictions", model.frozen.predictions},
-                         {"eval_accuracy", model.frozen.accuracy()},
-                         {"eval_top3", model.frozen.top3()},
+                         {"eval_accuracy", model.frozen.headline()},
+                         {"eval_top3", model.frozen.second()},
                          {"eval_loss", model.frozen.loss()},
-                         {"prequential_accuracy", model.prequential.accuracy()},
-                         {"untrained_accuracy", model.untrained.accuracy()}};
-  json["sees_row"] = baselines.sees_row;
+                         {"prequential_accuracy", model.prequential.headline()},
+                         {"untrained_accuracy", model.untrained.headline()}};
+  json["model"] = baselines.model;
   json["baselines"] = nlohmann::json::object();
-  for (const Baseline& line : baselines.lines) json["baselines"][line.key] = baselines.accuracy(line);
+  for (const Baseline& line : baselines.lines) json["baselines"][line.key] = line.score.headline();
   return json;
 }
 
@@ -81,8 +82,7 @@ std::vector<FederatedClient> federated_clients(const Population& population, con
 }
 
 EvaluationRule evaluation_rule(const Plan& plan) {
-  const models::StockModel* stock = models::find_stock_model(plan.model.name);
-  return {plan.evaluation.holdout_fraction, plan.evaluation.min_rows, stock != nullptr && stock->sees_row};
+  return {plan.evaluation.holdout_fraction, plan.evaluation.min_rows, plan.model};
 }
 
 }  // namespace fedspend::simulations

@@ -31,7 +31,8 @@ Result<ModelScores> score_model(const Plan& plan, std::uint64_t round, std::span
                                 RankExchange* exchange = nullptr, const models::TrainerChoice& trainers = {});
 
 std::string evaluation_table(const ModelScores& model, const Baselines& baselines, const std::optional<References>& references = {});
-// {"predictions", "eval_accuracy", "eval_top3", "eval_loss", "prequential_accuracy", "untrained_accuracy", "baselines": {key: accuracy}}
+// Of the scores the headline is called an accuracy, whatever it is a share of (models/stock_models.h, Measure).
+// {"model", "predictions", "eval_accuracy", "eval_top3", "eval_loss", "prequential_accuracy", "untrained_accuracy", "baselines": {key: accuracy}}
 nlohmann::json evaluation_json(const ModelScores& model, const Baselines& baselines);
 
 // Histories of all clients of a population in the plan's vocabulary, in the population's order.

@@ -11,7 +11,7 @@
 namespace fedspend::simulations {
 namespace {
 
-constexpr std::size_t kScoreBytes = 32;
+constexpr std::size_t kScoreBytes = 40;
 
 Result<std::vector<HeldOutScore>> share_scores(RankExchange& exchange, std::span<const float> weights, const std::vector<HeldOutScore>& own) {
   FEDSPEND_ASSIGN(const std::vector<Bytes> all, gather_items(exchange, hash_of_weights(weights_to_bytes(weights)).bytes, own.size(), [&](std::size_t i) {
@@ -20,6 +20,7 @@ Result<std::vector<HeldOutScore>> share_scores(RankExchange& exchange, std::span
     store_u64(MutableByteSpan(bytes).subspan(8), own[i].correct_top1);
     store_u64(MutableByteSpan(bytes).subspan(16), own[i].correct_top3);
     store_u64(MutableByteSpan(bytes).subspan(24), std::bit_cast<std::uint64_t>(own[i].loss_sum));
+    store_u64(MutableByteSpan(bytes).subspan(32), std::bit_cast<std::uint64_t>(own[i].reference_loss_sum));
     return bytes;
   }));
   std::vector<HeldOutScore> scores;
@@ -27,7 +28,8 @@ Result<std::vector<HeldOutScore>> share_scores(RankExchange& exchange, std::span
   for (const Bytes& bytes : all) {
     if (bytes.size() != kScoreBytes) return fail(ErrorCode::malformed, "a rank has given something that is no score", "start every rank with the same program and options");
     const ByteSpan fields = bytes;
-    scores.push_back({load_u64(fields), load_u64(fields.subspan(8)), load_u64(fields.subspan(16)), std::bit_cast<double>(load_u64(fields.subspan(24)))});
+    scores.push_back({load_u64(fields), load_u64(fields.subspan(8)), load_u64(fields.subspan(16)), std::bit_cast<double>(load_u64(fields.subspan(24))),
+                      std::bit_cast<double>(load_u64(fields.subspan(32)))});
   }
   return scores;
 }
@@ -36,9 +38,7 @@ Result<std::vector<HeldOutScore>> share_scores(RankExchange& exchange, std::span
 
 Result<HeldOutScore> score_client(models::Trainer& trainer, const Plan& plan, std::span<const float> weights, const FederatedClient& client, models::Counting counting) {
   if (client.rows.size() < plan.evaluation.min_rows) return HeldOutScore{};
-  FEDSPEND_ASSIGN(const models::EvaluationResult result,
-                  trainer.evaluate(weights, client.rows, models::training_rows(client.rows.size(), plan.evaluation.holdout_fraction), counting));
-  return HeldOutScore{result.predictions, result.correct_top1, result.correct_top3, result.loss_sum};
+  return trainer.evaluate(weights, client.rows, models::training_rows(client.rows.size(), plan.evaluation.holdout_fraction), counting);
 }
 
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,

@@ -8,28 +8,14 @@
 
 #include "common/protocol/plan.h"
 #include "common/result.h"
+#include "models/evaluation_result.h"
 #include "models/torch_module.h"
 #include "models/trainer.h"
 #include "simulations/federation/federation.h"
 
 namespace fedspend::simulations {
 
-struct HeldOutScore {
-  std::uint64_t predictions = 0;
-  std::uint64_t correct_top1 = 0;
-  std::uint64_t correct_top3 = 0;
-  double loss_sum = 0;
-  HeldOutScore& operator+=(const HeldOutScore& other) {
-    predictions += other.predictions;
-    correct_top1 += other.correct_top1;
-    correct_top3 += other.correct_top3;
-    loss_sum += other.loss_sum;
-    return *this;
-  }
-  double accuracy() const { return predictions == 0 ? 0 : static_cast<double>(correct_top1) / static_cast<double>(predictions); }
-  double top3() const { return predictions == 0 ? 0 : static_cast<double>(correct_top3) / static_cast<double>(predictions); }
-  double loss() const { return predictions == 0 ? 0 : loss_sum / static_cast<double>(predictions); }
-};
+using HeldOutScore = models::EvaluationResult;
 
 // Of one client, which is not scored (no predictions) if it has fewer than evaluation.min_rows rows.
 Result<HeldOutScore> score_client(models::Trainer& trainer, const Plan& plan, std::span<const float> weights, const FederatedClient& client, models::Counting counting);

@@ -28,7 +28,7 @@ template <class Score>
 Row row_of(const ReferenceTable& table, std::string key, std::string name, Score score) {
   Row row{std::move(key), std::move(name), {}, 0};
   for (const SeedScores& seed : table.seeds) {
-    row.accuracies.push_back(score(seed).accuracy());
+    row.accuracies.push_back(score(seed).headline());
     row.mean_loss += score(seed).loss() / static_cast<double>(table.seeds.size());
   }
   return row;
@@ -76,12 +76,12 @@ std::string to_text(const ReferenceTable& table) {
     rows.push_back({row.name, fixed_text(row.mean(), 4), fixed_text(row.lowest(), 4), fixed_text(row.highest(), 4), fixed_text(row.mean_loss, 3), epochs});
   }
   for (const Baseline& line : table.baselines.lines)
-    if (!line.sees_merchant && !line.prequential) rows.push_back({line.name, fixed_text(table.baselines.accuracy(line), 4), "", "", "", ""});
+    if (!line.sees_merchant && !line.prequential) rows.push_back({line.name, fixed_text(line.score.headline(), 4), "", "", "", ""});
   std::vector<std::vector<std::string>> grid = {{"training", "seed", "learning rate", "epochs", "right", "loss"}};
   for (const SeedScores& seed : table.seeds) {
     for (const auto& [name, reference] : {std::pair{"central", &seed.references.central}, std::pair{"local only", &seed.references.local_only}})
       for (const ReferencePoint& point : reference->grid)
-        grid.push_back({name, std::to_string(seed.seed), fixed_text(point.learning_rate, 3), std::to_string(point.epochs), fixed_text(point.score.accuracy(), 4), fixed_text(point.score.loss(), 3)});
+        grid.push_back({name, std::to_string(seed.seed), fixed_text(point.learning_rate, 3), std::to_string(point.epochs), fixed_text(point.score.headline(), 4), fixed_text(point.score.loss(), 3)});
   }
   return program::format_table(rows) + "\neverything that was tried; the figures above are of the best, chosen on the held-out rows themselves\n" + program::format_table(grid);
 }
@@ -92,9 +92,9 @@ nlohmann::json to_json(const ReferenceTable& table) {
     rows[row.key] = {{"accuracy_mean", row.mean()}, {"accuracy_lowest", row.lowest()}, {"accuracy_highest", row.highest()}, {"accuracy_spread", row.highest() - row.lowest()}, {"loss_mean", row.mean_loss}};
   nlohmann::json seeds = nlohmann::json::array();
   for (const SeedScores& seed : table.seeds)
-    seeds.push_back({{"seed", seed.seed}, {"federated", {{"accuracy", seed.federated.accuracy()}, {"loss", seed.federated.loss()}}}, {"references", references_json(seed.references)}});
+    seeds.push_back({{"seed", seed.seed}, {"federated", {{"accuracy", seed.federated.headline()}, {"loss", seed.federated.loss()}}}, {"references", references_json(seed.references)}});
   nlohmann::json baselines = nlohmann::json::object();
-  for (const Baseline& line : table.baselines.lines) baselines[line.key] = table.baselines.accuracy(line);
+  for (const Baseline& line : table.baselines.lines) baselines[line.key] = line.score.headline();
   return {{"table", rows}, {"seeds", seeds}, {"baselines", baselines}, {"predictions", table.seeds.front().federated.predictions}, {"demonstration", table.plan.is_demonstration()}};
 }
 

@@ -57,7 +57,7 @@ HeldOutScore sum_of(std::span<const HeldOutScore> scores) {
 // Of two that are as good, the first.
 void choose_best(Reference& reference) {
   for (std::size_t i = 1; i < reference.grid.size(); ++i)
-    if (reference.grid[i].score.correct_top1 > reference.grid[reference.best].score.correct_top1) reference.best = i;
+    if (reference.grid[i].score.headline() > reference.grid[reference.best].score.headline()) reference.best = i;
 }
 
 // A client alone: its scores at each point of the grid. One that is not eligible keeps the initial weights.
@@ -90,9 +90,9 @@ std::vector<ReferencePoint> grid_of(const Plan& plan, const ReferenceOptions& op
 
 nlohmann::json to_json(const Reference& reference) {
   nlohmann::json grid = nlohmann::json::array();
-  for (const ReferencePoint& point : reference.grid) grid.push_back({{"learning_rate", point.learning_rate}, {"epochs", point.epochs}, {"accuracy", point.score.accuracy()}, {"loss", point.score.loss()}});
+  for (const ReferencePoint& point : reference.grid) grid.push_back({{"learning_rate", point.learning_rate}, {"epochs", point.epochs}, {"accuracy", point.score.headline()}, {"loss", point.score.loss()}});
   const ReferencePoint& figure = reference.figure();
-  return {{"learning_rate", figure.learning_rate}, {"epochs", figure.epochs}, {"accuracy", figure.score.accuracy()}, {"top3", figure.score.top3()}, {"loss", figure.score.loss()}, {"grid", grid}};
+  return {{"learning_rate", figure.learning_rate}, {"epochs", figure.epochs}, {"accuracy", figure.score.headline()}, {"top3", figure.score.second()}, {"loss", figure.score.loss()}, {"grid", grid}};
 }
 
 void check(const ReferenceOptions& options) {

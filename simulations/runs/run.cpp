@@ -164,7 +164,7 @@ Result<std::optional<HeldOutScore>> RunInProgress::evaluate(const SimulatedRound
 
 void RunInProgress::look_for_gain(const SimulatedRound& round, const HeldOutScore& score) {
   if (options_.early_stopping.evaluations == 0) return;
-  if (!best_ || score.accuracy() > best_->score.accuracy() + options_.early_stopping.min_gain) {
+  if (!best_ || score.headline() > best_->score.headline() + options_.early_stopping.min_gain) {
     best_ = BestModel{{round.summary.round.value, *round.weights}, score};
     without_gain_ = 0;
   } else {

@@ -31,8 +31,8 @@ void RunRecord::add(const SimulatedRound& round, const std::optional<HeldOutScor
   line["replies_lost"] = round.tally.replies_lost;
   line["reconnected"] = round.tally.reconnected;
   line["model_hash"] = summary.published ? round.model_hash.hex() : "";
-  line["eval_accuracy"] = score ? nlohmann::ordered_json(score->accuracy()) : nlohmann::ordered_json();
-  line["eval_top3"] = score ? nlohmann::ordered_json(score->top3()) : nlohmann::ordered_json();
+  line["eval_accuracy"] = score ? nlohmann::ordered_json(score->headline()) : nlohmann::ordered_json();
+  line["eval_top3"] = score ? nlohmann::ordered_json(score->second()) : nlohmann::ordered_json();
   line["eval_loss"] = score ? nlohmann::ordered_json(score->loss()) : nlohmann::ordered_json();
   add_privacy(summary, line);
   line["demonstration"] = demonstration_;

@@ -168,7 +168,7 @@ TEST_CASE("a checkpoint that is torn, altered or something else is refused in on
   const std::string good = content_of(folder / "out.checkpoint");
   std::string altered = good;
   altered[good.size() / 2] = static_cast<char>(altered[good.size() / 2] ^ 1);
-  for (const std::string& bad : {std::string(), std::string("FSCHECK3"), good.substr(0, good.size() - 1), good.substr(0, good.size() / 2), altered, good + "x", std::string(4096, 'a')}) {
+  for (const std::string& bad : {std::string(), std::string("FSCHECK4"), good.substr(0, good.size() - 1), good.substr(0, good.size() / 2), altered, good + "x", std::string(4096, 'a')}) {
     write_text(folder / "out.checkpoint", bad);
     const Outcome refused = run_to_end(run_command(folder / "out", {"--resume"}));
     CHECK(refused.code == 4);

@@ -46,7 +46,7 @@ Course course_of(const tests::SmallRun& run) {
   for (const FederatedClient& client : run.clients) labels.emplace(client_id_of(simulated_identity(run.options.federation.seed, client.label).public_key()), client.label);
   Course course;
   const auto result = run_federation(run.options, run.clients, [&](const SimulatedRound& round, const std::optional<HeldOutScore>& score) {
-    if (score) course.accuracy = score->accuracy();
+    if (score) course.accuracy = score->headline();
     if (!round.summary.published) return true;
     RecordedRound& recorded = course.rounds.emplace_back(RecordedRound{round.summary.round.value, "", round.summary.nonce, {}});
     for (const ClientId& client : round.summary.contributors) recorded.contributors.push_back(labels.at(client));

@@ -19,7 +19,7 @@ void add(PopulationBuilder& builder, const char* client, std::initializer_list<R
 
 std::uint64_t correct(const Baselines& baselines, const std::string& key) {
   for (const Baseline& line : baselines.lines)
-    if (line.key == key) return line.correct;
+    if (line.key == key) return line.score.correct_top1;
   FAIL("no such baseline: ", key);
   return 0;
 }
@@ -55,7 +55,7 @@ TEST_CASE("the held-out rows teach the counts nothing") {
   CHECK(baselines.held_out == 2);
   for (const Baseline& line : baselines.lines) {
     CAPTURE(line.key);
-    CHECK((line.prequential || line.correct == 0));
+    CHECK((line.prequential || line.score.correct_top1 == 0));
   }
 }
 

@@ -26,16 +26,15 @@ struct SmallFederation {
 
 SmallFederation federation_of(const std::vector<Case>& cases) {
   SmallFederation small;
-  small.baselines.lines = baseline_lines(false);
+  small.baselines.lines = baseline_lines("next_category");
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const Case& made = cases[i];
     small.clients.push_back({"card \"" + std::to_string(i) + "\"", std::vector<models::HistoryRow>(made.rows)});
     small.federated.push_back({10, made.federated, 10, 1.0});
     small.local_only.push_back({10, made.local_only, 10, 1.0});
     small.baselines.evaluated.push_back(i);
-    small.baselines.held_out_by_client.push_back(10);
     for (Baseline& line : small.baselines.lines)
-      line.correct_by_client.push_back(line.key == "own_most_frequent" ? made.own : line.key == "markov_own" ? made.own_markov : line.key == "markov_global" ? made.markov : 10);
+      line.by_client.push_back({.predictions = 10, .correct_top1 = line.key == "own_most_frequent" ? made.own : line.key == "markov_own" ? made.own_markov : line.key == "markov_global" ? made.markov : 10});
   }
   return small;
 }
@@ -49,10 +48,10 @@ std::vector<ClientScore> scores_of(const SmallFederation& small, bool with_local
 TEST_CASE("a client's own best is the better of its own two counts, whatever other baselines do") {
   const std::vector<ClientScore> scores = scores_of(federation_of({{50, 5, 3, 4, 9, 2}, {50, 5, 6, 1, 9, 7}}), true);
   REQUIRE(scores.size() == 2);
-  CHECK(scores[0].own_best == 0.4);
-  CHECK(scores[1].own_best == 0.6);
+  CHECK(scores[0].own_best.headline() == 0.4);
+  CHECK(scores[1].own_best.headline() == 0.6);
   CHECK(scores[0].training_rows == 40);
-  CHECK(scores[0].local_only->accuracy() == 0.2);
+  CHECK(scores[0].local_only->headline() == 0.2);
 }
 
 TEST_CASE("clients without a prediction are left out") {

@@ -69,9 +69,9 @@ TEST_CASE("frozen, prequential and untrained scores are told apart in the table 
 
   const nlohmann::json json = evaluation_json(scores, Baselines{});
   CHECK(json["predictions"] == 12 + 7);
-  CHECK(json["eval_accuracy"] == scores.frozen.accuracy());
+  CHECK(json["eval_accuracy"] == scores.frozen.headline());
   CHECK(json["eval_loss"] == scores.frozen.loss());
-  CHECK(json["prequential_accuracy"] == scores.prequential.accuracy());
-  CHECK(json["untrained_accuracy"] == scores.untrained.accuracy());
+  CHECK(json["prequential_accuracy"] == scores.prequential.headline());
+  CHECK(json["untrained_accuracy"] == scores.untrained.headline());
   CHECK(evaluation_table(scores, Baselines{}).find("federated model, round 7") != std::string::npos);
 }
