@@ -34,7 +34,7 @@ class ContentCache {
   virtual ~ContentCache() = default;
   virtual std::optional<HeldPlan> find_plan(const PlanHash& hash) = 0;
   virtual std::optional<HeldModel> find_model(const ModelHash& hash) = 0;
-  // Both were checked by the caller: the plan's signature and hash, the model's hash and length.
+  // Both were checked by the caller: the plan's signature and hash, the model's hash and length. A model is of the plan kept before it.
   virtual void keep(const HeldPlan& plan) = 0;
   virtual void keep(const HeldModel& model) = 0;
 };

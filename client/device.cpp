@@ -75,14 +75,9 @@ Status Device::State::open() {
   if (kept) {
     FEDSPEND_ASSIGN(certificate, decode_certificate(signer->public_key(), *kept));
   }
-  if (options.cache.empty()) {
-    cache = std::make_unique<MemoryCache>();
-    return {};
-  }
-  auto files = std::make_unique<FileCache>(options.cache, options.release_key);
-  held_plan = files->plan_on_disk();
-  held_model = files->model_on_disk();
-  cache = std::move(files);
+  cache = std::make_unique<FileCache>(options.cache, options.release_key);
+  held_plan = cache->plan_on_disk();
+  held_model = cache->model_on_disk();
   return {};
 }
 
@@ -447,7 +442,7 @@ Status Device::wipe() {
     state_->signer.reset();
     state_->curve.reset();
     state_->certificate.reset();
-    state_->cache = std::make_unique<MemoryCache>();
+    state_->cache = std::make_unique<FileCache>(std::filesystem::path(), state_->options.release_key);
     state_->held_plan = {};
     state_->held_model = {};
   }

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <stop_token>
 
-#include "client/content_cache.h"
+#include "client/file_cache.h"
 #include "client/device.h"
 #include "client/device_clock.h"
 #include "client/pending_withdrawals.h"
@@ -59,7 +59,7 @@ struct Device::State {
   std::optional<CurveKeyPair> curve;
   std::optional<Certificate> certificate;
   ClientId id;
-  std::unique_ptr<ContentCache> cache;
+  std::unique_ptr<FileCache> cache;
   PlanHash held_plan;
   ModelHash held_model;
   std::shared_ptr<RememberedCredentials> credentials;  // with the other handles of this process

@@ -1,6 +1,7 @@
 #include "client/transaction_store.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
@@ -22,14 +23,15 @@ constexpr std::int64_t kDay_s = 86'400;
 constexpr std::uint64_t kClockRow = 1;
 constexpr std::uint8_t kClockForm = 0;
 constexpr std::uint8_t kTransactionForm = 1;
+constexpr std::uint8_t kCorrected = 2;
 
-// Form, time, amount, direction, then four texts with their lengths (u16). Strict both ways, little-endian.
+// Form, time, amount, direction (and 2: the customer corrected the category), then four texts with their lengths (u16). Strict both ways, little-endian.
 Bytes row_of(std::string_view id, const Transaction& transaction) {
   Bytes row(18);
   row[0] = kTransactionForm;
   store_u64(MutableByteSpan(row).subspan(1), static_cast<std::uint64_t>(transaction.time_s));
   store_u64(MutableByteSpan(row).subspan(9), static_cast<std::uint64_t>(transaction.amount_minor));
-  row[17] = static_cast<std::uint8_t>(transaction.direction);
+  row[17] = static_cast<std::uint8_t>(static_cast<unsigned>(transaction.direction) | (transaction.corrected ? kCorrected : 0u));
   for (const std::string_view text : {id, std::string_view(transaction.category), std::string_view(transaction.merchant), std::string_view(transaction.currency)}) {
     std::uint8_t length[2];
     store_u16(length, static_cast<std::uint16_t>(text.size()));
@@ -40,11 +42,12 @@ Bytes row_of(std::string_view id, const Transaction& transaction) {
 }
 
 std::optional<IngestedTransaction> parse_row(ByteSpan row) {
-  if (row.size() < 18 || row[0] != kTransactionForm || row[17] > 1) return std::nullopt;
+  if (row.size() < 18 || row[0] != kTransactionForm || row[17] > (1 | kCorrected)) return std::nullopt;
   IngestedTransaction parsed;
   parsed.transaction.time_s = static_cast<std::int64_t>(load_u64(row.subspan(1)));
   parsed.transaction.amount_minor = static_cast<std::int64_t>(load_u64(row.subspan(9)));
-  parsed.transaction.direction = static_cast<Direction>(row[17]);
+  parsed.transaction.direction = static_cast<Direction>(row[17] & 1);
+  parsed.transaction.corrected = (row[17] & kCorrected) != 0;
   row = row.subspan(18);
   for (std::string* text : {&parsed.id, &parsed.transaction.category, &parsed.transaction.merchant, &parsed.transaction.currency}) {
     if (row.size() < 2 || row.size() - 2 < load_u16(row)) return std::nullopt;
@@ -56,7 +59,7 @@ std::optional<IngestedTransaction> parse_row(ByteSpan row) {
 }
 
 bool same(const Transaction& a, const Transaction& b) {
-  return a.time_s == b.time_s && a.amount_minor == b.amount_minor && a.direction == b.direction && a.category == b.category && a.merchant == b.merchant && a.currency == b.currency;
+  return a.time_s == b.time_s && a.amount_minor == b.amount_minor && a.direction == b.direction && a.category == b.category && a.merchant == b.merchant && a.currency == b.currency && a.corrected == b.corrected;
 }
 
 Status check(const IngestedTransaction& given, std::size_t index, std::int64_t now_s) {
@@ -324,6 +327,7 @@ Result<IngestReport> TransactionStore::ingest(std::span<const IngestedTransactio
   const std::int64_t cutoff_s = state.oldest_allowed(now_s, newest_s, state.limits.longest_days());
   IngestReport report;
   State::Plan plan;
+  std::deque<Transaction> with_correction;  // stay where they are: the plan points at them
   std::uint64_t number = state.next_number;
   for (const IngestedTransaction& each : given) {
     auto planned = plan.find(each.id);
@@ -339,13 +343,19 @@ Result<IngestReport> TransactionStore::ingest(std::span<const IngestedTransactio
       if (planned != plan.end()) planned->second.after = nullptr;
       continue;
     }
-    if (before != nullptr && same(*before, each.transaction)) {
+    const Transaction* after = &each.transaction;
+    if (before != nullptr && before->corrected && !after->corrected) {
+      after = &with_correction.emplace_back(each.transaction);
+      with_correction.back().category = before->category;
+      with_correction.back().corrected = true;
+    }
+    if (before != nullptr && same(*before, *after)) {
       ++report.unchanged;
       continue;
     }
     ++(before == nullptr ? report.added : report.replaced);
     if (planned == plan.end()) planned = plan.emplace(each.id, State::Planned{std::nullopt, number++, nullptr}).first;
-    planned->second.after = &each.transaction;
+    planned->second.after = after;
   }
   // What stays as it is needs no writing.
   std::erase_if(plan, [&](const auto& entry) {
@@ -355,6 +365,27 @@ Result<IngestReport> TransactionStore::ingest(std::span<const IngestedTransactio
   state.push_out(plan, cutoff_s, report);
   FEDSPEND_TRY(state.carry_out(plan, state.believe(now_s, newest_s)));
   return report;
+}
+
+std::optional<std::size_t> TransactionStore::find(std::string_view id) const {
+  const auto found = state_->by_id.find(std::string(id));
+  return found == state_->by_id.end() ? std::nullopt : std::optional(state_->index_of(found->second));
+}
+
+Status TransactionStore::correct(std::string_view id, std::string_view category) {
+  const std::optional<std::size_t> at = find(id);
+  if (!at) return fail(ErrorCode::not_found, "there is no transaction of this id", "hand it in first");
+  if (category.empty() || category.size() > kMaxTransactionTextBytes) return fail(ErrorCode::invalid_argument, "the category has " + std::to_string(category.size()) + " bytes", "1 to 256 bytes");
+  if (!is_utf8(category)) return fail(ErrorCode::invalid_argument, "the category is not UTF-8");
+  Transaction corrected = state_->transactions[*at];
+  corrected.category = category;
+  corrected.corrected = true;
+  if (same(corrected, state_->transactions[*at])) return {};
+  const Kept kept = state_->kept_at(*at);
+  const std::string key(id);
+  State::Plan plan;
+  plan.emplace(key, State::Planned{kept, kept.number, &corrected});
+  return state_->carry_out(plan, state_->ahead_since_s);
 }
 
 void TransactionStore::set_limits(StoreLimits limits) {

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -43,7 +44,8 @@ inline constexpr std::size_t kMaxTransactionTextBytes = 256;
 inline constexpr std::int64_t kClockSupport_s = 31 * std::int64_t{86'400};
 
 // A transaction with the host's own id of it (1 to 64 bytes of UTF-8), by which the same one that is handed in again replaces the first:
-// banks send a pending transaction again when it is booked. It keeps the first one's place in the order of ingestion.
+// banks send a pending transaction again when it is booked. It keeps the first one's place in the order of ingestion, and the category that the
+// customer corrected (below).
 struct IngestedTransaction {
   std::string id;
   models::Transaction transaction;
@@ -70,6 +72,11 @@ class TransactionStore {
   // One change of the vault: all of them or, on an error, none. invalid_argument, with the index and the field: an id that is empty, too long or not
   // UTF-8, or check_transaction. The vault's errors as they are. internal: there was no memory for what the vault has taken; open the store anew.
   Result<IngestReport> ingest(std::span<const IngestedTransaction> transactions, std::int64_t now_s);
+  // The customer's own word for its category (as Transaction::category, not empty), which counts from now on, also where the host hands the
+  // transaction in again with another. not_found: no such transaction. invalid_argument: a category that is empty, too long or not UTF-8.
+  Status correct(std::string_view id, std::string_view category);
+  // Its place in transactions(); nothing: it is not kept.
+  std::optional<std::size_t> find(std::string_view id) const;
   // From now on; what is beyond them goes with the next ingest or prune.
   void set_limits(StoreLimits limits);
   // Erases what is older than the longest retention, as far as the clock is believed (above), and what is over the cap.

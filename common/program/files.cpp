@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -198,14 +199,20 @@ Status write_files_together(std::span<const FileToWrite> files) {
   return {};
 }
 
-void remove_partials_of(const std::filesystem::path& path) {
-  const std::string prefix = path.filename().string() + kPartial;
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+std::vector<std::string> names_in(const std::filesystem::path& folder, std::string_view prefix) {
+  std::vector<std::string> names;
   // Not by directory_iterator: libstdc++'s, with an error code, ends the process where there is no memory.
   const std::unique_ptr<DIR, int (*)(DIR*)> entries(::opendir(folder.c_str()), ::closedir);
-  if (entries == nullptr) return;
+  if (entries == nullptr) return names;
   while (const dirent* entry = ::readdir(entries.get()))
-    if (std::string_view(entry->d_name).starts_with(prefix)) static_cast<void>(::unlink((folder / entry->d_name).c_str()));
+    if (std::string_view(entry->d_name).starts_with(prefix)) names.emplace_back(entry->d_name);
+  std::ranges::sort(names);
+  return names;
+}
+
+void remove_partials_of(const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  for (const std::string& name : names_in(folder, path.filename().string() + kPartial)) static_cast<void>(::unlink((folder / name).c_str()));
 }
 
 Status ensure_writable_directory(const std::filesystem::path& path) {

@@ -331,7 +331,7 @@ TEST_CASE("rows that are not transactions, or twice the same, are damage") {
   long_text[18] = 1;
   refused(3, [&] { Bytes each = long_text; each.push_back(0); return each; }());  // left over
   refused(3, [&] { Bytes each = long_text; each.pop_back(); return each; }());    // short
-  refused(3, [&] { Bytes each = long_text; each[17] = 2; return each; }());       // a direction
+  refused(3, [&] { Bytes each = long_text; each[17] = 4; return each; }());       // neither a direction nor the mark of a correction
 }
 
 // Against the simplest store that one can write, through all of it: replaced, too old, pushed out, restarted.
@@ -380,6 +380,49 @@ TEST_CASE("any series of calls leaves what a plain map would") {
       }
     }
   }
+}
+
+TEST_CASE("a correction counts at once, after a restart, and against what the host says later") {
+  Bench bench;
+  bench.ingest({bought("a", kNow - kDay), bought("b", kNow)});
+  REQUIRE(bench.store->correct("a", "TRAVEL"));
+  const auto check = [&] {
+    REQUIRE(bench.store->find("a") == 0);
+    const Transaction& corrected = bench.store->transactions()[0];
+    CHECK(corrected.category == "TRAVEL");
+    CHECK(corrected.corrected);
+    CHECK_FALSE(bench.store->transactions()[1].corrected);
+  };
+  check();
+  bench.restart();
+  check();
+  // Booked: another amount, and the bank's category again.
+  const IngestReport report = bench.ingest({bought("a", kNow - kDay, 1'300)});
+  CHECK(report.replaced == 1);
+  check();
+  CHECK(bench.store->transactions()[0].amount_minor == 1'300);
+  CHECK(bench.ingest({bought("a", kNow - kDay, 1'300)}).unchanged == 1);
+  // A second thought.
+  REQUIRE(bench.store->correct("a", "FOOD"));
+  bench.restart();
+  CHECK(bench.store->transactions()[0].category == "FOOD");
+  CHECK(bench.store->transactions()[0].corrected);
+}
+
+TEST_CASE("a correction of nothing, or that is no text, changes nothing; nor does one that a full disk refuses") {
+  Bench bench;
+  bench.ingest({bought("a", kNow)});
+  CHECK(bench.store->correct("b", "TRAVEL").error().code == ErrorCode::not_found);
+  CHECK_FALSE(bench.store->find("b"));
+  for (const std::string& bad : {std::string(), std::string(257, 'x'), std::string("\xff")}) CHECK(bench.store->correct("a", bad).error().code == ErrorCode::invalid_argument);
+  bench.vault.fails = true;
+  CHECK(bench.store->correct("a", "TRAVEL").error().code == ErrorCode::io);
+  CHECK(bench.store->transactions()[0].category == "FOOD");
+  bench.vault.fails = false;
+  const std::uint64_t before = bench.vault.changes;
+  REQUIRE(bench.store->correct("a", "TRAVEL"));
+  REQUIRE(bench.store->correct("a", "TRAVEL"));
+  CHECK(bench.vault.changes == before + 1);
 }
 
 }  // namespace

@@ -87,7 +87,7 @@ TEST_CASE("a device process that is killed twice in the middle is started again,
     CHECK(device.wait(Millis(30'000)) == 0);
   }
   for (const std::string& client : names_in(federation() / "process-2.cache"))
-    for (const std::string& name : names_in(federation() / "process-2.cache" / client)) CHECK((name == "plan.signed" || name == "model.weights"));
+    for (const std::string& name : names_in(federation() / "process-2.cache" / client)) CHECK((name == "model-next_category.plan" || name == "model-next_category.weights"));
 }
 
 TEST_CASE("a device that is not on the list ends with 2 and is told to enrol, and one among others does not stop them") {
