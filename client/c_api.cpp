@@ -232,6 +232,14 @@ fedspend_status fedspend_is_enrolled(fedspend_device* device, std::uint8_t* enro
   });
 }
 
+fedspend_status fedspend_correct_category(fedspend_device* device, const char* transaction_id, const char* category) {
+  return with_device(device, [&](Device& engine) -> fedspend_status {
+    const Result<std::string> id = text_of(transaction_id, "transaction_id"), word = text_of(category, "category");
+    if (!id || !word) return failed(id ? word.error() : id.error());
+    return done(engine.correct_category(*id, *word));
+  });
+}
+
 fedspend_status fedspend_ingest(fedspend_device* device, const fedspend_transaction* transactions, std::size_t count, fedspend_ingest_report* report) {
   return with_device(device, [&](Device& engine) { return ingest(engine, transactions, count, report); });
 }

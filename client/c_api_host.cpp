@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cmath>
 
+#include <nlohmann/json.hpp>
+
 #include "client/c_api_support.h"
 #include "client/device_clock.h"
 
@@ -78,6 +80,11 @@ void CHost::log(bool is_warning, std::string_view text) {
 
 void CHost::phase(DevicePhase phase) {
   if (host_.phase != nullptr) host_.phase(host_.user, static_cast<std::int32_t>(phase));
+}
+
+void CHost::insight(const Insight& insight, const Plan& plan) {
+  const std::string json = insight_json(insight, plan.model.categories).dump();
+  host_.insight(host_.user, static_cast<std::int32_t>(insight.kind), insight.transaction_id.empty() ? nullptr : insight.transaction_id.c_str(), json.c_str());
 }
 
 std::unique_ptr<SeedProtector> CHost::protector() const {

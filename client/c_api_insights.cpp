@@ -40,7 +40,7 @@ fedspend_status predict(Device& engine, const fedspend_predict_options* options,
   if (const Status room = check_out(prediction, "prediction"); !room) return failed(room.error());
   const Result<InsightOptions> wanted = options_of(options);
   if (!wanted) return failed(wanted.error());
-  const Result<Prediction> made = engine.predict(*wanted);
+  const Result<Prediction> made = engine.insight({.kind = InsightKind::next, .options = *wanted});
   if (!made) return failed(made.error());
   fedspend_prediction given{};
   given.struct_size = prediction->struct_size;
@@ -58,22 +58,38 @@ fedspend_status predict(Device& engine, const fedspend_predict_options* options,
   return FEDSPEND_OK;
 }
 
-fedspend_status explain(Device& engine, const fedspend_predict_options* options, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
+fedspend_status insight(Device& engine, std::int32_t kind, const char* transaction_id, const fedspend_predict_options* options, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
   if (format != FEDSPEND_FORMAT_TEXT && format != FEDSPEND_FORMAT_JSON) return failed(FEDSPEND_INVALID_ARGUMENT, "no such format");
+  if (kind < 0 || kind > 0xff || find_insight_rule(static_cast<InsightKind>(kind)) == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "no such kind of insight");
   const Result<InsightOptions> wanted = options_of(options);
   if (!wanted) return failed(wanted.error());
-  const Result<Prediction> made = engine.predict(*wanted);
+  InsightRequest request{.kind = static_cast<InsightKind>(kind), .options = *wanted};
+  if (transaction_id != nullptr) {
+    const Result<std::string> id = text_of(transaction_id, "transaction_id");
+    if (!id) return failed(id.error());
+    if (id->empty()) return failed(FEDSPEND_INVALID_ARGUMENT, "transaction_id is empty");
+    request.transaction_id = *id;
+  }
+  const Result<Prediction> made = engine.insight(request);
   if (!made) return failed(made.error());
   const std::span<const std::string> categories = made->plan->model.categories;
   if (format == FEDSPEND_FORMAT_TEXT) return give_text(insight_text(made->insight, categories), buffer, capacity, needed);
   return give(Result<nlohmann::json>(insight_json(made->insight, categories)), buffer, capacity, needed);
 }
 
-fedspend_status personalise(Device& engine, fedspend_personal_report* report) {
+// NULL: the newest.
+Result<std::string> model_name_of(const char* model) {
+  if (model == nullptr) return std::string();
+  return text_of(model, "model");
+}
+
+fedspend_status personalise(Device& engine, const char* model, fedspend_personal_report* report) {
   if (report != nullptr) {
     if (const Status room = check_out(report, "report"); !room) return failed(room.error());
   }
-  const Result<models::PersonalFit> fit = engine.personalise();
+  const Result<std::string> name = model_name_of(model);
+  if (!name) return failed(name.error());
+  const Result<models::PersonalFit> fit = engine.personalise(*name);
   if (!fit) return failed(fit.error());
   if (report == nullptr) return FEDSPEND_OK;
   report->is_personal = fit->chosen_loss < fit->shared_loss ? 1 : 0;
@@ -83,9 +99,11 @@ fedspend_status personalise(Device& engine, fedspend_personal_report* report) {
   return FEDSPEND_OK;
 }
 
-fedspend_status evaluate(Device& engine, fedspend_evaluation* evaluation) {
+fedspend_status evaluate(Device& engine, const char* model, fedspend_evaluation* evaluation) {
   if (const Status room = check_out(evaluation, "evaluation"); !room) return failed(room.error());
-  const Result<Evaluation> made = engine.evaluate();
+  const Result<std::string> name = model_name_of(model);
+  if (!name) return failed(name.error());
+  const Result<Evaluation> made = engine.evaluate(*name);
   if (!made) return failed(made.error());
   fedspend_evaluation given{};
   given.struct_size = evaluation->struct_size;
@@ -105,6 +123,11 @@ fedspend_status evaluate(Device& engine, fedspend_evaluation* evaluation) {
 
 extern "C" {
 
+const char* fedspend_insight_name(std::int32_t kind) {
+  const InsightRule* rule = kind < 0 || kind > 0xff ? nullptr : find_insight_rule(static_cast<InsightKind>(kind));
+  return rule == nullptr ? "unknown" : rule->name.data();
+}
+
 fedspend_status fedspend_install_model(fedspend_device* device, const std::uint8_t* plan, std::size_t plan_size, const char* plan_signature, const std::uint8_t* model, std::size_t model_size) {
   return with_device(device, [&](Device& engine) -> fedspend_status {
     const Result<SignedPlan> signed_plan = signed_plan_of(plan, plan_size, plan_signature);
@@ -118,15 +141,15 @@ fedspend_status fedspend_predict(fedspend_device* device, const fedspend_predict
   return with_device(device, [&](Device& engine) { return predict(engine, options, prediction); });
 }
 
-fedspend_status fedspend_explain(fedspend_device* device, const fedspend_predict_options* options, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
-  return with_device(device, [&](Device& engine) { return explain(engine, options, format, buffer, capacity, needed); });
+fedspend_status fedspend_insight(fedspend_device* device, std::int32_t kind, const char* transaction_id, const fedspend_predict_options* options, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return with_device(device, [&](Device& engine) { return insight(engine, kind, transaction_id, options, format, buffer, capacity, needed); });
 }
 
-fedspend_status fedspend_personalise(fedspend_device* device, fedspend_personal_report* report) {
-  return with_device(device, [&](Device& engine) { return personalise(engine, report); });
+fedspend_status fedspend_personalise(fedspend_device* device, const char* model, fedspend_personal_report* report) {
+  return with_device(device, [&](Device& engine) { return personalise(engine, model, report); });
 }
 
-fedspend_status fedspend_evaluate(fedspend_device* device, fedspend_evaluation* evaluation) {
-  return with_device(device, [&](Device& engine) { return evaluate(engine, evaluation); });
+fedspend_status fedspend_evaluate(fedspend_device* device, const char* model, fedspend_evaluation* evaluation) {
+  return with_device(device, [&](Device& engine) { return evaluate(engine, model, evaluation); });
 }
 }

@@ -122,6 +122,8 @@ class CHost final : public DeviceHost {
   std::int64_t unix_time_s() override;
   void log(bool is_warning, std::string_view text) override;
   void phase(DevicePhase phase) override;
+  bool wants_insights() override { return host_.insight != nullptr; }
+  void insight(const Insight& insight, const Plan& plan) override;
 
   // null: the host has no such key.
   std::unique_ptr<SeedProtector> protector() const;

@@ -19,6 +19,10 @@ namespace fedspend::client {
 // A purpose is the plan's ("next_category" ...: training of that kind of model), or one of these.
 inline constexpr std::string_view kPurposeEvaluation = "evaluation";               // figures about how well a model does on this device
 inline constexpr std::string_view kPurposePersonalInsights = "personal_insights";  // predictions on the device, for the customer
+inline constexpr std::string_view kPurposeOfferSuggestions = "offer_suggestions";      // with it: what they may like to begin with, from the model `offers`
+
+// Whether nothing ever leaves the device for it, so that no plan has it.
+inline bool stays_on_device(std::string_view purpose) { return purpose == kPurposePersonalInsights || purpose == kPurposeOfferSuggestions; }
 
 // What the customer was shown when the choice was made.
 struct ConsentNotice {

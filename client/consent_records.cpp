@@ -21,7 +21,7 @@ std::string record_id(std::string_view principal, std::string_view purpose, std:
 }
 
 json purpose_of(std::string_view purpose, std::string_view controller, const ConsentNotice& notice) {
-  const bool insights = purpose == kPurposePersonalInsights, evaluation = purpose == kPurposeEvaluation;
+  const bool insights = stays_on_device(purpose), evaluation = purpose == kPurposeEvaluation;
   return {{"purpose", purpose},
           {"purpose_type", insights ? "service personalisation" : evaluation ? "evaluation of a shared model" : "training of a shared model"},
           {"lawful_basis", "consent"},

@@ -144,7 +144,7 @@ Status Device::State::open_retention() {
   // Without a policy it is not known what the rows are kept for: whatever purpose has a retention counts.
   if (!options.policy.purposes.empty()) {
     options.limits.purposes.insert(options.policy.purposes.begin(), options.policy.purposes.end());
-    for (const std::string_view purpose : {kPurposeEvaluation, kPurposePersonalInsights}) options.limits.purposes.emplace(purpose);
+    for (const std::string_view purpose : {kPurposeEvaluation, kPurposePersonalInsights, kPurposeOfferSuggestions}) options.limits.purposes.emplace(purpose);
   }
   FEDSPEND_ASSIGN(const std::optional<Bytes> kept, setting(Setting::retention));
   if (!kept) return {};
@@ -238,9 +238,26 @@ bool Device::is_enrolled() {
 
 Result<IngestReport> Device::ingest(std::span<const IngestedTransaction> transactions) {
   const std::int64_t now_s = state_->host.unix_time_s();
+  const bool speaks = state_->host.wants_insights();
+  std::vector<std::string> added;
+  IngestReport report;
+  {
+    const std::lock_guard lock(state_->vault_mutex);
+    if (state_->vault == nullptr) return wiped();
+    if (speaks) {
+      for (const IngestedTransaction& each : transactions)
+        if (!state_->transactions->find(each.id)) added.push_back(each.id);
+    }
+    FEDSPEND_ASSIGN(report, state_->transactions->ingest(transactions, now_s));
+  }
+  if (!added.empty()) state_->speak_of(std::move(added));
+  return report;
+}
+
+Status Device::correct_category(std::string_view id, std::string_view category) {
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
-  return state_->transactions->ingest(transactions, now_s);
+  return state_->transactions->correct(id, category);
 }
 
 Status Device::set_retention(std::string_view purpose, std::uint32_t days) {

@@ -52,6 +52,10 @@ class DeviceHost {
   virtual std::int64_t unix_time_s() = 0;
   virtual void log(bool is_warning, std::string_view text) = 0;  // no secret, no spending value
   virtual void phase(DevicePhase phase) = 0;
+  // What is to be said about transactions that were just ingested (Device::ingest), in the order of time; only where it is wanted. From the thread that
+  // ingests, under no lock.
+  virtual bool wants_insights() { return false; }
+  virtual void insight(const Insight& insight, const Plan& plan) { static_cast<void>(insight), static_cast<void>(plan); }
 };
 
 struct ExampleRequest {
@@ -110,7 +114,13 @@ struct RunReport {
   std::uint64_t bytes_sent = 0;
 };
 
-// Of the model that is held, with the plan that it is of: its categories are what the numbers mean.
+struct InsightRequest {
+  InsightKind kind{};
+  std::string transaction_id = {};  // of the kinds that are about one; empty: the newest
+  InsightOptions options = {};
+};
+
+// With the plan that its model is of: its categories are what the numbers mean.
 struct Prediction {
   Insight insight;
   SharedPlan plan;
@@ -136,7 +146,12 @@ class Device {
   Status install_certificate(std::string_view text);
   bool is_enrolled();
 
+  // Then DeviceHost::insight, where it is wanted, of those that are new (of many the newest kMostSpoken): a category for those without one, and
+  // what else has something to say. Without consent or a model nothing is said; nothing of it can fail the ingestion.
+  static constexpr std::size_t kMostSpoken = 16;
   Result<IngestReport> ingest(std::span<const IngestedTransaction> transactions);
+  // The customer's own word for a transaction's category (TransactionStore::correct): the next insight knows it, and so does the next training.
+  Status correct_category(std::string_view id, std::string_view category);
 
   // Of one purpose (1 to kMaxRetentionDays; 0: the options' default again), kept across restarts. Rows that no purpose may use any more are erased.
   Status set_retention(std::string_view purpose, std::uint32_t days);
@@ -166,13 +181,14 @@ class Device {
   // (common/protocol/model_file.h). That of the next round takes its place. unauthorized: another key's signature. refused: another population's.
   // malformed: no plan, or a file that is damaged or of another plan.
   Status install_model(const SignedPlan& plan, ByteSpan model_file);
-  // All of them of the model that this device holds, of a round or installed. not_found: none. refused: no consent to kPurposePersonalInsights, or
+  // All of them of the model that this device holds, of a round or installed. not_found: none. refused: no consent to kPurposePersonalInsights (and, for offers, kPurposeOfferSuggestions), or
   // for evaluate() to kPurposeEvaluation; or, of all of them, that was withdrawn meanwhile, and then nothing is kept, also where it was given
   // again. conflict: the device is being closed; of personalise() also a newer shared model that came meanwhile. Nothing of it leaves the device.
   // personalise() takes as long as a training; it and evaluate() end with cancel() (refused).
-  Result<Prediction> predict(const InsightOptions& options);
-  Result<models::PersonalFit> personalise();
-  Result<Evaluation> evaluate();
+  // Of each kind of model this device holds the newest. `model`: plan.model.name; empty: that of the last round, or installed last.
+  Result<Prediction> insight(const InsightRequest& request);
+  Result<models::PersonalFit> personalise(std::string_view model = {});
+  Result<Evaluation> evaluate(std::string_view model = {});
 
   // Everything that this device keeps is gone for good, the consents and the enrolment too. conflict: a run is under way. Afterwards, on any other
   // error too, the object answers not_found to everything; make a new one. Such an error says what is left on the disk: call it again.

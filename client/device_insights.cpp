@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "client/device_state.h"
@@ -9,6 +10,7 @@
 #include "client/local_training.h"
 #include "common/protocol/model_file.h"
 #include "models/personal_model.h"
+#include "models/row_maker.h"
 
 namespace fedspend::client {
 namespace {
@@ -19,7 +21,8 @@ struct Model {
   HeldModel shared;
   models::PersonalModel personal;
   std::unique_ptr<models::Trainer> trainer;
-  std::vector<models::HistoryRow> history;   // what the purpose's retention allows
+  std::vector<models::Transaction> transactions;  // what the purpose's retention allows, oldest first
+  std::vector<models::HistoryRow> history;        // of those that have a category
   std::shared_ptr<const Consents> consents;
 
   SharedModel reference() const { return {.name = plan.plan->model.name, .hash = shared.hash, .weights = *shared.weights}; }
@@ -36,38 +39,62 @@ Status check_consent(const Device::State& state, std::string_view purpose, const
   return {};
 }
 
-// `stop` is made before: a withdrawal that came earlier is seen here, and one that comes later stops it.
+// `stop` is made before: a withdrawal that came earlier is seen here, and one that comes later stops it. `name`: plan.model.name; empty: the
+// newest. `asked`: ids of transactions, each of which is replaced by its place in `transactions` (nothing: not there).
 enum class Personal : std::uint8_t { wanted, unwanted };
-Result<Model> model_of(Device::State& state, std::string_view purpose, Personal personal, const std::stop_token& stop) {
+struct Asked {
+  std::string_view id;
+  std::optional<std::size_t> place = {};
+};
+Result<Model> model_of(Device::State& state, std::string_view name, std::string_view purpose, Personal personal, const std::stop_token& stop, std::span<Asked> asked = {}) {
   const std::int64_t now_s = state.host.unix_time_s();
-  std::vector<models::Transaction> rows;
   std::uint32_t days = 0;
   Model model;
   {
     const std::lock_guard lock(state.vault_mutex);
     FEDSPEND_TRY(check_consent(state, purpose, stop));
-    auto plan = state.cache->find_plan(state.held_plan);
-    auto shared = state.cache->find_model(state.held_model);
-    if (!plan || !shared || shared->weights->size() != plan->plan->model.parameter_count)
-      return fail(ErrorCode::not_found, "this device holds no model yet", "install the one that the app brings, or take part in a round");
-    model.plan = std::move(*plan);
-    model.shared = std::move(*shared);
+    const auto newest = state.cache->find_plan(state.held_plan);
+    const std::string wanted(!name.empty() || !newest ? name : std::string_view(newest->plan->model.name));
+    auto held = state.cache->of_model(wanted);
+    if (!held || held->model.weights->size() != held->plan.plan->model.parameter_count)
+      return fail(ErrorCode::not_found, wanted.empty() ? "this device holds no model yet" : "this device holds no model " + wanted + " yet", "install the one that the app brings, or take part in a round");
+    model.plan = std::move(held->plan);
+    model.shared = std::move(held->model);
     model.consents = state.consents;
     days = state.options.limits.days_for(purpose);
     if (personal == Personal::wanted && state.consents_to(kPurposePersonalInsights)) {
       FEDSPEND_ASSIGN(model.personal, Personalisation(*state.vault).find(*state.consents, model.reference()));
     }
     if (!state.options.examples) {
-      const std::span<const models::Transaction> own = state.transactions->transactions_for(purpose, now_s);
-      rows.assign(own.begin(), own.end());
+      const std::span<const models::Transaction> all = state.transactions->transactions(), own = state.transactions->transactions_for(purpose, now_s);
+      model.transactions.assign(own.begin(), own.end());
+      for (Asked& each : asked)
+        if (const auto at = state.transactions->find(each.id); at && *at >= all.size() - own.size()) each.place = *at - (all.size() - own.size());
     }
   }
   FEDSPEND_ASSIGN(model.trainer, models::make_trainer(model.plan.plan->model));
   if (state.options.examples) {
-    FEDSPEND_ASSIGN(rows, host_examples(state.options, now_s, days, stop));
+    FEDSPEND_ASSIGN(model.transactions, host_examples(state.options, now_s, days, stop));
   }
-  model.history = history_rows(rows, model.plan.plan->model);
+  model.history = history_rows(model.transactions, model.plan.plan->model);
   return model;
+}
+
+// The rows before it that have a category, and the row itself, whose own category a model that is told the row does not look at.
+std::vector<models::HistoryRow> history_to(const Model& model, std::size_t place) {
+  const std::span<const models::Transaction> before = std::span(model.transactions).first(place);
+  const auto rows = static_cast<std::size_t>(std::ranges::count_if(before, [](const models::Transaction& each) { return !each.category.empty(); }));
+  std::vector<models::HistoryRow> history(model.history.begin(), model.history.begin() + static_cast<std::ptrdiff_t>(rows));
+  history.push_back(models::RowMaker(model.plan.plan->model).row(model.transactions[place]));
+  return history;
+}
+
+Result<Insight> insight_of(const InsightRequest& request, Model& model, std::optional<std::size_t> place) {
+  if (!model.trainer->sees_row()) return category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, model.history, request.options);
+  if (!place) return fail(ErrorCode::not_found, "there is no transaction of this id", "hand it in first");
+  FEDSPEND_ASSIGN(Insight insight, category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, history_to(model, *place), request.options));
+  insight.transaction_id = request.transaction_id;
+  return insight;
 }
 
 // The true class of each row from `first` on is its category; rows of "other" are no predictions, as for Trainer::evaluate.
@@ -91,11 +118,42 @@ Result<models::EvaluationResult> score(const models::PersonalModel& personal, Mo
 
 }  // namespace
 
+// A customer who looks at an app waits for this: it takes milliseconds a transaction.
+void Device::State::speak_of(std::vector<std::string> added) {
+  for (const InsightRule& rule : insight_rules()) {
+    if (rule.kind != InsightKind::category) continue;
+    const std::stop_token stop = predicting.begin();
+    std::vector<Asked> asked(added.begin(), added.end());
+    Result<Model> model = model_of(*this, rule.model, kPurposePersonalInsights, Personal::wanted, stop, asked);
+    if (!model) {
+      const ErrorCode code = model.error().code;
+      if (code != ErrorCode::not_found && code != ErrorCode::refused && code != ErrorCode::conflict) host.log(true, "no insights: " + model.error().message);
+      continue;
+    }
+    // In the order of time, the newest of too many.
+    std::erase_if(asked, [&](const Asked& each) { return !each.place || !model->transactions[*each.place].category.empty(); });
+    std::ranges::sort(asked, {}, &Asked::place);
+    const std::size_t first = asked.size() > Device::kMostSpoken ? asked.size() - Device::kMostSpoken : 0;
+    for (const Asked& each : std::span(asked).subspan(first)) {
+      const Result<Insight> insight = insight_of({.kind = rule.kind, .transaction_id = std::string(each.id)}, *model, each.place);
+      if (!insight) {
+        host.log(true, "no insights: " + insight.error().message);
+        break;
+      }
+      {
+        const std::lock_guard lock(vault_mutex);
+        if (!check_consent(*this, kPurposePersonalInsights, stop)) break;
+      }
+      host.insight(*insight, *model->plan.plan);
+    }
+  }
+}
+
 void Device::State::stop_insights(std::string_view purpose) {
   if (purpose == kPurposeEvaluation) evaluating.stop();
-  if (purpose != kPurposePersonalInsights) return;
+  if (!stays_on_device(purpose)) return;
   predicting.stop();
-  adapting.stop();
+  if (purpose == kPurposePersonalInsights) adapting.stop();
 }
 
 void Device::State::stop_all_insights() {
@@ -123,36 +181,46 @@ Status Device::install_model(const SignedPlan& plan, ByteSpan model_file) {
   return {};
 }
 
-Result<Prediction> Device::predict(const InsightOptions& options) {
+Result<Prediction> Device::insight(const InsightRequest& request) {
+  const InsightRule* rule = find_insight_rule(request.kind);
+  if (rule == nullptr) return fail(ErrorCode::invalid_argument, "there is no such kind of insight");
   const std::stop_token stop = state_->predicting.begin();
-  FEDSPEND_ASSIGN(Model model, model_of(*state_, kPurposePersonalInsights, Personal::wanted, stop));
-  FEDSPEND_ASSIGN(Insight insight, predict_next(*model.consents, *model.trainer, *model.shared.weights, model.personal, model.history, options));
+  if (!rule->purpose.empty()) {
+    const std::lock_guard lock(state_->vault_mutex);
+    FEDSPEND_TRY(check_consent(*state_, rule->purpose, stop));
+  }
+  Asked asked{request.transaction_id};
+  FEDSPEND_ASSIGN(Model model, model_of(*state_, rule->model, kPurposePersonalInsights, Personal::wanted, stop, {&asked, 1}));
+  if (request.transaction_id.empty() && !model.transactions.empty()) asked.place = model.transactions.size() - 1;
+  FEDSPEND_ASSIGN(Insight insight, insight_of(request, model, asked.place));
   const std::lock_guard lock(state_->vault_mutex);
   FEDSPEND_TRY(check_consent(*state_, kPurposePersonalInsights, stop));
+  if (!rule->purpose.empty()) FEDSPEND_TRY(check_consent(*state_, rule->purpose, stop));
   return Prediction{std::move(insight), model.plan.plan};
 }
 
-Result<models::PersonalFit> Device::personalise() {
+Result<models::PersonalFit> Device::personalise(std::string_view model_name) {
   models::PersonalOptions options;
   options.stop = state_->adapting.begin();
   // Without the one before, which may be damaged: it is replaced.
-  FEDSPEND_ASSIGN(const Model model, model_of(*state_, kPurposePersonalInsights, Personal::unwanted, options.stop));
+  FEDSPEND_ASSIGN(const Model model, model_of(*state_, model_name, kPurposePersonalInsights, Personal::unwanted, options.stop));
   const std::size_t known = models::training_rows(model.history.size(), model.plan.plan->evaluation.holdout_fraction);
   models::PersonalFit fit;
   FEDSPEND_ASSIGN(const models::PersonalModel personal,
                   models::PersonalModel::adapt(*model.trainer, *model.shared.weights, std::span<const models::HistoryRow>(model.history).first(known), options, fit));
   const std::lock_guard lock(state_->vault_mutex);
   FEDSPEND_TRY(check_consent(*state_, kPurposePersonalInsights, options.stop));
-  if (state_->held_model != model.shared.hash) return fail(ErrorCode::conflict, "a newer shared model came while the personal one was made", "make it again");
+  const auto held = state_->cache->of_model(model.plan.plan->model.name);
+  if (!held || held->model.hash != model.shared.hash) return fail(ErrorCode::conflict, "a newer shared model came while the personal one was made", "make it again");
   FEDSPEND_TRY(Personalisation(*state_->vault).keep(*state_->consents, model.reference(), personal));
   return fit;
 }
 
-Result<Evaluation> Device::evaluate() {
+Result<Evaluation> Device::evaluate(std::string_view model_name) {
   const std::stop_token stop = state_->evaluating.begin();
   // Of a personal model that is withdrawn meanwhile there are no figures either.
   const std::stop_token insights_stop = state_->predicting.begin();
-  FEDSPEND_ASSIGN(Model model, model_of(*state_, kPurposeEvaluation, Personal::wanted, stop));
+  FEDSPEND_ASSIGN(Model model, model_of(*state_, model_name, kPurposeEvaluation, Personal::wanted, stop));
   const std::size_t first = models::training_rows(model.history.size(), model.plan.plan->evaluation.holdout_fraction);
   Evaluation evaluation;
   FEDSPEND_ASSIGN(evaluation.shared, score(models::PersonalModel(), model, first));

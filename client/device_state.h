@@ -108,6 +108,7 @@ struct Device::State {
   Status keep_wait(Millis wait, const Moment& moment);
   Result<RunReport> run();
 
+  void speak_of(std::vector<std::string> added);
   void stop_insights(std::string_view purpose);
   void stop_all_insights();
   // A run that waits looks at once at what has changed. Thread-safe.

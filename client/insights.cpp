@@ -16,19 +16,36 @@ namespace {
 constexpr double kLeastProbability = 1e-9;
 constexpr std::size_t kMostNameBytes = 256;
 
+constexpr std::array kRules = {
+    InsightRule{InsightKind::next, "next", "next_category", {}},
+    InsightRule{InsightKind::category, "category", "categoriser", {}},
+    InsightRule{InsightKind::forecast, "forecast", "spend_forecast", {}},
+    InsightRule{InsightKind::unusual, "unusual", "unusual_activity", {}},
+    InsightRule{InsightKind::offers, "offers", "offers", kPurposeOfferSuggestions},
+};
+
 struct Words {
+  InsightKind kind;
   std::string_view id, what;
 };
 // Ids are those of Trainer::feature_groups and PersonalModel::players.
+using enum InsightKind;
 constexpr std::array kWords = {
-    Words{"last_category", "the kind of your last transaction"},
-    Words{"merchant", "where your last transaction was"},
-    Words{"amount", "the amount of your last transaction"},
-    Words{"timing", "when your last transaction was, in the week and in the month,"},
-    Words{"sequence", "the order of your recent transactions"},
-    Words{"own_frequency", "how often you have had each kind of transaction"},
-    Words{"own_followers", "what usually followed such a transaction of yours"},
-    Words{"own_counts", "what you usually do, as counted on this device,"},
+    Words{next, "last_category", "the kind of your last transaction"},
+    Words{next, "merchant", "where your last transaction was"},
+    Words{next, "amount", "the amount of your last transaction"},
+    Words{next, "timing", "when your last transaction was, in the week and in the month,"},
+    Words{next, "sequence", "the order of your recent transactions"},
+    Words{next, "own_frequency", "how often you have had each kind of transaction"},
+    Words{next, "own_followers", "what usually followed such a transaction of yours"},
+    Words{next, "own_counts", "what you usually do, as counted on this device,"},
+    Words{category, "merchant_name", "the name of the merchant"},
+    Words{category, "amount", "the amount, and which way it went,"},
+    Words{category, "timing", "the day, in the week and in the month,"},
+    Words{category, "own_merchant", "what your transactions there were, and your corrections,"},
+    Words{category, "own_frequency", "how often you have had each kind of transaction"},
+    Words{category, "sequence", "your transactions just before"},
+    Words{category, "own_counts", "what you usually have there, as counted on this device,"},
 };
 
 // From all the others, which are exact where the probability is near 1 and 1 - p would be rounded away.
@@ -76,18 +93,42 @@ const char* name_of(ReasonStrength strength) {
 
 }  // namespace
 
-Result<Insight> predict_next(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model,
-                             std::span<const models::HistoryRow> history, const InsightOptions& options) {
+std::span<const InsightRule> insight_rules() { return kRules; }
+
+const InsightRule* find_insight_rule(InsightKind kind) {
+  const auto found = std::ranges::find(kRules, kind, &InsightRule::kind);
+  return found == kRules.end() ? nullptr : &*found;
+}
+
+const InsightRule* find_insight_rule_of_model(std::string_view model) {
+  const auto found = std::ranges::find(kRules, model, &InsightRule::model);
+  return found == kRules.end() ? nullptr : &*found;
+}
+
+std::string_view to_string(HandOver hand_over) {
+  switch (hand_over) {
+    case HandOver::none: return "none";
+    case HandOver::low_confidence: return "low-confidence";
+    case HandOver::hardship: return "hardship";
+    case HandOver::dispute: return "dispute";
+  }
+  return "none";
+}
+
+Result<Insight> category_insight(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model,
+                                 std::span<const models::HistoryRow> history, const InsightOptions& options) {
   if (!consents.is_given(kPurposePersonalInsights)) return fail(ErrorCode::refused, "the customer has not consented to personal insights", "ask for it, and for nothing else");
   if (!(options.min_confidence >= 0 && options.min_confidence <= 1) || options.most_categories == 0 || options.most_rows == 0)
-    return fail(ErrorCode::invalid_argument, "the options of the prediction are out of range", "min_confidence lies from 0 to 1, and the others are at least 1");
-  if (trainer.sees_row()) return fail(ErrorCode::invalid_argument, "this model gives the category of a transaction that is there, not of the next one", "ask a model of what comes next");
+    return fail(ErrorCode::invalid_argument, "the options of the insight are out of range", "min_confidence lies from 0 to 1, and the others are at least 1");
+  const bool of_row = trainer.sees_row();
+  if (of_row && history.empty()) return fail(ErrorCode::invalid_argument, "there is no transaction to give a category to", "ask for one that is there");
   if (weights.size() != trainer.parameter_count()) return fail(ErrorCode::invalid_argument, "the weights are not those of this model", "use the weights of this plan's model");
-  history = history.last(std::min(history.size(), options.most_rows));
+  history = history.last(std::min(history.size(), options.most_rows + (of_row ? 1u : 0u)));
   std::vector<float> probabilities(trainer.output_count());
   FEDSPEND_TRY(model.predict(trainer, weights, history, probabilities));
-  Insight insight{.next = likeliest(probabilities, options.most_categories), .personal = !model.is_shared(), .rows = history.size(), .reasons = {}};
+  Insight insight{.kind = of_row ? category : next, .next = likeliest(probabilities, options.most_categories), .personal = !model.is_shared(), .rows = history.size() - (of_row ? 1u : 0u), .reasons = {}};
   insight.abstains = history.empty() || !(insight.next.front().probability >= options.min_confidence);
+  insight.hand_over = insight.abstains ? HandOver::low_confidence : HandOver::none;
   insight.baseline_log_odds = insight.log_odds = log_odds_of(probabilities, insight.next.front().category);
   if (!history.empty()) FEDSPEND_TRY(explain(trainer, weights, model, history, insight));
   return insight;
@@ -98,8 +139,8 @@ ReasonStrength strength_of(const Reason& reason) {
   return weight >= 1 ? ReasonStrength::strong : weight >= 0.3 ? ReasonStrength::clear : weight >= 0.05 ? ReasonStrength::slight : ReasonStrength::none;
 }
 
-std::string reason_text(const Reason& reason) {
-  const auto words = std::ranges::find(kWords, reason.id, &Words::id);
+std::string reason_text(InsightKind kind, const Reason& reason) {
+  const auto words = std::ranges::find_if(kWords, [&](const Words& each) { return each.kind == kind && each.id == reason.id; });
   std::string text(words == kWords.end() ? std::string_view("something else") : words->what);
   const bool likelier = reason.log_odds > 0;
   switch (strength_of(reason)) {
@@ -112,10 +153,12 @@ std::string reason_text(const Reason& reason) {
 }
 
 std::string insight_text(const Insight& insight, std::span<const std::string> categories) {
-  if (insight.rows == 0) return "Nothing is known of you yet.\n";
+  const bool of_row = insight.kind == category;
+  if (insight.rows == 0 && !of_row) return "Nothing is known of you yet.\n";
   const auto name = [&](std::uint32_t category) { return category < categories.size() ? shown_text(categories[category], kMostNameBytes) : std::string("other"); };
   const auto percent = [](double probability) { return std::to_string(std::lround(100 * probability)) + "%"; };
-  std::string text = insight.abstains ? "Not sure what comes next." : "Likely next: " + name(insight.next.front().category) + " (" + percent(insight.next.front().probability) + ").";
+  const std::string what(of_row ? "This is" : "Likely next:"), unsure(of_row ? "Not sure what this is." : "Not sure what comes next.");
+  std::string text = insight.abstains ? unsure : what + " " + name(insight.next.front().category) + " (" + percent(insight.next.front().probability) + ").";
   text += insight.abstains ? " Possible: " : insight.next.size() > 1 ? " Otherwise: " : "";
   for (std::size_t i = insight.abstains ? 0 : 1; i < insight.next.size(); ++i)
     text += (i == (insight.abstains ? 0u : 1u) ? "" : ", ") + name(insight.next[i].category) + " (" + percent(insight.next[i].probability) + ")";
@@ -123,7 +166,7 @@ std::string insight_text(const Insight& insight, std::span<const std::string> ca
   if (insight.abstains) return text;
   text += "Why " + name(insight.next.front().category) + ":\n";
   for (const Reason& reason : insight.reasons)
-    if (strength_of(reason) != ReasonStrength::none) text += "  - " + reason_text(reason) + "\n";
+    if (strength_of(reason) != ReasonStrength::none) text += "  - " + reason_text(insight.kind, reason) + "\n";
   return text;
 }
 
@@ -134,9 +177,12 @@ nlohmann::json insight_json(const Insight& insight, std::span<const std::string>
     next.push_back({{"category", chance.category}, {"name", known ? shown_text(categories[chance.category], kMostNameBytes) : ""}, {"probability", chance.probability}});
   }
   for (const Reason& reason : insight.reasons)
-    reasons.push_back({{"id", reason.id}, {"log_odds", reason.log_odds}, {"strength", name_of(strength_of(reason))}, {"text", reason_text(reason)}});
+    reasons.push_back({{"id", reason.id}, {"log_odds", reason.log_odds}, {"strength", name_of(strength_of(reason))}, {"text", reason_text(insight.kind, reason)}});
   return {{"schema_version", 1},
+          {"kind", find_insight_rule(insight.kind)->name},
+          {"transaction_id", insight.transaction_id.empty() ? nlohmann::json() : nlohmann::json(insight.transaction_id)},
           {"abstains", insight.abstains},
+          {"hand_over", to_string(insight.hand_over)},
           {"personal", insight.personal},
           {"transactions", insight.rows},
           {"next", std::move(next)},

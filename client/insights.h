@@ -1,6 +1,9 @@
 #pragma once
-// What is likely to come next, and why: predictions of the shared model, or of the personal one, for the customer, on the device, with the
-// reasons in numbers and words. Only with the customer's consent (kPurposePersonalInsights). Nothing of it leaves the device.
+// What a model says to the customer, and why: of the shared model, or of the personal one, on the device, with the
+// reasons in numbers and words. Only with the customer's consent (kPurposePersonalInsights, and for offers kPurposeOfferSuggestions). Nothing of it
+// leaves the device, and nothing of it acts: an app shows it, or asks.
+//
+// Here: what all kinds of insight share, and the two that give a category, of the next transaction or of one that is there.
 //
 // A reason is the Shapley value (models/shapley.h) of a group of what the model sees, on the log-odds of the category that is explained,
 // log(p / (1 - p)), computed exactly from all 2^g sets of g groups (g is 7, or 8 with own counts). A group that is put aside has the value it
@@ -27,6 +30,22 @@
 
 namespace fedspend::client {
 
+// Values are in the C ABI: never renumber.
+enum class InsightKind : std::uint8_t { next = 1, category = 2, forecast = 3, unusual = 4, offers = 5 };
+struct InsightRule {
+  InsightKind kind;
+  std::string_view name;     // in JSON
+  std::string_view model;    // plan.model.name
+  std::string_view purpose;  // beside kPurposePersonalInsights; empty: none
+};
+std::span<const InsightRule> insight_rules();
+const InsightRule* find_insight_rule(InsightKind kind);            // null: there is none of this number
+const InsightRule* find_insight_rule_of_model(std::string_view model);
+
+// Whether a person should answer rather than a screen, and why. Values are in the C ABI.
+enum class HandOver : std::uint8_t { none = 0, low_confidence = 1, hardship = 2, dispute = 3 };
+std::string_view to_string(HandOver hand_over);  // "none", "low-confidence" ...
+
 struct InsightOptions {
   double min_confidence = 0.4;       // below it the prediction abstains: an app shows nothing, or says that it does not know
   std::size_t most_categories = 3;   // that are given, the likeliest first
@@ -44,8 +63,11 @@ struct Reason {
 };
 
 struct Insight {
+  InsightKind kind{};
   std::vector<CategoryChance> next;      // by falling probability; equal ones by index
-  bool abstains = true;                  // the likeliest is below min_confidence, or there is no history
+  bool abstains = true;                  // the likeliest is below min_confidence, or nothing is known
+  HandOver hand_over{};
+  std::string transaction_id = {};       // of the kinds that are about one, where it has an id
   bool personal = false;                 // of an adapted model
   std::size_t rows = 0;                  // that it was made from
   // Of next.front(), unless the history is empty.
@@ -54,21 +76,22 @@ struct Insight {
   double log_odds = 0;
 };
 
-// refused: no consent. invalid_argument: weights or options that do not fit, a trainer that cannot explain, or that is told the row. limit: weights that give values that are not
-// finite. `model`: as it is, for the shared one.
-Result<Insight> predict_next(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model,
+// refused: no consent. invalid_argument: weights or options that do not fit, a trainer that cannot explain, or, for a trainer that is told the row
+// (Trainer::sees_row), no row. limit: weights that give values that are not finite. `model`: as it is, for the shared one. `history`: of a trainer that
+// is told the row the last one is asked for; its own category is not looked at.
+Result<Insight> category_insight(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model,
                              std::span<const models::HistoryRow> history, const InsightOptions& options = {});
 
 // In English, from a fixed table: "what you bought last makes this much likelier". Hosts translate by id and strength. A reason of little weight
 // is "hardly changes this". Thresholds: .05, .3 and 1 in log-odds, which are factors of 1.05, 1.35 and 2.7 of the odds.
 enum class ReasonStrength { none, slight, clear, strong };
 ReasonStrength strength_of(const Reason& reason);
-std::string reason_text(const Reason& reason);
+std::string reason_text(InsightKind kind, const Reason& reason);
 
 // For a person: what is likely, and the reasons that weigh; or that it is not known. Lines, each with its end.
 std::string insight_text(const Insight& insight, std::span<const std::string> categories);
 
-// {"schema_version": 1, "abstains", "next": [{"category", "name", "probability"}], "reasons": [{"id", "log_odds", "strength", "text"}], ...}.
+// {"schema_version": 1, "kind", "abstains", "hand_over", "next": [{"category", "name", "probability"}], "reasons": [{"id", "log_odds", "strength", "text"}], ...}.
 // `categories`: the plan's.
 nlohmann::json insight_json(const Insight& insight, std::span<const std::string> categories);
 

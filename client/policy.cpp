@@ -36,7 +36,7 @@ Status read_purposes(std::string_view key, const toml::node& node, DevicePolicy&
   for (const auto& item : *array) {
     const auto purpose = item.value<std::string>();
     if (!purpose || purpose->empty() || purpose->size() > 64) return wrong(key, "holds something that is not a name of 1 to 64 bytes");
-    if (*purpose == kPurposePersonalInsights) return wrong(key, "holds " + *purpose + ", for which nothing ever leaves the device", "leave it out: no plan has this purpose");
+    if (stays_on_device(*purpose)) return wrong(key, "holds " + *purpose + ", for which nothing ever leaves the device", "leave it out: no plan has this purpose");
     policy.purposes.insert(*purpose);
   }
   return {};

@@ -419,7 +419,7 @@ program::Command explain_command() {
           .positional = "",
           .run = [](const Arguments& arguments) {
             return show(arguments, [](fedspend_device* device, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
-              return fedspend_explain(device, nullptr, format, buffer, capacity, needed);
+              return fedspend_insight(device, FEDSPEND_INSIGHT_NEXT, nullptr, nullptr, format, buffer, capacity, needed);
             });
           }};
 }

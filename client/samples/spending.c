@@ -101,7 +101,7 @@ typedef fedspend_status (*text_function)(fedspend_device *, int32_t, char *, siz
 
 /* What is likely next, and why. */
 static fedspend_status explain(fedspend_device *device, int32_t format, char *buffer, size_t capacity, size_t *needed) {
-  return fedspend_explain(device, NULL, format, buffer, capacity, needed);
+  return fedspend_insight(device, FEDSPEND_INSIGHT_NEXT, NULL, NULL, format, buffer, capacity, needed);
 }
 
 /* First the size, then the text; and again where it has grown in between. */
@@ -193,7 +193,7 @@ int main(int argc, char **argv) {
   if (strcmp(command, "withdraw") == 0) result = fedspend_consent_withdraw(device, purpose) == FEDSPEND_OK ? 0 : fail("withdraw");
   if (strcmp(command, "ingest") == 0) result = ingest(device);
   if (strcmp(command, "run") == 0) result = run(device);
-  if (strcmp(command, "personalise") == 0) result = fedspend_personalise(device, NULL) == FEDSPEND_OK ? 0 : fail("personalise");
+  if (strcmp(command, "personalise") == 0) result = fedspend_personalise(device, NULL, NULL) == FEDSPEND_OK ? 0 : fail("personalise");
   if (strcmp(command, "explain") == 0) result = show(device, explain);
   if (strcmp(command, "history") == 0) result = show(device, fedspend_history);
   if (strcmp(command, "statement") == 0) result = show(device, fedspend_statement);

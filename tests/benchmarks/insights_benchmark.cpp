@@ -37,13 +37,13 @@ void predict(benchmark::State& state) {
 }
 void predict_and_explain(benchmark::State& state) {
   Bench bench(static_cast<std::size_t>(state.range(0)));
-  for (auto _ : state) benchmark::DoNotOptimize(predict_next(*bench.consents, *bench.trainer, bench.weights, {}, bench.history));
+  for (auto _ : state) benchmark::DoNotOptimize(category_insight(*bench.consents, *bench.trainer, bench.weights, {}, bench.history));
 }
 void predict_and_explain_personal(benchmark::State& state) {
   Bench bench(static_cast<std::size_t>(state.range(0)));
   models::PersonalFit fit;
   const auto model = models::PersonalModel::adapt(*bench.trainer, bench.weights, bench.history, {}, fit).value();
-  for (auto _ : state) benchmark::DoNotOptimize(predict_next(*bench.consents, *bench.trainer, bench.weights, model, bench.history));
+  for (auto _ : state) benchmark::DoNotOptimize(category_insight(*bench.consents, *bench.trainer, bench.weights, model, bench.history));
 }
 void adapt(benchmark::State& state) {
   Bench bench(static_cast<std::size_t>(state.range(0)));

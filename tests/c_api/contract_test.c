@@ -278,8 +278,8 @@ typedef fedspend_status (*fills)(fedspend_device *device, filled *out);
 static fedspend_status fills_ingest(fedspend_device *device, filled *out) { return fedspend_ingest(device, NULL, 0, &out->ingest); }
 static fedspend_status fills_run(fedspend_device *device, filled *out) { return fedspend_run_once(device, &out->run); }
 static fedspend_status fills_prediction(fedspend_device *device, filled *out) { return fedspend_predict(device, NULL, &out->prediction); }
-static fedspend_status fills_personal(fedspend_device *device, filled *out) { return fedspend_personalise(device, &out->personal); }
-static fedspend_status fills_evaluation(fedspend_device *device, filled *out) { return fedspend_evaluate(device, &out->evaluation); }
+static fedspend_status fills_personal(fedspend_device *device, filled *out) { return fedspend_personalise(device, NULL, &out->personal); }
+static fedspend_status fills_evaluation(fedspend_device *device, filled *out) { return fedspend_evaluate(device, NULL, &out->evaluation); }
 
 /* Sizes that a version has, and that none has, of every struct that is filled; `otherwise` is what the call comes to where the size is right. */
 static void sizes_of_filled(fedspend_device *device) {

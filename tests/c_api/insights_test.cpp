@@ -12,87 +12,23 @@
 #include <fedspend/client.h>
 #include <nlohmann/json.hpp>
 
-#include "common/crypto/random.h"
 #include "common/protocol/model_file.h"
 #include "models/trainer.h"
-#include "tests/client/temporary_folder.h"
+#include "tests/c_api/insights_app.h"
 #include "tests/models/toy_history.h"
 #include "tests/rounds/sample.h"
 
 namespace fedspend::client {
 namespace {
 
-constexpr std::int64_t kNow_s = 1'790'000'000;
-
-Plan small_plan() {
-  Plan plan = testing::sample_plan();
-  plan.model = models::small_model(4);
-  plan.model.parameter_count = models::make_trainer(plan.model).value()->parameter_count();
-  return plan;
-}
-
-struct App {
-  TemporaryFolder folder;
-  fedspend_device* device = nullptr;
-  SignedPlan plan;
-  Bytes model;
-
-  explicit App(Plan given = small_plan(), const char* population = "cards") : plan(testing::signed_plan(given)) {
-    SeededRandom random(9);
-    std::vector<float> weights(given.model.parameter_count);
-    for (float& weight : weights) weight = static_cast<float>(random.below(2'001)) / 1'000 - 1;
-    model = encode_model_file({.model_name = given.model.name, .plan_hash = hash_of_plan(plan.bytes), .round = 3, .demonstration = false, .weights = weights});
-    fedspend_options options{};
-    options.struct_size = sizeof(options);
-    const std::string path = folder.path().string();
-    options.persistent_dir = path.c_str();
-    options.population = population;
-    options.flags = FEDSPEND_KEY_IN_FILE;
-    std::ranges::copy(testing::release_key().public_key().bytes, options.release_key);
-    options.authority_key[0] = 1;
-    fedspend_host host{};
-    host.struct_size = sizeof(host);
-    host.unix_time_s = [](void*) { return kNow_s; };
-    REQUIRE(fedspend_device_create(&options, &host, &device) == FEDSPEND_OK);
-  }
-  ~App() { fedspend_device_free(device); }
-  App(const App&) = delete;
-
-  fedspend_status install(const std::string& signature) { return fedspend_install_model(device, plan.bytes.data(), plan.bytes.size(), signature.c_str(), model.data(), model.size()); }
-  fedspend_status install() { return install(to_hex(plan.signature) + "\n"); }
-  void consent(const char* purpose) { REQUIRE(fedspend_consent_give(device, purpose, "1", nullptr, nullptr) == FEDSPEND_OK); }
-  // Of a customer whose categories come in turn.
-  void ingest(int rows) {
-    static constexpr const char* kCategories[] = {"category 0", "category 1", "category 2", "category 3"};
-    std::vector<std::string> ids(static_cast<std::size_t>(rows));
-    std::vector<fedspend_transaction> transactions;
-    for (int i = 0; i < rows; ++i) {
-      std::string& id = ids[static_cast<std::size_t>(i)] = std::to_string(i);
-      transactions.push_back({sizeof(fedspend_transaction), FEDSPEND_DEBIT, id.c_str(), kNow_s - 86'400LL / 4 * (rows - i), 1'000 + i, kCategories[i % 4], nullptr, nullptr});
-    }
-    REQUIRE(fedspend_ingest(device, transactions.data(), transactions.size(), nullptr) == FEDSPEND_OK);
-  }
-  fedspend_prediction predict(const fedspend_predict_options* options = nullptr) {
-    fedspend_prediction prediction{};
-    prediction.struct_size = sizeof(prediction);
-    REQUIRE(fedspend_predict(device, options, &prediction) == FEDSPEND_OK);
-    return prediction;
-  }
-  std::string explain(std::int32_t format) {
-    std::string text(16'384, '\0');
-    std::size_t needed = 0;
-    REQUIRE(fedspend_explain(device, nullptr, format, text.data(), text.size(), &needed) == FEDSPEND_OK);
-    text.resize(needed - 1);
-    return text;
-  }
-};
+using namespace testing_app;
 
 TEST_CASE("without consent, and without a model, nothing is predicted") {
   App app;
   fedspend_prediction prediction{};
   prediction.struct_size = sizeof(prediction);
   CHECK(fedspend_predict(app.device, nullptr, &prediction) == FEDSPEND_REFUSED);
-  CHECK(fedspend_personalise(app.device, nullptr) == FEDSPEND_REFUSED);
+  CHECK(fedspend_personalise(app.device, nullptr, nullptr) == FEDSPEND_REFUSED);
   app.consent("personal_insights");
   CHECK(fedspend_predict(app.device, nullptr, &prediction) == FEDSPEND_NOT_FOUND);
   REQUIRE(app.install() == FEDSPEND_OK);
@@ -101,10 +37,10 @@ TEST_CASE("without consent, and without a model, nothing is predicted") {
   CHECK(app.explain(FEDSPEND_FORMAT_TEXT) == "Nothing is known of you yet.\n");
   REQUIRE(fedspend_consent_withdraw(app.device, "personal_insights") == FEDSPEND_OK);
   CHECK(fedspend_predict(app.device, nullptr, &prediction) == FEDSPEND_REFUSED);
-  CHECK(fedspend_explain(app.device, nullptr, FEDSPEND_FORMAT_TEXT, nullptr, 0, nullptr) == FEDSPEND_REFUSED);
+  CHECK(fedspend_insight(app.device, FEDSPEND_INSIGHT_NEXT, nullptr, nullptr, FEDSPEND_FORMAT_TEXT, nullptr, 0, nullptr) == FEDSPEND_REFUSED);
   fedspend_evaluation evaluation{};
   evaluation.struct_size = sizeof(evaluation);
-  CHECK(fedspend_evaluate(app.device, &evaluation) == FEDSPEND_REFUSED);  // its own purpose
+  CHECK(fedspend_evaluate(app.device, nullptr, &evaluation) == FEDSPEND_REFUSED);  // its own purpose
 }
 
 TEST_CASE("a prediction says the likeliest categories by name, and its reasons add up") {
@@ -142,7 +78,7 @@ TEST_CASE("the personal model is chosen by the customer's own held-out rows, use
   CHECK(app.predict().is_personal == 0);
   fedspend_personal_report report{};
   report.struct_size = sizeof(report);
-  REQUIRE(fedspend_personalise(app.device, &report) == FEDSPEND_OK);
+  REQUIRE(fedspend_personalise(app.device, nullptr, &report) == FEDSPEND_OK);
   CHECK(report.is_personal == 1);
   CHECK(report.predictions >= 10);
   CHECK(report.chosen_loss < report.shared_loss);
@@ -151,20 +87,20 @@ TEST_CASE("the personal model is chosen by the customer's own held-out rows, use
   CHECK(std::string(prediction.next[0].name) == "category 0");  // 200 rows: the last was category 3
   fedspend_evaluation evaluation{};
   evaluation.struct_size = sizeof(evaluation);
-  REQUIRE(fedspend_evaluate(app.device, &evaluation) == FEDSPEND_OK);
+  REQUIRE(fedspend_evaluate(app.device, nullptr, &evaluation) == FEDSPEND_OK);
   CHECK(evaluation.predictions == 40);  // a fifth
   CHECK(evaluation.has_personal == 1);
   CHECK(evaluation.personal_loss < evaluation.shared_loss);
   CHECK(evaluation.personal_correct > evaluation.shared_correct);
   CHECK(evaluation.shared_correct_in_3 >= evaluation.shared_correct);
   // A shared model that is newer makes it stale.
-  const Bytes before = app.model;
-  ModelFile newer = decode_model_file(app.model).value();
+  const Bytes before = app.brought.file;
+  ModelFile newer = decode_model_file(app.brought.file).value();
   newer.weights[0] += 1;
-  app.model = encode_model_file(newer);
+  app.brought.file = encode_model_file(newer);
   REQUIRE(app.install() == FEDSPEND_OK);
   CHECK(app.predict().is_personal == 0);
-  app.model = before;
+  app.brought.file = before;
   REQUIRE(app.install() == FEDSPEND_OK);
   CHECK(app.predict().is_personal == 1);
 }
@@ -172,20 +108,20 @@ TEST_CASE("the personal model is chosen by the customer's own held-out rows, use
 TEST_CASE("a model is installed only with its own plan, signed by the pinned key, for this population, and whole") {
   App app;
   app.consent("personal_insights");
-  std::string signature = to_hex(app.plan.signature);
+  std::string signature = to_hex(app.brought.plan.signature);
   signature[0] = signature[0] == '0' ? '1' : '0';
   CHECK(app.install(signature) == FEDSPEND_UNAUTHORIZED);
   CHECK(app.install("12") == FEDSPEND_MALFORMED);
-  const Bytes whole = app.model;
-  app.model.pop_back();
+  const Bytes whole = app.brought.file;
+  app.brought.file.pop_back();
   CHECK(app.install() == FEDSPEND_MALFORMED);
   ModelFile file = decode_model_file(whole).value();
   file.plan_hash.bytes[0] ^= 1;
-  app.model = encode_model_file(file);
+  app.brought.file = encode_model_file(file);
   CHECK(app.install() == FEDSPEND_MALFORMED);
   file = decode_model_file(whole).value();
   file.weights.pop_back();
-  app.model = encode_model_file(file);
+  app.brought.file = encode_model_file(file);
   CHECK(app.install() == FEDSPEND_MALFORMED);
   fedspend_prediction prediction{};
   prediction.struct_size = sizeof(prediction);
@@ -214,8 +150,8 @@ TEST_CASE("what is wrong about the arguments is said, and nothing is written") {
     CHECK(fedspend_predict(app.device, &options, &prediction) == FEDSPEND_INVALID_ARGUMENT);
   }
   CHECK(prediction.count == 0);
-  CHECK(fedspend_explain(app.device, nullptr, 7, nullptr, 0, nullptr) == FEDSPEND_INVALID_ARGUMENT);
-  CHECK(fedspend_evaluate(app.device, nullptr) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_insight(app.device, FEDSPEND_INSIGHT_NEXT, nullptr, nullptr, 7, nullptr, 0, nullptr) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_evaluate(app.device, nullptr, nullptr) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_install_model(app.device, nullptr, 0, "", nullptr, 0) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_training_is_stopped(nullptr) == 1);
 }
@@ -228,7 +164,7 @@ TEST_CASE("a personal model that is being made ends with the withdrawal, and is 
   std::vector<fedspend_status> results;
   for (int repeat = 0; repeat < 20; ++repeat) {
     app.consent("personal_insights");
-    std::thread maker([&] { results.push_back(fedspend_personalise(app.device, nullptr)); });
+    std::thread maker([&] { results.push_back(fedspend_personalise(app.device, nullptr, nullptr)); });
     std::this_thread::sleep_for(std::chrono::microseconds(500 * repeat));
     CHECK(fedspend_consent_withdraw(app.device, "personal_insights") == FEDSPEND_OK);
     maker.join();

@@ -35,7 +35,7 @@ struct Customer {
     for (float& weight : weights) weight = static_cast<float>(random.below(2'001)) / 1'000 - 1;
   }
   Insight predict(std::span<const HistoryRow> history, const PersonalModel& model = {}, const InsightOptions& options = {}) {
-    auto insight = predict_next(*consents, *trainer, weights, model, history, options);
+    auto insight = category_insight(*consents, *trainer, weights, model, history, options);
     REQUIRE_MESSAGE(insight, insight.error().message);
     return *std::move(insight);
   }
@@ -62,19 +62,49 @@ TEST_CASE("without consent there is no prediction, and none after it is withdraw
   Customer customer;
   REQUIRE(customer.consents->give("next_category", {.version = "1"}, 1));  // training is another purpose
   REQUIRE(customer.consents->withdraw(kPurposePersonalInsights, 2));
-  const auto refused = predict_next(*customer.consents, *customer.trainer, customer.weights, {}, random_history(20, 4, 1));
+  const auto refused = category_insight(*customer.consents, *customer.trainer, customer.weights, {}, random_history(20, 4, 1));
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::refused);
 }
 
-TEST_CASE("a model that is told the row is not asked for the one to come") {
+TEST_CASE("a model that is told the row is asked for the last one, and not without one") {
   Customer customer;
   const ModelSpec spec = models::default_categoriser(customer.spec.categories);
   const auto categoriser = models::make_trainer(spec).value();
-  const std::vector<float> weights(categoriser->parameter_count());
-  const auto insight = predict_next(*customer.consents, *categoriser, weights, {}, regular(20));
-  REQUIRE_FALSE(insight);
-  CHECK(insight.error().code == ErrorCode::invalid_argument);
+  std::vector<float> weights(categoriser->parameter_count());
+  categoriser->initialize(weights, 1);
+  const auto none = category_insight(*customer.consents, *categoriser, weights, {}, {});
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == ErrorCode::invalid_argument);
+
+  // Merchants 1 and 2 are of categories 1 and 2, always; the row that is asked for says another category, which is not looked at.
+  std::vector<models::HistoryRow> history;
+  for (int i = 0; i < 30; ++i) history.push_back({.time_s = 1'700'000'000 + 86'400 * i, .amount_minor = 1'000, .merchant_hash = static_cast<std::uint64_t>(1 + i % 2), .category = static_cast<std::uint32_t>(1 + i % 2)});
+  history.push_back({.time_s = history.back().time_s + 60, .amount_minor = 1'000, .merchant_hash = 2, .category = 3});
+  const auto insight = category_insight(*customer.consents, *categoriser, weights, {}, history);
+  REQUIRE_MESSAGE(insight, insight.error().message);
+  CHECK(insight->kind == InsightKind::category);
+  CHECK(insight->rows == 30);
+  CHECK(insight->next.front().category == 2);
+  CHECK_FALSE(insight->abstains);
+  CHECK(insight->hand_over == HandOver::none);
+  // The reasons add up, and the weightiest is the one that it is made of.
+  double sum = insight->baseline_log_odds;
+  for (const Reason& reason : insight->reasons) sum += reason.log_odds;
+  CHECK(sum == doctest::Approx(insight->log_odds));
+  CHECK(insight->reasons.front().id == "own_merchant");
+  CHECK(reason_text(InsightKind::category, insight->reasons.front()) == "what your transactions there were, and your corrections, makes this much likelier");
+  CHECK(insight_text(*insight, customer.spec.categories).starts_with("This is " + customer.spec.categories[2] + " ("));
+  for (const std::string_view group : categoriser->feature_groups()) CHECK(reason_text(InsightKind::category, {group, 1}) != reason_text(InsightKind::category, {"new one", 1}));
+
+  // A merchant that was never met, among many categories: not sure, and a person is asked.
+  history.back().merchant_hash = 77;
+  const auto unsure = category_insight(*customer.consents, *categoriser, weights, {}, history, {.min_confidence = 0.9});
+  REQUIRE(unsure);
+  CHECK(unsure->abstains);
+  CHECK(unsure->hand_over == HandOver::low_confidence);
+  CHECK(insight_text(*unsure, customer.spec.categories).starts_with("Not sure what this is. Possible: "));
+  CHECK(insight_json(*unsure, customer.spec.categories)["hand_over"] == "low-confidence");
 }
 
 TEST_CASE("the likeliest come first, as the model gives them") {
@@ -207,7 +237,7 @@ TEST_CASE("weights that give no numbers, or of another model, and options out of
   Customer customer;
   const auto history = random_history(20, 4, 1);
   const auto code = [&](std::span<const float> weights, const InsightOptions& options) {
-    const auto insight = predict_next(*customer.consents, *customer.trainer, weights, {}, history, options);
+    const auto insight = category_insight(*customer.consents, *customer.trainer, weights, {}, history, options);
     REQUIRE_FALSE(insight);
     return insight.error().code;
   };
@@ -220,20 +250,20 @@ TEST_CASE("weights that give no numbers, or of another model, and options out of
 }
 
 TEST_CASE("reasons in words, by their weight") {
-  CHECK(reason_text({"amount", 0.04}) == "the amount of your last transaction hardly changes this");
-  CHECK(reason_text({"amount", 0.05}) == "the amount of your last transaction makes this a little likelier");
-  CHECK(reason_text({"merchant", -0.3}) == "where your last transaction was makes this less likely");
-  CHECK(reason_text({"own_counts", 1.0}) == "what you usually do, as counted on this device, makes this much likelier");
-  CHECK(reason_text({"new one", -1.0}) == "something else makes this much less likely");
+  CHECK(reason_text(InsightKind::next, {"amount", 0.04}) == "the amount of your last transaction hardly changes this");
+  CHECK(reason_text(InsightKind::next, {"amount", 0.05}) == "the amount of your last transaction makes this a little likelier");
+  CHECK(reason_text(InsightKind::next, {"merchant", -0.3}) == "where your last transaction was makes this less likely");
+  CHECK(reason_text(InsightKind::next, {"own_counts", 1.0}) == "what you usually do, as counted on this device, makes this much likelier");
+  CHECK(reason_text(InsightKind::next, {"new one", -1.0}) == "something else makes this much less likely");
 }
 
 TEST_CASE("every group of the model has words of its own") {
   Customer customer;
   std::set<std::string> words;
-  for (const std::string_view group : customer.trainer->feature_groups()) words.insert(reason_text({group, 1}));
-  words.insert(reason_text({"own_counts", 1}));
+  for (const std::string_view group : customer.trainer->feature_groups()) words.insert(reason_text(InsightKind::next, {group, 1}));
+  words.insert(reason_text(InsightKind::next, {"own_counts", 1}));
   CHECK(words.size() == 8);
-  CHECK_FALSE(words.contains(reason_text({"new one", 1})));
+  CHECK_FALSE(words.contains(reason_text(InsightKind::next, {"new one", 1})));
 }
 
 TEST_CASE("as JSON") {
@@ -247,7 +277,7 @@ TEST_CASE("as JSON") {
   CHECK(json["next"][0]["probability"] == insight.next[0].probability);
   CHECK(json["reasons"].size() == 7);
   CHECK(json["reasons"][0]["id"] == insight.reasons[0].id);
-  CHECK(json["reasons"][0]["text"] == reason_text(insight.reasons[0]));
+  CHECK(json["reasons"][0]["text"] == reason_text(InsightKind::next, insight.reasons[0]));
   CHECK(json["transactions"] == 40);
   CHECK(json["abstains"] == insight.abstains);
   CHECK_NOTHROW((void)insight_json(insight, std::vector<std::string>(4, "\xff\n")).dump());

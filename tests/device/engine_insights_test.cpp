@@ -53,7 +53,7 @@ struct InsightsBench : EngineBench {
     for (const std::string_view purpose : {kPurposePersonalInsights, kPurposeEvaluation}) REQUIRE(device->give_consent(purpose, {.version = "1"}));
   }
   bool is_personal() {
-    const auto prediction = device->predict({});
+    const auto prediction = device->insight({.kind = InsightKind::next});
     REQUIRE(prediction);
     return prediction->insight.personal;
   }
@@ -115,7 +115,7 @@ TEST_CASE("no function of the host is called while the engine holds a lock") {
   }
   SUBCASE("for the customer, and at the end") {
     bench.with_model();
-    CHECK(bench.device->predict({}));
+    CHECK(bench.device->insight({.kind = InsightKind::next}));
     CHECK(bench.device->personalise());
     CHECK(bench.device->evaluate());
     REQUIRE(bench.device->wipe());
@@ -135,7 +135,7 @@ template <class T>
 Status status_of(Result<T> result) {
   return result ? Status() : Status(fail(result.error()));
 }
-const std::vector<Work> kWorks{{"predict", kPurposePersonalInsights, [](Device& device) { return status_of(device.predict({})); }},
+const std::vector<Work> kWorks{{"predict", kPurposePersonalInsights, [](Device& device) { return status_of(device.insight({.kind = InsightKind::next})); }},
                                {"personalise", kPurposePersonalInsights, [](Device& device) { return status_of(device.personalise()); }},
                                {"evaluate", kPurposeEvaluation, [](Device& device) { return status_of(device.evaluate()); }}};
 

@@ -99,6 +99,23 @@ enum {
 /* What the host knows; zero: it does not. */
 enum { FEDSPEND_UNKNOWN = 0, FEDSPEND_NO = 1, FEDSPEND_YES = 2 };
 
+/* What can be said to the customer, each by a model of its own (the plan's model.name), which the device must hold. */
+enum {
+  FEDSPEND_INSIGHT_NEXT = 1,     /* next_category: what is likely to come */
+  FEDSPEND_INSIGHT_CATEGORY = 2, /* categoriser: what a transaction was for */
+  FEDSPEND_INSIGHT_FORECAST = 3, /* spend_forecast */
+  FEDSPEND_INSIGHT_UNUSUAL = 4,  /* unusual_activity */
+  FEDSPEND_INSIGHT_OFFERS = 5    /* offers; also needs the purpose "offer_suggestions" */
+};
+
+/* Whether a person should answer rather than a screen, and why: "hand_over" in an insight's JSON. */
+enum {
+  FEDSPEND_HAND_OVER_NONE = 0,
+  FEDSPEND_HAND_OVER_LOW_CONFIDENCE = 1,
+  FEDSPEND_HAND_OVER_HARDSHIP = 2,
+  FEDSPEND_HAND_OVER_DISPUTE = 3
+};
+
 enum { FEDSPEND_FORMAT_TEXT = 0, FEDSPEND_FORMAT_JSON = 1 };
 enum { FEDSPEND_DEBIT = 0, FEDSPEND_CREDIT = 1 };
 enum { FEDSPEND_LOG_INFO = 0, FEDSPEND_LOG_WARNING = 1 };
@@ -187,7 +204,7 @@ typedef struct fedspend_host {
   /* Optional: the device's identity in hardware, Ed25519 (RFC 8032); identity_key is in the options then. */
   fedspend_status (*sign)(void *user, const uint8_t *message, size_t message_size, uint8_t signature[64]);
   /* Optional: the host's own transactions in place of the ingested ones, oldest first, put into `sink`. From a thread of the library for
-   * a training, and from the caller's for predict, explain, personalise and evaluate: two may come at the same time. Return
+   * a training, and from the caller's for predict, insight, personalise and evaluate: two may come at the same time. Return
    * when fedspend_sink_add gives an error: FEDSPEND_REFUSED when the run has ended, which waits for this function. */
   fedspend_status (*examples)(void *user, fedspend_sink *sink);
   /* Optional: a trainer of the host's own. Reads task->weights, trains on task->rows and writes the trained weights, task->weight_count of
@@ -202,6 +219,10 @@ typedef struct fedspend_host {
   fedspend_status (*exchange)(void *user, const uint8_t *request, size_t request_size, fedspend_body *response, uint32_t timeout_ms);
   /* Optional: end the `exchange` under way soon, the run is over. From the thread that called fedspend_run_once. Without it the end of a run waits for it. */
   void (*give_up_exchange)(void *user);
+  /* Optional: what is to be said about transactions that were just ingested, from the thread in fedspend_ingest, before that returns: for the newest 16 of those
+   * that are new, in the order of time. `transaction_id` is the host's, or NULL where the insight is not about one; `json` as fedspend_insight gives it, and
+   * valid until the callback returns. Only under the purpose "personal_insights", and of models that the device holds. Nothing acts: show it, or ask. */
+  void (*insight)(void *user, int32_t kind, const char *transaction_id, const char *json);
 } fedspend_host;
 
 typedef struct fedspend_options {
@@ -290,6 +311,7 @@ FEDSPEND_API const char *fedspend_version_text(void);
 FEDSPEND_API const char *fedspend_status_name(fedspend_status status);
 FEDSPEND_API const char *fedspend_run_name(int32_t outcome);
 FEDSPEND_API const char *fedspend_phase_name(int32_t phase);
+FEDSPEND_API const char *fedspend_insight_name(int32_t kind);
 FEDSPEND_API size_t fedspend_key_bytes(void);
 FEDSPEND_API size_t fedspend_signature_bytes(void);
 FEDSPEND_API size_t fedspend_max_wrapped_seed_bytes(void);
@@ -323,6 +345,9 @@ FEDSPEND_API fedspend_status fedspend_is_enrolled(fedspend_device *device, uint8
 
 /* All of them or none. `report` may be NULL. */
 FEDSPEND_API fedspend_status fedspend_ingest(fedspend_device *device, const fedspend_transaction *transactions, size_t count, fedspend_ingest_report *report);
+/* The customer's own word for a transaction's category: counts from now on, in insights and in trainings, also where the host hands the transaction in
+ * again. not-found: no transaction of this id. */
+FEDSPEND_API fedspend_status fedspend_correct_category(fedspend_device *device, const char *transaction_id, const char *category);
 /* Inside `examples` alone: copies the transaction. */
 FEDSPEND_API fedspend_status fedspend_sink_add(fedspend_sink *sink, const fedspend_transaction *transaction);
 
@@ -352,21 +377,23 @@ FEDSPEND_API fedspend_status fedspend_cancel(fedspend_device *device);
 FEDSPEND_API fedspend_status fedspend_history(fedspend_device *device, int32_t format, char *buffer, size_t capacity, size_t *needed);
 FEDSPEND_API fedspend_status fedspend_statement(fedspend_device *device, int32_t format, char *buffer, size_t capacity, size_t *needed);
 
-/* For the customer, under the purpose "personal_insights"; nothing of it leaves the device, and nothing of it acts by itself. Of the model of
- * the last round, or of one that the app brought: install_model takes the plan's bytes, its signature (the text of fedspend-admin's .sig file)
- * and the model file that a coordinator publishes. not-found: no model yet. refused: no consent. `options` may be NULL. Odd histories: an empty
- * one abstains; unknown categories are "other", which is never predicted; a prediction is never NaN. */
+/* For the customer, under the purpose "personal_insights"; nothing of it leaves the device, and nothing of it acts by itself. Of each kind of model the
+ * device holds the newest: of the last round, or one that the app brought: install_model takes the plan's bytes, its signature (the text of
+ * fedspend-admin's .sig file) and the model file that a coordinator publishes. not-found: no such model yet. refused: no consent. `options` may be NULL.
+ * Odd histories: an empty one abstains; unknown categories are "other", which is never predicted; a prediction is never NaN. */
 FEDSPEND_API fedspend_status fedspend_install_model(fedspend_device *device, const uint8_t *plan, size_t plan_size, const char *plan_signature, const uint8_t *model, size_t model_size);
+/* FEDSPEND_INSIGHT_NEXT as a struct. */
 FEDSPEND_API fedspend_status fedspend_predict(fedspend_device *device, const fedspend_predict_options *options, fedspend_prediction *prediction);
-/* The same with its reasons: what in the history made the likeliest category likelier or less likely, in words and (JSON) in numbers that add
- * up: baseline_log_odds and all reasons are log_odds (Shapley values, computed exactly). */
-FEDSPEND_API fedspend_status fedspend_explain(fedspend_device *device, const fedspend_predict_options *options, int32_t format, char *buffer, size_t capacity, size_t *needed);
-/* Adapts the model to this customer, in place of an earlier adaptation; kept in the vault, and used by predict and explain from then on, until
- * there is a newer shared model. Takes as long as a training, and keeps nobody waiting; refused: cancelled, or withdrawn meanwhile, and then nothing is
- * kept; conflict: a newer shared model came meanwhile. `report` may be NULL. */
-FEDSPEND_API fedspend_status fedspend_personalise(fedspend_device *device, fedspend_personal_report *report);
-/* Under the purpose "evaluation"; refused: cancelled, or withdrawn meanwhile. */
-FEDSPEND_API fedspend_status fedspend_evaluate(fedspend_device *device, fedspend_evaluation *evaluation);
+/* What a model says, with its confidence and its reasons, in words and (JSON) in numbers that add up: where a category is given, baseline_log_odds and all
+ * reasons are log_odds (Shapley values, computed exactly). "abstains": show nothing, or that it is not known. "hand_over": whether a person should answer.
+ * `transaction_id`: of the kinds that are about one; NULL: the newest. */
+FEDSPEND_API fedspend_status fedspend_insight(fedspend_device *device, int32_t kind, const char *transaction_id, const fedspend_predict_options *options, int32_t format, char *buffer, size_t capacity, size_t *needed);
+/* Adapts a model (its plan's model.name; NULL: that of the last round, or installed last) to this customer, in place of an earlier adaptation; kept in the vault,
+ * and used for insights from then on, until there is a newer shared model. Takes as long as a training, and keeps nobody waiting; refused: cancelled, or
+ * withdrawn meanwhile, and then nothing is kept; conflict: a newer shared model came meanwhile. `report` may be NULL. */
+FEDSPEND_API fedspend_status fedspend_personalise(fedspend_device *device, const char *model, fedspend_personal_report *report);
+/* Of a model, as for fedspend_personalise. Under the purpose "evaluation"; refused: cancelled, or withdrawn meanwhile. */
+FEDSPEND_API fedspend_status fedspend_evaluate(fedspend_device *device, const char *model, fedspend_evaluation *evaluation);
 /* Inside `train` alone: 1 once it is to stop, and to return FEDSPEND_REFUSED. */
 FEDSPEND_API uint8_t fedspend_training_is_stopped(const fedspend_training *task);
 

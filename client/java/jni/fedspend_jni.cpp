@@ -317,7 +317,7 @@ jlongArray predict(JNIEnv* env, jclass, jlong handle, jint most, jdouble confide
 jbyteArray explain(JNIEnv* env, jclass, jlong handle, jint most, jdouble confidence, jint format) {
   return guarded<jbyteArray>(env, nullptr, [&]() -> jbyteArray {
     const fedspend_predict_options options = predict_options(most, confidence);
-    return text_answer(env, [&](char* buffer, std::size_t capacity, std::size_t* needed) { return fedspend_explain(peer_of(handle)->device, &options, format, buffer, capacity, needed); });
+    return text_answer(env, [&](char* buffer, std::size_t capacity, std::size_t* needed) { return fedspend_insight(peer_of(handle)->device, FEDSPEND_INSIGHT_NEXT, nullptr, &options, format, buffer, capacity, needed); });
   });
 }
 
@@ -331,7 +331,7 @@ jdoubleArray personalise(JNIEnv* env, jclass, jlong handle) {
   return guarded<jdoubleArray>(env, nullptr, [&]() -> jdoubleArray {
     fedspend_personal_report report{};
     report.struct_size = sizeof report;
-    if (!well(env, fedspend_personalise(peer_of(handle)->device, &report))) return nullptr;
+    if (!well(env, fedspend_personalise(peer_of(handle)->device, nullptr, &report))) return nullptr;
     return doubles_of(env, {static_cast<double>(report.is_personal), static_cast<double>(report.predictions), report.shared_loss, report.chosen_loss});
   });
 }
@@ -340,7 +340,7 @@ jdoubleArray evaluate(JNIEnv* env, jclass, jlong handle) {
   return guarded<jdoubleArray>(env, nullptr, [&]() -> jdoubleArray {
     fedspend_evaluation found{};
     found.struct_size = sizeof found;
-    if (!well(env, fedspend_evaluate(peer_of(handle)->device, &found))) return nullptr;
+    if (!well(env, fedspend_evaluate(peer_of(handle)->device, nullptr, &found))) return nullptr;
     const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
     return doubles_of(env, {number(found.has_personal), number(found.predictions), number(found.shared_correct), number(found.shared_correct_in_3), found.shared_loss,
                             number(found.personal_correct), number(found.personal_correct_in_3), found.personal_loss});

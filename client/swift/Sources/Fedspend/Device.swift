@@ -311,7 +311,7 @@ public final class Device {
     /// The prediction with its reasons.
     public func explain(mostCategories: UInt32 = 0, minConfidence: Double = 0, json: Bool = false) throws -> String {
         var given = Device.options(mostCategories, minConfidence)
-        return try text { fedspend_explain(handle, &given, Int32(json ? FEDSPEND_FORMAT_JSON : FEDSPEND_FORMAT_TEXT), $0, $1, $2) }
+        return try text { fedspend_insight(handle, FEDSPEND_INSIGHT_NEXT, nil, &given, Int32(json ? FEDSPEND_FORMAT_JSON : FEDSPEND_FORMAT_TEXT), $0, $1, $2) }
     }
 
     /// Adapts the model to this customer; takes as long as a training, and is never sent anywhere.
@@ -319,7 +319,7 @@ public final class Device {
     public func personalise() throws -> PersonalReport {
         var report = fedspend_personal_report()
         report.struct_size = UInt32(MemoryLayout<fedspend_personal_report>.size)
-        try check(fedspend_personalise(handle, &report))
+        try check(fedspend_personalise(handle, nil, &report))
         return PersonalReport(isPersonal: report.is_personal == 1, predictions: report.predictions, sharedLoss: report.shared_loss, chosenLoss: report.chosen_loss)
     }
 
@@ -327,7 +327,7 @@ public final class Device {
     public func evaluate() throws -> Evaluation {
         var report = fedspend_evaluation()
         report.struct_size = UInt32(MemoryLayout<fedspend_evaluation>.size)
-        try check(fedspend_evaluate(handle, &report))
+        try check(fedspend_evaluate(handle, nil, &report))
         let shared = Evaluation.Figures(correct: report.shared_correct, correctIn3: report.shared_correct_in_3, loss: report.shared_loss)
         let personal = Evaluation.Figures(correct: report.personal_correct, correctIn3: report.personal_correct_in_3, loss: report.personal_loss)
         return Evaluation(predictions: report.predictions, shared: shared, personal: report.has_personal == 1 ? personal : nil)

@@ -1,0 +1,159 @@
+// What a device says of itself when transactions are ingested, what it says when it is asked, and that it learns from a correction at once.
+
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include <fedspend/client.h>
+#include <nlohmann/json.hpp>
+
+#include "models/categoriser.h"
+#include "tests/c_api/insights_app.h"
+
+namespace fedspend::client {
+namespace {
+
+using namespace testing_app;
+
+Plan categoriser_plan() {
+  Plan plan = testing::sample_plan();
+  plan.purpose = "categoriser";
+  plan.model = models::default_categoriser(small_plan().model.categories);
+  plan.model.parameter_count = models::make_trainer(plan.model).value()->parameter_count();
+  return plan;
+}
+
+// With both models; the categoriser as it begins, which goes by the customer's own tables.
+struct SpeakingApp : App {
+  SpeakingApp() : App(small_plan(), "cards", true) {
+    REQUIRE(install(BroughtModel::untrained(categoriser_plan())) == FEDSPEND_OK);
+    REQUIRE(install() == FEDSPEND_OK);
+  }
+  void spend(const std::string& id, int days_ago, const char* category, const char* merchant) {
+    const fedspend_transaction one{sizeof(fedspend_transaction), FEDSPEND_DEBIT, id.c_str(), kNow_s - 86'400LL * days_ago, 1'000, category, merchant, nullptr};
+    REQUIRE(fedspend_ingest(device, &one, 1, nullptr) == FEDSPEND_OK);
+  }
+  // Two merchants, each always of one category.
+  void live() {
+    for (int i = 0; i < 40; ++i) spend("old " + std::to_string(i), 100 - i, i % 2 == 0 ? "category 1" : "category 2", i % 2 == 0 ? "ALDI 12" : "SHELL 7");
+  }
+  nlohmann::json ask(std::int32_t kind, const char* id) {
+    std::string text(16'384, '\0');
+    std::size_t needed = 0;
+    REQUIRE(fedspend_insight(device, kind, id, nullptr, FEDSPEND_FORMAT_JSON, text.data(), text.size(), &needed) == FEDSPEND_OK);
+    return nlohmann::json::parse(text.substr(0, needed - 1));
+  }
+  fedspend_status status(std::int32_t kind, const char* id) { return fedspend_insight(device, kind, id, nullptr, FEDSPEND_FORMAT_JSON, nullptr, 0, nullptr); }
+};
+
+TEST_CASE("a transaction without a category is given one as it is ingested, with reasons that add up") {
+  SpeakingApp app;
+  app.live();
+  app.consent("personal_insights");
+  REQUIRE(app.said.empty());  // there was no consent
+  app.spend("new", 1, nullptr, "SHELL 7");
+  REQUIRE(app.said.size() == 1);
+  CHECK(app.said[0].kind == FEDSPEND_INSIGHT_CATEGORY);
+  CHECK(app.said[0].transaction_id == "new");
+  const auto json = nlohmann::json::parse(app.said[0].json);
+  CHECK(json["kind"] == "category");
+  CHECK(json["transaction_id"] == "new");
+  CHECK(json["abstains"] == false);
+  CHECK(json["hand_over"] == "none");
+  CHECK(json["next"][0]["name"] == "category 2");
+  CHECK(json["transactions"] == 40);
+  double sum = json["baseline_log_odds"];
+  for (const auto& reason : json["reasons"]) sum += reason["log_odds"].get<double>();
+  CHECK(sum == doctest::Approx(json["log_odds"].get<double>()));
+  CHECK(app.ask(FEDSPEND_INSIGHT_CATEGORY, "new") == json);  // asked for, it is the same
+  CHECK(app.ask(FEDSPEND_INSIGHT_CATEGORY, nullptr)["next"] == json["next"]);  // and the newest
+
+  // One with the bank's category is not spoken of, nor one that was there before; and each kind has its own model.
+  app.said.clear();
+  app.spend("coded", 1, "category 1", "ALDI 12");
+  app.spend("new", 1, nullptr, "SHELL 7");
+  CHECK(app.said.empty());
+  CHECK(app.ask(FEDSPEND_INSIGHT_NEXT, nullptr)["kind"] == "next");
+  CHECK(app.status(FEDSPEND_INSIGHT_FORECAST, nullptr) == FEDSPEND_NOT_FOUND);
+  CHECK(std::string(fedspend_insight_name(FEDSPEND_INSIGHT_OFFERS)) == "offers");
+  CHECK(std::string(fedspend_insight_name(0)) == "unknown");
+  CHECK(std::string(fedspend_insight_name(6)) == "unknown");
+}
+
+TEST_CASE("a correction counts at once") {
+  SpeakingApp app;
+  app.live();
+  app.consent("personal_insights");
+  app.spend("a", 2, nullptr, "SHELL 7");
+  REQUIRE(app.ask(FEDSPEND_INSIGHT_CATEGORY, "a")["next"][0]["name"] == "category 2");
+  // Twenty rows said category 2; the customer says once that it is 3.
+  REQUIRE(fedspend_correct_category(app.device, "a", "category 3") == FEDSPEND_OK);
+  app.said.clear();
+  app.spend("b", 1, nullptr, "SHELL 7");
+  REQUIRE(app.said.size() == 1);
+  const auto json = nlohmann::json::parse(app.said[0].json);
+  CHECK(json["next"][0]["name"] == "category 3");
+  CHECK(json["reasons"][0]["id"] == "own_merchant");
+  CHECK(fedspend_correct_category(app.device, "c", "category 3") == FEDSPEND_NOT_FOUND);
+  CHECK(fedspend_correct_category(app.device, "a", "") == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_correct_category(app.device, "a", nullptr) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_correct_category(app.device, nullptr, "category 3") == FEDSPEND_INVALID_ARGUMENT);
+}
+
+TEST_CASE("of many transactions at once the newest sixteen are spoken of, in the order of time") {
+  SpeakingApp app;
+  app.live();
+  app.consent("personal_insights");
+  std::vector<std::string> ids;
+  for (int i = 0; i < 50; ++i) ids.push_back("many " + std::to_string(i));
+  std::vector<fedspend_transaction> many;
+  for (int i = 0; i < 50; ++i)
+    many.push_back({sizeof(fedspend_transaction), FEDSPEND_DEBIT, ids[static_cast<std::size_t>(i)].c_str(), kNow_s - 3'600LL * (i + 1), 500, nullptr, "ALDI 12", nullptr});
+  REQUIRE(fedspend_ingest(app.device, many.data(), many.size(), nullptr) == FEDSPEND_OK);
+  REQUIRE(app.said.size() == 16);
+  for (std::size_t i = 0; i < 16; ++i) CHECK(app.said[i].transaction_id == "many " + std::to_string(15 - i));
+}
+
+TEST_CASE("what is not consented to, or not there, is not said") {
+  SpeakingApp app;
+  app.live();
+  CHECK(app.status(FEDSPEND_INSIGHT_CATEGORY, nullptr) == FEDSPEND_REFUSED);
+  app.spend("a", 1, nullptr, "SHELL 7");
+  CHECK(app.said.empty());
+  app.consent("personal_insights");
+  CHECK(app.status(FEDSPEND_INSIGHT_CATEGORY, "nobody's") == FEDSPEND_NOT_FOUND);
+  CHECK(app.status(FEDSPEND_INSIGHT_CATEGORY, "") == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(app.status(0, nullptr) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(app.status(6, nullptr) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(app.status(257, nullptr) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(app.status(FEDSPEND_INSIGHT_OFFERS, nullptr) == FEDSPEND_REFUSED);  // a purpose of its own
+  app.consent("offer_suggestions");
+  CHECK(app.status(FEDSPEND_INSIGHT_OFFERS, nullptr) == FEDSPEND_NOT_FOUND);
+  REQUIRE(fedspend_consent_withdraw(app.device, "personal_insights") == FEDSPEND_OK);
+  app.spend("b", 1, nullptr, "SHELL 7");
+  CHECK(app.said.empty());
+  CHECK(app.status(FEDSPEND_INSIGHT_OFFERS, nullptr) == FEDSPEND_REFUSED);
+}
+
+TEST_CASE("each model is personalised and evaluated by its name") {
+  SpeakingApp app;
+  app.live();
+  app.consent("personal_insights");
+  app.consent("evaluation");
+  fedspend_personal_report report{};
+  report.struct_size = sizeof(report);
+  CHECK(fedspend_personalise(app.device, "categoriser", &report) == FEDSPEND_OK);
+  CHECK(report.predictions > 0);
+  fedspend_evaluation evaluation{};
+  evaluation.struct_size = sizeof(evaluation);
+  REQUIRE(fedspend_evaluate(app.device, "categoriser", &evaluation) == FEDSPEND_OK);
+  CHECK(evaluation.shared_correct == evaluation.predictions);  // by its merchants
+  REQUIRE(fedspend_evaluate(app.device, "next_category", &evaluation) == FEDSPEND_OK);
+  CHECK(evaluation.shared_correct < evaluation.predictions);  // random weights
+  CHECK(fedspend_evaluate(app.device, "offers", &evaluation) == FEDSPEND_NOT_FOUND);
+  CHECK(fedspend_personalise(app.device, "\xff", &report) == FEDSPEND_INVALID_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace fedspend::client
