@@ -10,7 +10,7 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/client/power_cut.h"
+#include "tests/disk/power_cut.h"
 #include "tests/client/record_folder.h"
 #include "tests/client/vault_cases.h"
 

@@ -15,7 +15,7 @@
 #include <doctest/doctest.h>
 
 #include "common/bytes.h"
-#include "tests/client/power_cut.h"
+#include "tests/disk/power_cut.h"
 #include "tests/client/record_folder.h"
 
 namespace fedspend::client {

@@ -11,7 +11,7 @@
 #include <doctest/doctest.h>
 
 #include "client/transaction_store.h"
-#include "tests/client/power_cut.h"
+#include "tests/disk/power_cut.h"
 #include "tests/client/record_folder.h"
 
 namespace fedspend::client {

@@ -8,7 +8,7 @@
 #include "client/personalisation.h"
 #include "client/transparency.h"
 #include "models/next_category.h"
-#include "tests/client/power_cut.h"
+#include "tests/disk/power_cut.h"
 #include "tests/client/record_folder.h"
 #include "tests/models/toy_history.h"
 

@@ -47,16 +47,20 @@ class HeldExecutor final : public Executor {
   bool was_let_go_ = true;
 };
 
+// Stands still but where a test moves it.
 struct StillClock final : Clock {
-  Millis now() const override { return Millis(1'000'000); }
+  Millis now() const override { return Millis(time_ms.load()); }
+  std::atomic<std::int64_t> time_ms{1'000'000};
 };
 
-// Eight sessions, which answer at once what they are sent.
+// Eight sessions, which answer at once what they are sent. With a clock of the daemon's they come back for the next round, too: where nobody has
+// anything to say, it moves on by a second.
 class SessionsChannel final : public ServerChannel {
  public:
-  explicit SessionsChannel(MachineBench& bench) : bench_(bench) {
+  explicit SessionsChannel(MachineBench& bench, StillClock* moved = nullptr) : bench_(bench), clock_(moved == nullptr ? still_ : *moved), moves_(moved != nullptr) {
     for (std::size_t i = 0; i < bench_.devices.size(); ++i) {
       devices_.push_back(std::make_unique<TableDevice>(i));
+      devices_[i]->allows_open = bench_.plan.aggregation.mode == Aggregation::open;
       devices_[i]->boot(i);
       static_cast<void>(devices_[i]->session->start(clock_.now()));
       take(i, devices_[i]->session->step(client::Wake{}, clock_.now()));
@@ -72,6 +76,10 @@ class SessionsChannel final : public ServerChannel {
     if (bench_.machine->phase() == "unmasking") {
       std::exchange(while_unmasking, [] {})();
       if (up_.empty()) std::this_thread::sleep_for(timeout);
+    }
+    if (up_.empty() && moves_) {
+      clock_.time_ms += 1'000;
+      for (std::size_t i = 0; i < devices_.size(); ++i) take(i, devices_[i]->session->step(client::Wake{}, clock_.now()));
     }
     return std::exchange(up_, {});
   }
@@ -90,12 +98,17 @@ class SessionsChannel final : public ServerChannel {
     for (const client::Effect& effect : effects) {
       if (const auto* send = std::get_if<client::Send>(&effect)) put(device, send->frames);
       if (const auto* start = std::get_if<client::StartTraining>(&effect))
-        take(device, devices_[device]->session->step(client::TrainingFinished{start->session, std::vector<float>(testing::kParameters, 0.01F * static_cast<float>(device + 1))}, clock_.now()));
+        take(device, devices_[device]->session->step(client::TrainingFinished{start->session, std::vector<float>(testing::kParameters, next_value(device))}, clock_.now()));
     }
   }
 
+  // Another one each round: a device hands in no update twice.
+  float next_value(std::size_t device) const { return 0.01F * static_cast<float>(device + 1) + 0.001F * static_cast<float>(bench_.machine->rounds_done()); }
+
   MachineBench& bench_;
-  StillClock clock_;
+  StillClock still_;
+  StillClock& clock_;
+  bool moves_;
   std::vector<std::unique_ptr<TableDevice>> devices_;
   std::vector<Incoming> up_;
 };

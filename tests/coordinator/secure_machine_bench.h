@@ -29,6 +29,7 @@ struct TableDevice {
   std::unique_ptr<client::Session> session;
   unsigned starts = 0;
   double clip_norm_most = 1;  // of its policy
+  bool allows_open = false;   // the same
 
   explicit TableDevice(std::size_t number) : random(Hasher("test-table").u64(number).finish()), record_random(Hasher("test-table-record").u64(number).finish()), record(record_random) {}
   // Power off and on: everything but cache and record is new.
@@ -36,7 +37,7 @@ struct TableDevice {
     client::SessionOptions options;
     options.population = "cards";
     options.release_key = testing::release_key().public_key();
-    options.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = clip_norm_most, .beacon_key = testing::beacon_key().public_key(), .max_participations = client::kMaxParticipationCap, .min_noise_multiplier = 1e-9, .max_epsilon = 1e12, .delta = 0.1, .allow_central_privacy = true, .allow_no_privacy = true};
+    options.policy = {.purposes = {"next_category"}, .min_cohort = 2, .max_clip_norm_l2 = clip_norm_most, .beacon_key = testing::beacon_key().public_key(), .max_participations = client::kMaxParticipationCap, .min_noise_multiplier = 1e-9, .max_epsilon = 1e12, .delta = 0.1, .allow_central_privacy = true, .allow_open_aggregation = allows_open, .allow_no_privacy = true};
     ++starts;
     session = std::make_unique<client::Session>(std::move(options), testing::device_keys(number).identity,
                                                 client::SessionServices{.random = random,

@@ -1,4 +1,4 @@
-#include "tests/client/power_cut.h"
+#include "tests/disk/power_cut.h"
 
 #include <cerrno>
 #include <vector>
@@ -6,8 +6,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
-namespace fedspend::client::disk {
+namespace fedspend::disk {
 namespace {
 
 struct Undo {  // of a write that no sync has followed
@@ -62,10 +63,15 @@ void note(int descriptor, off_t at, std::size_t size) {
   _exit(kCutOff);
 }
 
-// Whether the caller may go on.
+// Whether the caller may go on; errno says why not.
 bool allowed(bool writes) {
   ++count;
   if (fate == Fate::none || count < fatal_operation) return true;
+  if (fate == Fate::fails_once) {
+    errno = EIO;
+    return count > fatal_operation;
+  }
+  errno = ENOSPC;
   if (fate == Fate::full || fate == Fate::no_room) return !writes;
   end();
 }
@@ -88,18 +94,15 @@ int synced(int descriptor, long call) {
   return fate == Fate::none && not_waiting == 0 ? static_cast<int>(syscall(call, descriptor)) : 0;
 }
 
-ssize_t no_space() {
-  errno = ENOSPC;
-  return -1;
-}
+bool is_torn() { return (fate == Fate::power_half_cut || fate == Fate::killed_within) && count + 1 == fatal_operation; }
 
 ssize_t write_at(int descriptor, const void* data, std::size_t size, off_t at) {
   note(descriptor, at, size);
   // Torn: its first half is on the disk.
-  if (fate == Fate::power_half_cut && count + 1 == fatal_operation) (void)raw_write_at(descriptor, data, size / 2, at);
+  if (is_torn()) (void)raw_write_at(descriptor, data, size / 2, at);
   struct stat status {};
   const bool in_place = fate == Fate::no_room && fstat(descriptor, &status) == 0 && at + static_cast<off_t>(size) <= status.st_size;
-  if (!allowed(!in_place)) return no_space();
+  if (!allowed(!in_place)) return -1;
   return raw_write_at(descriptor, data, size, at);
 }
 
@@ -117,9 +120,9 @@ std::uint64_t operations() { return count; }
 std::uint64_t syncs() { return sync_count; }
 void reset_syncs() { sync_count = 0; }
 
-}  // namespace fedspend::client::disk
+}  // namespace fedspend::disk
 
-namespace disk = fedspend::client::disk;
+namespace disk = fedspend::disk;
 
 extern "C" {
 #define VISIBLE __attribute__((visibility("default")))
@@ -129,10 +132,22 @@ VISIBLE ssize_t pwrite64(int descriptor, const void* data, std::size_t size, off
 VISIBLE ssize_t pwrite(int descriptor, const void* data, std::size_t size, off_t at) { return disk::write_at(descriptor, data, size, at); }
 VISIBLE ssize_t write(int descriptor, const void* data, std::size_t size) {
   struct stat status {};
-  if (disk::fate == disk::Fate::none || fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return syscall(SYS_write, descriptor, data, size);
-  disk::note(descriptor, lseek(descriptor, 0, SEEK_CUR), size);
-  if (!disk::allowed(true)) return disk::no_space();
+  if (disk::fate == disk::Fate::none || descriptor <= 2 || fstat(descriptor, &status) != 0 || !S_ISREG(status.st_mode)) return syscall(SYS_write, descriptor, data, size);
+  const off_t at = lseek(descriptor, 0, SEEK_CUR);
+  disk::note(descriptor, at, size);
+  if (disk::is_torn()) (void)disk::raw_write_at(descriptor, data, size / 2, at);
+  if (!disk::allowed(true)) return -1;
   return syscall(SYS_write, descriptor, data, size);
+}
+VISIBLE ssize_t writev(int descriptor, const iovec* parts, int parts_count) {
+  if (disk::fate == disk::Fate::none) return syscall(SYS_writev, descriptor, parts, parts_count);
+  ssize_t written = 0;
+  for (int i = 0; i < parts_count; ++i) {
+    const ssize_t part = write(descriptor, parts[i].iov_base, parts[i].iov_len);
+    if (part < 0) return written > 0 ? written : part;
+    written += part;
+  }
+  return written;
 }
 VISIBLE int ftruncate64(int descriptor, off64_t size) {
   struct stat status {};
@@ -150,7 +165,7 @@ VISIBLE int rename(const char* from, const char* to) noexcept {
   return static_cast<int>(syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to));
 }
 VISIBLE int link(const char* from, const char* to) noexcept {
-  if (!disk::allowed(true)) return static_cast<int>(disk::no_space());
+  if (!disk::allowed(true)) return -1;
   return static_cast<int>(syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
 }
 #undef VISIBLE

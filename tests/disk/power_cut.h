@@ -10,15 +10,17 @@
 
 #include <doctest/doctest.h>
 
-namespace fedspend::client::disk {
+namespace fedspend::disk {
 
 enum class Fate {
   none,
   killed,          // at the n-th, which is not done
+  killed_within,   // and of a write half of the bytes are there
   power_cut,       // and everything that was not synced is gone
   power_half_cut,  // and of that some writes are gone, others not; the n-th is torn
   full,            // from the n-th on nothing more can be written; removing and syncing go on
   no_room,         // the same, but what is there already can be written over
+  fails_once,      // the n-th alone, with EIO, and is not done
 };
 void set_fate(Fate fate, std::uint64_t operation, std::uint64_t seed = 0);  // the count begins anew, from 1
 std::uint64_t operations();
@@ -47,4 +49,4 @@ int in_child(Body body) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-}  // namespace fedspend::client::disk
+}  // namespace fedspend::disk

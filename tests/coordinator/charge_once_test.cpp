@@ -1,7 +1,7 @@
-// What is charged, through a death and through a failure at every single change that a coordinator makes to a file (kill_points.h): first the
-// store alone, then the daemon with real sessions over a real store, and after each of them a restart.
-#include "tests/coordinator/kill_points.h"
+// What is charged, through a death, a power cut and a failure at every single change that a coordinator makes to a file (tests/disk/power_cut.h):
+// first the store alone, then the daemon with real sessions over a real store for two rounds, and after each of them a restart.
 
+#include <set>
 #include <string>
 
 #include <nlohmann/json.hpp>
@@ -10,35 +10,37 @@
 #include "common/program/files.h"
 #include "common/protocol/model_file.h"
 #include "tests/coordinator/daemon_bench.h"
+#include "tests/disk/power_cut.h"
 
 namespace fedspend::coordinator {
 namespace {
 
-using testing::Fault;
+using disk::Fate;
 
-constexpr Fault kFaults[] = {Fault::dies_before, Fault::dies_within, Fault::fails, Fault::fails_on};
-constexpr int kCaught = 99, kKilled = -1;  // in_child: anything but an exit
+constexpr Fate kFates[] = {Fate::killed, Fate::killed_within, Fate::power_cut, Fate::power_half_cut, Fate::fails_once, Fate::full};
+constexpr int kCaught = 99;
+bool is_death(Fate fate) { return fate != Fate::fails_once && fate != Fate::full; }
 constexpr std::uint64_t kMostSteps = 5'000;
 
 // What a child said before it ended, a byte each, and how it ended.
 struct Ending {
   std::string said;
-  int code = kKilled;
+  int code = -1;
   bool says(char what) const { return said.find(what) != std::string::npos; }
 };
 
-// body(say) in a child, with the fault at this step. It says 'n' at the end if there are not so many steps.
+// body(say) in a child that meets its fate at this step. It says 'n' at the end if there are not so many steps.
 template <class Body>
-Ending child_with(std::uint64_t step, Fault fault, Body body) {
+Ending child_with(std::uint64_t step, Fate fate, Body body) {
   int ends[2];
   REQUIRE(pipe(ends) == 0);
   Ending ending;
   ending.code = in_child([&] {
     const auto say = [&](char what) { FEDSPEND_CHECK(::write(ends[1], &what, 1) == 1, "a pipe"); };
-    testing::arm(step, fault);
+    disk::set_fate(fate, step, step);
     try {
       const int code = body(say);
-      if (testing::steps_since_armed() < step) say('n');
+      if (disk::operations() < step) say('n');
       return code;
     } catch (...) {
       return kCaught;
@@ -62,14 +64,14 @@ PopulationLedger ledger_of(std::uint8_t last) {
 }
 
 TEST_CASE("save_charge that dies or fails at any of its steps has charged all or nothing, what it acknowledged is there, and no session is charged twice") {
-  for (const Fault fault : kFaults) {
+  for (const Fate fate : kFates) {
     std::uint64_t step = 1, charged = 0, not_charged = 0, failed = 0;
     for (; step < kMostSteps; ++step) {
-      CAPTURE(static_cast<int>(fault));
+      CAPTURE(static_cast<int>(fate));
       CAPTURE(step);
       const StoreFolder folder;
       REQUIRE(folder.open().value()->save_charge(charge_of(1)));
-      const Ending ending = child_with(step, fault, [&](const auto& say) {
+      const Ending ending = child_with(step, fate, [&](const auto& say) {
         auto store = folder.open();
         if (!store) return 1;
         if ((*store)->save_charge(charge_of(2))) {
@@ -99,34 +101,48 @@ TEST_CASE("save_charge that dies or fails at any of its steps has charged all or
     CHECK(step > 10);
     CHECK(step < kMostSteps);
     CHECK(charged > 0);
-    const bool dies = fault == Fault::dies_before || fault == Fault::dies_within;
-    CHECK((dies ? not_charged : failed) > 0);
+    CHECK((is_death(fate) ? not_charged : failed) > 0);
   }
 }
 
-Plan private_round() {
+constexpr std::uint64_t kRounds = 2;
+
+Plan two_rounds() {
   Plan plan = testing::secure_plan();
-  plan.federation.rounds = 1;
-  plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 1.5, .max_epsilon = 1e6, .max_participations = 3};
+  plan.federation.rounds = kRounds;
+  plan.federation.selection_window_ms = 600'000;  // until all have come back
+  plan.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 1.5, .max_epsilon = 1e6, .max_participations = 6};
+  return plan;
+}
+Plan two_open_rounds() {
+  Plan plan = testing::sample_plan();
+  plan.federation.rounds = kRounds;
+  plan.federation.selection_window_ms = 600'000;  // until all have come back
+  plan.federation.cohort = plan.federation.min_cohort = 8;  // all of them, as above
+  plan.federation.over_selection = 1;
+  plan.privacy = {.mode = PrivacyMode::central, .noise_multiplier = 50, .max_epsilon = 1e6, .max_participations = 6};
   return plan;
 }
 
-// Says 's' before it unmasks: from there on the coordinator may see the sum.
+// Says the number of the round before it is unmasked: from there on the coordinator may see the sum.
 class TellingExecutor final : public Executor {
  public:
-  explicit TellingExecutor(std::function<void(char)> say) : say_(std::move(say)) {}
+  TellingExecutor(const RoundMachine& machine, std::function<void(char)> say) : machine_(machine), say_(std::move(say)) {}
   void for_each(std::size_t count, const std::function<void(std::size_t)>& work) override {
-    if (!said_.exchange(true)) say_('s');
+    if (said_.insert(machine_.rounds_done()).second) say_(static_cast<char>('1' + machine_.rounds_done()));
     for (std::size_t i = 0; i < count; ++i) work(i);
   }
   unsigned width() const override { return 1; }
 
  private:
+  const RoundMachine& machine_;
   std::function<void(char)> say_;
-  std::atomic<bool> said_{false};
+  std::set<std::uint64_t> said_;
 };
+// The sums that it may have seen.
+std::uint64_t sums_seen(const Ending& life) { return (life.says('1') ? 1U : 0U) + (life.says('2') ? 1U : 0U); }
 
-// One life of a coordinator over the folder, to the end of its only round: what main.cpp does between its options and its exit. 'f': a device
+// One life of a coordinator over the folder, to the end of its rounds: what main.cpp does between its options and its exit. 'f': a device
 // was told that all rounds are done.
 int live(const StoreFolder& folder, const Plan& plan, unsigned life, const std::function<void(char)>& say) {
   MachineBench bench(plan);
@@ -139,13 +155,13 @@ int live(const StoreFolder& folder, const Plan& plan, unsigned life, const std::
   if (*stored) from = {.rounds_done = (*stored)->round, .weights = (*stored)->weights, .optimizer_state = (*stored)->optimizer_state, .ledger = std::move(from.ledger)};
   bench.random = SeededRandom(Hasher("life").u64(life).finish());
   bench.machine = RoundMachine::create(testing::signed_plan(plan), testing::release_key().public_key(), std::move(from), enrolment_of(8), {}, bench.chooser, bench.random).value();
-  SessionsChannel channel(bench);
+  StillClock clock;
+  SessionsChannel channel(bench, &clock);
   channel.on_sent = [&](const Message& message) {
     const auto* reply = std::get_if<ComeBack>(&message);
     if (reply != nullptr && reply->reason == ComeBackReason::finished) say('f');
   };
-  TellingExecutor executor(say);
-  StillClock clock;
+  TellingExecutor executor(*bench.machine, say);
   Daemon daemon(*bench.machine, **store, channel, clock, {.out = folder.path(), .max_failed_rounds = 1, .unmasking_executor = &executor, .exit_when_finished = true, .linger = Millis(0)}, {});
   const std::atomic<bool> stop{false};
   return daemon.run(stop) ? 0 : 3;
@@ -177,63 +193,88 @@ Exported exported_in(const StoreFolder& folder) {
   return exported;
 }
 
-void check_lives(const Plan& plan, std::uint64_t step, Fault fault, const PlanHash& hash, bool& is_beyond, Books& least, Books& most) {
+// What is true of a folder between two lives, and what the charges and the publications came to, over all steps.
+struct Span {
+  std::uint64_t least = 99, most = 0;
+  void add(std::uint64_t value) {
+    least = std::min(least, value);
+    most = std::max(most, value);
+  }
+};
+struct Seen {
+  Span charges, published, charges_at_the_end;
+};
+
+bool check_lives(const Plan& plan, std::uint64_t step, Fate fate, const PlanHash& hash, Seen& seen) {
+  const bool is_secure = plan.aggregation.mode == Aggregation::secure;
   const StoreFolder folder;
-  const Ending first = child_with(step, fault, [&](const auto& say) { return live(folder, plan, 1, say); });
+  const Ending first = child_with(step, fate, [&](const auto& say) { return live(folder, plan, 1, say); });
   CHECK(first.code != kCaught);
-  is_beyond = first.says('n');
+  const bool is_beyond = first.says('n');
   if (is_beyond) CHECK(first.code == 0);
   const Books after = books_of(folder, hash);
   const Exported exported = exported_in(folder);
-  // Of a life with one session: charged before anything of the sum could be seen, and what is out has its charge and its durable model.
-  CHECK(after.charges <= 1);
-  if (first.says('s')) CHECK(after.charges == 1);
+  // Charged before anything of a sum could be seen, and what is out has its charge and its durable model.
+  CHECK(after.charges <= kRounds);
+  CHECK(after.charges >= sums_seen(first));
   CHECK(after.published <= after.charges);
   CHECK(exported.round <= after.published);
   CHECK(exported.sums_stated >= exported.round);
-  if (first.says('f')) CHECK(after.published == 1);
+  if (first.says('f')) CHECK(after.published == kRounds);
 
-  const Ending second = child_with(kMostSteps, Fault::fails, [&](const auto& say) { return live(folder, plan, 2, say); });
+  const Ending second = child_with(kMostSteps, Fate::fails_once, [&](const auto& say) { return live(folder, plan, 2, say); });
   CHECK(second.code == 0);
   const Books end = books_of(folder, hash);
-  CHECK(end.published == 1);
-  CHECK(end.charges == after.charges + (after.published == 0 ? 1 : 0));  // a new session is a new charge, what was published is none
-  CHECK(second.says('s') == (after.published == 0));
-  const std::uint64_t sums = (first.says('s') ? 1U : 0U) + (second.says('s') ? 1U : 0U);
-  CHECK(end.charges >= sums);
+  CHECK(end.published == kRounds);
+  CHECK(end.charges == after.charges + (kRounds - after.published));  // a new session is a new charge, what was published is none
+  if (is_secure) CHECK(sums_seen(second) == kRounds - after.published);
+  CHECK(end.charges >= sums_seen(first) + sums_seen(second));
   CHECK(end.most_participations == end.charges);  // all eight are in every sum
   const Exported last = exported_in(folder);
-  CHECK(last.round == 1);
+  CHECK(last.round == kRounds);
   CHECK(last.sums_stated == end.charges);
-  least = {std::min(least.charges, after.charges), std::min(least.published, after.published), std::min(least.most_participations, end.charges)};
-  most = {std::max(most.charges, after.charges), std::max(most.published, after.published), std::max(most.most_participations, end.charges)};
+  seen.charges.add(after.charges);
+  seen.published.add(after.published);
+  seen.charges_at_the_end.add(end.charges);
+  return is_beyond;
 }
 
-void check_all_steps(Fault fault) {
-  const Plan plan = private_round();
+// Every stride-th step, from `first` on.
+void check_steps(const Plan& plan, Fate fate, std::uint64_t first = 1, std::uint64_t stride = 1) {
   const PlanHash hash = MachineBench(plan).machine->plan_hash();
-  Books least{9, 9, 9}, most;
-  std::uint64_t step = 1;
-  for (bool is_beyond = false; !is_beyond && step < kMostSteps; ++step) {
+  Seen seen;
+  std::uint64_t step = first;
+  for (bool is_beyond = false; !is_beyond && step < kMostSteps; step += stride) {
+    CAPTURE(static_cast<int>(fate));
     CAPTURE(step);
-    check_lives(plan, step, fault, hash, is_beyond, least, most);
+    is_beyond = check_lives(plan, step, fate, hash, seen);
   }
-  MESSAGE((step - 1) << " steps");
+  MESSAGE(step << " steps");
   CHECK(step > 40);
   CHECK(step < kMostSteps);
-  // There were deaths before the charge, between charge and publication, and after it.
-  CHECK(least.charges == 0);
-  CHECK(least.published == 0);
-  CHECK(most.charges == 1);
-  CHECK(most.published == 1);
-  CHECK(least.most_participations == 1);
-  CHECK(most.most_participations == 2);
+  // It ended before the first charge, between a charge and its publication, and after both.
+  CHECK(seen.charges.least == 0);
+  CHECK(seen.published.least == 0);
+  CHECK(seen.charges.most == kRounds);
+  CHECK(seen.published.most == kRounds);
+  CHECK(seen.charges_at_the_end.least == kRounds);
+  CHECK(seen.charges_at_the_end.most == kRounds + 1);
 }
 
-TEST_CASE("a daemon killed before any of its steps has published nothing uncharged, and charges nothing twice after the restart") { check_all_steps(Fault::dies_before); }
-TEST_CASE("a daemon killed within any of its writes has published nothing uncharged, and charges nothing twice after the restart") { check_all_steps(Fault::dies_within); }
-TEST_CASE("a daemon of which any one step fails has published nothing uncharged, and charges nothing twice after the restart") { check_all_steps(Fault::fails); }
-TEST_CASE("a daemon whose disk is full from any step on has published nothing uncharged, and charges nothing twice after the restart") { check_all_steps(Fault::fails_on); }
+TEST_CASE("a daemon that ends at any of its steps has published nothing uncharged, and charges nothing twice after the restart: secure sums, distributed noise") {
+  SUBCASE("killed before") { check_steps(two_rounds(), Fate::killed); }
+  SUBCASE("killed within a write") { check_steps(two_rounds(), Fate::killed_within); }
+  SUBCASE("power cut") { check_steps(two_rounds(), Fate::power_cut); }
+  SUBCASE("power cut, and some writes are there") { check_steps(two_rounds(), Fate::power_half_cut); }
+  SUBCASE("the step fails") { check_steps(two_rounds(), Fate::fails_once); }
+  SUBCASE("the disk is full from there on") { check_steps(two_rounds(), Fate::full); }
+}
+
+TEST_CASE("the same of open sums with central noise, at every third of the steps") {
+  SUBCASE("killed within a write") { check_steps(two_open_rounds(), Fate::killed_within, 1, 3); }
+  SUBCASE("power cut") { check_steps(two_open_rounds(), Fate::power_cut, 2, 3); }
+  SUBCASE("the step fails") { check_steps(two_open_rounds(), Fate::fails_once, 3, 3); }
+}
 
 }  // namespace
 }  // namespace fedspend::coordinator
