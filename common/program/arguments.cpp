@@ -33,6 +33,8 @@ bool parse_whole(const std::string& text, Number& value) {
   return error == std::errc() && rest == end;
 }
 
+std::string proposal(const std::string& name, std::string_view example) { return example.empty() ? std::string() : "try --" + name + " " + std::string(example); }
+
 }  // namespace
 
 bool Arguments::has(const std::string& name) const { return find(*this, name) != nullptr; }
@@ -54,22 +56,22 @@ std::vector<std::string> Arguments::texts(const std::string& name) const {
   return found == nullptr ? std::vector<std::string>{} : *found;
 }
 
-Result<std::int64_t> Arguments::integer(const std::string& name, std::int64_t low, std::int64_t high) const {
+Result<std::int64_t> Arguments::integer(const std::string& name, std::int64_t low, std::int64_t high, std::string_view example) const {
   FEDSPEND_ASSIGN(const std::string given, text(name));
   std::int64_t value = 0;
   if (!parse_whole(given, value) || value < low || value > high)
     return fail(ErrorCode::invalid_argument, "--" + name + " '" + given + "'" + origin_of(*this, name) + " is not a whole number from " +
-                                                 std::to_string(low) + " to " + std::to_string(high));
+                                                 std::to_string(low) + " to " + std::to_string(high), proposal(name, example));
   return value;
 }
 
-Result<double> Arguments::number(const std::string& name, double low, double high) const {
+Result<double> Arguments::number(const std::string& name, double low, double high, std::string_view example) const {
   FEDSPEND_ASSIGN(const std::string given, text(name));
   double value = 0;
   // The negated comparison refuses NaN, too.
   if (!parse_whole(given, value) || !(value >= low && value <= high))
     return fail(ErrorCode::invalid_argument, "--" + name + " '" + given + "'" + origin_of(*this, name) + " is not a number from " +
-                                                 written(low) + " to " + written(high));
+                                                 written(low) + " to " + written(high), proposal(name, example));
   return value;
 }
 

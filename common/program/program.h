@@ -39,8 +39,9 @@ class Arguments {
   Result<std::string> text(const std::string& name) const;              // not_found-free: required options are checked before
   std::optional<std::string> optional_text(const std::string& name) const;
   std::vector<std::string> texts(const std::string& name) const;        // repeated options and positional arguments
-  Result<std::int64_t> integer(const std::string& name, std::int64_t low, std::int64_t high) const;
-  Result<double> number(const std::string& name, double low, double high) const;
+  // `example`: a value that a refusal proposes; empty: the range says enough.
+  Result<std::int64_t> integer(const std::string& name, std::int64_t low, std::int64_t high, std::string_view example = {}) const;
+  Result<double> number(const std::string& name, double low, double high, std::string_view example = {}) const;
   bool json() const;                                                     // --format json
 
   std::vector<std::pair<std::string, std::vector<std::string>>> values;  // filled by run_program; public for tests

@@ -93,7 +93,7 @@ tl::unexpected<Error> with_proposal(Error refused, const Asked& asked, const Ask
 Result<Report> privacy(const Arguments& arguments) {
   FEDSPEND_TRY(check_given(arguments));
   if (arguments.has("plan")) return privacy_of_plan(arguments);
-  FEDSPEND_ASSIGN(const double noise_multiplier, arguments.number("noise-multiplier", kLeastNoiseMultiplier, kMostNoiseMultiplier));
+  FEDSPEND_ASSIGN(const double noise_multiplier, arguments.number("noise-multiplier", kLeastNoiseMultiplier, kMostNoiseMultiplier, "1.1"));
   FEDSPEND_ASSIGN(const PrivacyQuestion question, read_privacy_question(arguments));
   const Result<PrivacyAnswer> answered = finite_answer(question, noise_multiplier);
   if (answered) return report_of(question, noise_multiplier, *answered);
@@ -147,7 +147,7 @@ bool is_calibrated(const Asked& asked) {
 }
 
 Result<Report> calibrate(const Arguments& arguments) {
-  FEDSPEND_ASSIGN(const double epsilon, arguments.number("epsilon", kLeastEpsilon, kMostEpsilon));
+  FEDSPEND_ASSIGN(const double epsilon, arguments.number("epsilon", kLeastEpsilon, kMostEpsilon, "4"));
   FEDSPEND_ASSIGN(const PrivacyQuestion question, read_privacy_question(arguments));
   const Result<Calibrated> found = calibrated(question, epsilon);
   if (!found)
@@ -155,6 +155,8 @@ Result<Report> calibrate(const Arguments& arguments) {
                          can_be_calibrated, is_calibrated);
   Report report = report_of(question, found->noise_multiplier, found->answer);
   report.data["epsilon_wanted"] = epsilon;
+  if (epsilon > kMostProposedEpsilon)
+    report.text += "warning: an epsilon above 20 bounds next to nothing: what one device did may change the odds of any outcome by more than half a thousand million times\n";
   return report;
 }
 

@@ -59,19 +59,19 @@ Result<DistributedRound> distributed_round(const Arguments& arguments, Mechanism
     if (mechanism == Mechanism::gaussian && arguments.has(name))
       return fail(ErrorCode::invalid_argument, "--" + std::string(name) + " is nothing that the central Gaussian depends on", "leave it out, or ask for --mechanism discrete-gaussian");
   if (arguments.has("clients")) {
-    FEDSPEND_ASSIGN(const std::int64_t clients, arguments.integer("clients", kMinSecureClients, kMaxSecureClients));
+    FEDSPEND_ASSIGN(const std::int64_t clients, arguments.integer("clients", kMinSecureClients, kMaxSecureClients, "1000"));
     round.clients = static_cast<std::uint32_t>(clients);
   }
   if (arguments.has("dimension")) {
-    FEDSPEND_ASSIGN(const std::int64_t dimension, arguments.integer("dimension", 1, std::int64_t{1} << 24));
+    FEDSPEND_ASSIGN(const std::int64_t dimension, arguments.integer("dimension", 1, std::int64_t{1} << 24, "100000"));
     round.dimension = static_cast<std::uint64_t>(dimension);
   }
   if (arguments.has("bits")) {
-    FEDSPEND_ASSIGN(const std::int64_t bits, arguments.integer("bits", 2, 32));
+    FEDSPEND_ASSIGN(const std::int64_t bits, arguments.integer("bits", 2, 32, "20"));
     round.bits = static_cast<unsigned>(bits);
   }
   if (arguments.has("clip")) {
-    FEDSPEND_ASSIGN(round.clip_norm_l2, arguments.number("clip", 1e-6, 1e6));
+    FEDSPEND_ASSIGN(round.clip_norm_l2, arguments.number("clip", 1e-6, 1e6, "1"));
   }
   if (arguments.has("corrupt")) {
     FEDSPEND_ASSIGN(round.corrupt_ppm, parts_per_million(arguments, "corrupt"));
@@ -201,16 +201,16 @@ Result<PrivacyQuestion> read_privacy_question(const Arguments& arguments) {
   PrivacyQuestion question;
   FEDSPEND_ASSIGN(question.mechanism, mechanism_of(arguments));
   FEDSPEND_ASSIGN(question.accountant, accountant_of(arguments, question.mechanism));
-  FEDSPEND_ASSIGN(const std::int64_t steps, arguments.integer("steps", 1, kMostSteps));
+  FEDSPEND_ASSIGN(const std::int64_t steps, arguments.integer("steps", 1, kMostSteps, "300"));
   question.steps = static_cast<std::uint64_t>(steps);
   if (arguments.has("sampling-rate")) {
-    FEDSPEND_ASSIGN(question.sampling_rate, arguments.number("sampling-rate", 1e-12, 1));
+    FEDSPEND_ASSIGN(question.sampling_rate, arguments.number("sampling-rate", 1e-12, 1, "0.01"));
   }
   if (arguments.has("max-participations")) {
-    FEDSPEND_ASSIGN(const std::int64_t cap, arguments.integer("max-participations", 1, kMostSteps));
+    FEDSPEND_ASSIGN(const std::int64_t cap, arguments.integer("max-participations", 1, kMostSteps, "10"));
     question.max_participations = static_cast<std::uint64_t>(cap);
   }
-  FEDSPEND_ASSIGN(question.delta, arguments.number("delta", 1e-100, 0.999));
+  FEDSPEND_ASSIGN(question.delta, arguments.number("delta", 1e-100, 0.999, "1e-6"));
   FEDSPEND_TRY(check_combination(question));
   FEDSPEND_ASSIGN(question.round, distributed_round(arguments, question.mechanism));
   return question;

@@ -320,14 +320,21 @@ TEST_CASE("the options that are printed, typed back, are accepted: of questions 
   CHECK(refusals >= 15);
 }
 
-TEST_CASE("privacy and calibrate refuse wrong values, in one line with the range") {
+TEST_CASE("an epsilon above 20 is answered with a warning, and one of 20 without") {
+  const TemporaryFolder folder;
+  const std::string asked = "calibrate --steps 1 --delta 1e-6 --epsilon ";
+  CHECK(sim(folder, asked + "20.5").out.find("\nwarning: an epsilon above 20 bounds next to nothing") != std::string::npos);
+  CHECK(sim(folder, asked + "20").out.find("warning") == std::string::npos);
+}
+
+TEST_CASE("privacy and calibrate refuse wrong values, in one line with the range and a value that works") {
   const TemporaryFolder folder;
   for (const char* z : {"0", "-1", "nan", "inf", "1e7", "x"}) check_refused(folder, std::string("privacy --steps 10 --delta 1e-6 --noise-multiplier ") + z, {"--noise-multiplier '", "from 0.001 to 1e+06"});
-  for (const char* delta : {"0", "1", "-1e-6", "nan", "2"}) check_refused(folder, std::string("privacy --steps 10 --noise-multiplier 1 --delta ") + delta, {"--delta '", "from 1e-100 to 0.999"});
+  for (const char* delta : {"0", "1", "-1e-6", "nan", "2"}) check_refused(folder, std::string("privacy --steps 10 --noise-multiplier 1 --delta ") + delta, {"--delta '", "from 1e-100 to 0.999. try --delta 1e-6"});
   for (const char* q : {"0", "1.0001", "-0.1", "nan"}) check_refused(folder, std::string("privacy --steps 10 --noise-multiplier 1 --delta 1e-6 --sampling-rate ") + q, {"--sampling-rate '", "from 1e-12 to 1"});
   for (const char* steps : {"0", "-3", "1.5", "2000000000"}) check_refused(folder, std::string("privacy --noise-multiplier 1 --delta 1e-6 --steps ") + steps, {"--steps '", "from 1 to 1000000000"});
   for (const char* cap : {"0", "-3", "many"}) check_refused(folder, std::string("privacy --noise-multiplier 1 --delta 1e-6 --steps 5 --max-participations ") + cap, {"--max-participations '", "from 1 to"});
-  for (const char* epsilon : {"0", "-1", "nan", "1e9"}) check_refused(folder, std::string("calibrate --steps 10 --delta 1e-6 --epsilon ") + epsilon, {"--epsilon '", "from 1e-06 to 1e+06"});
+  for (const char* epsilon : {"0", "-1", "nan", "1e9"}) check_refused(folder, std::string("calibrate --steps 10 --delta 1e-6 --epsilon ") + epsilon, {"--epsilon '", "from 1e-06 to 1e+06. try --epsilon 4"});
   check_refused(folder, "privacy --noise-multiplier 1 --steps 5", {"--delta D is missing"});
   check_refused(folder, "privacy --noise-multiplier 1 --delta 1e-6", {"--steps T is missing"});
   check_refused(folder, "privacy --steps 5 --delta 1e-6", {"--noise-multiplier Z is missing"});
