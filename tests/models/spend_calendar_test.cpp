@@ -49,7 +49,8 @@ TEST_CASE("a month of the client's own: the last, the mean, the smoothed one and
 TEST_CASE("a category is regular if each of the three blocks of 30 days before has spend") {
   std::vector<HistoryRow> history = {row(10, 1), row(40, 1), row(70, 1)};
   CHECK(SpendCalendar(history, 1).is_regular(0, 90));
-  CHECK_FALSE(SpendCalendar(history, 1).is_regular(0, 101));
+  CHECK_FALSE(SpendCalendar(history, 1).is_regular(0, 101));                    // nothing in the newest of them
+  CHECK_FALSE(SpendCalendar(std::span(history).subspan(1), 1).is_regular(0, 90));  // nor in the oldest
   history[1].direction = Direction::credit;
   CHECK_FALSE(SpendCalendar(history, 1).is_regular(0, 90));
 }
