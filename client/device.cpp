@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <new>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -250,7 +251,10 @@ Result<IngestReport> Device::ingest(std::span<const IngestedTransaction> transac
     }
     FEDSPEND_ASSIGN(report, state_->transactions->ingest(transactions, now_s));
   }
-  if (!added.empty()) state_->speak_of(std::move(added));
+  try {
+    if (!added.empty()) state_->speak_of(std::move(added));
+  } catch (const std::bad_alloc&) {  // the transactions are kept; nothing is said of them
+  }
   return report;
 }
 
