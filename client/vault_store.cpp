@@ -371,8 +371,9 @@ Result<std::unique_ptr<VaultStore>> VaultStore::open(const fs::path& path, SeedP
   auto state = std::make_unique<State>(path, protector, random, options);
   FEDSPEND_ASSIGN(state->seed_file, SeedFile::open(seed_path_of(path)));
   if (state->seed_file && state->seed_file->is_wiping()) {  // somebody was killed at it
-    FEDSPEND_TRY(state->seed_file->begin_wiping());
-    FEDSPEND_TRY(remove_wiped(path, protector));
+    const Status destroyed = state->seed_file->begin_wiping(), removed = remove_wiped(path, protector);
+    FEDSPEND_TRY(destroyed);
+    FEDSPEND_TRY(removed);
     state->seed_file.reset();
   }
   FEDSPEND_TRY(state->open());
@@ -500,12 +501,15 @@ Status VaultStore::wipe() {
 
 Status VaultStore::wipe(const fs::path& path, SeedProtector& protector) {
   FEDSPEND_ASSIGN(const FolderTurn turn, FolderTurn::take(folder_of(path)));
-  FEDSPEND_ASSIGN(std::optional<SeedFile> seed_file, SeedFile::open(seed_path_of(path)));
-  const Status destroyed = seed_file ? seed_file->begin_wiping() : Status{};
+  Result<std::optional<SeedFile>> seed_file = SeedFile::open(seed_path_of(path));
+  if (!seed_file && seed_file.error().code == ErrorCode::conflict) return fail(seed_file.error());
+  // Whatever else stands in the seed's place, all that can go goes.
+  const bool has_seed = seed_file && seed_file->has_value();
+  const Status destroyed = has_seed ? (*seed_file)->begin_wiping() : seed_file ? Status() : Status(fail(seed_file.error()));
   const Status removed = remove_wiped(path, protector);
-  if (destroyed && removed) return {};
+  if (removed && (destroyed || !has_seed)) return {};  // what stood there is gone, and was no seed
   const Error& error = removed ? destroyed.error() : removed.error();
-  return fail(error.code, error.message + left_of_wipe(path, seed_file && destroyed), error.hint);
+  return fail(error.code, error.message + left_of_wipe(path, has_seed && destroyed), error.hint);
 }
 
 }  // namespace fedspend::client

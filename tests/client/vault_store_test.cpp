@@ -249,6 +249,23 @@ TEST_CASE("a vault that cannot be opened can be wiped, one that somebody has ope
   SUBCASE("its seed is damaged") { write_text(folder.seed_file(), "x"); }
   SUBCASE("its seed is empty") { write_text(folder.seed_file(), ""); }
   SUBCASE("its seed is gone") { fs::remove(folder.seed_file()); }
+  SUBCASE("its seed is a link") {
+    const TemporaryFolder elsewhere;
+    write_text(elsewhere.path() / "precious", "precious");
+    fs::remove(folder.seed_file());
+    fs::create_symlink(elsewhere.path() / "precious", folder.seed_file());
+    CHECK(VaultStore::wipe(folder.file(), protector));
+    CHECK(read_text(elsewhere.path() / "precious") == "precious");
+  }
+  SUBCASE("its seed is a folder, which stays; all else goes") {
+    fs::remove(folder.seed_file());
+    fs::create_directory(folder.seed_file());
+    const Status wiped = VaultStore::wipe(folder.file(), protector);
+    REQUIRE_FALSE(wiped);
+    CHECK(wiped.error().message.find("on the disk are still " + folder.seed_file().filename().string()) != std::string::npos);
+    CHECK(names_in(folder.path()).size() == 1);
+    fs::remove(folder.seed_file());
+  }
   SUBCASE("its key is gone") { fs::remove(folder.key_file()); }
   SUBCASE("its key is a link") {
     const TemporaryFolder elsewhere;
