@@ -13,19 +13,25 @@
 namespace fedspend::client {
 namespace {
 
+constexpr Millis kGiveUpAgain{100};
+
 // Carries one request after the other on its own thread.
 class Carrier {
  public:
   explicit Carrier(HostTransport transport) : transport_(std::move(transport)), thread_([this] { carry(); }) {}
+  // An exchange that was not begun is none any more; one that was is given up until it returns.
   ~Carrier() {
-    bool is_under_way = false;
     {
-      const std::lock_guard lock(mutex_);
+      std::unique_lock lock(mutex_);
       stopping_ = true;
-      is_under_way = state_ == State::under_way;
+      changed_.notify_all();
+      while (state_ == State::inside && transport_.give_up) {
+        lock.unlock();
+        transport_.give_up();
+        lock.lock();
+        changed_.wait_for(lock, kGiveUpAgain, [this] { return state_ != State::inside; });
+      }
     }
-    changed_.notify_all();
-    if (is_under_way && transport_.give_up) transport_.give_up();
     thread_.join();
   }
   Carrier(const Carrier&) = delete;
@@ -42,7 +48,7 @@ class Carrier {
       FEDSPEND_CHECK(state_ == State::free, "one exchange at a time");
       request_ = request;
       timeout_ = timeout;
-      state_ = State::under_way;
+      state_ = State::asked;
     }
     changed_.notify_all();
   }
@@ -68,13 +74,14 @@ class Carrier {
   }
 
  private:
-  enum class State { free, under_way, answered };
+  enum class State { free, asked, inside, answered };  // inside: of the host's function
 
   void carry() {
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return stopping_ || state_ == State::under_way; });
+      changed_.wait(lock, [this] { return stopping_ || state_ == State::asked; });
       if (stopping_) return;
+      state_ = State::inside;
       lock.unlock();
       Result<Bytes> answer = transport_.exchange(request_, timeout_);
       lock.lock();
@@ -120,10 +127,9 @@ class HostLink final : public DeviceLink {
   Status wait(Millis timeout) override {
     const Millis end = now() + timeout;
     while (!is_refused_) {
-      if (carrier_.is_free() && now() >= next_exchange_ && is_time()) begin();
-      const Millis left = std::max(end - now(), Millis(0));
-      const Millis longest = carrier_.is_free() ? std::min(left, std::max(next_exchange_ - now(), Millis(1))) : left;
-      if (const auto answer = carrier_.take(longest)) return take(channel_.finish(*answer)), Status();
+      if (carrier_.is_free() && now() >= due() && !begin()) return {};
+      const Millis until = carrier_.is_free() ? std::min(end, due()) : end;
+      if (const auto answer = carrier_.take(std::max(until - now(), Millis(0)))) return take(channel_.finish(*answer)), Status();
       if (carrier_.was_woken() || now() >= end) return {};
     }
     static_cast<void>(carrier_.take(timeout));  // for the wait alone: nothing is under way any more
@@ -143,20 +149,20 @@ class HostLink final : public DeviceLink {
  private:
   static Millis now() { return std::chrono::duration_cast<Millis>(std::chrono::steady_clock::now().time_since_epoch()); }
 
-  // While the session works on what it will say, only now and then a look, so that nothing is under way when it is there.
-  bool is_time() const { return !speaks_soon_ || has_said_ || now() >= last_exchange_ + options_.longest_poll; }
+  // When the next exchange begins. While the session works on what it will say, only now and then a look, so that nothing is under way when it is there.
+  Millis due() const { return speaks_soon_ && !has_said_ ? std::max(next_exchange_, last_exchange_ + options_.longest_poll) : next_exchange_; }
 
-  void begin() {
+  // False: what has come is to be received first.
+  bool begin() {
     // The first exchange of a connection comes back at once, so that the connection is known to be there.
     const Millis poll = channel_.connections() == 0 || speaks_soon_ ? Millis(0) : poll_;
+    const Result<ByteSpan> request = channel_.begin(poll);
+    if (!request && request.error().code == ErrorCode::conflict) return false;
+    if (!request) return take(fail(request.error())), true;  // a key that is locked
     has_said_ = false;
     last_exchange_ = now();
-    const Result<ByteSpan> request = channel_.begin(poll);
-    if (!request) {
-      if (request.error().code != ErrorCode::conflict) take(fail(request.error()));  // a key that is locked; with `conflict` the run receives first
-      return;
-    }
     carrier_.start(*request, poll + options_.network_time);
+    return true;
   }
 
   void take(const Status& done) {

@@ -17,8 +17,9 @@ namespace fedspend::client {
 struct HostTransport {
   // POST /v1/exchange of the gateway by the host's own pinned TLS; host_channel.h says what it answers. From one thread of the link at a time.
   std::function<Result<Bytes>(ByteSpan request, Millis timeout)> exchange;
-  // Optional: the exchange under way is of no use any more and should return soon. From the thread that ends the link. Without it the end
-  // of a run waits for the exchange.
+  // Optional: the exchange under way is of no use any more and should return soon. From the thread that ends the link, at once and then every
+  // 100 ms until the exchange has returned: one that comes before there is anything to end loses nothing. Not for an exchange that did not
+  // begin. Without it the end of a run waits for the exchange.
   std::function<void()> give_up = {};
 };
 

@@ -1,8 +1,11 @@
 // The host's transport as a device's connection: what is carried, when again, and that a run never waits for it. The gateway is invented.
 #include "client/host_link.h"
 
+#include <sys/resource.h>
+
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -185,6 +188,36 @@ TEST_CASE("while the session works on what it will say no exchange waits, and no
   CHECK(bench.gateway.carried == std::vector<std::uint8_t>{1});
 }
 
+TEST_CASE("while the session trains the link sleeps until its next look, which comes in its time") {
+  HostLinkOptions options = Bench::quick();
+  options.longest_poll = Millis(200);
+  Bench bench(options);
+  bench.exchanges(1);
+  bench.link->speaks_soon(true);
+  const auto sleeps = [] {
+    rusage used{};
+    getrusage(RUSAGE_THREAD, &used);
+    return used.ru_nvcsw;
+  };
+  const auto before = sleeps();
+  bench.exchanges(1);
+  CHECK(sleeps() - before < 20);
+  CHECK(bench.gateway.polls == std::vector<std::uint32_t>{0, 0});
+}
+
+TEST_CASE("a wait ends at once where what came was not received yet, and what is said then is carried after it") {
+  Bench bench;
+  bench.gateway.script = {[](const OpenedGatewayRequest& r) -> Result<Bytes> { return response(GatewayStatus::ok, r.header.sequence, 0, {frames_of(21)}); }};
+  bench.exchanges(1);
+  REQUIRE(bench.link->send(frames_of(1)));
+  CHECK(bench.link->wait(Millis(1'000'000'000)));
+  CHECK(bench.gateway.count() == 1);
+  CHECK(bench.received()->control == Bytes{21});
+  bench.link->speaks_soon(true);
+  bench.exchanges(1);
+  CHECK(bench.gateway.carried == std::vector<std::uint8_t>{1});
+}
+
 TEST_CASE("a wake ends a wait although an exchange is under way, also one that came before it") {
   Bench bench;
   bench.gateway.is_held = true;
@@ -222,6 +255,38 @@ TEST_CASE("the end of a link gives up the exchange under way, and waits for it w
   bench.link.reset();
   CHECK_FALSE(bench.gateway.is_inside);
   answer.join();
+}
+
+TEST_CASE("an exchange that did not begin is not given up, and none begins once the link ends") {
+  for (int i = 0; i < 300; ++i) {
+    Bench bench;
+    bench.gateway.is_held = true;
+    CHECK(bench.link->wait(Millis(0)));
+    bench.link.reset();
+    CHECK(bench.gateway.was_given_up == (bench.gateway.count() == 1));
+  }
+}
+
+TEST_CASE("a host that has nothing to give up yet is asked again") {
+  SeededRandom random{12};
+  LockedSigner signer{IdentityKey::generate(random)};
+  const CurveKeyPair curve = CurveKeyPair::generate(random);
+  const ClientId id = client_id_of(signer.public_key());
+  std::atomic<int> asked = 0;
+  std::atomic<bool> is_inside = false;
+  HostTransport transport{.exchange = [&](ByteSpan, Millis) -> Result<Bytes> {
+    is_inside = true;
+    while (asked < 2) std::this_thread::sleep_for(Millis(1));  // what was asked before it could be heard is lost
+    is_inside = false;
+    return fail(ErrorCode::unavailable, "given up");
+  }};
+  transport.give_up = [&] { ++asked; };
+  auto link = connect_host(Bench::quick(), std::move(transport), {.curve = curve, .id = id, .signer = signer, .random = random}).value();
+  CHECK(link->wait(Millis(0)));
+  while (!is_inside) std::this_thread::sleep_for(Millis(1));
+  link.reset();
+  CHECK(asked >= 2);
+  CHECK_FALSE(is_inside);
 }
 
 TEST_CASE("an idle link gives up nothing when it ends") {

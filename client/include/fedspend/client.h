@@ -217,7 +217,8 @@ typedef struct fedspend_host {
    * Any other status, and no connection: FEDSPEND_UNAVAILABLE; too long: FEDSPEND_TIMEOUT; a certificate that is not the pinned one:
    * FEDSPEND_UNAUTHORIZED. All are tried again with the same bytes, which is safe: never change or keep them. */
   fedspend_status (*exchange)(void *user, const uint8_t *request, size_t request_size, fedspend_body *response, uint32_t timeout_ms);
-  /* Optional: end the `exchange` under way soon, the run is over. From the thread that called fedspend_run_once. Without it the end of a run waits for it. */
+  /* Optional: end the `exchange` under way soon, the run is over. From the thread that called fedspend_run_once, at once and then every 100 ms until the
+   * exchange has returned; never for one that did not begin. Without it the end of a run waits for the exchange. */
   void (*give_up_exchange)(void *user);
   /* Optional: what is to be said about transactions that were just ingested, from the thread in fedspend_ingest, before that returns: for the newest 16 of those
    * that are new, in the order of time. `transaction_id` is the host's, or NULL where the insight is not about one; `json` as fedspend_insight gives it, and

@@ -10,6 +10,9 @@ public interface Transport {
    */
   byte[] exchange(byte[] request, int timeoutMillis) throws Exception;
 
-  /** Ends the exchange under way soon, the run is over. On the thread of the run. Without it the end of a run waits for the exchange. */
+  /**
+   * Ends the exchange under way soon, the run is over. On the thread of the run, at once and then every 100 ms until the exchange has returned. Without
+   * it the end of a run waits for the exchange.
+   */
   default void giveUp() {}
 }
