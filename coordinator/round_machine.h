@@ -187,11 +187,14 @@ struct Checkpoint {
 };
 
 // What one gateway may bring in a round (once finished: in a selection timeout), for each enrolled device, so that neither another gateway nor a
-// device with a connection of its own has to wait for it. Counted before anything is read or checked; what is beyond is dropped.
+// device with a connection of its own has to wait for it. Of that no single device has more than kDevicesShare times as much, by the sender that a
+// message names: a gateway lets none through that is another's, and one that lies starves its own devices. Counted before a signature is checked; what
+// is beyond is dropped, and takes nothing from the rest.
 struct GatewayQuota {
   std::uint32_t messages_per_device = 16;    // of a round's six or so
   std::uint64_t bytes_per_device = 0;        // 0: two of the plan's largest bulk frames and 256 KiB
   std::uint32_t connections_per_device = 4;  // different ones, also such as are closed again
+  static constexpr std::uint32_t kDevicesShare = 2;
 };
 
 struct MachineOptions {
@@ -341,13 +344,17 @@ class RoundMachine {
   bool is_gateway(const CurvePublicKey& key) const;
   // The connection is the device's own, or a gateway's.
   bool may_speak_for(const CurvePublicKey& key, const EnrolledDevice& device) const;
-  struct GatewayUse {
+  struct Brought {
     std::uint64_t messages = 0;
     std::uint64_t bytes = 0;
     std::set<PeerId> connections;  // never more than the quota
   };
-  // Counts the message where it is within; true for one that is no gateway's.
-  bool within_gateway_quota(const MessageReceived& message, std::vector<GatewayUse>& used) const;
+  struct GatewayUse {
+    Brought in_all;
+    std::unordered_map<ClientId, Brought> of_device;  // of enrolled ones
+  };
+  // Counts the message where it is within; true for one that is no gateway's. `sender`: null where the message names none.
+  bool within_gateway_quota(const MessageReceived& message, const ClientId* sender, std::vector<GatewayUse>& used) const;
   void renew_quotas_when_done(Millis now);
   bool within_quota(const ClientId& client);
   void release_long_held(Millis now, Effects& effects);

@@ -19,8 +19,8 @@ Effects RoundMachine::on_message(const MessageReceived& message, Millis now) {
   Effects effects;
   tally_.bytes_up += message.frames.size();
   renew_quotas_when_done(now);
-  if (!within_gateway_quota(message, gateway_use_)) return drop(DropReason::gateway_quota, std::nullopt, effects), effects;
   const Result<Envelope> envelope = open_envelope(message.frames.control);
+  if (!within_gateway_quota(message, envelope ? &envelope->sender : nullptr, gateway_use_)) return drop(DropReason::gateway_quota, std::nullopt, effects), effects;
   if (!envelope) {
     if (envelope.error().code == ErrorCode::refused) {  // decodable, but of a version that is not spoken here
       send(message.peer, ComeBack{.reason = ComeBackReason::version}, SessionId{}, nullptr, effects);
@@ -65,7 +65,7 @@ bool RoundMachine::is_gateway(const CurvePublicKey& key) const {
 
 bool RoundMachine::may_speak_for(const CurvePublicKey& key, const EnrolledDevice& device) const { return device.transport == key || is_gateway(key); }
 
-bool RoundMachine::within_gateway_quota(const MessageReceived& message, std::vector<GatewayUse>& used) const {
+bool RoundMachine::within_gateway_quota(const MessageReceived& message, const ClientId* sender, std::vector<GatewayUse>& used) const {
   const auto found = std::find(options_.gateways.begin(), options_.gateways.end(), message.transport_key);
   if (found == options_.gateways.end()) return true;
   GatewayUse& use = used.at(static_cast<std::size_t>(found - options_.gateways.begin()));
@@ -73,14 +73,22 @@ bool RoundMachine::within_gateway_quota(const MessageReceived& message, std::vec
   const std::uint64_t devices = enrolment_.devices().size();
   const std::uint64_t bytes_per_device = quota.bytes_per_device != 0 ? quota.bytes_per_device : 2 * largest_bulk_bytes(plan_) + (std::uint64_t{256} << 10);
   const std::uint64_t size = message.frames.size();
-  if (use.messages >= quota.messages_per_device * devices) return false;
-  if (size > bytes_per_device * devices - use.bytes) return false;
-  if (!use.connections.contains(message.peer)) {
-    if (use.connections.size() >= quota.connections_per_device * devices) return false;
-    use.connections.insert(message.peer);
+  const auto fits = [&](const Brought& brought, std::uint64_t of_so_many) {
+    return brought.messages < quota.messages_per_device * of_so_many && size <= bytes_per_device * of_so_many - brought.bytes &&
+           (brought.connections.contains(message.peer) || brought.connections.size() < quota.connections_per_device * of_so_many);
+  };
+  const auto add = [&](Brought& brought) {
+    ++brought.messages;
+    brought.bytes += size;
+    brought.connections.insert(message.peer);
+  };
+  if (!fits(use.in_all, devices)) return false;
+  if (sender != nullptr && enrolment_.find(*sender) != nullptr) {
+    Brought& of_device = use.of_device[*sender];
+    if (!fits(of_device, std::min<std::uint64_t>(GatewayQuota::kDevicesShare, devices))) return false;
+    add(of_device);
   }
-  ++use.messages;
-  use.bytes += size;
+  add(use.in_all);
   return true;
 }
 
@@ -106,9 +114,8 @@ void RoundMachine::check_signatures(std::span<MessageReceived> messages, Executo
   std::unordered_map<ClientId, std::uint32_t> used;  // of the quota, once these messages before it are taken
   std::vector<GatewayUse> gateway_use = options_.gateways.empty() ? std::vector<GatewayUse>() : gateway_use_;  // likewise
   for (MessageReceived& message : messages) {
-    if (!within_gateway_quota(message, gateway_use)) continue;
     const Result<Envelope> envelope = open_envelope(message.frames.control);
-    if (!envelope) continue;
+    if (!within_gateway_quota(message, envelope ? &envelope->sender : nullptr, gateway_use) || !envelope) continue;
     const EnrolledDevice* device = enrolment_.find(envelope->sender);
     if (device == nullptr || !may_speak_for(message.transport_key, *device)) continue;
     if (device->transport != message.transport_key) {  // a gateway's: on_message looks at the signature before the quota

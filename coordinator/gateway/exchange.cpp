@@ -1,6 +1,7 @@
 #include "coordinator/gateway/exchange.h"
 
 #include <algorithm>
+#include <condition_variable>
 #include <utility>
 #include <vector>
 
@@ -18,9 +19,27 @@ Answer refusal_of(int status, std::string reason) { return {status, {}, std::mov
 }  // namespace
 
 struct Exchange::Connection {
-  std::timed_mutex mutex;  // of what follows, but `waiting` and `last_used`
+  // One exchange at a time: whoever has the turn has what follows the next three.
+  std::mutex mutex;  // of is_taken
+  std::condition_variable turn_given;
+  bool is_taken = false;
   std::atomic<int> waiting{0};
   std::atomic<std::int64_t> last_used{0};
+
+  bool take_turn(Millis timeout) {
+    std::unique_lock lock(mutex);
+    if (!turn_given.wait_for(lock, timeout, [this] { return !is_taken; })) return false;
+    is_taken = true;
+    return true;
+  }
+  void give_turn() {
+    {
+      const std::lock_guard lock(mutex);
+      is_taken = false;
+    }
+    turn_given.notify_one();
+  }
+
   std::unique_ptr<Upstream> upstream;
   bool is_over = false;
   std::uint64_t sequence = 0;
@@ -75,6 +94,7 @@ bool Exchange::within_rate(const ClientId& sender) {
 
 std::shared_ptr<Exchange::Connection> Exchange::find_or_begin(const OpenedGatewayRequest& request, std::optional<Answer>& refusal) {
   const Key key{request.header.sender, request.header.connection};
+  std::shared_ptr<Connection> closed;  // its socket goes without the lock
   const std::lock_guard lock(mutex_);
   if (const auto found = connections_.find(key); found != connections_.end()) return found->second;
   if (request.header.sequence != 1) {
@@ -89,6 +109,7 @@ std::shared_ptr<Exchange::Connection> Exchange::find_or_begin(const OpenedGatewa
     if (silent_longest == connections_.end() || at->second->last_used.load() < silent_longest->second->last_used.load()) silent_longest = at;
   }
   if (of_device >= options_.max_connections_of_a_device) {
+    closed = silent_longest->second;
     connections_.erase(silent_longest);
   } else if (connections_.size() >= options_.max_connections) {
     refusal = say(GatewayStatus::retry_later, kBusy_s);
@@ -119,7 +140,7 @@ Answer Exchange::answer(const OpenedGatewayRequest& request, ByteSpan body) {
   if (connection == nullptr) return std::move(*refusal);
   // The same again while the first is still under way: that one ends its wait, and this one gets its answer.
   const int before = connection->waiting.fetch_add(1);
-  const bool is_locked = before <= 1 && connection->mutex.try_lock_for(options_.connect_timeout + options_.longest_poll);
+  const bool is_locked = before <= 1 && connection->take_turn(options_.connect_timeout + options_.longest_poll);
   if (!is_locked) {
     connection->waiting.fetch_sub(1);
     return refusal_of(429, "an exchange of this connection is under way");
@@ -129,7 +150,7 @@ Answer Exchange::answer(const OpenedGatewayRequest& request, ByteSpan body) {
   connection->last_used = clock_.now().count();
   const bool is_over = connection->is_over;
   connection->waiting.fetch_sub(1);
-  connection->mutex.unlock();
+  connection->give_turn();
   if (is_over) forget({request.header.sender, request.header.connection}, connection.get());
   return given;
 }

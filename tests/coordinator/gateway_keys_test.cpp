@@ -87,9 +87,9 @@ using Drops = std::vector<DropReason>;
 
 TEST_CASE("what a gateway brings beyond its messages of a round is dropped, and touches neither another gateway nor a device's own connection") {
   QuotaBench at({.messages_per_device = 2});
-  for (int i = 0; i < 8; ++i) CHECK(at.give(through_gateway(at.bench, 0, spoiled(check_in_of(at.bench, 0)))) == Drops{DropReason::bad_signature});
+  for (std::size_t i = 0; i < 8; ++i) CHECK(at.give(through_gateway(at.bench, i % 4, spoiled(check_in_of(at.bench, i % 4)))) == Drops{DropReason::bad_signature});
   CHECK(at.give(at.by(gateway_key(), 0, 0)) == Drops{DropReason::gateway_quota});
-  CHECK(at.give({MachineBench::peer_of(0), gateway_key(), Frames{Bytes{1}, nullptr}}) == Drops{DropReason::gateway_quota});  // before it is read
+  CHECK(at.give({MachineBench::peer_of(0), gateway_key(), Frames{Bytes{1}, nullptr}}) == Drops{DropReason::gateway_quota});  // though it names nobody
   CHECK(at.give(at.by(QuotaBench::other_gateway(), 0, 0)).empty());
   CHECK(MachineBench::drops(at.bench.check_in(1)).empty());
   CHECK(at.bench.machine->pool_size() == 2);
@@ -98,21 +98,47 @@ TEST_CASE("what a gateway brings beyond its messages of a round is dropped, and 
 TEST_CASE("a gateway's bytes of a round are bounded, and a message that does not fit takes nothing from those that do") {
   QuotaBench at({.bytes_per_device = 1'000});
   const std::uint64_t size = check_in_of(at.bench, 0).size();
-  Frames large = spoiled(check_in_of(at.bench, 0));
-  large.bulk = testing::shared_bytes(Bytes(4'000 - 2 * size));
-  CHECK(at.give(through_gateway(at.bench, 0, large)) == Drops{DropReason::bad_signature});  // 4,000 - size
-  CHECK(at.give(through_gateway(at.bench, 0, large)) == Drops{DropReason::gateway_quota});
-  CHECK(at.give(at.by(gateway_key(), 0, 0)).empty());
-  CHECK(at.give(at.by(gateway_key(), 1, 1)) == Drops{DropReason::gateway_quota});
+  const auto large = [&](std::size_t device) {  // 2,000 - size
+    Frames frames = spoiled(check_in_of(at.bench, device));
+    frames.bulk = testing::shared_bytes(Bytes(2'000 - 2 * size));
+    return through_gateway(at.bench, device, frames);
+  };
+  for (const std::size_t device : {0U, 1U}) CHECK(at.give(large(device)) == Drops{DropReason::bad_signature});
+  CHECK(at.give(large(2)) == Drops{DropReason::gateway_quota});
+  for (const std::size_t device : {0U, 1U}) CHECK(at.give(at.by(gateway_key(), device, device)).empty());  // 4,000
+  CHECK(at.give(at.by(gateway_key(), 2, 2)) == Drops{DropReason::gateway_quota});
   CHECK(at.give(at.by(QuotaBench::other_gateway(), 1, 1)).empty());
 }
 
 TEST_CASE("a gateway's connections of a round are bounded, and those that it has go on") {
   QuotaBench at({.connections_per_device = 1});
-  for (std::size_t connection = 0; connection < 4; ++connection) CHECK(at.give(at.by(gateway_key(), 0, connection)).empty());
+  for (std::size_t connection = 0; connection < 4; ++connection) CHECK(at.give(at.by(gateway_key(), connection / 2, connection)).empty());
   CHECK(at.give(at.by(gateway_key(), 1, 4)) == Drops{DropReason::gateway_quota});
-  CHECK(at.give(at.by(gateway_key(), 1, 3)).empty());
+  CHECK(at.give(at.by(gateway_key(), 2, 3)).empty());
   CHECK(at.give(at.by(QuotaBench::other_gateway(), 2, 4)).empty());
+}
+
+TEST_CASE("one device has no more than two devices' share of its gateway, in messages, bytes and connections, and the others lose nothing by it") {
+  const auto others_are_heard = [](QuotaBench& at) {
+    for (std::size_t device = 1; device < 4; ++device) CHECK(at.give(at.by(gateway_key(), device, 10 + device)).empty());
+  };
+  SUBCASE("messages") {
+    QuotaBench at({.messages_per_device = 2});
+    for (int i = 0; i < 100; ++i) CHECK(at.give(through_gateway(at.bench, 0, spoiled(check_in_of(at.bench, 0)))) == Drops{i < 4 ? DropReason::bad_signature : DropReason::gateway_quota});
+    others_are_heard(at);
+  }
+  SUBCASE("bytes") {
+    QuotaBench at({.bytes_per_device = 1'000});
+    Frames large = spoiled(check_in_of(at.bench, 0));
+    large.bulk = testing::shared_bytes(Bytes(1'200));
+    for (int i = 0; i < 100; ++i) CHECK(at.give(through_gateway(at.bench, 0, large)) == Drops{i < 1 ? DropReason::bad_signature : DropReason::gateway_quota});
+    others_are_heard(at);
+  }
+  SUBCASE("connections") {
+    QuotaBench at({.connections_per_device = 2});
+    for (std::size_t i = 0; i < 9; ++i) CHECK(at.give(at.by(gateway_key(), 0, i)) == (i < 4 ? Drops{} : Drops{DropReason::gateway_quota}));
+    others_are_heard(at);
+  }
 }
 
 TEST_CASE("signatures beyond a gateway's quota are not checked ahead, and those within it are") {
@@ -134,7 +160,7 @@ TEST_CASE("signatures beyond a gateway's quota are not checked ahead, and those 
 
 TEST_CASE("a new attempt at a round renews a gateway's quota") {
   QuotaBench at({.messages_per_device = 1});
-  for (int i = 0; i < 4; ++i) CHECK(at.give(through_gateway(at.bench, 0, spoiled(check_in_of(at.bench, 0)))) == Drops{DropReason::bad_signature});
+  for (std::size_t i = 0; i < 4; ++i) CHECK(at.give(through_gateway(at.bench, i, spoiled(check_in_of(at.bench, i)))) == Drops{DropReason::bad_signature});
   CHECK(at.give(at.by(gateway_key(), 0, 0)) == Drops{DropReason::gateway_quota});
   at.bench.now += Millis(600'001);  // the selection ends without enough devices
   (void)at.bench.take(at.bench.machine->step(Wake{}, at.bench.now));
