@@ -218,6 +218,29 @@ TEST_CASE("a run that waits hears at once of a cancel, a withdrawal, the end of 
   CHECK_MESSAGE(slept <= 2, "while it trained, and nothing else");
 }
 
+TEST_CASE("a withdrawal from any function of the host that a run calls is heard before the run waits, from the very first on") {
+  for (const bool all : {false, true}) {
+    bool were_all_tried = false;
+    for (int at = 1; !were_all_tried; ++at) {
+      CAPTURE(at);
+      EngineBench bench;
+      bench.ready();
+      int calls = 0;
+      bench.host.on_any = [&](const char*) {
+        if (++calls == at && !were_all_tried) CHECK((all ? bench.device->withdraw_all_consent() : bench.device->withdraw_consent("next_category")));
+      };
+      bench.wire.on_sleep = [&] {
+        if (calls >= at) return;
+        were_all_tried = true;
+        bench.device->cancel();
+      };
+      const RunReport report = bench.run();
+      CHECK(bench.wire.overslept == 0);
+      if (!were_all_tried) CHECK((report.outcome == RunOutcome::withdrawn || report.outcome == RunOutcome::no_consent));
+    }
+  }
+}
+
 TEST_CASE("a cancel without a run is nobody's; one from the host's first callback, or while it is asked, ends the run; after close none begins") {
   EngineBench bench;
   bench.wire.on_send = [&](const Frames&) { bench.wire.tell(ComeBack{}, SessionId{}); };
