@@ -69,7 +69,7 @@ public protocol Transport: AnyObject {
     /// POSTs the request as it is to https://GATEWAY/v1/exchange (application/octet-stream) and gives the body of a response of status 200; throws on
     /// any other. What it throws is tried again with the same bytes: never change or keep them.
     func exchange(_ request: Data, timeout: TimeInterval) throws -> Data
-    /// Ends the exchange under way soon, the run is over.
+    /// Ends the exchange under way soon, the run is over. Once, and then every 100 ms until it has returned; never to be remembered for a later one.
     func giveUp()
 }
 

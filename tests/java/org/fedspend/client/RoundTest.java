@@ -12,6 +12,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 
 /** A device of the sample's folder in a federation that is under way: RoundTest FOLDER ROWS. */
@@ -281,6 +282,32 @@ final class RoundTest {
     app.transport = null;
   }
 
+  /** An exchange that nobody answers ends with the run, though the first thing it is told comes before it can hear. */
+  private static void anExchangeIsGivenUp(Path folder, App app) throws Exception {
+    AtomicInteger told = new AtomicInteger();
+    CountDownLatch ended = new CountDownLatch(1);
+    Device[] device = {null};
+    app.transport = new Transport() {
+      @Override
+      public byte[] exchange(byte[] request, int timeoutMillis) throws Exception {
+        device[0].cancel();
+        boolean inTime = ended.await(timeoutMillis, TimeUnit.MILLISECONDS);
+        throw new java.io.IOException(inTime ? "given up" : "late");
+      }
+
+      @Override
+      public void giveUp() {
+        if (told.incrementAndGet() == 2) ended.countDown();
+      }
+    };
+    try (Device opened = open(folder, app)) {
+      device[0] = opened;
+      until(opened, RunOutcome.CANCELLED);
+      check(told.get() >= 2, "given up " + told.get() + " times");
+    }
+    app.transport = null;
+  }
+
   public static void main(String[] arguments) throws Exception {
     App app = new App();
     for (String line : Files.readAllLines(Path.of(arguments[1]))) {
@@ -294,6 +321,7 @@ final class RoundTest {
     closingEndsARun(device, app);
     aTrainerOfTheAppsOwn(Path.of(arguments[0]), app);
     aTransportOfTheAppsOwn(Path.of(arguments[0]), app);
+    anExchangeIsGivenUp(Path.of(arguments[0]), app);
     Checks.end();
   }
 }
