@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <thread>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -20,6 +22,8 @@
 namespace fedspend::client {
 namespace fs = std::filesystem;
 namespace {
+
+constexpr std::chrono::seconds kLongestTurn{5};
 
 constexpr std::string_view kMagic = "fsvseed1";
 // Far apart, so that no flipped bit makes one of the other.
@@ -138,8 +142,13 @@ void remove_unfinished(const fs::path& path) {
 Result<FolderTurn> FolderTurn::take(const fs::path& folder) {
   Descriptor descriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!descriptor) return file_failure(folder, "cannot be opened");
-  while (::flock(descriptor.get(), LOCK_EX) != 0)
-    if (errno != EINTR) return file_failure(folder, "cannot be locked");
+  // Whoever has the turn may be in a function of the host's, for as long as that takes; it may even be what asks here.
+  const auto end = std::chrono::steady_clock::now() + kLongestTurn;
+  while (::flock(descriptor.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EINTR && errno != EWOULDBLOCK) return file_failure(folder, "cannot be locked");
+    if (std::chrono::steady_clock::now() >= end) return fail(ErrorCode::conflict, folder.string() + ": the store in there is being opened or wiped", "try again when that has ended");
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
   return FolderTurn(std::move(descriptor));
 }
 

@@ -65,6 +65,7 @@ void remove_unfinished(const std::filesystem::path& path);
 // close another descriptor of that file would drop SQLite's own locks on it.
 class FolderTurn {
  public:
+  // conflict: somebody has had it for five seconds.
   static Result<FolderTurn> take(const std::filesystem::path& folder);
 
  private:

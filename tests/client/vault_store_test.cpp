@@ -231,6 +231,34 @@ TEST_CASE("a wipe leaves nothing: no file, no seed, and an object that does noth
   CHECK(names_in(folder.path()).size() == 5);
 }
 
+// Opens the same vault from within, as a host's key store may that has lost its way.
+class EnteringProtector final : public SeedProtector {
+ public:
+  EnteringProtector(const RecordFolder& folder, SeedProtector& inner) : folder_(folder), inner_(inner) {}
+  Result<Bytes> wrap(const SecretBytes<32>& seed) override {
+    SystemRandom random;
+    const auto second = VaultStore::open(folder_.file(), inner_, random);
+    entered = !second && second.error().code == ErrorCode::conflict;
+    return inner_.wrap(seed);
+  }
+  Result<SecretBytes<32>> unwrap(ByteSpan wrapped) override { return inner_.unwrap(wrapped); }
+  Status destroy() override { return inner_.destroy(); }
+  bool entered = false;
+
+ private:
+  const RecordFolder& folder_;
+  SeedProtector& inner_;
+};
+
+TEST_CASE("a protector that opens the store which it is being made for is told conflict, and the store is made") {
+  const RecordFolder folder;
+  SystemRandom random;
+  FileSeedProtector inner(folder.key_file(), random);
+  EnteringProtector protector(folder, inner);
+  CHECK(VaultStore::open(folder.file(), protector, random));
+  CHECK(protector.entered);
+}
+
 TEST_CASE("a vault that cannot be opened can be wiped, one that somebody has open cannot") {
   const RecordFolder folder;
   SystemRandom random;

@@ -18,7 +18,8 @@
  *     process then.)
  *  5. Threads. Any function may be called from any thread. fedspend_run_once blocks its caller, one at a time; fedspend_cancel never
  *     waits. Callbacks come from the thread that called the library, but `examples`, `train` and `exchange`, which come from threads of the library.
- *     No callback is called under a lock of the library: it may call functions of its device (a withdrawal counts at once), but not
+ *     No callback is called under a lock of the library, but wrap, unwrap and destroy_key, during which its folder cannot be opened or wiped (after five
+ *     seconds FEDSPEND_CONFLICT): any other may call functions of its device (a withdrawal counts at once), but not
  *     fedspend_device_free, which would wait for it, and of the two that go one at a time the other is FEDSPEND_CONFLICT. Two callbacks may come
  *     at the same time from two threads, `sign` too. A callback must not unwind (longjmp, exceptions).
  *  6. Fail closed. A callback that is missing, fails, or does not know means no: nothing is sent.
