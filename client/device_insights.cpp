@@ -118,34 +118,29 @@ Result<models::EvaluationResult> score(const models::PersonalModel& personal, Mo
 
 }  // namespace
 
-// A customer who looks at an app waits for this: it takes milliseconds a transaction.
+// So far of the one kind that is about a new transaction. A customer who looks at an app waits for this: it takes milliseconds a transaction.
 void Device::State::speak_of(std::vector<std::string> added) {
-  for (const InsightRule& rule : insight_rules()) {
-    if (rule.kind != InsightKind::category) continue;
-    const std::stop_token stop = predicting.begin();
-    std::vector<Asked> asked(added.begin(), added.end());
-    Result<Model> model = model_of(*this, rule.model, kPurposePersonalInsights, Personal::wanted, stop, asked);
-    if (!model) {
-      const ErrorCode code = model.error().code;
-      if (code != ErrorCode::not_found && code != ErrorCode::refused && code != ErrorCode::conflict) host.log(true, "no insights: " + model.error().message);
-      continue;
+  const InsightRule& rule = *find_insight_rule(InsightKind::category);
+  const std::stop_token stop = predicting.begin();
+  std::vector<Asked> asked(added.begin(), added.end());
+  Result<Model> model = model_of(*this, rule.model, kPurposePersonalInsights, Personal::wanted, stop, asked);
+  if (!model) {
+    const ErrorCode code = model.error().code;
+    if (code != ErrorCode::not_found && code != ErrorCode::refused && code != ErrorCode::conflict) host.log(true, "no insights: " + model.error().message);
+    return;
+  }
+  // In the order of time, the newest of too many.
+  std::erase_if(asked, [&](const Asked& each) { return !each.place || !model->transactions[*each.place].category.empty(); });
+  std::ranges::sort(asked, {}, &Asked::place);
+  const std::size_t first = asked.size() > Device::kMostSpoken ? asked.size() - Device::kMostSpoken : 0;
+  for (const Asked& each : std::span(asked).subspan(first)) {
+    const Result<Insight> insight = insight_of({.kind = rule.kind, .transaction_id = std::string(each.id)}, *model, each.place);
+    if (!insight) return host.log(true, "no insights: " + insight.error().message);
+    {
+      const std::lock_guard lock(vault_mutex);
+      if (!check_consent(*this, kPurposePersonalInsights, stop)) return;
     }
-    // In the order of time, the newest of too many.
-    std::erase_if(asked, [&](const Asked& each) { return !each.place || !model->transactions[*each.place].category.empty(); });
-    std::ranges::sort(asked, {}, &Asked::place);
-    const std::size_t first = asked.size() > Device::kMostSpoken ? asked.size() - Device::kMostSpoken : 0;
-    for (const Asked& each : std::span(asked).subspan(first)) {
-      const Result<Insight> insight = insight_of({.kind = rule.kind, .transaction_id = std::string(each.id)}, *model, each.place);
-      if (!insight) {
-        host.log(true, "no insights: " + insight.error().message);
-        break;
-      }
-      {
-        const std::lock_guard lock(vault_mutex);
-        if (!check_consent(*this, kPurposePersonalInsights, stop)) break;
-      }
-      host.insight(*insight, *model->plan.plan);
-    }
+    host.insight(*insight, *model->plan.plan);
   }
 }
 
