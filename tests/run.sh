@@ -12,6 +12,7 @@ Without presets: fuzz (its fuzz tests alone) and release. Presets: dev release n
 
   --jobs N          compile and test N at a time (default: ninja's choice, and as many tests as there are processors)
   --fuzz-seconds N  time for all fuzz targets together (default 60)
+  --explore N       N cases of each property, from seeds of their own (default: 100, always the same)
   --label NAME      only the tests with this label: unit, protocol, statistical, sim, fuzz, data
   --no-install      do not look at the packages
   --help            print this and end
@@ -40,12 +41,13 @@ while (($# > 0)); do
       exit 0
       ;;
     --no-install) install=no ;;
-    --jobs | --fuzz-seconds | --label)
+    --jobs | --fuzz-seconds | --explore | --label)
       (($# > 1)) || wrong "$1 needs a value"
       [[ $1 == --label ]] || is_count "$2" || wrong "$1 '$2' is not a whole number above 0"
       case $1 in
         --jobs) jobs=$2 ;;
         --fuzz-seconds) fuzz_seconds=$2 ;;
+        --explore) export RC_PARAMS="max_success=$2" ;;
         --label) label=$2 ;;
       esac
       shift

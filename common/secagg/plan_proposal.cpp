@@ -56,7 +56,8 @@ const std::array kThen = {
     Knob{"privacy.delta", Knob::Kind::number, [](const Plan& p) { return p.privacy.delta; }, [](Plan& p, double v) { p.privacy.delta = v; }, {kMostDelta, kNowhere}},
     Knob{"privacy.max_participations", Knob::Kind::whole, [](const Plan& p) { return static_cast<double>(p.privacy.max_participations); }, [](Plan& p, double v) { p.privacy.max_participations = whole<std::uint32_t>(v); }, {1, kNowhere}},
     Knob{"aggregation.clip_norm_l2", Knob::Kind::number, [](const Plan& p) { return p.aggregation.clip_norm_l2; }, [](Plan& p, double v) { p.aggregation.clip_norm_l2 = v; }, {kMostClipNorm, kLeastClipNorm}},
-};// A promise that is broken rather than kept: where nothing else helps.
+};
+// A promise that is broken rather than kept: where nothing else helps.
 const Knob kBudget{"privacy.max_epsilon", Knob::Kind::number, [](const Plan& p) { return p.privacy.max_epsilon; }, [](Plan& p, double v) { p.privacy.max_epsilon = v; }, {kMostEpsilon, kNowhere}};
 
 bool concerns(const Plan& plan, const Knob& knob) {
@@ -121,6 +122,20 @@ class Search {
 
   std::optional<Found> allow_more(const Plan& plan) { return turn(plan, kBudget); }
 
+  // Noise that there can be at all, whatever it costs (the nearest, or the most), and then fewer participations, or the budget that it takes.
+  std::optional<Found> turn_noise_first(const Plan& plan) {
+    const Knob &noise = kFirst[1], &participations = kThen[4];
+    const Plan unbounded = kBudget.turned(participations.turned(plan, 1), kMostEpsilon);
+    for (const Plan& from : {unbounded, noise.turned(unbounded, kMostNoise)}) {
+      const auto possible = turn(from, noise);
+      if (!possible) continue;
+      const Plan noisy = noise.turned(plan, noise.get(possible->plan));
+      if (auto found = turn(noisy, participations)) return with(possible->settings, std::move(*found));
+      if (auto found = allow_more(noisy)) return with(possible->settings, std::move(*found));
+    }
+    return std::nullopt;
+  }
+
   // With the values of a plan that says nothing of them, where too much is wrong to turn one thing after the other.
   std::optional<Found> begin_anew(const Plan& plan) {
     static const Plan kDefault;
@@ -142,6 +157,7 @@ class Search {
     if (auto found = turn_one(other)) return with(settings, std::move(*found));
     if (auto found = turn_several(other)) return with(settings, std::move(*found));
     if (auto found = allow_more(other)) return with(settings, std::move(*found));
+    if (auto found = turn_noise_first(other)) return with(settings, std::move(*found));
     return std::nullopt;
   }
 
@@ -165,7 +181,7 @@ class Search {
 }  // namespace
 
 std::vector<PlanSetting> settings_that_work(const Plan& plan, const Accepts& quickly, const Accepts& accepts) {
-  for (const auto way : {&Search::turn_one, &Search::turn_several, &Search::allow_more, &Search::begin_anew}) {
+  for (const auto way : {&Search::turn_one, &Search::turn_several, &Search::allow_more, &Search::turn_noise_first, &Search::begin_anew}) {
     Search search(quickly, accepts);
     std::optional<Found> found = (search.*way)(plan);
     if (!found) continue;

@@ -95,6 +95,8 @@ TEST_CASE("what a refusal proposes is accepted when it is typed back: the cases 
       {"a cap that overspends", [](Plan& p) { p.privacy.max_participations = 100; }, "set privacy.noise_multiplier = 6.89"},
       {"a budget that bits cannot mend", [](Plan& p) { p.privacy.max_epsilon = 0.001; }, "set "},
       {"central noise below a unit", [](Plan& p) { p.privacy = {.mode = PrivacyMode::central, .noise_multiplier = 1e-12, .max_epsilon = 1e6, .wrap_stddevs = 4}; p.aggregation.bits = 16; }, "set "},
+      {"an adaptive clip's noise that no cohort bears, and a budget that takes more of it", [](Plan& p) { p.federation.cohort = 44; p.federation.over_selection = 1.1; p.aggregation.clip_norm_l2 = 5.48; p.aggregation.bits = 27; p.aggregation.corrupt_ppm = 131'269; p.aggregation.dropout_ppm = 391'528; p.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 98, .delta = 1e-6, .max_epsilon = 0.2615, .max_participations = 762, .wrap_stddevs = 4, .clip_quantile = 0.5, .clip_learning_rate = 0.2}; }, "set "},
+      {"noise too little for its steps, and a budget that takes a thousand times more", [](Plan& p) { p.federation.cohort = 74; p.federation.over_selection = 1.2; p.privacy = {.mode = PrivacyMode::distributed, .noise_multiplier = 0.000285, .delta = 1e-6, .max_epsilon = 0.3514, .max_participations = 385, .wrap_stddevs = 4, .clip_quantile = 0.5, .clip_learning_rate = 0.2}; }, "set "},
       {"a hundred things at once", [](Plan& p) { p.privacy.delta = 1e-30; p.aggregation.bits = 4; p.privacy.noise_multiplier = 1e-7; p.aggregation.clip_norm_l2 = 1e-8; p.aggregation.dropout_ppm = 700'000; }, "set "},
   };
   for (const Case& one : cases) {
