@@ -29,11 +29,12 @@ TEST_CASE("the sample program enrols, ingests, contributes, tells the customer s
 
   customer.sample("consent personal_insights");
   const std::string habit = customer.ingest_habit();
-  customer.sample("personalise");
-  const std::string explained = customer.sample("explain");
+  customer.sample("personalise next_category");
+  const std::string explained = customer.sample("insight next");
   INFO(explained);
   CHECK(explained.starts_with("Likely next: " + habit + " ("));
   CHECK(explained.find("\nWhy " + habit + ":\n  - ") != std::string::npos);
+  customer.check_insights(habit);
 
   customer.sample("withdraw");
   CHECK(customer.sample("run").starts_with("no-consent"));

@@ -22,6 +22,7 @@ final class Bridge {
   private final Clock clock;
   private final Trainer trainer;
   private final Transport transport;
+  private final InsightListener insights;
   private final AtomicReference<Throwable> thrown = new AtomicReference<>();
   volatile RunListener listener;
 
@@ -32,11 +33,12 @@ final class Bridge {
     clock = host.clock();
     trainer = host.trainer();
     transport = host.transport();
+    insights = host.insights();
   }
 
   int parts() {
     return (keys != null ? 1 : 0) | (signer != null ? 2 : 0) | (clock != null ? 4 : 0) | (host.hasExamples() ? 8 : 0)
-        | (trainer != null ? 16 : 0) | (transport != null ? 32 : 0);
+        | (trainer != null ? 16 : 0) | (transport != null ? 32 : 0) | (insights != null ? 64 : 0);
   }
 
   byte[] identityKey() {
@@ -154,6 +156,18 @@ final class Bridge {
       } catch (SSLException error) {
         status[0] = Status.UNAUTHORIZED.code;
         throw error;
+      }
+    });
+  }
+
+  /** {@code transactionId} may be null. Wipes both. */
+  void insight(int kind, byte[] transactionId, byte[] json) {
+    ask(() -> {
+      try {
+        insights.insight(InsightKind.of(kind), transactionId == null ? null : Utf8.decode(transactionId), Utf8.decode(json));
+        return null;
+      } finally {
+        Utf8.wipe(transactionId, json);
       }
     });
   }
