@@ -36,6 +36,17 @@ TEST_CASE("the sample program enrols, ingests, contributes, tells the customer s
   CHECK(explained.find("\nWhy " + habit + ":\n  - ") != std::string::npos);
   customer.check_insights(habit);
 
+  // The agent, on the same store.
+  const std::string agent = program_path("fedspend-device").string(), store = " --profiles " + customer.folder.string() + "/device --population synthetic";
+  customer.shell("mkdir " + base + "/agent && cp -r " + customer.folder.string() + "/cache " + base + "/agent/device");
+  const auto explain = [&](const std::string& of) { return agent + " explain" + store + " --release-key " + customer.folder.string() + "/release.pub --cache " + base + "/agent " + of; };
+  CHECK(customer.shell(explain("--kind category --transaction new-2")) == customer.sample("insight category new-2"));
+  CHECK(customer.shell(explain("")) == customer.sample("insight next"));
+  customer.shell(agent + " correct" + store + " --transaction new-1 --category '" + habit + "'");
+  CHECK(customer.sample("insight category new-2").find(habit) != std::string::npos);
+  CHECK(customer.shell(explain("--kind sometime") + " 2>&1 || true").find("next, category, forecast, unusual, offers") != std::string::npos);
+  CHECK(customer.shell(explain("--kind forecast") + " 2>&1 || true").find("holds no model spend_forecast") != std::string::npos);
+
   customer.sample("withdraw");
   CHECK(customer.sample("run").starts_with("no-consent"));
   customer.sample("wipe");
