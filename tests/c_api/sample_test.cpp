@@ -41,6 +41,9 @@ TEST_CASE("the sample program enrols, ingests, contributes, tells the customer s
   customer.shell("mkdir " + base + "/agent && cp -r " + customer.folder.string() + "/cache " + base + "/agent/device");
   const auto explain = [&](const std::string& of) { return agent + " explain" + store + " --release-key " + customer.folder.string() + "/release.pub --cache " + base + "/agent " + of; };
   CHECK(customer.shell(explain("--kind category --transaction new-2")) == customer.sample("insight category new-2"));
+  const std::string first = customer.shell(explain("--kind category --transaction shop-1"));
+  CHECK(first == customer.sample("insight category shop-1"));
+  CHECK(first != customer.sample("insight category"));
   CHECK(customer.shell(explain("")) == customer.sample("insight next"));
   customer.shell(agent + " correct" + store + " --transaction new-1 --category '" + habit + "'");
   CHECK(customer.sample("insight category new-2").find(habit) != std::string::npos);
