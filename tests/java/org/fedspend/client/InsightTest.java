@@ -31,7 +31,9 @@ final class InsightTest {
     Device calls;
 
     @Override
-    public void conditions(Conditions now) {}
+    public void conditions(Conditions now) throws Exception {
+      throw new java.io.IOException("the system does not say");
+    }
 
     @Override
     public InsightListener insights() {
@@ -124,6 +126,15 @@ final class InsightTest {
     app.calls = device;
     check(buy(device, "calls", NOW - 1_800).callbackError instanceof IllegalStateException, "a listener may only cancel");
     app.calls = null;
+    // A run on another thread keeps what its own callbacks threw.
+    Bridge bridge = new Bridge(app);
+    app.thrown = new IllegalStateException("no display");
+    bridge.conditions();
+    byte[] id = {'a'}, json = {'{', '}'};
+    bridge.insight(2, id, json);
+    check(bridge.takeThrownByInsights() == app.thrown && bridge.takeThrownByInsights() == null && bridge.takeThrown() instanceof java.io.IOException, "each to its own");
+    check(id[0] == 0 && json[1] == 0, "wiped");
+    app.thrown = null;
     check(buy(device, "well again", NOW - 1_700).callbackError == null, "nothing is left of it");
   }
 

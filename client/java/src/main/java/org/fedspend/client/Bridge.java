@@ -24,6 +24,8 @@ final class Bridge {
   private final Transport transport;
   private final InsightListener insights;
   private final AtomicReference<Throwable> thrown = new AtomicReference<>();
+  /** Of the ingest on this thread, apart from what belongs to a run on another. */
+  private final ThreadLocal<Throwable> thrownByInsights = new ThreadLocal<>();
   volatile RunListener listener;
 
   Bridge(Host host) {
@@ -52,6 +54,13 @@ final class Bridge {
   /** What a callback threw since the last time, the first of it. */
   Throwable takeThrown() {
     return thrown.getAndSet(null);
+  }
+
+  /** What the listener of insights threw on this thread since the last time, the first of it. */
+  Throwable takeThrownByInsights() {
+    Throwable first = thrownByInsights.get();
+    thrownByInsights.remove();
+    return first;
   }
 
   private <T> T ask(Answer<T> answer) {
@@ -165,6 +174,9 @@ final class Bridge {
     ask(() -> {
       try {
         insights.insight(InsightKind.of(kind), transactionId == null ? null : Utf8.decode(transactionId), Utf8.decode(json));
+        return null;
+      } catch (Throwable error) {
+        if (thrownByInsights.get() == null) thrownByInsights.set(error);
         return null;
       } finally {
         Utf8.wipe(transactionId, json);

@@ -170,7 +170,8 @@ public final class Device implements AutoCloseable {
   /** All of them or none. */
   public IngestReport ingest(List<Transaction> transactions) throws FedspendException {
     PackedTransactions packed = new PackedTransactions(transactions);
-    return new IngestReport(call(peer -> Native.ingest(peer, packed.pool, packed.offsets, packed.numbers)), bridge.takeThrown());
+    long[] counts = call(peer -> Native.ingest(peer, packed.pool, packed.offsets, packed.numbers));
+    return new IngestReport(counts, bridge.takeThrownByInsights());
   }
 
   /** How long transactions may be used for a purpose, in days: 1 to 36,500, or 0 for {@link Options#retentionDays}. Kept. */

@@ -7,7 +7,7 @@ public final class IngestReport {
   public final long unchanged;
   public final long tooOld;
   public final long pushedOut;
-  /** What a callback threw, the first of them, or null. The transactions are in all the same. */
+  /** What {@link Host#insights} threw, the first of it, or null. The transactions are in all the same. */
   public final Throwable callbackError;
 
   IngestReport(long[] counts, Throwable callbackError) {
