@@ -99,6 +99,8 @@ Result<Insight> insight_of(const InsightRequest& request, Model& model, std::opt
 
 // The true class of each row from `first` on is its category; rows of "other" are no predictions, as for Trainer::evaluate.
 Result<models::EvaluationResult> score(const models::PersonalModel& personal, Model& model, std::size_t first) {
+  if (model.trainer->outputs() != models::Outputs::probabilities)  // of such a model there is no personal one
+    return model.trainer->evaluate(*model.shared.weights, model.history, first, models::Counting::prequential);
   const std::size_t outputs = model.trainer->output_count(), scored = model.history.size() - first;
   std::vector<float> probabilities(scored * outputs);
   FEDSPEND_TRY(personal.predict_each(*model.trainer, *model.shared.weights, model.history, first, probabilities));

@@ -5,6 +5,7 @@
 
 #include "models/categoriser.h"
 #include "models/next_category.h"
+#include "models/spend_forecast.h"
 
 namespace fedspend::models {
 namespace {
@@ -33,6 +34,19 @@ constexpr std::array kModels = {
                                         "the best of its most frequent category, its own Markov table and its own merchants, chosen in hindsight"),
                .make = make_categoriser, .default_model = default_categoriser, .default_training = default_categoriser_training,
                .fedadam_rate = 0.1, .reads_merchant_text = true, .sees_row = true},
+    StockModel{.name = "spend_forecast", .title = "the spend of the next 30 days",
+               .card = "from a client's own past, what it will spend in the next 30 days by category and in total, as 10, 50 and 90% quantiles",
+               .measure = {.name = "loss_saved",
+                           .predicted = "spend of 30 held-out days, regular categories and the total",
+                           .sentence = "saves {share} of the loss of exponential smoothing over {count} held-out forecasts",
+                           .headline = "saved",
+                           .meaning = "Share of the pinball loss that is saved of what exponential smoothing of the client's own months loses",
+                           .second = "in the 10-90% band",
+                           .loss = "pinball loss in units of the client's own mean spend of 30 days",
+                           .loss_unit = "months",
+                           .alone = "own forecasts",
+                           .alone_in_full = "the best of its last month, its mean of three, smoothing and its own quantiles, chosen in hindsight"},
+               .make = make_spend_forecast, .default_model = default_spend_forecast, .default_training = default_spend_forecast_training, .fedadam_rate = 0.01},
 };
 
 }  // namespace
