@@ -19,7 +19,7 @@ namespace fedspend::models {
 namespace {
 
 constexpr std::size_t kEvaluationChunk = 256;  // steps run at once
-constexpr std::size_t kMostTrainedDays = 72;   // of the grid, the newest: two years
+constexpr std::size_t kMostTrainedDays = 18;   // of the grid, the newest: two years
 constexpr std::size_t kMostScoredDays = 400;   // eleven years
 // Of SpendGroup, in its order. They are keys of texts in apps: never rename.
 constexpr std::array<std::string_view, kSpendGroups> kGroupNames = {"own_range", "own_recent", "own_year", "own_rhythm", "category", "all_spending"};
@@ -200,7 +200,7 @@ ModelSpec default_spend_forecast(std::span<const std::string> categories) {
 }
 
 TrainingSpec default_spend_forecast_training() {
-  return {.epochs = 1, .batch_size = 16, .learning_rate = 0.1, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 0};
+  return {.epochs = 1, .batch_size = 32, .learning_rate = 0.005, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 0};
 }
 
 }  // namespace fedspend::models
