@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "client/device_state.h"
+#include "client/forecast_insight.h"
 #include "client/host_examples.h"
 #include "client/local_training.h"
 #include "common/protocol/model_file.h"
@@ -24,6 +25,7 @@ struct Model {
   std::vector<models::Transaction> transactions;  // what the purpose's retention allows, oldest first
   std::vector<models::HistoryRow> history;        // of those that have a category
   std::shared_ptr<const Consents> consents;
+  std::int64_t now_s = 0;
 
   SharedModel reference() const { return {.name = plan.plan->model.name, .hash = shared.hash, .weights = *shared.weights}; }
 };
@@ -50,6 +52,7 @@ Result<Model> model_of(Device::State& state, std::string_view name, std::string_
   const std::int64_t now_s = state.host.unix_time_s();
   std::uint32_t days = 0;
   Model model;
+  model.now_s = now_s;
   {
     const std::lock_guard lock(state.vault_mutex);
     FEDSPEND_TRY(check_consent(state, purpose, stop));
@@ -90,6 +93,8 @@ std::vector<models::HistoryRow> history_to(const Model& model, std::size_t place
 }
 
 Result<Insight> insight_of(const InsightRequest& request, Model& model, std::optional<std::size_t> place) {
+  if (request.kind == InsightKind::forecast)
+    return forecast_insight(*model.consents, *model.trainer, *model.shared.weights, model.history, model.plan.plan->model.categories, model.now_s, request.options);
   if (!model.trainer->sees_row()) return category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, model.history, request.options);
   if (!place) return fail(ErrorCode::not_found, "there is no transaction of this id", "hand it in first");
   FEDSPEND_ASSIGN(Insight insight, category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, history_to(model, *place), request.options));

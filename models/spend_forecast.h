@@ -1,6 +1,6 @@
 #pragma once
 // The stock model spend_forecast: what a client will spend in the next 30 days, per category and in total, as quantiles of 10, 50 and 90% that
-// do not cross. It begins exactly at the client's own empirical quantiles (spend_calendar.h) and learns by how much to lean on what else the
+// do not cross. It begins at the client's own empirical quantiles (spend_calendar.h), exactly but for a low next to nothing, and learns by how much to lean on what else the
 // client's past says (spend_forecast_features.h, spend_forecast_network.h). Trained by stochastic gradient descent on the pinball loss
 // (Koenker and Bassett 1978, "Regression quantiles"), without libtorch.
 //

@@ -9,6 +9,7 @@ namespace fedspend::models {
 namespace {
 
 constexpr std::array<float, 3> kPoints = {0.1f, 0.5f, 0.9f};
+constexpr float kLeastLow = 0.01f;
 constexpr std::size_t kNumericWidth = kernels::padded(kSpendNumeric);
 
 // Of the mean over the three, at one of the quantiles.
@@ -59,7 +60,7 @@ void SpendForecastNetwork::forward(const float* arena, std::span<const SpendStep
       float z = 0;
       for (std::size_t k = 0; k < kSpendBricks; ++k) z += o[j * kSpendBricks + k] * step.bricks[k];
       z_[i][j] = z;
-      below += z < 0 ? 0.0f : z;  // not a number stays so, and is_sound says it
+      below += z < (j == 0 ? kLeastLow : 0.0f) ? 0.0f : z;  // not a number stays so, and is_sound says it
       quantiles_[i][j] = below;
     }
     if (!step.trained) quantiles_[i] = step.own;
