@@ -12,6 +12,7 @@
 #include "common/protocol/model_file.h"
 #include "models/personal_model.h"
 #include "models/row_maker.h"
+#include "models/stock_models.h"
 
 namespace fedspend::client {
 namespace {
@@ -206,7 +207,7 @@ Result<models::PersonalFit> Device::personalise(std::string_view model_name) {
   options.stop = state_->adapting.begin();
   // Without the one before, which may be damaged: it is replaced.
   FEDSPEND_ASSIGN(const Model model, model_of(*state_, model_name, kPurposePersonalInsights, Personal::unwanted, options.stop));
-  const std::size_t known = models::training_rows(model.history.size(), model.plan.plan->evaluation.holdout_fraction);
+  const std::size_t known = models::training_rows(model.plan.plan->model, model.history, model.plan.plan->evaluation.holdout_fraction);
   models::PersonalFit fit;
   FEDSPEND_ASSIGN(const models::PersonalModel personal,
                   models::PersonalModel::adapt(*model.trainer, *model.shared.weights, std::span<const models::HistoryRow>(model.history).first(known), options, fit));
@@ -223,7 +224,7 @@ Result<Evaluation> Device::evaluate(std::string_view model_name) {
   // Of a personal model that is withdrawn meanwhile there are no figures either.
   const std::stop_token insights_stop = state_->predicting.begin();
   FEDSPEND_ASSIGN(Model model, model_of(*state_, model_name, kPurposeEvaluation, Personal::wanted, stop));
-  const std::size_t first = models::training_rows(model.history.size(), model.plan.plan->evaluation.holdout_fraction);
+  const std::size_t first = models::training_rows(model.plan.plan->model, model.history, model.plan.plan->evaluation.holdout_fraction);
   Evaluation evaluation;
   FEDSPEND_ASSIGN(evaluation.shared, score(models::PersonalModel(), model, first));
   if (!model.personal.is_shared() && !stop.stop_requested() && !insights_stop.stop_requested()) {

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 
+#include "common/check.h"
 #include "models/categoriser.h"
+#include "models/day_features.h"
 #include "models/next_category.h"
 #include "models/spend_forecast.h"
 
@@ -46,7 +48,8 @@ constexpr std::array kModels = {
                            .loss_unit = "months",
                            .alone = "own forecasts",
                            .alone_in_full = "the best of its last month, its mean of three, smoothing and its own quantiles, chosen in hindsight"},
-               .make = make_spend_forecast, .default_model = default_spend_forecast, .default_training = default_spend_forecast_training, .fedadam_rate = 0.003},
+               .make = make_spend_forecast, .default_model = default_spend_forecast, .default_training = default_spend_forecast_training, .fedadam_rate = 0.003,
+               .holds_out_days = true},
 };
 
 }  // namespace
@@ -61,6 +64,16 @@ const StockModel* find_stock_model(std::string_view name) {
 const StockModel& stock_model_or_first(std::string_view name) {
   const StockModel* found = find_stock_model(name);
   return found == nullptr ? kModels.front() : *found;
+}
+
+std::size_t training_rows(const ModelSpec& model, std::span<const HistoryRow> rows, double holdout_fraction) {
+  const StockModel* stock = find_stock_model(model.name);
+  if (stock == nullptr || !stock->holds_out_days || rows.empty()) return training_rows(rows.size(), holdout_fraction);
+  FEDSPEND_CHECK(holdout_fraction >= 0 && holdout_fraction <= 1, "a holdout fraction lies in [0, 1]");
+  const auto first = static_cast<double>(day_of(rows.front().time_s)), end = static_cast<double>(day_of(rows.back().time_s)) + 1;
+  const double held_out_from = end - holdout_fraction * (end - first);
+  const auto held_out = std::ranges::find_if(rows, [&](const HistoryRow& row) { return static_cast<double>(day_of(row.time_s)) >= held_out_from; });
+  return static_cast<std::size_t>(held_out - rows.begin());
 }
 
 std::string stock_model_names() {

@@ -7,6 +7,7 @@
 
 #include "models/history.h"
 #include "models/spend_forecast.h"
+#include "models/stock_models.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -186,7 +187,7 @@ void score_spend(const Population& population, const EvaluationRule& rule, Basel
   for (const std::size_t client : baselines.evaluated) {
     const std::vector<models::HistoryRow> history = encoder.encode(client);
     std::array<models::EvaluationResult, kSpendLines> scores{};
-    for (const models::SpendStep& step : models::scored_spend_steps(history, rule.model.categories.size(), models::training_rows(history.size(), rule.holdout_fraction), models::Counting::frozen)) {
+    for (const models::SpendStep& step : models::scored_spend_steps(history, rule.model.categories.size(), models::training_rows(rule.model, history, rule.holdout_fraction), models::Counting::frozen)) {
       const auto add = [&](SpendLine line, float all) { models::add_spend_score(step, std::array{all, all, all}, scores[line]); };
       add(kLastMonth, step.last);
       add(kThreeMonths, step.mean);

@@ -13,6 +13,7 @@
 #include "models/personal_model.h"
 #include "models/shapley.h"
 #include "models/spend_forecast_network.h"
+#include "models/stock_models.h"
 #include "tests/models/toy_history.h"
 
 using namespace fedspend;
@@ -371,6 +372,20 @@ TEST_CASE("spends are no probabilities: there is no personal model of counts, an
   REQUIRE(of_another);
   std::vector<float> spends(made.trainer->output_count());
   CHECK(of_another->predict(*made.trainer, made.weights, household(300, 1), spends).error().code == ErrorCode::invalid_argument);
+}
+
+TEST_CASE("of a forecast the last fifth of the days is held out, however many rows they hold; of other models the last fifth of the rows") {
+  std::vector<HistoryRow> history;
+  for (std::int64_t day = 100; day < 200; ++day)
+    for (int i = 0; i < (day < 150 ? 3 : 1); ++i) history.push_back({.time_s = day * 86'400, .amount_minor = 5});
+  ModelSpec model = toy();
+  CHECK(training_rows(model, history, 0.2) == 180);  // of 200, those of the days before 180
+  CHECK(training_rows(model, history, 0) == 200);
+  CHECK(training_rows(model, history, 1) == 0);
+  CHECK(training_rows(model, {}, 0.2) == 0);
+  CHECK(training_rows(model, std::span(history).first(1), 0.2) == 1);
+  model.name = "next_category";
+  CHECK(training_rows(model, history, 0.2) == 160);
 }
 
 TEST_CASE("the default model is small, at any vocabulary that a bank would have") {
