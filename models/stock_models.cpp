@@ -48,7 +48,7 @@ constexpr std::array kModels = {
                            .loss_unit = "months",
                            .alone = "own forecasts",
                            .alone_in_full = "the best of its last month, its mean of three, smoothing and its own quantiles, chosen in hindsight"},
-               .make = make_spend_forecast, .default_model = default_spend_forecast, .default_training = default_spend_forecast_training, .fedadam_rate = 0.003,
+               .make = make_spend_forecast, .default_model = default_spend_forecast, .default_training = default_spend_forecast_training, .fedadam_rate = 0.01,
                .holds_out_days = true},
 };
 

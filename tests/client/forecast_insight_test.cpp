@@ -113,7 +113,7 @@ TEST_CASE("each budget has its outlook: within, may run over, likely to run over
 
 TEST_CASE("a forecast counts from today: months of silence are months without spend, and rows dated after today are left out") {
   Customer customer;
-  std::vector<HistoryRow> history = household(400);
+  std::vector<HistoryRow> history = household(200);
   const auto today = customer.ask(history);
   REQUIRE(today);
   std::vector<HistoryRow> dated = history;
@@ -122,6 +122,10 @@ TEST_CASE("a forecast counts from today: months of silence are months without sp
   REQUIRE(again);
   CHECK(again->rows == history.size());
   CHECK(again->spends[0].middle_minor == today->spends[0].middle_minor);
+  for (HistoryRow& row : history) row.time_s -= 20 * 86'400;
+  const auto quiet = customer.ask(history);
+  REQUIRE(quiet);
+  CHECK(quiet->spends[0].low_minor < 0.9 * today->spends[0].low_minor);  // of the newest windows a part is silent
   for (HistoryRow& row : history) row.time_s -= 40 * 86'400;
   const auto silent = customer.ask(history);
   REQUIRE(silent);

@@ -92,6 +92,33 @@ TEST_CASE("before any training the forecast is the client's own quantiles, in mi
   CHECK(spends[3 * kTotal + 1] > middles * 1.1f);  // rows of "other" are spend, too
 }
 
+TEST_CASE("a series that is not regular has its own quantiles, whatever training says, and nothing where its range is put aside") {
+  Made made(0.3f);
+  std::vector<HistoryRow> history = household(400, 1);
+  std::erase_if(history, [&](const HistoryRow& row) { return row.category == 2 && row.time_s > history.back().time_s - 40 * 86'400; });
+  const SpendCalendar calendar(history, kCategories);
+  const OwnSpend own = calendar.own(2, calendar.last_day() + 1);
+  REQUIRE_FALSE(own.is_regular);
+  REQUIRE(own.quantiles[1] > 0);
+  const std::vector<float> spends = made.predict(history);
+  for (std::size_t j = 0; j < 3; ++j) CHECK(static_cast<double>(spends[6 + j]) == doctest::Approx(own.quantiles[j]).epsilon(1e-5));
+  std::vector<float> without(made.trainer->output_count());
+  REQUIRE(made.trainer->predict_kept(made.weights, history, std::array{~(1u << kGroupRange)}, without));
+  for (std::size_t j = 0; j < 3; ++j) CHECK(without[6 + j] == 0.0f);
+}
+
+TEST_CASE("what the model sees is bounded: a year of next to nothing, and then a month of a thousand times as much") {
+  std::vector<HistoryRow> history;
+  for (std::int64_t day = 16'000; day < 16'400; ++day) history.push_back({.time_s = day * 86'400, .amount_minor = day < 16'370 ? 1 : 1'000'000, .category = static_cast<std::uint32_t>(day % 2)});
+  const SpendCalendar calendar(history, kCategories);
+  for (const std::size_t series : {std::size_t{0}, kTotal}) {
+    const SpendStep step = spend_step(calendar, kCategories, series, 16'400);
+    CHECK(std::ranges::all_of(step.bricks, [](float brick) { return brick >= 0.0f && brick <= static_cast<float>(kMostLevels); }));
+    CHECK(std::ranges::all_of(step.numeric, [](float value) { return std::abs(value) <= 3.0f; }));
+    CHECK(step.bricks[kBrickLast] == (series == kTotal ? static_cast<float>(kMostLevels) : step.bricks[kBrickLast]));
+  }
+}
+
 TEST_CASE("the gradient is that of the pinball loss: against central differences, where there is no kink near") {
   const SpendForecastLayout layout({.categories = kCategories, .embedding = 3, .hidden = 5});
   SpendForecastNetwork network(layout);
@@ -371,7 +398,9 @@ TEST_CASE("spends are no probabilities: there is no personal model of counts, an
   const auto of_another = PersonalModel::from_kept_form(kept, made.weights.size());
   REQUIRE(of_another);
   std::vector<float> spends(made.trainer->output_count());
-  CHECK(of_another->predict(*made.trainer, made.weights, household(300, 1), spends).error().code == ErrorCode::invalid_argument);
+  const Status mixed = of_another->predict(*made.trainer, made.weights, household(300, 1), spends);
+  REQUIRE_FALSE(mixed);
+  CHECK(mixed.error().code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("of a forecast the last fifth of the days is held out, however many rows they hold; of other models the last fifth of the rows") {
