@@ -73,9 +73,10 @@ TEST_CASE("the mixture keeps counting") {
 
 TEST_CASE("beside spend_forecast: last month, three months, smoothing and the own quantiles, on the thirty days that the model is scored on") {
   PopulationBuilder builder;
-  // Held out are the days from 240 on. Of the month before more was spent than ever.
+  // Held out are the days from 240 on, of rows it would be those from 220. Of the month before more was spent than ever.
   for (std::int64_t day = 0; day < 300; ++day)
-    REQUIRE(builder.add("a", {.time_s = day * 86'400, .amount_minor = day >= 210 && day < 240 ? 150 : 100, .category = "x", .merchant = "", .currency = ""}));
+    for (int half = 0; half < (day < 100 ? 2 : 1); ++half)
+      REQUIRE(builder.add("a", {.time_s = day * 86'400, .amount_minor = day < 100 ? 50 : day >= 210 && day < 240 ? 150 : 100, .category = "x", .merchant = "", .currency = ""}));
   ModelSpec model;
   model.name = "spend_forecast";
   model.categories = {"x"};
