@@ -6,6 +6,8 @@
 #include <unordered_map>
 
 #include "models/history.h"
+#include "models/spend_forecast.h"
+#include "models/stock_models.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -168,6 +170,34 @@ void score_categories(const Population& population, const EvaluationRule& rule, 
   }
 }
 
+enum SpendLine : std::size_t { kLastMonth, kThreeMonths, kSmoothing, kOwnQuantiles, kSpendLines };
+
+std::vector<Baseline> spend_lines() {
+  return {
+      {.key = "last_month", .name = "the last 30 days again", .short_name = "last month", .own_counts = true},
+      {.key = "three_months", .name = "the mean of the last 90 days", .short_name = "three months", .own_counts = true},
+      {.key = "smoothing", .name = "exponential smoothing of the client's months", .short_name = "smoothing", .own_counts = true},
+      {.key = "own_quantiles", .name = "the client's own quantiles of 30 days", .short_name = "own quantiles", .own_counts = true},
+  };
+}
+
+// A single figure is given for all three quantiles.
+void score_spend(const Population& population, const EvaluationRule& rule, Baselines& baselines) {
+  const HistoryEncoder encoder(population, rule.model);
+  for (const std::size_t client : baselines.evaluated) {
+    const std::vector<models::HistoryRow> history = encoder.encode(client);
+    std::array<models::EvaluationResult, kSpendLines> scores{};
+    for (const models::SpendStep& step : models::scored_spend_steps(history, rule.model.categories.size(), models::training_rows(rule.model, history, rule.holdout_fraction), models::Counting::frozen)) {
+      const auto add = [&](SpendLine line, float all) { models::add_spend_score(step, std::array{all, all, all}, scores[line]); };
+      add(kLastMonth, step.last);
+      add(kThreeMonths, step.mean);
+      add(kSmoothing, step.smoothed);
+      models::add_spend_score(step, step.own, scores[kOwnQuantiles]);
+    }
+    for (std::size_t line = 0; line < kSpendLines; ++line) baselines.lines[line].by_client.push_back(scores[line]);
+  }
+}
+
 // By the name of its model: what the lines are, and a function that fills by_client of each.
 struct Task {
   std::string_view model;
@@ -177,6 +207,7 @@ struct Task {
 constexpr std::array kTasks = {
     Task{"next_category", [] { return category_lines(false); }, score_categories},
     Task{"categoriser", [] { return category_lines(true); }, score_categories},
+    Task{"spend_forecast", spend_lines, score_spend},
 };
 
 // A model that a data scientist brings gives the next category.
