@@ -24,9 +24,11 @@ Result<std::vector<Budget>> budgets_of(const fedspend_budget* budgets, std::uint
   std::vector<Budget> taken;
   const auto* at = reinterpret_cast<const unsigned char*>(budgets);  // an array's stride is its elements' own size
   for (std::uint64_t i = 0; i < count; ++i) {
-    FEDSPEND_ASSIGN(const fedspend_budget known, known_part(reinterpret_cast<const fedspend_budget*>(at), "budget"));
-    if (known.struct_size != budgets->struct_size) return fail(ErrorCode::invalid_argument, "budgets of different struct_size");
-    at += known.struct_size;
+    const auto* element = reinterpret_cast<const fedspend_budget*>(at);
+    // Before it is read: there are so many bytes of it as of the first.
+    if (element->struct_size != budgets->struct_size) return fail(ErrorCode::invalid_argument, "budgets of different struct_size");
+    FEDSPEND_ASSIGN(const fedspend_budget known, known_part(element, "budget"));
+    at += element->struct_size;
     Budget budget{.amount_minor = known.amount_minor};
     if (known.category != nullptr) {
       FEDSPEND_ASSIGN(budget.category, text_of(known.category, "category"));
