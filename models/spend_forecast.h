@@ -2,7 +2,7 @@
 // The stock model spend_forecast: what a client will spend in the next 30 days, per category and in total, as quantiles of 10, 50 and 90% that
 // do not cross. It begins at the client's own empirical quantiles (spend_calendar.h), exactly but for a low next to nothing, and learns by how much to lean on what else the
 // client's past says (spend_forecast_features.h, spend_forecast_network.h). Trained by stochastic gradient descent on the pinball loss
-// (Koenker and Bassett 1978, "Regression quantiles"), without libtorch.
+// (Koenker and Bassett 1978, "Regression quantiles") of slightly wider quantiles (kTrainedPoints), without libtorch.
 //
 // Trainer's words here. Outputs are no probabilities but spends in minor units, 3 a series, low, middle and high: of category c they lie from
 // 3 c, and of the total (a series of its own, of all rows, those of "other" too) behind those of the categories; output_count() is 3 (C + 1).

@@ -8,7 +8,6 @@
 namespace fedspend::models {
 namespace {
 
-constexpr std::array<float, 3> kPoints = {0.1f, 0.5f, 0.9f};
 constexpr float kLeastLow = 0.01f;
 constexpr std::size_t kNumericWidth = kernels::padded(kSpendNumeric);
 
@@ -17,10 +16,10 @@ float slope(float quantile, float target, float point) { return (target > quanti
 
 }  // namespace
 
-double pinball_loss(std::span<const float, 3> quantiles, float target) {
+double pinball_loss(std::span<const float, 3> quantiles, float target, const std::array<float, 3>& points) {
   double sum = 0;
   for (std::size_t j = 0; j < 3; ++j) {
-    const double above = static_cast<double>(target) - static_cast<double>(quantiles[j]), point = static_cast<double>(kPoints[j]);
+    const double above = static_cast<double>(target) - static_cast<double>(quantiles[j]), point = static_cast<double>(points[j]);
     sum += std::max(point * above, (point - 1) * above);
   }
   return sum / 3;
@@ -80,7 +79,7 @@ void SpendForecastNetwork::backward(const float* arena, std::span<const SpendSte
     std::fill_n(d, output.stride, 0.0f);
     float from_above = 0;
     for (std::size_t j = 3; j-- > 0;) {
-      from_above += slope(quantiles_[i][j], step.target, kPoints[j]);
+      from_above += slope(quantiles_[i][j], step.target, kTrainedPoints[j]);
       const float at = z_[i][j] < 0 ? std::min(from_above, 0.0f) : from_above;
       for (std::size_t k = 0; k < kSpendBricks; ++k) d[j * kSpendBricks + k] = at * step.bricks[k];
     }
