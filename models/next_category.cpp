@@ -65,10 +65,6 @@ float uniform(RandomSource& random, double half_width) {
   return static_cast<float>((2 * unit - 1) * half_width);
 }
 
-tl::unexpected<Error> not_finite() {
-  return fail(ErrorCode::limit, "the model gives values that are not finite", "its weights are not those of a training that went well: lower training.learning_rate or server.learning_rate");
-}
-
 // What an untrained model goes by: equal shares in the four counts that are tables of the client's own (its frequencies, and what
 // followed), each with both smoothings. With the other weights of the output at zero its prediction is their geometric mean, a logarithmic opinion pool
 // (Genest and Zidek 1986, "Combining probability distributions: a critique and an annotated bibliography"): for every population about as good as the client's own

@@ -25,10 +25,6 @@ constexpr std::size_t kMostScoredDays = 400;   // eleven years
 constexpr std::array<std::string_view, kSpendGroups> kGroupNames = {"own_range", "own_recent", "own_year", "own_rhythm", "category", "all_spending"};
 constexpr std::size_t kOne = 15;  // of the numeric features, the one that is 1
 
-tl::unexpected<Error> not_finite() {
-  return fail(ErrorCode::limit, "the model gives values that are not finite", "its weights are not those of a training that went well: lower training.learning_rate or server.learning_rate");
-}
-
 class SpendForecast final : public Trainer {
  public:
   explicit SpendForecast(const SpendForecastSizes& sizes) : layout_(sizes), network_(layout_), descent_(layout_, layout_.hidden().offset, layout_.output().offset) {}
@@ -83,9 +79,7 @@ void SpendForecast::initialize(std::span<float> weights, std::uint64_t seed) con
 Result<TrainingResult> SpendForecast::train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories, const TrainingOptions& options,
                                                    std::span<float> update) {
   FEDSPEND_TRY(descent_.load(weights));
-  FEDSPEND_CHECK(update.size() == parameter_count(), "an update has parameter_count() floats");
   const TrainingSpec& spec = options.spec;
-  if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts forecasts, at least 1");
   steps_.clear();
   for (const std::span<const HistoryRow> history : histories) {
     const SpendCalendar calendar(spec.max_rows > 0 && history.size() > spec.max_rows ? history.last(spec.max_rows) : history, categories());
@@ -94,29 +88,13 @@ Result<TrainingResult> SpendForecast::train_pooled(std::span<const float> weight
   FEDSPEND_CHECK(steps_.size() < 0xffffffff, "steps are counted in 32 bits");
   std::vector<std::uint32_t> order(steps_.size());
   std::iota(order.begin(), order.end(), 0u);
-  descent_.begin(options);
-  SeededRandom random(options.seed);
-  TrainingResult result;
-  for (std::uint32_t epoch = 0; epoch < spec.epochs; ++epoch) {
-    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  return descent_.train(weights, std::move(order), "forecasts", options, update, [&](std::span<const std::uint32_t> batch) {
+    network_.forward(descent_.weights(), steps_, batch);
     double loss = 0;
-    for (std::size_t begin = 0; begin < order.size(); begin += spec.batch_size) {
-      if (options.stop.stop_requested()) return fail(ErrorCode::refused, "training was stopped");
-      const std::span<const std::uint32_t> batch = std::span(order).subspan(begin, std::min<std::size_t>(spec.batch_size, order.size() - begin));
-      network_.forward(descent_.weights(), steps_, batch);
-      for (std::size_t i = 0; i < batch.size(); ++i) loss += pinball_loss(network_.quantiles(i), steps_[batch[i]].target);
-      network_.backward(descent_.weights(), steps_, descent_.gradient());
-      descent_.step(static_cast<double>(batch.size()), network_.embedding_rows());
-    }
-    result.examples += order.size();
-    result.mean_loss = order.empty() ? 0 : loss / static_cast<double>(order.size());
-  }
-  if (result.examples == 0) {
-    std::ranges::fill(update, 0.0f);
-    return result;
-  }
-  FEDSPEND_TRY(descent_.finish(weights, update));
-  return result;
+    for (std::size_t i = 0; i < batch.size(); ++i) loss += pinball_loss(network_.quantiles(i), steps_[batch[i]].target);
+    network_.backward(descent_.weights(), steps_, descent_.gradient());
+    return loss;
+  }, [&] { return network_.embedding_rows(); });
 }
 
 // Visits all steps in order.

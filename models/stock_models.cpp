@@ -8,6 +8,7 @@
 #include "models/day_features.h"
 #include "models/next_category.h"
 #include "models/spend_forecast.h"
+#include "models/unusual_activity.h"
 
 namespace fedspend::models {
 namespace {
@@ -50,6 +51,20 @@ constexpr std::array kModels = {
                            .alone_in_full = "the best of its last month, its mean of three, smoothing and its own quantiles, chosen in hindsight"},
                .make = make_spend_forecast, .default_model = default_spend_forecast, .default_training = default_spend_forecast_training, .fedadam_rate = 0.01,
                .holds_out_days = true},
+    StockModel{.name = "unusual_activity", .title = "how unusual a transaction is",
+               .card = "how surprising a client's transaction is beside those before it: its category, amount, merchant and rhythm",
+               .measure = {.name = "ranked_right",
+                           .predicted = "held-out rows beside themselves made unusual",
+                           .sentence = "finds the one made unusual of {share} of {count} pairs of held-out transactions",
+                           .headline = "ranked right",
+                           .meaning = "Share of held-out rows that are less surprising than the same row made unusual by dice",
+                           .second = "caught at one false alarm a month",
+                           .loss = "-log of the odds that a row was, or was not, made unusual",
+                           .loss_unit = "nats",
+                           .alone = "own statistics",
+                           .alone_in_full = "the best of its amount, its distance from the category's amounts, a new merchant and a rare category, chosen in hindsight"},
+               .make = make_unusual_activity, .default_model = default_unusual_activity, .default_training = default_unusual_activity_training, .fedadam_rate = 0.03,
+               .sees_row = true},
 };
 
 }  // namespace

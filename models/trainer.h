@@ -44,8 +44,8 @@ struct TrainingResult {
 enum class Counting { frozen, prequential };
 
 // What predict() gives. probabilities: of the categories of the plan, and last of "other", summing to 1. spend_quantiles: spends in minor units
-// (spend_forecast.h), which are no chances: nothing that counts or mixes probabilities takes them (personal_model.h).
-enum class Outputs { probabilities, spend_quantiles };
+// (spend_forecast.h), surprises: nats (unusual_activity.h); neither are chances: nothing that counts or mixes probabilities takes them (personal_model.h).
+enum class Outputs { probabilities, spend_quantiles, surprises };
 
 class Trainer {
  public:

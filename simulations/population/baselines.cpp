@@ -8,6 +8,7 @@
 #include "models/history.h"
 #include "models/spend_forecast.h"
 #include "models/stock_models.h"
+#include "models/unusual_activity.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -198,6 +199,40 @@ void score_spend(const Population& population, const EvaluationRule& rule, Basel
   }
 }
 
+enum UnusualLine : std::size_t { kAmountAlone, kFarFromCategory, kNewMerchant, kRareCategory, kUnusualLines };
+
+std::vector<Baseline> unusual_lines() {
+  return {
+      {.key = "amount", .name = "the amount alone", .short_name = "amount", .own_counts = true},
+      {.key = "category_deviation", .name = "how far above the client's amounts in the category", .short_name = "deviation", .own_counts = true},
+      {.key = "new_merchant", .name = "a merchant that is new to the client", .short_name = "new merchant", .own_counts = true},
+      {.key = "rare_category", .name = "how rare the category is for the client", .short_name = "rare category", .own_counts = true},
+  };
+}
+
+// One figure each, of what the model sees too. Of two that are equal every other counts as ranked rightly.
+void score_unusual(const Population& population, const EvaluationRule& rule, Baselines& baselines) {
+  const HistoryEncoder encoder(population, rule.model);
+  const auto figures = [](const models::UnusualStep& step) {
+    const auto& amount = step.numeric[models::kUnusualAmount];
+    return std::array<float, kUnusualLines>{amount[0], amount[1], -step.numeric[models::kUnusualMerchant][0], -step.numeric[models::kUnusualCategory][2]};
+  };
+  for (const std::size_t client : baselines.evaluated) {
+    const std::vector<models::HistoryRow> history = encoder.encode(client);
+    const models::UnusualPairs pairs =
+        models::scored_unusual_pairs(history, rule.model.categories.size(), models::training_rows(rule.model, history, rule.holdout_fraction), models::Counting::frozen);
+    std::array<models::EvaluationResult, kUnusualLines> scores{};
+    for (std::size_t i = 0; i < pairs.usual.size(); ++i) {
+      const auto usual = figures(pairs.usual[i]), made_up = figures(pairs.made_up[i]);
+      for (std::size_t line = 0; line < kUnusualLines; ++line) {
+        ++scores[line].predictions;
+        scores[line].correct_top1 += made_up[line] > usual[line] || (made_up[line] == usual[line] && i % 2 == 0) ? 1u : 0u;
+      }
+    }
+    for (std::size_t line = 0; line < kUnusualLines; ++line) baselines.lines[line].by_client.push_back(scores[line]);
+  }
+}
+
 // By the name of its model: what the lines are, and a function that fills by_client of each.
 struct Task {
   std::string_view model;
@@ -208,6 +243,7 @@ constexpr std::array kTasks = {
     Task{"next_category", [] { return category_lines(false); }, score_categories},
     Task{"categoriser", [] { return category_lines(true); }, score_categories},
     Task{"spend_forecast", spend_lines, score_spend},
+    Task{"unusual_activity", unusual_lines, score_unusual},
 };
 
 // A model that a data scientist brings gives the next category.
