@@ -64,7 +64,7 @@ constexpr std::array kModels = {
                            .alone = "own statistics",
                            .alone_in_full = "the best of its amount, its distance from the category's amounts, a new merchant and a rare category, chosen in hindsight"},
                .make = make_unusual_activity, .default_model = default_unusual_activity, .default_training = default_unusual_activity_training, .fedadam_rate = 0.03,
-               .sees_row = true},
+               .reads_merchant_text = true, .sees_row = true},
 };
 
 }  // namespace

@@ -24,16 +24,17 @@ constexpr std::uint64_t kEvaluationSeed = 0x756e757375616c;
 // Of UnusualPart, in its order. They are keys of texts in apps: never rename.
 constexpr std::array<std::string_view, kUnusualParts> kPartNames = {"category", "amount", "merchant", "rhythm"};
 
-// What an untrained model goes by: a category not used before or seldom, an amount far above its category's and its merchant's, a merchant not met before, the
-// same charge again, an hour at which little was bought. {part, feature, weight}: unusual_activity_features.cpp says what they are.
+// What an untrained model goes by: an amount far above its category's and its merchant's; the same charge again; and a category not used before or seldom
+// at a merchant not met before, at an hour at which little was bought. unusual_activity_features.cpp says what the features are.
 struct InitialWeight {
-  std::size_t part, feature;
+  std::size_t part, way, feature;
   float weight;
 };
 constexpr std::array kInitialWeights = {
-    InitialWeight{kUnusualCategory, 2, -1.0f}, InitialWeight{kUnusualCategory, 1, 1.0f},  InitialWeight{kUnusualCategory, 15, -1.0f}, InitialWeight{kUnusualAmount, 2, 0.5f},
-    InitialWeight{kUnusualAmount, 4, 0.5f},    InitialWeight{kUnusualAmount, 15, -0.5f},  InitialWeight{kUnusualMerchant, 0, -1.0f},  InitialWeight{kUnusualMerchant, 15, 0.5f},
-    InitialWeight{kUnusualRhythm, 4, 2.0f},    InitialWeight{kUnusualRhythm, 5, -0.5f}};
+    InitialWeight{kUnusualAmount, kWrongAmount, 2, 1.0f},     InitialWeight{kUnusualAmount, kWrongAmount, 4, 0.5f},     InitialWeight{kUnusualAmount, kWrongAmount, 15, -3.0f},
+    InitialWeight{kUnusualRhythm, kChargedAgain, 4, 4.0f},    InitialWeight{kUnusualRhythm, kChargedAgain, 15, -3.0f},  InitialWeight{kUnusualCategory, kOutOfPlace, 2, -2.0f},
+    InitialWeight{kUnusualCategory, kOutOfPlace, 1, 1.0f},    InitialWeight{kUnusualCategory, kOutOfPlace, 15, -3.0f}, InitialWeight{kUnusualMerchant, kOutOfPlace, 0, -2.0f},
+    InitialWeight{kUnusualMerchant, kOutOfPlace, 15, 1.0f},   InitialWeight{kUnusualRhythm, kOutOfPlace, 5, -0.5f}};
 
 class UnusualActivity final : public Trainer {
  public:
@@ -41,7 +42,7 @@ class UnusualActivity final : public Trainer {
 
   std::size_t parameter_count() const override { return layout_.parameter_count(); }
   const std::vector<LayoutEntry>& layout() const override { return layout_.entries(); }
-  std::size_t output_count() const override { return kUnusualParts + 1; }
+  std::size_t output_count() const override { return kUnusualWays + 1; }
   Outputs outputs() const override { return Outputs::surprises; }
   bool sees_row() const override { return true; }
 
@@ -70,7 +71,6 @@ class UnusualActivity final : public Trainer {
   UnusualActivityNetwork network_;
   LocalDescent descent_;
   std::vector<UnusualStep> steps_, made_up_;
-  std::vector<std::uint8_t> is_made_up_;
 };
 
 void UnusualActivity::initialize(std::span<float> weights, std::uint64_t seed) const {
@@ -85,7 +85,7 @@ void UnusualActivity::initialize(std::span<float> weights, std::uint64_t seed) c
         weights[entry.offset + i] = static_cast<float>((2 * (static_cast<double>(random.next_u64() >> 11) * 0x1p-53) - 1) * half_width);
     }
     for (const InitialWeight& initial : kInitialWeights)
-      if (entry.name == "output." + std::string(kPartNames[initial.part]) + ".numeric") weights[entry.offset + initial.feature] = initial.weight;
+      if (entry.name == "output." + std::string(kPartNames[initial.part]) + ".numeric") weights[entry.offset + initial.way * kUnusualNumeric + initial.feature] = initial.weight;
   }
 }
 
@@ -99,18 +99,15 @@ Result<TrainingResult> UnusualActivity::train_pooled(std::span<const float> weig
     const std::size_t first = options.spec.max_rows > 0 && history.size() > options.spec.max_rows ? history.size() - options.spec.max_rows : 0;
     append_unusual_steps(history, categories(), first, history.size(), steps_, &made_up_, &random);
   }
-  const std::size_t rows = steps_.size();
-  FEDSPEND_CHECK(2 * rows < 0xffffffff, "steps are counted in 32 bits");
   steps_.insert(steps_.end(), made_up_.begin(), made_up_.end());
-  is_made_up_.assign(2 * rows, 1);
-  std::fill_n(is_made_up_.begin(), rows, std::uint8_t{0});
-  std::vector<std::uint32_t> order(2 * rows);
+  FEDSPEND_CHECK(steps_.size() < 0xffffffff, "steps are counted in 32 bits");
+  std::vector<std::uint32_t> order(steps_.size());
   std::iota(order.begin(), order.end(), 0u);
   return descent_.train(weights, std::move(order), "rows as they were or made unusual", options, update, [&](std::span<const std::uint32_t> batch) {
     network_.forward(descent_.weights(), steps_, batch);
     double loss = 0;
-    for (std::size_t i = 0; i < batch.size(); ++i) loss += surprise_loss(network_.surprise(i), is_made_up_[batch[i]] != 0);
-    network_.backward(descent_.weights(), steps_, is_made_up_, descent_.gradient());
+    for (std::size_t i = 0; i < batch.size(); ++i) loss += network_.loss(i, steps_[batch[i]].way);
+    network_.backward(descent_.weights(), steps_, descent_.gradient());
     return loss;
   }, [&] { return network_.embedding_rows(); });
 }
@@ -157,8 +154,8 @@ Status UnusualActivity::write(std::span<const UnusualStep> steps, std::span<floa
   bool sound = true;
   run_through(steps, [&](std::size_t step, std::size_t i) {
     sound = sound && std::isfinite(network_.surprise(i));
-    for (std::size_t part = 0; part < kUnusualParts; ++part) surprises[step * output_count() + part] = network_.part(i, part);
-    surprises[step * output_count() + kUnusualParts] = network_.surprise(i);
+    for (std::size_t way = 0; way < kUnusualWays; ++way) surprises[step * output_count() + way] = network_.way(i, way);
+    surprises[step * output_count() + kUnusualWays] = network_.surprise(i);
   });
   if (!sound) return not_finite();
   return {};

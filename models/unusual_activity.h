@@ -1,10 +1,10 @@
 #pragma once
-// The stock model unusual_activity: how surprising a row is to who knows the client's own rows before it, in four parts that add up: its category, its
+// The stock model unusual_activity: how surprising a row is to who knows the client's own rows before it, by four parts of what is seen: its category, its
 // amount given category and merchant, its merchant, its rhythm (unusual_activity_features.h, unusual_activity_network.h). Trained without labels, to tell a
 // client's rows from the same rows made unusual by dice, by stochastic gradient descent, without libtorch.
 //
-// Trainer's words here. Outputs are no probabilities but surprises in nats (log odds), finite: one a part, in the order of UnusualPart, and last their
-// sum. It is told all of a row (sees_row), the category too: predict() is of the last row of the history; an empty history gives what is known of nothing.
+// Trainer's words here. Outputs are no probabilities but surprises in nats (log odds), finite: one a way of being unusual, in the order of UnusualWay, and
+// last that of any of them. It is told all of a row (sees_row), the category too: predict() is of the last row of the history; an empty history gives what is known of nothing.
 // An example is a row as it was or made unusual, so that batch_size counts both and training has two for each row. Of a result (evaluation_result.h) a
 // prediction is a held-out row beside itself made unusual; correct_top1 counts those where the latter is the more surprising, correct_top3 those where it lies
 // above what the client's own kThresholdRows rows before the held-out ones exceed kAlarmsPerMonth times a month (alarm_threshold.h); loss_sum is in nats,

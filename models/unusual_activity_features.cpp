@@ -101,6 +101,8 @@ UnusualStep UnusualPast::step(const HistoryRow& row) const {
   step.category.fill(category);
   const Statistics& own = by_category_[category];
   const Statistics* merchant = of_merchant(row);
+  const auto known_word = row.text == nullptr || row.text->first_word == 0 ? by_word_.end() : by_word_.find(row.text->first_word);
+  const std::uint32_t word_count = known_word == by_word_.end() ? 0 : known_word->second;
   const float amount = log_amount(row);
   const auto seen = static_cast<float>(all_.count);
   const float credit = row.direction == Direction::credit ? 1.0f : 0.0f;
@@ -150,7 +152,7 @@ UnusualStep UnusualPast::step(const HistoryRow& row) const {
   step.numeric[kUnusualMerchant] = {merchant != nullptr ? 1.0f : 0.0f, merchant == nullptr ? 0.0f : log_count(merchant->count),
                                     merchant == nullptr ? 0.0f : log_days(apart(row.time_s, merchant->last_s)), newest_.new_merchants * 2, log_count(count),
                                     row.merchant_hash == 0 ? 1.0f : 0.0f, merchant == nullptr ? log_count(static_cast<double>(new_merchants)) : 0.0f,
-                                    merchant != nullptr && merchant->category == category ? 1.0f : 0.0f, log_count(static_cast<double>(in_day)), credit, log_count(seen) - 1,
+                                    merchant != nullptr && merchant->category == category ? 1.0f : 0.0f, word_count > 0 ? 1.0f : 0.0f, log_count(word_count), log_count(seen) - 1,
                                     own.count == 0 ? 1.0f : 0.0f, merchant == nullptr ? log_count(static_cast<double>(in_hour)) : 0.0f, log_count(static_cast<double>(new_merchants)),
                                     merchant == nullptr ? newest_.new_merchants * 2 : 0.0f, 1.0f};
 
@@ -169,7 +171,7 @@ void UnusualPast::add(const HistoryRow& row, bool counted) {
   const auto known = row.merchant_hash == 0 ? by_merchant_.end() : by_merchant_.find(row.merchant_hash);
   const bool is_new = row.merchant_hash != 0 && known == by_merchant_.end();
   const bool repeat = is_repeat(row, kDay);
-  newest_.rows[newest_.next] = {.time_s = row.time_s, .amount_minor = row.amount_minor, .merchant = row.merchant_hash, .category = category, .new_merchant = is_new};
+  newest_.rows[newest_.next] = {.time_s = row.time_s, .amount_minor = row.amount_minor, .merchant = row.merchant_hash, .category = category, .word = row.text == nullptr ? 0 : row.text->first_word, .new_merchant = is_new};
   newest_.next = (newest_.next + 1) % kRecent;
   newest_.filled = std::min(newest_.filled + 1, kRecent);
   if (!counted) {  // when it last came is sequence, too
@@ -186,6 +188,7 @@ void UnusualPast::add(const HistoryRow& row, bool counted) {
   own.add(amount, row);
   all_.add(amount, row);
   if (row.merchant_hash != 0) by_merchant_[row.merchant_hash].add(amount, row);
+  if (row.text != nullptr && row.text->first_word != 0) ++by_word_[row.text->first_word];
   const std::int64_t second = second_of_day(row.time_s);
   has_times_ = has_times_ || second != 0;
   ++hours_[static_cast<std::size_t>(second / kHour)];
@@ -193,12 +196,14 @@ void UnusualPast::add(const HistoryRow& row, bool counted) {
 
 UnusualStep UnusualPast::made_unusual(const HistoryRow& row, RandomSource& random) {
   const std::uint64_t kind = random.below(10);
-  if (kind < 3) {  // another amount
+  if (kind < 2) {  // another amount
     HistoryRow other = row;
-    const double factor = std::exp(std::log(1.5) + unit(random) * std::log(100 / 1.5));
+    const double factor = std::exp(std::log(4.0) + unit(random) * std::log(25.0));
     const double amount = static_cast<double>(std::clamp<std::int64_t>(row.amount_minor, 100, kMostAmount));
     other.amount_minor = static_cast<std::int64_t>(std::min(random.below(5) == 0 ? amount / factor : amount * factor, static_cast<double>(kMostAmount)));
-    return step(other);
+    UnusualStep made = step(other);
+    made.way = kWrongAmount;
+    return made;
   }
   const Newest newest = newest_;
   const Statistics all = all_;
@@ -207,34 +212,49 @@ UnusualStep UnusualPast::made_unusual(const HistoryRow& row, RandomSource& rando
   const bool has_times = has_times_;
   std::vector<std::pair<std::uint32_t, Statistics>> categories;
   std::vector<std::pair<std::uint64_t, std::optional<Statistics>>> merchants;
+  std::vector<std::uint32_t> words;
   const auto pass = [&](const HistoryRow& one) {  // as if it had come
     const std::uint32_t category = std::min(one.category, static_cast<std::uint32_t>(categories_));
     categories.emplace_back(category, by_category_[category]);
     const Statistics* known = of_merchant(one);
+    if (one.text != nullptr) words.push_back(one.text->first_word);
     if (one.merchant_hash != 0) merchants.emplace_back(one.merchant_hash, known == nullptr ? std::nullopt : std::optional(*known));
     add(one, true);
   };
   HistoryRow last = row;
-  if (kind < 5) {  // charged again
+  if (kind < 4) {  // charged again
     pass(row);
     if (has_times) last.time_s = later(row.time_s, 1 + 299 * unit(random));
   } else {  // purchases from anywhere
     std::uint64_t left = random.below(3) == 0 ? 1 : 1 + random.below(6);
-    const auto anywhere = [&] { return static_cast<std::uint32_t>(random.below(categories_)); };
+    // The r-th of the plan's categories with a chance in proportion to 1 / r: a drafted plan has them by how often they come.
+    const auto anywhere = [&] { return static_cast<std::uint32_t>(std::min(std::exp(unit(random) * std::log(static_cast<double>(categories_) + 1)) - 1, static_cast<double>(categories_) - 1)); };
     const std::uint32_t category = anywhere();
-    const std::uint64_t merchant = random.next_u64() | 1;
+    // Half of the merchants are nobody the client knows; of the others the name begins like that of one of its newest rows, or is that one.
+    const auto meet = [&](HistoryRow& one) {
+      const std::uint64_t how = newest.filled == 0 ? 0 : random.below(4);
+      const Recent& known = newest.rows[newest.filled == 0 ? 0 : random.below(newest.filled)];
+      one.merchant_hash = how == 3 ? known.merchant : random.next_u64() | 1;
+      MerchantText text;
+      text.first_word = how >= 2 ? known.word : static_cast<std::uint32_t>(random.next_u64() | 1);
+      one.text = row.text == nullptr ? nullptr : std::make_shared<const MerchantText>(std::move(text));
+    };
+    HistoryRow merchant;
+    meet(merchant);
     const double level = all.count == 0 ? 8.0 : static_cast<double>(all.mean), wide = random.below(2) == 0 ? 1.0 : 2.0;
     std::int64_t time_s = has_times ? later(row.time_s, 2.0 * kDay * unit(random)) : row.time_s;
     last = {};
     for (;; --left) {
-      last = {.time_s = time_s, .amount_minor = amount_of(level + wide * normal(random)), .merchant_hash = random.below(3) == 0 ? merchant : random.next_u64() | 1,
-              .category = random.below(4) == 0 ? anywhere() : category};
+      last = {.time_s = time_s, .amount_minor = amount_of(level + wide * normal(random)), .merchant_hash = merchant.merchant_hash,
+              .category = random.below(4) == 0 ? anywhere() : category, .text = merchant.text};
+      if (random.below(3) != 0) meet(last);
       if (left == 1) break;
       pass(last);
       time_s = has_times ? later(time_s, std::exp(std::log(20.0) + unit(random) * std::log(900.0))) : later(time_s, random.below(4) == 0 ? kDay : 0);
     }
   }
-  const UnusualStep made = step(last);
+  UnusualStep made = step(last);
+  made.way = kind < 4 ? kChargedAgain : kOutOfPlace;
   newest_ = newest;
   all_ = all;
   hours_ = hours;
@@ -245,6 +265,8 @@ UnusualStep UnusualPast::made_unusual(const HistoryRow& row, RandomSource& rando
     if (merchants[i].second) by_merchant_[merchants[i].first] = *merchants[i].second;
     else by_merchant_.erase(merchants[i].first);
   }
+  for (const std::uint32_t word : words)
+    if (word != 0 && --by_word_[word] == 0) by_word_.erase(word);
   return made;
 }
 

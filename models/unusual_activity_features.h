@@ -2,7 +2,7 @@
 // What the model unusual_activity sees of a row: how it stands to the client's own rows before it, in four parts (its category, its amount given
 // category and merchant, its merchant, its rhythm). All of it is computed on the device from rows up to this one, bounded, and finite for every row.
 // And what the model is trained against: a row as it was, made unusual by dice (MadeUnusual), since nobody labels a customer's rows. Telling the two
-// apart is estimating how much likelier a row is under the dice than under the customer (Gutmann and Hyvarinen 2010, "Noise-contrastive
+// apart is estimating how much likelier a row is under each of the dice than under the customer (Gutmann and Hyvarinen 2010, "Noise-contrastive
 // estimation"; with such dice for alarms: Hendrycks, Mazeika, Dietterich 2019, "Deep anomaly detection with outlier exposure"). One object per thread.
 
 #include <array>
@@ -20,10 +20,14 @@ namespace fedspend::models {
 enum UnusualPart : std::uint32_t { kUnusualCategory, kUnusualAmount, kUnusualMerchant, kUnusualRhythm, kUnusualParts };
 inline constexpr std::size_t kUnusualNumeric = 16;  // of each part; [15] is 1 always
 
+// What a row can be. The ways of being unusual are those of the dice (UnusualPast::made_unusual).
+enum UnusualWay : std::uint8_t { kWrongAmount, kChargedAgain, kOutOfPlace, kUnusualWays, kAsItWas = kUnusualWays };
+
 // Of an empty history: nothing but the ones. `category` below the number of categories, or that (other), or one more: none.
 struct UnusualStep {
   std::array<std::array<float, kUnusualNumeric>, kUnusualParts> numeric{};
   std::array<std::uint32_t, kUnusualParts> category{};
+  UnusualWay way = kAsItWas;
 };
 UnusualStep empty_unusual_step(std::size_t categories);
 // `step` with the parts that are not in `kept` (bit p: part p) as of an empty history.
@@ -57,6 +61,7 @@ class UnusualPast {
     std::int64_t time_s = 0, amount_minor = 0;
     std::uint64_t merchant = 0;
     std::uint32_t category = 0;
+    std::uint32_t word = 0;
     bool new_merchant = false;
   };
   static constexpr std::size_t kRecent = 32;
@@ -73,6 +78,7 @@ class UnusualPast {
   std::size_t categories_;
   std::vector<Statistics> by_category_;
   std::unordered_map<std::uint64_t, Statistics> by_merchant_;
+  std::unordered_map<std::uint32_t, std::uint32_t> by_word_;  // rows whose merchant's name begins with it
   Statistics all_;
   std::array<std::uint32_t, 24> hours_{};
   std::uint32_t distinct_ = 0;

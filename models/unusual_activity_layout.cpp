@@ -26,7 +26,7 @@ std::size_t UnusualActivityLayout::hidden_width() const { return kernels::padded
 UnusualActivityLayout::UnusualActivityLayout(const UnusualActivitySizes& sizes) : sizes_(sizes) {
   embedding_ = block(sizes.categories + 2, kernels::padded(sizes.embedding));
   for (Block& hidden : hidden_) hidden = block(input_width(), hidden_width());
-  for (Block& output : output_) output = block(1, hidden_width() + input_width());
+  for (Block& output : output_) output = block(kUnusualWays, hidden_width() + input_width());
 
   place("category_embedding", {sizes.categories + 2, sizes.embedding}, embedding_.offset, embedding_.stride);
   for (std::size_t part = 0; part < kUnusualParts; ++part) {
@@ -37,9 +37,9 @@ UnusualActivityLayout::UnusualActivityLayout(const UnusualActivitySizes& sizes) 
   for (std::size_t part = 0; part < kUnusualParts; ++part) {
     const std::string name = kPartNames[part];
     const std::size_t offset = output_[part].offset;
-    place("output." + name + ".hidden", {1, sizes.hidden}, offset, output_[part].stride);
-    place("output." + name + ".numeric", {1, kUnusualNumeric}, offset + hidden_width(), output_[part].stride);
-    place("output." + name + ".category", {1, sizes.embedding}, offset + hidden_width() + kUnusualNumeric, output_[part].stride);
+    place("output." + name + ".hidden", {kUnusualWays, sizes.hidden}, offset, output_[part].stride);
+    place("output." + name + ".numeric", {kUnusualWays, kUnusualNumeric}, offset + hidden_width(), output_[part].stride);
+    place("output." + name + ".category", {kUnusualWays, sizes.embedding}, offset + hidden_width() + kUnusualNumeric, output_[part].stride);
   }
 }
 

@@ -25,8 +25,8 @@ class UnusualActivityLayout : public ArenaLayout {
   explicit UnusualActivityLayout(const UnusualActivitySizes& sizes);
 
   const UnusualActivitySizes& sizes() const { return sizes_; }
-  // The embeddings lie first: the categories, other, none. Of a part `hidden` is read from [numeric | embedding (padded)], and `output`, one
-  // row, weighs [hidden (padded) | the same]. The outputs lie last.
+  // The embeddings lie first: the categories, other, none. Of a part `hidden` is read from [numeric | embedding (padded)], and each row of
+  // `output`, one a way of being unusual, weighs [hidden (padded) | the same]. The outputs lie last.
   const Block& embedding() const { return embedding_; }
   const Block& hidden(std::size_t part) const { return hidden_[part]; }
   const Block& output(std::size_t part) const { return output_[part]; }

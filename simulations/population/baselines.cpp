@@ -199,8 +199,6 @@ void score_spend(const Population& population, const EvaluationRule& rule, Basel
   }
 }
 
-enum UnusualLine : std::size_t { kAmountAlone, kFarFromCategory, kNewMerchant, kRareCategory, kUnusualLines };
-
 std::vector<Baseline> unusual_lines() {
   return {
       {.key = "amount", .name = "the amount alone", .short_name = "amount", .own_counts = true},
@@ -213,17 +211,13 @@ std::vector<Baseline> unusual_lines() {
 // One figure each, of what the model sees too. Of two that are equal every other counts as ranked rightly.
 void score_unusual(const Population& population, const EvaluationRule& rule, Baselines& baselines) {
   const HistoryEncoder encoder(population, rule.model);
-  const auto figures = [](const models::UnusualStep& step) {
-    const auto& amount = step.numeric[models::kUnusualAmount];
-    return std::array<float, kUnusualLines>{amount[0], amount[1], -step.numeric[models::kUnusualMerchant][0], -step.numeric[models::kUnusualCategory][2]};
-  };
   for (const std::size_t client : baselines.evaluated) {
     const std::vector<models::HistoryRow> history = encoder.encode(client);
     const models::UnusualPairs pairs =
         models::scored_unusual_pairs(history, rule.model.categories.size(), models::training_rows(rule.model, history, rule.holdout_fraction), models::Counting::frozen);
     std::array<models::EvaluationResult, kUnusualLines> scores{};
     for (std::size_t i = 0; i < pairs.usual.size(); ++i) {
-      const auto usual = figures(pairs.usual[i]), made_up = figures(pairs.made_up[i]);
+      const auto usual = unusual_line_figures(pairs.usual[i]), made_up = unusual_line_figures(pairs.made_up[i]);
       for (std::size_t line = 0; line < kUnusualLines; ++line) {
         ++scores[line].predictions;
         scores[line].correct_top1 += made_up[line] > usual[line] || (made_up[line] == usual[line] && i % 2 == 0) ? 1u : 0u;
@@ -253,6 +247,11 @@ const Task& task_of(std::string_view model) {
 }
 
 }  // namespace
+
+std::array<float, kUnusualLines> unusual_line_figures(const models::UnusualStep& step) {
+  const auto& amount = step.numeric[models::kUnusualAmount];
+  return {amount[0], amount[1], -step.numeric[models::kUnusualMerchant][0], -step.numeric[models::kUnusualCategory][2]};
+}
 
 std::vector<Baseline> baseline_lines(std::string_view model) { return task_of(model).lines(); }
 
