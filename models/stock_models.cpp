@@ -7,6 +7,7 @@
 #include "models/categoriser.h"
 #include "models/day_features.h"
 #include "models/next_category.h"
+#include "models/offers.h"
 #include "models/spend_forecast.h"
 #include "models/unusual_activity.h"
 
@@ -65,6 +66,20 @@ constexpr std::array kModels = {
                            .alone_in_full = "the best of its amount, its distance from the category's amounts, a new merchant and a rare category, chosen in hindsight"},
                .make = make_unusual_activity, .default_model = default_unusual_activity, .default_training = default_unusual_activity_training, .fedadam_rate = 0.03,
                .reads_merchant_text = true, .sees_row = true},
+    StockModel{.name = "offers", .title = "what a client will take up",
+               .card = "from the categories that a client has used, those new to it that it will start to use in 60 days",
+               .measure = {.name = "recall_at_5",
+                           .predicted = "categories taken up in 60 held-out days",
+                           .sentence = "has {share} of {count} categories that clients took up among its 5 suggestions",
+                           .headline = "among 5",
+                           .meaning = "Share of the categories that a client took up, of those new to it, that are among the five suggested",
+                           .second = "among 10",
+                           .loss = "-log of the chance of the category that was taken up",
+                           .loss_unit = "nats",
+                           .alone = "the plan's order",
+                           .alone_in_full = "the first of the plan's categories that are new to it"},
+               .make = make_offers, .default_model = default_offers, .default_training = default_offers_training, .fedadam_rate = 0.03,
+               .holds_out_days = true},
 };
 
 }  // namespace

@@ -44,8 +44,9 @@ struct TrainingResult {
 enum class Counting { frozen, prequential };
 
 // What predict() gives. probabilities: of the categories of the plan, and last of "other", summing to 1. spend_quantiles: spends in minor units
-// (spend_forecast.h), surprises: nats (unusual_activity.h); neither are chances: nothing that counts or mixes probabilities takes them (personal_model.h).
-enum class Outputs { probabilities, spend_quantiles, surprises };
+// (spend_forecast.h), surprises: nats (unusual_activity.h); suggestions: chances of categories new to the client (offers.h). Of none of the three is there
+// a count of the client's own: nothing that counts or mixes probabilities takes them (personal_model.h).
+enum class Outputs { probabilities, spend_quantiles, surprises, suggestions };
 
 class Trainer {
  public:

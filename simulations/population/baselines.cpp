@@ -5,7 +5,9 @@
 #include <optional>
 #include <unordered_map>
 
+#include "models/day_features.h"
 #include "models/history.h"
+#include "models/offers.h"
 #include "models/spend_forecast.h"
 #include "models/stock_models.h"
 #include "models/unusual_activity.h"
@@ -227,6 +229,55 @@ void score_unusual(const Population& population, const EvaluationRule& rule, Bas
   }
 }
 
+enum OfferLine : std::size_t { kPlanOrder, kPopular, kTakenUpOften, kUsedTogether, kOfferLines };
+
+std::vector<Baseline> offer_lines() {
+  return {
+      {.key = "plan_order", .name = "the first of the plan's categories that are new", .short_name = "plan's order", .own_counts = true},
+      {.key = "popularity", .name = "the new categories that most clients use", .short_name = "popularity"},
+      {.key = "taken_up", .name = "the new categories that were taken up most often", .short_name = "taken up"},
+      {.key = "used_together", .name = "what clients use who use the same", .short_name = "used together"},
+  };
+}
+
+// Counted over the training rows of all clients: who uses a category, how often one was taken up on the grid's days, and who uses two.
+void score_offers(const Population& population, const EvaluationRule& rule, Baselines& baselines) {
+  const HistoryEncoder encoder(population, rule.model);
+  const std::size_t categories = rule.model.categories.size();
+  std::vector<float> order(categories), popular(categories, 0), taken_up(categories, 0), together(categories * categories, 0);
+  for (std::size_t c = 0; c < categories; ++c) order[c] = -static_cast<float>(c);
+  for (const std::size_t client : baselines.evaluated) {
+    std::vector<models::HistoryRow> history = encoder.encode(client);
+    history.resize(models::training_rows(rule.model, history, rule.holdout_fraction));
+    if (history.empty()) continue;
+    std::int64_t day = 0;
+    for (const models::HistoryRow& row : history) day = std::max(day, models::day_of(row.time_s) + 1);
+    const models::OfferStep last = models::offer_step(history, categories, day);
+    for (const models::OfferUse& use : last.used) {
+      ++popular[use.category];
+      for (const models::OfferUse& other : last.used) ++together[use.category * categories + other.category];
+    }
+    std::vector<models::OfferStep> steps;
+    models::append_offer_steps(history, categories, 0, models::OfferSteps::first, 1'000, steps);
+    for (const models::OfferStep& step : steps)
+      for (const std::uint32_t category : step.taken_up) ++taken_up[category];
+  }
+  for (const std::size_t client : baselines.evaluated) {
+    const std::vector<models::HistoryRow> history = encoder.encode(client);
+    std::array<models::EvaluationResult, kOfferLines> scores{};
+    for (const models::OfferStep& step : models::scored_offer_steps(history, categories, models::training_rows(rule.model, history, rule.holdout_fraction), models::Counting::frozen)) {
+      std::vector<float> beside(categories, 0);
+      for (const models::OfferUse& use : step.used)
+        for (std::size_t c = 0; c < categories; ++c) beside[c] += together[use.category * categories + c] / std::max(popular[use.category], 1.0f);
+      models::add_offer_score(step, order, scores[kPlanOrder]);
+      models::add_offer_score(step, popular, scores[kPopular]);
+      models::add_offer_score(step, taken_up, scores[kTakenUpOften]);
+      models::add_offer_score(step, beside, scores[kUsedTogether]);
+    }
+    for (std::size_t line = 0; line < kOfferLines; ++line) baselines.lines[line].by_client.push_back(scores[line]);
+  }
+}
+
 // By the name of its model: what the lines are, and a function that fills by_client of each.
 struct Task {
   std::string_view model;
@@ -238,6 +289,7 @@ constexpr std::array kTasks = {
     Task{"categoriser", [] { return category_lines(true); }, score_categories},
     Task{"spend_forecast", spend_lines, score_spend},
     Task{"unusual_activity", unusual_lines, score_unusual},
+    Task{"offers", offer_lines, score_offers},
 };
 
 // A model that a data scientist brings gives the next category.
