@@ -167,7 +167,7 @@ ModelSpec default_offers(std::span<const std::string> categories) {
   ModelSpec model;
   model.name = "offers";
   model.initial_seed = 1;
-  model.sizes = {{"hidden", 16}};
+  model.sizes = {{"hidden", 48}};
   model.categories.assign(categories.begin(), categories.end());
   if (const auto sizes = OffersSizes::from(model)) model.parameter_count = OffersLayout(*sizes).parameter_count();
   return model;

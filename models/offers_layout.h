@@ -12,7 +12,7 @@ namespace fedspend::models {
 
 struct OffersSizes {
   std::size_t categories = 0;  // of the plan's vocabulary, "other" not counted
-  std::size_t hidden = 16;
+  std::size_t hidden = 48;
 
   // invalid_argument names the key that is missing, unknown or out of range.
   static Result<OffersSizes> from(const ModelSpec& model);

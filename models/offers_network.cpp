@@ -47,7 +47,10 @@ void OffersNetwork::forward(const float* arena, std::span<const OfferStep> steps
     if (steps[which[i]].used.size() >= categories) std::fill_n(output_.data() + i * logits, categories, 0.0f);
 }
 
-bool OffersNetwork::is_sound(std::size_t i) const { return std::ranges::all_of(probabilities(i), [](float p) { return std::isfinite(p); }); }
+bool OffersNetwork::is_sound(std::size_t i) const { 
+  const std::span logits(logits_.data() + i * layout_.logits_width(), layout_.sizes().categories);
+  return std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); });
+}
 
 double OffersNetwork::loss(std::size_t i, std::span<const std::uint32_t> taken_up) const {
   double sum = 0;

@@ -84,7 +84,7 @@ class Trainer {
   // For explanations. What the model sees falls into these groups, which have stable names; none: this trainer has no explanations.
   virtual std::span<const std::string_view> feature_groups() const { return {}; }
   // As predict(), once for each of the sets: bit g of a set says that group g is as it is, and otherwise it has its neutral value, that of an
-  // empty history. All bits give predict(), no bits give predict() of an empty history, both to the bit. kept_sets.size() times
+  // empty history. All bits give predict(), no bits give predict() of an empty history, both to the bit (of suggestions those of what is not in use). kept_sets.size() times
   // output_count() floats. invalid_argument: no groups.
   virtual Status predict_kept(std::span<const float> weights, std::span<const HistoryRow> history, std::span<const std::uint32_t> kept_sets,
                               std::span<float> probabilities);
