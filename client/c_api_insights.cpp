@@ -155,6 +155,10 @@ const char* fedspend_insight_name(std::int32_t kind) {
   return rule == nullptr ? "unknown" : rule->name.data();
 }
 
+const char* fedspend_hand_over_name(std::int32_t hand_over) {
+  return hand_over < 0 || hand_over > 0xff ? "unknown" : to_string(static_cast<HandOver>(hand_over)).data();
+}
+
 fedspend_status fedspend_install_model(fedspend_device* device, const std::uint8_t* plan, std::size_t plan_size, const char* plan_signature, const std::uint8_t* model, std::size_t model_size) {
   return with_device(device, [&](Device& engine) -> fedspend_status {
     const Result<SignedPlan> signed_plan = signed_plan_of(plan, plan_size, plan_signature);

@@ -113,7 +113,7 @@ std::string_view to_string(HandOver hand_over) {
     case HandOver::hardship: return "hardship";
     case HandOver::dispute: return "dispute";
   }
-  return "none";
+  return "unknown";
 }
 
 Result<Insight> category_insight(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model,

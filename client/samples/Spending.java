@@ -4,6 +4,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 
 import org.fedspend.client.Conditions;
 import org.fedspend.client.Device;
@@ -58,7 +59,7 @@ public final class Spending {
     /** Nothing acts by itself: an app shows it, or asks. */
     @Override
     public InsightListener insights() {
-      return (kind, transactionId, json) -> System.out.printf("%s %s %s%n", kind.name().toLowerCase(), transactionId == null ? "-" : transactionId, json);
+      return (kind, transactionId, json) -> System.out.printf("%s %s %s%n", kind.name().toLowerCase(Locale.ROOT), transactionId == null ? "-" : transactionId, json);
     }
   }
 
@@ -100,7 +101,7 @@ public final class Spending {
 
   private static void run(Device device) throws FedspendException {
     RunReport report = device.runOnce();
-    String outcome = report.outcome.name().toLowerCase().replace('_', '-');
+    String outcome = report.outcome.name().toLowerCase(Locale.ROOT).replace('_', '-');
     System.out.printf("%s: %s; %d bytes sent; again in %d ms%n", outcome, report.words, report.bytesSent, report.comeBackInMillis);
   }
 
@@ -137,7 +138,7 @@ public final class Spending {
           device.installModel(Files.readAllBytes(Path.of(arguments[2])), Files.readString(Path.of(arguments[2] + ".sig")), Files.readAllBytes(Path.of(arguments[3])));
           break;
         case "insight":
-          System.out.print(device.insight(InsightKind.valueOf(arguments[2].toUpperCase()), arguments.length > 3 ? arguments[3] : null, null));
+          System.out.print(device.insight(InsightKind.valueOf(arguments[2].toUpperCase(Locale.ROOT)), arguments.length > 3 ? arguments[3] : null, null));
           break;
         case "correct":
           device.correctCategory(arguments[2], arguments[3]);

@@ -47,9 +47,9 @@ std::string SampleCustomer::ingest_habit() const {
   return category;
 }
 
-std::string SampleCustomer::draft_categoriser() const {
-  const std::string sim = program_path("fedspend-sim").string(), plan = federation.path().string() + "/categoriser.toml", model = federation.path().string() + "/categoriser.fsm";
-  std::vector<std::string> draft = {sim, "plan", "--demonstration", "--seed", "1", "--model", "categoriser", "--out", plan};
+std::string SampleCustomer::draft(const std::string& model_name) const {
+  const std::string sim = program_path("fedspend-sim").string(), plan = federation.path().string() + "/" + model_name + ".toml", model = federation.path().string() + "/" + model_name + ".fsm";
+  std::vector<std::string> draft = {sim, "plan", "--demonstration", "--seed", "1", "--model", model_name, "--out", plan};
   for (const std::string& option : federation.data_options()) draft.push_back(option);
   require_done(draft);
   require_done({program_path("fedspend-admin").string(), "sign-plan", "--plan", plan, "--release-key", (federation / "keys/release.key").string()});
@@ -67,7 +67,7 @@ std::string SampleCustomer::other_than(const std::string& category) const {
 void SampleCustomer::check_insights(const std::string& category) const {
   const std::string base = federation.path().string();
   const std::string other = other_than(category);
-  sample("install " + draft_categoriser());
+  sample("install " + draft("categoriser"));
   // Nothing is said of one that has a category.
   CHECK(shell("now=$(date +%s); for i in $(seq 40); do echo \"shop-$i,$((now - (50 - i) * 3600)),900," + category + ",CORNER SHOP 7\"; done > " + base + "/shop; " + program + " " + folder.string() +
               " ingest < " + base + "/shop").empty());

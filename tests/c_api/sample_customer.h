@@ -24,8 +24,8 @@ struct SampleCustomer {
   // A habit that leaves no doubt: 300 transactions up to now, all of one category, which it returns.
   std::string ingest_habit() const;
 
-  // A categoriser as it begins, which goes by the customer's own merchants, drafted and signed like the federation's plan: PLAN MODEL for `install`.
-  std::string draft_categoriser() const;
+  // A model as it begins, drafted and signed like the federation's plan: PLAN MODEL for `install`. A categoriser goes by the customer's own merchants then.
+  std::string draft(const std::string& model) const;
   // Another category of the rows.
   std::string other_than(const std::string& category) const;
   // What the samples say of a merchant: 40 transactions of one category there, one without, a correction, and one more without.

@@ -81,6 +81,9 @@ TEST_CASE("a transaction without a category is given one as it is ingested, with
   CHECK(std::string(fedspend_insight_name(FEDSPEND_INSIGHT_OFFERS)) == "offers");
   CHECK(std::string(fedspend_insight_name(0)) == "unknown");
   CHECK(std::string(fedspend_insight_name(6)) == "unknown");
+  CHECK(std::string(fedspend_hand_over_name(FEDSPEND_HAND_OVER_LOW_CONFIDENCE)) == "low-confidence");
+  CHECK(std::string(fedspend_hand_over_name(FEDSPEND_HAND_OVER_DISPUTE)) == "dispute");
+  for (const std::int32_t number : {-1, 4, 256}) CHECK(std::string(fedspend_hand_over_name(number)) == "unknown");
 }
 
 TEST_CASE("a correction counts at once") {

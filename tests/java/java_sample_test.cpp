@@ -45,7 +45,7 @@ TEST_CASE("the Java sample enrols, ingests, contributes, tells the customer so, 
   CHECK(is_clean(rounds));
   CHECK(rounds.find("all is well") != std::string::npos);
 
-  const std::string insights = customer.shell(kJava + " org.fedspend.client.InsightTest " + customer.folder.string() + " " + customer.draft_categoriser() + " '" + habit + "' '" + customer.other_than(habit) + "'");
+  const std::string insights = customer.shell(kJava + " org.fedspend.client.InsightTest " + customer.folder.string() + " " + customer.draft("categoriser") + " '" + habit + "' '" + customer.other_than(habit) + "' " + customer.draft("spend_forecast"));
   INFO(insights);
   CHECK(is_clean(insights));
   CHECK(insights.find("all is well") != std::string::npos);

@@ -109,7 +109,7 @@ enum {
   FEDSPEND_INSIGHT_OFFERS = 5    /* offers; also needs the purpose "offer_suggestions" */
 };
 
-/* Whether a person should answer rather than a screen, and why: "hand_over" in an insight's JSON. */
+/* Whether a person should answer rather than a screen, and why: "hand_over" in an insight's JSON, by its name. */
 enum {
   FEDSPEND_HAND_OVER_NONE = 0,
   FEDSPEND_HAND_OVER_LOW_CONFIDENCE = 1,
@@ -324,6 +324,7 @@ FEDSPEND_API const char *fedspend_status_name(fedspend_status status);
 FEDSPEND_API const char *fedspend_run_name(int32_t outcome);
 FEDSPEND_API const char *fedspend_phase_name(int32_t phase);
 FEDSPEND_API const char *fedspend_insight_name(int32_t kind);
+FEDSPEND_API const char *fedspend_hand_over_name(int32_t hand_over);
 FEDSPEND_API size_t fedspend_key_bytes(void);
 FEDSPEND_API size_t fedspend_signature_bytes(void);
 FEDSPEND_API size_t fedspend_max_wrapped_seed_bytes(void);

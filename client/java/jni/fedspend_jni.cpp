@@ -85,7 +85,8 @@ jbyteArray name(JNIEnv* env, jclass, jint kind, jint code) {
     case 0: return bytes_of(env, fedspend_status_name(code));
     case 1: return bytes_of(env, fedspend_run_name(code));
     case 2: return bytes_of(env, fedspend_phase_name(code));
-    default: return bytes_of(env, fedspend_insight_name(code));
+    case 3: return bytes_of(env, fedspend_insight_name(code));
+    default: return bytes_of(env, fedspend_hand_over_name(code));
   }
 }
 
@@ -288,16 +289,41 @@ void install_model(JNIEnv* env, jclass, jlong handle, jbyteArray plan_given, jby
   });
 }
 
-// InsightOptions.java; null: the defaults.
-fedspend_predict_options predict_options(JNIEnv* env, jdoubleArray given) {
+// PackedInsightOptions.java for the time of a call; wiped when it goes.
+struct GivenInsightOptions {
   fedspend_predict_options options{};
-  options.struct_size = sizeof options;
-  jdouble numbers[2] = {};
-  if (given != nullptr) env->GetDoubleArrayRegion(given, 0, static_cast<jsize>(std::size(numbers)), numbers);
-  options.most_categories = static_cast<std::uint32_t>(numbers[0]);
-  options.min_confidence = numbers[1];
-  return options;
-}
+
+  GivenInsightOptions() = default;
+  ~GivenInsightOptions() { wipe(budgets_.data(), budgets_.size() * sizeof(fedspend_budget)); }
+  GivenInsightOptions(const GivenInsightOptions&) = delete;
+  GivenInsightOptions& operator=(const GivenInsightOptions&) = delete;
+
+  // false: an exception is pending.
+  bool read(JNIEnv* env, jdoubleArray given, jobjectArray categories, jlongArray amounts) {
+    options.struct_size = sizeof options;
+    jdouble numbers[2] = {};
+    if (given != nullptr) env->GetDoubleArrayRegion(given, 0, static_cast<jsize>(std::size(numbers)), numbers);
+    options.most_categories = static_cast<std::uint32_t>(numbers[0]);
+    options.min_confidence = numbers[1];
+    budgets_.resize(static_cast<std::size_t>(env->GetArrayLength(amounts)));
+    for (std::size_t i = 0; i < budgets_.size(); ++i) {
+      const auto category = static_cast<jbyteArray>(env->GetObjectArrayElement(categories, static_cast<jsize>(i)));
+      jlong amount = 0;
+      env->GetLongArrayRegion(amounts, static_cast<jsize>(i), 1, &amount);
+      if (env->ExceptionCheck()) return false;
+      texts_.push_back(std::make_unique<Text>(env, category));
+      if (category != nullptr) env->DeleteLocalRef(category);
+      budgets_[i] = {.struct_size = sizeof(fedspend_budget), .reserved = 0, .category = texts_.back()->get(), .amount_minor = amount};
+    }
+    options.budgets = budgets_.data();
+    options.budget_count = budgets_.size();
+    return true;
+  }
+
+ private:
+  std::vector<std::unique_ptr<Text>> texts_;
+  std::vector<fedspend_budget> budgets_;
+};
 
 jlong bits_of(double value) {
   jlong bits = 0;
@@ -305,12 +331,13 @@ jlong bits_of(double value) {
   return bits;
 }
 
-jlongArray predict(JNIEnv* env, jclass, jlong handle, jdoubleArray options_given, jobjectArray names) {
+jlongArray predict(JNIEnv* env, jclass, jlong handle, jdoubleArray options, jobjectArray budget_categories, jlongArray budget_amounts, jobjectArray names) {
   return guarded<jlongArray>(env, nullptr, [&]() -> jlongArray {
-    const fedspend_predict_options options = predict_options(env, options_given);
+    GivenInsightOptions given;
+    if (!given.read(env, options, budget_categories, budget_amounts)) return nullptr;
     fedspend_prediction prediction{};
     prediction.struct_size = sizeof prediction;
-    if (!well(env, fedspend_predict(peer_of(handle)->device, &options, &prediction))) return nullptr;
+    if (!well(env, fedspend_predict(peer_of(handle)->device, &given.options, &prediction))) return nullptr;
     std::vector<jlong> numbers{prediction.abstains, prediction.is_personal, static_cast<jlong>(prediction.transactions)};
     for (std::uint32_t i = 0; i < prediction.count; ++i) {
       numbers.push_back(bits_of(prediction.next[i].probability));
@@ -323,12 +350,13 @@ jlongArray predict(JNIEnv* env, jclass, jlong handle, jdoubleArray options_given
   });
 }
 
-jbyteArray insight(JNIEnv* env, jclass, jlong handle, jint kind, jbyteArray transaction_given, jdoubleArray options_given, jint format) {
+jbyteArray insight(JNIEnv* env, jclass, jlong handle, jint kind, jbyteArray transaction_given, jdoubleArray options, jobjectArray budget_categories, jlongArray budget_amounts, jint format) {
   return guarded<jbyteArray>(env, nullptr, [&]() -> jbyteArray {
     const Text transaction(env, transaction_given);
-    const fedspend_predict_options options = predict_options(env, options_given);
+    GivenInsightOptions given;
+    if (!given.read(env, options, budget_categories, budget_amounts)) return nullptr;
     return text_answer(env, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
-      return fedspend_insight(peer_of(handle)->device, kind, transaction.get(), &options, format, buffer, capacity, needed);
+      return fedspend_insight(peer_of(handle)->device, kind, transaction.get(), &given.options, format, buffer, capacity, needed);
     });
   });
 }
@@ -402,8 +430,8 @@ const JNINativeMethod kNatives[] = {
     NATIVE("hasConsent", "(J[B)Z", has_consent),
     NATIVE("runOnce", "(J[[B)[J", run_once),
     NATIVE("installModel", "(J[B[B[B)V", install_model),
-    NATIVE("predict", "(J[D[[B)[J", predict),
-    NATIVE("insight", "(JI[B[DI)[B", insight),
+    NATIVE("predict", "(J[D[[B[J[[B)[J", predict),
+    NATIVE("insight", "(JI[B[D[[B[JI)[B", insight),
     NATIVE("correctCategory", "(J[B[B)V", correct_category),
     NATIVE("personalise", "(J[B)[D", personalise),
     NATIVE("evaluate", "(J[B)[D", evaluate),

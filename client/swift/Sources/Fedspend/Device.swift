@@ -107,14 +107,42 @@ public struct InsightOptions {
     public var mostCategories: UInt32 = 0
     /// 0 to 1, below which an insight abstains; 0: .4.
     public var minConfidence: Double = 0
+    /// Of FEDSPEND_INSIGHT_FORECAST alone, each category at most once, at most 1,024.
+    public var budgets: [Budget] = []
     public init() {}
 
-    func table() -> fedspend_predict_options {
-        var given = fedspend_predict_options()
-        given.struct_size = UInt32(MemoryLayout<fedspend_predict_options>.size)
-        given.most_categories = mostCategories
-        given.min_confidence = minConfidence
-        return given
+    func withTable<Result>(_ body: (UnsafePointer<fedspend_predict_options>) throws -> Result) rethrows -> Result {
+        try withTexts(budgets.map { $0.category }) { categories in
+            try zip(budgets, categories).map { $0.row(category: $1) }.withUnsafeBufferPointer { rows in
+                var table = fedspend_predict_options()
+                table.struct_size = UInt32(MemoryLayout<fedspend_predict_options>.size)
+                table.most_categories = mostCategories
+                table.min_confidence = minConfidence
+                table.budgets = rows.baseAddress
+                table.budget_count = UInt64(rows.count)
+                return try withUnsafePointer(to: table, body)
+            }
+        }
+    }
+}
+
+/// What the customer means to spend in 30 days.
+public struct Budget {
+    /// Of the plan; nil: all spending.
+    public var category: String?
+    /// Hundredths, at least 0.
+    public var amountMinor: Int64
+
+    public init(category: String? = nil, amountMinor: Int64) {
+        (self.category, self.amountMinor) = (category, amountMinor)
+    }
+
+    func row(category: UnsafePointer<CChar>?) -> fedspend_budget {
+        var row = fedspend_budget()
+        row.struct_size = UInt32(MemoryLayout<fedspend_budget>.size)
+        row.category = category
+        row.amount_minor = amountMinor
+        return row
     }
 }
 
@@ -181,6 +209,7 @@ public final class Device {
     public static var libraryVersion: String { String(cString: fedspend_version_text()) }
     public static func runName(_ outcome: Int32) -> String { String(cString: fedspend_run_name(outcome)) }
     public static func insightName(_ kind: Int32) -> String { String(cString: fedspend_insight_name(kind)) }
+    public static func handOverName(_ handOver: Int32) -> String { String(cString: fedspend_hand_over_name(handOver)) }
     public static func phaseName(_ phase: Int32) -> String { String(cString: fedspend_phase_name(phase)) }
 
     /// 64 hexadecimal digits, or a line of a .pub file, to 32 bytes.
@@ -306,10 +335,9 @@ public final class Device {
 
     /// Under the purpose "personal_insights".
     public func predict(_ options: InsightOptions = InsightOptions()) throws -> Prediction {
-        var given = options.table()
         var made = fedspend_prediction()
         made.struct_size = UInt32(MemoryLayout<fedspend_prediction>.size)
-        try check(fedspend_predict(handle, &given, &made))
+        try options.withTable { try check(fedspend_predict(handle, $0, &made)) }
         let next = withUnsafeBytes(of: made.next) { bytes in
             bytes.bindMemory(to: fedspend_category_chance.self).prefix(Int(made.count)).map { chance in
                 Prediction.Chance(category: withUnsafeBytes(of: chance.name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }, probability: chance.probability)
@@ -320,11 +348,12 @@ public final class Device {
 
     /// What a model says, with its confidence and its reasons, in words or in JSON; under the purpose "personal_insights". `kind`: FEDSPEND_INSIGHT_...
     /// `transactionID`: of the kinds that are about one; nil: the newest. Nothing acts by itself: show it, or ask. In JSON "hand_over" says whether a
-    /// person should answer: "none", or why.
+    /// person should answer: "none", or why (`handOverName` of FEDSPEND_HAND_OVER_...).
     public func insight(_ kind: Int32, transactionID: String? = nil, options: InsightOptions = InsightOptions(), json: Bool = false) throws -> String {
-        var given = options.table()
-        return try withTexts([transactionID]) { texts in
-            try text { fedspend_insight(handle, kind, texts[0], &given, Int32(json ? FEDSPEND_FORMAT_JSON : FEDSPEND_FORMAT_TEXT), $0, $1, $2) }
+        try withTexts([transactionID]) { texts in
+            try options.withTable { given in
+                try text { fedspend_insight(handle, kind, texts[0], given, Int32(json ? FEDSPEND_FORMAT_JSON : FEDSPEND_FORMAT_TEXT), $0, $1, $2) }
+            }
         }
     }
 

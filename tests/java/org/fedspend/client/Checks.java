@@ -1,5 +1,10 @@
 package org.fedspend.client;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.stream.Stream;
+
 /** What the tests of the Java face share. */
 final class Checks {
   static int failures;
@@ -29,6 +34,23 @@ final class Checks {
     ++failures;
     System.out.println("failed: nothing thrown, expected " + kind + " at " + new Throwable().getStackTrace()[1]);
     return null;
+  }
+
+  interface InFolder {
+    void run(Path base) throws Exception;
+  }
+
+  /** In a folder that goes away; then the end. */
+  static void inFolders(InFolder work) throws Exception {
+    Path base = Files.createTempDirectory("fedspend-java-");
+    try {
+      work.run(base);
+    } finally {
+      try (Stream<Path> files = Files.walk(base)) {
+        files.sorted(Comparator.reverseOrder()).forEach(file -> file.toFile().delete());
+      }
+    }
+    end();
   }
 
   static void end() {

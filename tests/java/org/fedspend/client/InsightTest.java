@@ -6,9 +6,13 @@ import static org.fedspend.client.Checks.expect;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 
-/** What is said of transactions, by a categoriser that the app brings: InsightTest FOLDER PLAN MODEL CATEGORY OTHER. Run with -Xcheck:jni. */
+/**
+ * What is said of transactions, by a categoriser that the app brings, and a forecast beside budgets:
+ * InsightTest FOLDER PLAN MODEL CATEGORY OTHER FORECAST_PLAN FORECAST_MODEL. Run with -Xcheck:jni.
+ */
 final class InsightTest {
   private static final long NOW = System.currentTimeMillis() / 1_000;
   private static final String SHOP = "CAF\u00c9 \uD83C\uDF55 7";
@@ -158,10 +162,35 @@ final class InsightTest {
     check(expect(FedspendException.class, () -> device.evaluate("next_category")).status() == Status.NOT_FOUND, "not brought");
   }
 
+  private static void aForecastHoldsBudgets(Device device, String category) throws Exception {
+    List<Transaction> days = new ArrayList<>();
+    for (int i = 0; i < 200; ++i) days.add(Transaction.debit("day " + i, NOW - 86_400 * (200 - i), 1_000, category));
+    device.ingest(days);
+    InsightOptions options = new InsightOptions();
+    check(!device.insightJson(InsightKind.FORECAST, null, options).contains("likely-to-run-over"), "no budget");
+    options.budgets = List.of(new Budget(null, 1_000_000_000), new Budget(category, 20_000));
+    String json = device.insightJson(InsightKind.FORECAST, null, options);
+    check(json.contains("\"within\"") && json.contains("\"likely-to-run-over\"") && json.contains("1000000000"), json);
+    check(device.insight(InsightKind.FORECAST, null, options).contains(category), "words");
+    check(expect(FedspendException.class, () -> device.predict(options)).status() == Status.INVALID_ARGUMENT, "of a forecast alone");
+    for (Budget wrong : new Budget[] {new Budget("yachts", 5), new Budget("", 5), new Budget(category, -1), new Budget(null, 5)}) {
+      options.budgets = List.of(new Budget(null, 5), wrong);
+      check(expect(FedspendException.class, () -> device.insight(InsightKind.FORECAST, null, options)).status() == Status.INVALID_ARGUMENT, "a budget of " + wrong.category);
+    }
+    options.budgets = Collections.nCopies(1_025, new Budget(category, 5));
+    check(expect(FedspendException.class, () -> device.insight(InsightKind.FORECAST, null, options)).status() == Status.LIMIT, "too many");
+    options.budgets = List.of(new Budget("\uD800", 5));
+    expect(IllegalArgumentException.class, () -> device.insight(InsightKind.FORECAST, null, options));
+  }
+
+  private static void install(Device device, String plan, String model) throws Exception {
+    device.installModel(Files.readAllBytes(Path.of(plan)), Files.readString(Path.of(plan + ".sig")), Files.readAllBytes(Path.of(model)));
+  }
+
   public static void main(String[] arguments) throws Exception {
     App app = new App();
     try (Device device = open(Path.of(arguments[0]), app)) {
-      device.installModel(Files.readAllBytes(Path.of(arguments[1])), Files.readString(Path.of(arguments[1] + ".sig")), Files.readAllBytes(Path.of(arguments[2])));
+      install(device, arguments[1], arguments[2]);
       List<Transaction> shop = new ArrayList<>();
       for (int i = 0; i < 40; ++i) shop.add(new Transaction("shop " + i, NOW - 3_600 * (50 - i), 900, false, arguments[3], SHOP, "EUR"));
       device.ingest(shop);
@@ -175,6 +204,8 @@ final class InsightTest {
       whatAListenerThrowsStopsNothing(device, app);
       manyAtOnce(device, app);
       eachModelByItsName(device);
+      install(device, arguments[5], arguments[6]);
+      aForecastHoldsBudgets(device, arguments[3]);
       device.withdrawConsent("personal_insights");
       app.said.clear();
       buy(device, "withdrawn", NOW - 10);

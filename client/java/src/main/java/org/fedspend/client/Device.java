@@ -296,14 +296,15 @@ public final class Device implements AutoCloseable {
 
   /** Under the purpose "personal_insights". NOT_FOUND: no model yet. {@code options} may be null. */
   public Prediction predict(InsightOptions options) throws FedspendException {
-    double[] given = InsightOptions.numbers(options);
-    return call(peer -> {
-      byte[][] names = new byte[8][];
-      long[] numbers = Native.predict(peer, given, names);
-      List<Prediction.Chance> next = new ArrayList<>();
-      for (int i = 3; i < numbers.length; ++i) next.add(new Prediction.Chance(Utf8.decode(names[i - 3]), Double.longBitsToDouble(numbers[i])));
-      return new Prediction(numbers[0] != 0, numbers[1] != 0, numbers[2], next);
-    });
+    try (PackedInsightOptions given = new PackedInsightOptions(options)) {
+      return call(peer -> {
+        byte[][] names = new byte[8][];
+        long[] numbers = Native.predict(peer, given.numbers, given.categories, given.amounts, names);
+        List<Prediction.Chance> next = new ArrayList<>();
+        for (int i = 3; i < numbers.length; ++i) next.add(new Prediction.Chance(Utf8.decode(names[i - 3]), Double.longBitsToDouble(numbers[i])));
+        return new Prediction(numbers[0] != 0, numbers[1] != 0, numbers[2], next);
+      });
+    }
   }
 
   /**
@@ -321,8 +322,9 @@ public final class Device implements AutoCloseable {
 
   private String insightIn(int format, InsightKind kind, String transactionId, InsightOptions options) throws FedspendException {
     byte[] id = Utf8.encode(transactionId);
-    double[] given = InsightOptions.numbers(options);
-    return revealed(call(peer -> Native.insight(peer, kind.code, id, given, format)));
+    try (PackedInsightOptions given = new PackedInsightOptions(options)) {
+      return revealed(call(peer -> Native.insight(peer, kind.code, id, given.numbers, given.categories, given.amounts, format)));
+    }
   }
 
   /**

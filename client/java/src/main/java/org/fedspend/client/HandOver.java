@@ -1,23 +1,25 @@
 package org.fedspend.client;
 
-/** Whether a person should answer rather than a screen, and why: "hand_over" in an insight's JSON. */
+import java.util.Locale;
+
+/** Whether a person should answer rather than a screen, and why; the numbers are those of fedspend/client.h and never change. */
 public enum HandOver {
-  NONE("none"),
-  LOW_CONFIDENCE("low-confidence"),
-  HARDSHIP("hardship"),
-  DISPUTE("dispute"),
+  NONE(0),
+  LOW_CONFIDENCE(1),
+  HARDSHIP(2),
+  DISPUTE(3),
   /** Of a later library: a person should answer. */
-  UNKNOWN("unknown");
+  UNKNOWN(-1);
 
-  private final String name;
+  final int code;
 
-  HandOver(String name) {
-    this.name = name;
+  HandOver(int code) {
+    this.code = code;
   }
 
-  /** Of the JSON's text. */
+  /** Of "hand_over" in an insight's JSON, which has the name. */
   public static HandOver of(String name) {
-    for (HandOver each : values()) if (each.name.equals(name)) return each;
+    for (HandOver each : values()) if (each.name().toLowerCase(Locale.ROOT).replace('_', '-').equals(name)) return each;
     return UNKNOWN;
   }
 }

@@ -10,7 +10,7 @@ final class Native {
 
   static native byte[] version();
 
-  /** Of kind 0, 1, 2, 3: status, run outcome, phase, insight. */
+  /** Of kind 0, 1, 2, 3, 4: status, run outcome, phase, insight, hand-over. */
   static native byte[] name(int kind, int code);
 
   static native byte[] parseKey(byte[] text) throws FedspendException;
@@ -56,11 +56,11 @@ final class Native {
   /** The plan's bytes, its signature's text, the model file. */
   static native void installModel(long peer, byte[] plan, byte[] signature, byte[] model) throws FedspendException;
 
-  /** Abstains, is personal, transactions; then the bits of the probability of each of names, which has room for 8. {@link InsightOptions#numbers}. */
-  static native long[] predict(long peer, double[] options, byte[][] names) throws FedspendException;
+  /** Abstains, is personal, transactions; then the bits of the probability of each of names, which has room for 8. {@link PackedInsightOptions}. */
+  static native long[] predict(long peer, double[] options, byte[][] budgetCategories, long[] budgetAmounts, byte[][] names) throws FedspendException;
 
   /** Format 0: text, 1: JSON. */
-  static native byte[] insight(long peer, int kind, byte[] transactionId, double[] options, int format) throws FedspendException;
+  static native byte[] insight(long peer, int kind, byte[] transactionId, double[] options, byte[][] budgetCategories, long[] budgetAmounts, int format) throws FedspendException;
 
   /** {@link PersonalReport}'s numbers. */
   static native double[] personalise(long peer, byte[] model) throws FedspendException;
