@@ -1,6 +1,7 @@
 // The C ABI's predictions, reasons and personal models (client/device_insights.cpp).
 
 #include <algorithm>
+#include <cstddef>
 
 #include <nlohmann/json.hpp>
 
@@ -14,13 +15,39 @@ namespace {
 
 constexpr std::size_t kMostCategories = std::extent_v<decltype(fedspend_prediction::next)>;
 
-Result<InsightOptions> options_of(const fedspend_predict_options* given) {
+constexpr std::uint64_t kMostBudgets = 1'024;
+constexpr std::size_t kFirstOptions = offsetof(fedspend_predict_options, budgets);
+
+Result<std::vector<Budget>> budgets_of(const fedspend_budget* budgets, std::uint64_t count) {
+  if (count > kMostBudgets) return fail(ErrorCode::limit, "budget_count is " + std::to_string(count) + ", and at most " + std::to_string(kMostBudgets) + " are taken");
+  if (count != 0 && budgets == nullptr) return fail(ErrorCode::invalid_argument, "budgets is NULL");
+  std::vector<Budget> taken;
+  const auto* at = reinterpret_cast<const unsigned char*>(budgets);  // an array's stride is its elements' own size
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const auto* element = reinterpret_cast<const fedspend_budget*>(at);
+    // Before it is read: there are so many bytes of it as of the first.
+    if (element->struct_size != budgets->struct_size) return fail(ErrorCode::invalid_argument, "budgets of different struct_size");
+    FEDSPEND_ASSIGN(const fedspend_budget known, known_part(element, "budget"));
+    at += element->struct_size;
+    Budget budget{.amount_minor = known.amount_minor};
+    if (known.category != nullptr) {
+      FEDSPEND_ASSIGN(budget.category, text_of(known.category, "category"));
+      if (budget.category.empty()) return fail(ErrorCode::invalid_argument, "the category of a budget is empty", "give NULL for all spending");
+    }
+    taken.push_back(std::move(budget));
+  }
+  return taken;
+}
+
+Result<InsightOptions> options_of(InsightKind kind, const fedspend_predict_options* given) {
   InsightOptions options;
   if (given == nullptr) return options;
-  FEDSPEND_ASSIGN(const fedspend_predict_options known, known_part(given, "options"));
+  FEDSPEND_ASSIGN(const fedspend_predict_options known, known_part(given, "options", kFirstOptions));
   if (known.most_categories > kMostCategories) return fail(ErrorCode::invalid_argument, "most_categories is " + std::to_string(known.most_categories) + ", and at most " + std::to_string(kMostCategories) + " are given");
   if (known.most_categories != 0) options.most_categories = known.most_categories;
   if (known.min_confidence != 0) options.min_confidence = known.min_confidence;
+  if (known.budget_count != 0 && kind != InsightKind::forecast) return fail(ErrorCode::invalid_argument, "budgets are of the insight forecast", "leave them out");
+  FEDSPEND_ASSIGN(options.budgets, budgets_of(known.budgets, known.budget_count));
   return options;
 }
 
@@ -38,7 +65,7 @@ Result<SignedPlan> signed_plan_of(const std::uint8_t* plan, std::size_t plan_siz
 
 fedspend_status predict(Device& engine, const fedspend_predict_options* options, fedspend_prediction* prediction) {
   if (const Status room = check_out(prediction, "prediction"); !room) return failed(room.error());
-  const Result<InsightOptions> wanted = options_of(options);
+  const Result<InsightOptions> wanted = options_of(InsightKind::next, options);
   if (!wanted) return failed(wanted.error());
   const Result<Prediction> made = engine.insight({.kind = InsightKind::next, .options = *wanted});
   if (!made) return failed(made.error());
@@ -61,7 +88,7 @@ fedspend_status predict(Device& engine, const fedspend_predict_options* options,
 fedspend_status insight(Device& engine, std::int32_t kind, const char* transaction_id, const fedspend_predict_options* options, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
   if (format != FEDSPEND_FORMAT_TEXT && format != FEDSPEND_FORMAT_JSON) return failed(FEDSPEND_INVALID_ARGUMENT, "no such format");
   if (kind < 0 || kind > 0xff || find_insight_rule(static_cast<InsightKind>(kind)) == nullptr) return failed(FEDSPEND_INVALID_ARGUMENT, "no such kind of insight");
-  const Result<InsightOptions> wanted = options_of(options);
+  const Result<InsightOptions> wanted = options_of(static_cast<InsightKind>(kind), options);
   if (!wanted) return failed(wanted.error());
   InsightRequest request{.kind = static_cast<InsightKind>(kind), .options = *wanted};
   if (transaction_id != nullptr) {

@@ -1,6 +1,7 @@
 #pragma once
 // What the files of the C ABI share: results to statuses, structs that grow, texts into the caller's buffers. Internal to client/c_api*.cpp.
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <mutex>
@@ -40,14 +41,15 @@ fedspend_status guarded(const Work& work) noexcept {
 
 inline fedspend_status done(const Status& status) noexcept { return status ? FEDSPEND_OK : failed(status.error()); }
 
-// Convention 3. All of today's structs are of the first version, so that a shorter one is a mistake; of a longer one the surplus must be zero.
+// Convention 3. A struct shorter than its first version is a mistake; fields that came later are zero where a caller does not know them; of a longer
+// struct the surplus must be zero.
 inline constexpr std::size_t kMostSurplusBytes = 4'096;
 
 template <class Struct>
-Status check_struct(const Struct* given, const char* name) {
+Status check_struct(const Struct* given, const char* name, std::size_t first_version = sizeof(Struct)) {
   if (given == nullptr) return fail(ErrorCode::invalid_argument, std::string(name) + " is NULL");
   const std::size_t size = given->struct_size;
-  if (size < sizeof(Struct)) return fail(ErrorCode::invalid_argument, std::string(name) + ".struct_size is " + std::to_string(size) + ", and at least " + std::to_string(sizeof(Struct)) + " are expected");
+  if (size < first_version) return fail(ErrorCode::invalid_argument, std::string(name) + ".struct_size is " + std::to_string(size) + ", and at least " + std::to_string(first_version) + " are expected");
   if (size > sizeof(Struct) + kMostSurplusBytes || size % alignof(Struct) != 0)
     return fail(ErrorCode::invalid_argument, std::string(name) + ".struct_size is " + std::to_string(size) + ", which no version has");
   const auto* bytes = reinterpret_cast<const unsigned char*>(given);
@@ -58,10 +60,10 @@ Status check_struct(const Struct* given, const char* name) {
 
 // A struct of the caller's as this library knows it.
 template <class Struct>
-Result<Struct> known_part(const Struct* given, const char* name) {
-  FEDSPEND_TRY(check_struct(given, name));
-  Struct known;
-  std::memcpy(&known, given, sizeof(Struct));
+Result<Struct> known_part(const Struct* given, const char* name, std::size_t first_version = sizeof(Struct)) {
+  FEDSPEND_TRY(check_struct(given, name, first_version));
+  Struct known{};
+  std::memcpy(&known, given, std::min<std::size_t>(sizeof(Struct), given->struct_size));
   return known;
 }
 

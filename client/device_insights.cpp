@@ -6,11 +6,13 @@
 #include <utility>
 
 #include "client/device_state.h"
+#include "client/forecast_insight.h"
 #include "client/host_examples.h"
 #include "client/local_training.h"
 #include "common/protocol/model_file.h"
 #include "models/personal_model.h"
 #include "models/row_maker.h"
+#include "models/stock_models.h"
 
 namespace fedspend::client {
 namespace {
@@ -24,6 +26,7 @@ struct Model {
   std::vector<models::Transaction> transactions;  // what the purpose's retention allows, oldest first
   std::vector<models::HistoryRow> history;        // of those that have a category
   std::shared_ptr<const Consents> consents;
+  std::int64_t now_s = 0;
 
   SharedModel reference() const { return {.name = plan.plan->model.name, .hash = shared.hash, .weights = *shared.weights}; }
 };
@@ -50,6 +53,7 @@ Result<Model> model_of(Device::State& state, std::string_view name, std::string_
   const std::int64_t now_s = state.host.unix_time_s();
   std::uint32_t days = 0;
   Model model;
+  model.now_s = now_s;
   {
     const std::lock_guard lock(state.vault_mutex);
     FEDSPEND_TRY(check_consent(state, purpose, stop));
@@ -90,6 +94,8 @@ std::vector<models::HistoryRow> history_to(const Model& model, std::size_t place
 }
 
 Result<Insight> insight_of(const InsightRequest& request, Model& model, std::optional<std::size_t> place) {
+  if (request.kind == InsightKind::forecast)
+    return forecast_insight(*model.consents, *model.trainer, *model.shared.weights, model.history, model.plan.plan->model.categories, model.now_s, request.options);
   if (!model.trainer->sees_row()) return category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, model.history, request.options);
   if (!place) return fail(ErrorCode::not_found, "there is no transaction of this id", "hand it in first");
   FEDSPEND_ASSIGN(Insight insight, category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, history_to(model, *place), request.options));
@@ -99,6 +105,8 @@ Result<Insight> insight_of(const InsightRequest& request, Model& model, std::opt
 
 // The true class of each row from `first` on is its category; rows of "other" are no predictions, as for Trainer::evaluate.
 Result<models::EvaluationResult> score(const models::PersonalModel& personal, Model& model, std::size_t first) {
+  if (model.trainer->outputs() != models::Outputs::probabilities)  // of such a model there is no personal one
+    return model.trainer->evaluate(*model.shared.weights, model.history, first, models::Counting::prequential);
   const std::size_t outputs = model.trainer->output_count(), scored = model.history.size() - first;
   std::vector<float> probabilities(scored * outputs);
   FEDSPEND_TRY(personal.predict_each(*model.trainer, *model.shared.weights, model.history, first, probabilities));
@@ -199,7 +207,7 @@ Result<models::PersonalFit> Device::personalise(std::string_view model_name) {
   options.stop = state_->adapting.begin();
   // Without the one before, which may be damaged: it is replaced.
   FEDSPEND_ASSIGN(const Model model, model_of(*state_, model_name, kPurposePersonalInsights, Personal::unwanted, options.stop));
-  const std::size_t known = models::training_rows(model.history.size(), model.plan.plan->evaluation.holdout_fraction);
+  const std::size_t known = models::training_rows(model.plan.plan->model, model.history, model.plan.plan->evaluation.holdout_fraction);
   models::PersonalFit fit;
   FEDSPEND_ASSIGN(const models::PersonalModel personal,
                   models::PersonalModel::adapt(*model.trainer, *model.shared.weights, std::span<const models::HistoryRow>(model.history).first(known), options, fit));
@@ -216,7 +224,7 @@ Result<Evaluation> Device::evaluate(std::string_view model_name) {
   // Of a personal model that is withdrawn meanwhile there are no figures either.
   const std::stop_token insights_stop = state_->predicting.begin();
   FEDSPEND_ASSIGN(Model model, model_of(*state_, model_name, kPurposeEvaluation, Personal::wanted, stop));
-  const std::size_t first = models::training_rows(model.history.size(), model.plan.plan->evaluation.holdout_fraction);
+  const std::size_t first = models::training_rows(model.plan.plan->model, model.history, model.plan.plan->evaluation.holdout_fraction);
   Evaluation evaluation;
   FEDSPEND_ASSIGN(evaluation.shared, score(models::PersonalModel(), model, first));
   if (!model.personal.is_shared() && !stop.stop_requested() && !insights_stop.stop_requested()) {

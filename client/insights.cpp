@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "client/forecast_insight.h"
 #include "client/shown_text.h"
 #include "models/shapley.h"
 
@@ -120,6 +121,7 @@ Result<Insight> category_insight(const Consents& consents, models::Trainer& trai
   if (!consents.is_given(kPurposePersonalInsights)) return fail(ErrorCode::refused, "the customer has not consented to personal insights", "ask for it, and for nothing else");
   if (!(options.min_confidence >= 0 && options.min_confidence <= 1) || options.most_categories == 0 || options.most_rows == 0)
     return fail(ErrorCode::invalid_argument, "the options of the insight are out of range", "min_confidence lies from 0 to 1, and the others are at least 1");
+  if (trainer.outputs() != models::Outputs::probabilities) return fail(ErrorCode::invalid_argument, "this model gives no category", "ask for the kind of insight that is its own");
   const bool of_row = trainer.sees_row();
   if (of_row && history.empty()) return fail(ErrorCode::invalid_argument, "there is no transaction to give a category to", "ask for one that is there");
   if (weights.size() != trainer.parameter_count()) return fail(ErrorCode::invalid_argument, "the weights are not those of this model", "use the weights of this plan's model");
@@ -153,6 +155,7 @@ std::string reason_text(InsightKind kind, const Reason& reason) {
 }
 
 std::string insight_text(const Insight& insight, std::span<const std::string> categories) {
+  if (insight.kind == forecast) return forecast_text(insight, categories);
   const bool of_row = insight.kind == category;
   if (insight.rows == 0 && !of_row) return "Nothing is known of you yet.\n";
   const auto name = [&](std::uint32_t category) { return category < categories.size() ? shown_text(categories[category], kMostNameBytes) : std::string("other"); };
@@ -171,6 +174,7 @@ std::string insight_text(const Insight& insight, std::span<const std::string> ca
 }
 
 nlohmann::json insight_json(const Insight& insight, std::span<const std::string> categories) {
+  if (insight.kind == forecast) return forecast_json(insight, categories);
   nlohmann::json next = nlohmann::json::array(), reasons = nlohmann::json::array();
   for (const CategoryChance& chance : insight.next) {
     const bool known = chance.category < categories.size();

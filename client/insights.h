@@ -3,7 +3,8 @@
 // reasons in numbers and words. Only with the customer's consent (kPurposePersonalInsights, and for offers kPurposeOfferSuggestions). Nothing of it
 // leaves the device, and nothing of it acts: an app shows it, or asks.
 //
-// Here: what all kinds of insight share, and the two that give a category, of the next transaction or of one that is there.
+// Here: what all kinds of insight share, and the two that give a category, of the next transaction or of one that is there. The forecast:
+// forecast_insight.h.
 //
 // A reason is the Shapley value (models/shapley.h) of a group of what the model sees, on the log-odds of the category that is explained,
 // log(p / (1 - p)), computed exactly from all 2^g sets of g groups (g is 7, or 8 with own counts). A group that is put aside has the value it
@@ -15,6 +16,7 @@
 // amounts are bounded in the features. A prediction is never NaN: weights that would give one are an error. Pure; one thread per trainer.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -46,10 +48,17 @@ const InsightRule* find_insight_rule_of_model(std::string_view model);
 enum class HandOver : std::uint8_t { none = 0, low_confidence = 1, hardship = 2, dispute = 3 };
 std::string_view to_string(HandOver hand_over);  // "none", "low-confidence" ...
 
+// For 30 days, of the kind forecast.
+struct Budget {
+  std::string category = {};  // of the plan; empty: of all spending
+  std::int64_t amount_minor = 0;
+};
+
 struct InsightOptions {
   double min_confidence = 0.4;       // below it the prediction abstains: an app shows nothing, or says that it does not know
   std::size_t most_categories = 3;   // that are given, the likeliest first
   std::size_t most_rows = 1'024;     // the newest of the history are looked at, so that ten years of it cost no more than a few
+  std::vector<Budget> budgets = {};
 };
 
 struct CategoryChance {
@@ -60,6 +69,23 @@ struct CategoryChance {
 struct Reason {
   std::string_view id;         // "last_category" ...: the key of the app's own text; static storage
   double log_odds = 0;         // above 0: made the category likelier
+};
+
+// A line of the kind forecast (forecast_insight.h), in minor units.
+enum class BudgetOutlook : std::uint8_t;
+struct SpendReason {
+  std::string_view id;   // static storage
+  double minor = 0;      // of the middle
+};
+struct SpendLine {
+  std::uint32_t category = 0;  // the number of the plan's categories: all spending
+  bool abstains = true;        // then nothing is said of the next 30 days
+  double low_minor = 0, middle_minor = 0, high_minor = 0;
+  double spent_this_month_minor = 0;  // the calendar's month, of UTC, today with it
+  std::optional<std::int64_t> budget_minor = {};
+  BudgetOutlook outlook{};
+  double over_minor = 0;       // by how much it is likely to run over
+  std::vector<SpendReason> reasons = {};  // all groups, the weightiest first; they add up to middle_minor
 };
 
 struct Insight {
@@ -74,9 +100,10 @@ struct Insight {
   std::vector<Reason> reasons;           // all groups, the weightiest first
   double baseline_log_odds = 0;
   double log_odds = 0;
+  std::vector<SpendLine> spends = {};    // of the kind forecast, which has nothing of `next` and of the reasons above
 };
 
-// refused: no consent. invalid_argument: weights or options that do not fit, a trainer that cannot explain, or, for a trainer that is told the row
+// refused: no consent. invalid_argument: weights or options that do not fit, a trainer that cannot explain or gives no probabilities, or, for a trainer that is told the row
 // (Trainer::sees_row), no row. limit: weights that give values that are not finite. `model`: as it is, for the shared one. `history`: of a trainer that
 // is told the row the last one is asked for; its own category is not looked at.
 Result<Insight> category_insight(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model,

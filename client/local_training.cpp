@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "models/row_maker.h"
+#include "models/stock_models.h"
 
 namespace fedspend::client {
 
@@ -24,7 +25,7 @@ TrainingFinished train_locally(models::Trainer& trainer, const StartTraining& st
   const Plan& plan = *start.plan;
   if (!is_eligible(plan, rows.size())) return {start.session, DeclineReason::not_eligible};
   if (trainer.parameter_count() != plan.model.parameter_count) return {start.session, DeclineReason::training_failed};
-  std::span<const models::HistoryRow> training = rows.first(models::training_rows(rows.size(), plan.evaluation.holdout_fraction));
+  std::span<const models::HistoryRow> training = rows.first(models::training_rows(plan.model, rows, plan.evaluation.holdout_fraction));
   if (plan.training.max_rows != 0 && training.size() > plan.training.max_rows) training = training.last(plan.training.max_rows);
 
   std::vector<float> update(trainer.parameter_count());

@@ -12,7 +12,7 @@
 
 namespace fedspend::client {
 
-// `rows`: the client's whole history in the plan's vocabulary, oldest first. The last rows, held out for evaluation, are never
+// `rows`: the client's whole history in the plan's vocabulary, oldest first. The last rows (models::training_rows), held out for evaluation, are never
 // looked at; of the others the newest training.max_rows are used. The trainer is given the learning rate of the round (training.schedule). A trainer that fails or is stopped is a decline.
 //
 // A training that diverges gives the zero update, which is masked and noised as any other (SECAGG.md, case 30): to decline would tell the

@@ -30,10 +30,6 @@ constexpr std::array<float, kCategoriserPasts> kInitialTrust = {1.0f / kPastScal
 constexpr std::size_t kBias = 7;  // of the numeric features, the one that is 1
 constexpr double kEmbeddingHalfWidth = 0.3;
 
-tl::unexpected<Error> not_finite() {
-  return fail(ErrorCode::limit, "the model gives values that are not finite", "its weights are not those of a training that went well: lower training.learning_rate or server.learning_rate");
-}
-
 class Categoriser final : public Trainer {
  public:
   explicit Categoriser(const CategoriserSizes& sizes)
@@ -89,9 +85,7 @@ void Categoriser::initialize(std::span<float> weights, std::uint64_t seed) const
 Result<TrainingResult> Categoriser::train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories, const TrainingOptions& options,
                                                  std::span<float> update) {
   FEDSPEND_TRY(descent_.load(weights));
-  FEDSPEND_CHECK(update.size() == parameter_count(), "an update has parameter_count() floats");
   const TrainingSpec& spec = options.spec;
-  if (spec.batch_size == 0) return fail(ErrorCode::invalid_argument, "training.batch_size is 0", "it counts rows, at least 1");
   steps_.clear();
   for (const std::span<const HistoryRow> history : histories) {
     const std::size_t first = spec.max_rows > 0 && history.size() > spec.max_rows ? history.size() - spec.max_rows : 0;
@@ -101,29 +95,13 @@ Result<TrainingResult> Categoriser::train_pooled(std::span<const float> weights,
   std::vector<std::uint32_t> order;
   for (std::uint32_t i = 0; i < steps_.steps.size(); ++i)
     if (steps_.steps[i].target >= 0) order.push_back(i);
-  descent_.begin(options);
-  SeededRandom random(options.seed);
-  TrainingResult result;
-  for (std::uint32_t epoch = 0; epoch < spec.epochs; ++epoch) {
-    for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
+  return descent_.train(weights, std::move(order), "rows", options, update, [&](std::span<const std::uint32_t> batch) {
+    network_.forward(descent_.weights(), steps_, batch);
     double loss = 0;
-    for (std::size_t begin = 0; begin < order.size(); begin += spec.batch_size) {
-      if (options.stop.stop_requested()) return fail(ErrorCode::refused, "training was stopped");
-      const std::span<const std::uint32_t> batch = std::span(order).subspan(begin, std::min<std::size_t>(spec.batch_size, order.size() - begin));
-      network_.forward(descent_.weights(), steps_, batch);
-      for (std::size_t i = 0; i < batch.size(); ++i) loss += network_.loss(i);
-      network_.backward(descent_.weights(), steps_, descent_.gradient());
-      descent_.step(static_cast<double>(batch.size()), network_.embedding_rows());
-    }
-    result.examples += order.size();
-    result.mean_loss = order.empty() ? 0 : loss / static_cast<double>(order.size());
-  }
-  if (result.examples == 0) {
-    std::ranges::fill(update, 0.0f);
-    return result;
-  }
-  FEDSPEND_TRY(descent_.finish(weights, update));
-  return result;
+    for (std::size_t i = 0; i < batch.size(); ++i) loss += network_.loss(i);
+    network_.backward(descent_.weights(), steps_, descent_.gradient());
+    return loss;
+  }, [&] { return network_.embedding_rows(); });
 }
 
 // Visits all steps in order.

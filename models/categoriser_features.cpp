@@ -16,9 +16,9 @@ namespace {
 constexpr float kMerchantFade = 0.9f;
 constexpr float kFrequentFade = 0.998f;
 constexpr float kNewestFade = 0.8f;
-constexpr float kPastSmoothing = 0.2f;
 constexpr float kLeastCount = 1e-3f;
-const float kOfOne = kPastScale * std::log1p(1 / kPastSmoothing);
+constexpr float kSmoothing = 0.2f;
+const float kOfOne = kPastScale * std::log1p(1 / kSmoothing);
 
 // Counts of categories, few of them above zero.
 class Counts {
@@ -31,7 +31,7 @@ class Counts {
     else counts_.emplace_back(category, 1.0f);
   }
   void write(CategoriserPast kind, std::vector<CategoriserEntry>& out) const {
-    for (const auto& [category, count] : counts_) out.push_back({kind, static_cast<std::uint16_t>(category), kPastScale * std::log1p(count / kPastSmoothing)});
+    for (const auto& [category, count] : counts_) out.push_back({kind, static_cast<std::uint16_t>(category), kPastScale * std::log1p(count / kSmoothing)});
   }
 
  private:

@@ -5,7 +5,7 @@
 //
 // The own past (CategoriserPast) is a handful of counts, computed here and weighed by the model: what a table "this merchant is that category"
 // of the client's own would hold, as an input instead of as parameters. A row whose category the customer changed counts apart, too:
-// from the next row on it decides, whatever the name would say. Counts enter as kPastScale log(1 + count / 0.2) (next_category_features.h).
+// from the next row on it decides, whatever the name would say. Counts enter as kPastScale log(1 + count / 0.2), cf. next_category_features.h.
 
 #include <array>
 #include <cstdint>

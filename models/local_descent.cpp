@@ -6,6 +6,10 @@
 
 namespace fedspend::models {
 
+tl::unexpected<Error> not_finite() {
+  return fail(ErrorCode::limit, "the model gives values that are not finite", "its weights are not those of a training that went well: lower training.learning_rate or server.learning_rate");
+}
+
 LocalDescent::LocalDescent(const ArenaLayout& layout, std::size_t dense_offset, std::size_t head_offset)
     : layout_(layout), dense_offset_(dense_offset), head_offset_(head_offset) {
   weights_.resize_zero(layout_.arena_size());

@@ -65,16 +65,12 @@ float uniform(RandomSource& random, double half_width) {
   return static_cast<float>((2 * unit - 1) * half_width);
 }
 
-tl::unexpected<Error> not_finite() {
-  return fail(ErrorCode::limit, "the model gives values that are not finite", "its weights are not those of a training that went well: lower training.learning_rate or server.learning_rate");
-}
-
 // What an untrained model goes by: equal shares in the four counts that are tables of the client's own (its frequencies, and what
-// followed). With the other weights of the output at zero its prediction is their geometric mean, a logarithmic opinion pool
+// followed), each with both smoothings. With the other weights of the output at zero its prediction is their geometric mean, a logarithmic opinion pool
 // (Genest and Zidek 1986, "Combining probability distributions: a critique and an annotated bibliography"): for every population about as good as the client's own
 // counts, and federated training goes on from there. How soon categories come again, the fast fades, is for training to find.
 constexpr std::array kInitiallyTrusted = {kPastSlow, kPastAfterCategory, kPastAfterTwo, kPastAfterMerchant};
-constexpr float kInitialTrust = 1 / (kPastScale * static_cast<float>(kInitiallyTrusted.size()));
+constexpr float kInitialTrust = 1 / (kPastScale * static_cast<float>(2 * kInitiallyTrusted.size()));
 
 // Weights start uniform in +- this, those of the output at zero.
 double initial_half_width(std::string_view name, const NextCategorySizes& sizes) {
@@ -96,7 +92,7 @@ void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) cons
     for (const std::size_t n : entry.shape) count *= n;
     for (std::size_t i = 0; i < count && half_width > 0; ++i) weights[entry.offset + i] = uniform(random, half_width);
     if (entry.name == "trust.bias") {
-      for (const PastKind kind : kInitiallyTrusted) weights[entry.offset + kind] = kInitialTrust;
+      for (const PastKind kind : kInitiallyTrusted) weights[entry.offset + kind] = weights[entry.offset + kind + kPastCounts] = kInitialTrust;
     }
   }
 }

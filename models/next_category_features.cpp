@@ -20,7 +20,6 @@ constexpr float kMiddleFade = 0.9f;
 constexpr float kRecentFade = 0.7f;
 constexpr double kTransitionFade = 0.99;
 constexpr std::size_t kFadeRows = 128;
-constexpr float kPastSmoothing = 0.2f;
 constexpr float kLeastCount = 1e-3f;
 
 float fade_over(double fade, std::size_t past_rows) {
@@ -36,7 +35,7 @@ void keep_groups(const Step& step, std::span<const PastEntry> past, std::uint32_
   constexpr std::array<FeatureGroup, kNumericFeatures> kOfNumeric = {
       kGroupAmount, kGroupAmount, kGroupAmount, kGroupAmount, kGroupAmount, kGroupAmount, kGroupTiming,       kGroupTiming,
       kGroupTiming, kGroupTiming, kGroupTiming, kGroupTiming, kGroupOwnFrequency, kGroupSequence, kGroupMerchant, kGroupTiming};
-  constexpr std::array<FeatureGroup, kPastKinds> kOfPast = {kGroupOwnFrequency, kGroupOwnFrequency, kGroupSequence,
+  constexpr std::array<FeatureGroup, kPastCounts> kOfPast = {kGroupOwnFrequency, kGroupOwnFrequency, kGroupSequence,
                                                             kGroupOwnFollowers, kGroupOwnFollowers, kGroupMerchant};
   const auto keeps = [kept](FeatureGroup group) { return (kept >> group & 1u) != 0; };
   out.clear();
@@ -46,7 +45,7 @@ void keep_groups(const Step& step, std::span<const PastEntry> past, std::uint32_
   for (std::size_t i = 0; i < kNumericFeatures; ++i)
     if (!keeps(kOfNumeric[i])) made.numeric[i] = 0.0f;
   for (std::uint32_t e = step.past_begin; e < step.past_end; ++e)
-    if (keeps(kOfPast[past[e].kind])) out.past.push_back(past[e]);
+    if (keeps(kOfPast[past[e].kind % kPastCounts])) out.past.push_back(past[e]);
   made.past_begin = 0;
   made.past_end = static_cast<std::uint32_t>(out.past.size());
   out.steps.push_back(made);
@@ -57,7 +56,7 @@ FeatureScan::FeatureScan(std::size_t categories, std::size_t merchant_buckets, s
       last_of_category_(categories + 1, -1), counts_(categories), seen_(categories) {
   FEDSPEND_CHECK(categories > 0 && categories < 0xffff && merchant_buckets > 0 && past_rows > 0,
                  "sizes were checked when the trainer was made");
-  std::array<float, kPastKinds> fade{};
+  std::array<float, kPastCounts> fade{};
   fade.fill(1.0f);
   const float slow = fade_over(kSlowFade, past_rows), transition = fade_over(kTransitionFade, past_rows);
   for (std::size_t age = 0; age < past_rows; ++age) {
@@ -219,9 +218,10 @@ void FeatureScan::write_past(Steps& out) {
   PastEntry* to = out.past.data() + past_count_;
   for (const std::uint16_t category : std::span(seen_).first(seen_count_)) {
     auto& counts = counts_[category];
-    for (std::uint16_t kind = 0; kind < kPastKinds; ++kind) {  // without a branch: which counts are there is hard to foretell
-      *to = {kind, category, counts[kind]};
-      to += counts[kind] > kLeastCount ? 1 : 0;
+    for (std::uint16_t kind = 0; kind < kPastCounts; ++kind) {  // without a branch: which counts are there is hard to foretell
+      to[0] = {kind, category, counts[kind]};
+      to[1] = {static_cast<std::uint16_t>(kind + kPastCounts), category, counts[kind]};
+      to += counts[kind] > kLeastCount ? 2 : 0;
     }
     counts.fill(0.0f);
   }
@@ -236,7 +236,8 @@ void FeatureScan::finish_past(Steps& out, std::size_t from) {
   values_.reserve(kernels::padded(count));
   float* values = values_.data();
   PastEntry* entries = out.past.data() + from;
-  for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f + entries[i].value / kPastSmoothing;
+  constexpr std::array kOfSmoothing = {1 / kPastSmoothing[0], 1 / kPastSmoothing[1]};
+  for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f + entries[i].value * kOfSmoothing[i % 2];  // in pairs: write_past
   for (std::size_t i = count; i < kernels::padded(count); ++i) values[i] = 1.0f;
   kernels::logarithm(values, kernels::padded(count));
   for (std::size_t i = 0; i < count; ++i) entries[i].value = values[i] * kPastScale;

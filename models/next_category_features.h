@@ -6,8 +6,9 @@
 // The own past (PastKind) is a handful of counts, computed here and weighed by the model: how often each category came lately,
 // after the last category, after the last two, and after the last merchant. This is what a per-client Markov table would hold,
 // as an input instead of as parameters (cf. the cache of Grave, Joulin and Usunier, "Improving neural language models with a
-// continuous cache", 2017). A count enters as kPastScale log(1 + count / 0.2), so that a trust of 1 / kPastScale in one count alone
-// gives its frequencies, smoothed by 0.2 a category.
+// continuous cache", 2017). A count enters as kPastScale log(1 + count / s), so that a trust of 1 / kPastScale in one count alone
+// gives its frequencies, smoothed by s a category; and it enters twice, with the two s of kPastSmoothing. Between them the model
+// chooses how much a first row says, and how much a tenth adds.
 
 #include <array>
 #include <cstdint>
@@ -26,17 +27,19 @@ enum PastKind : std::uint16_t {
   kPastAfterCategory,  // what followed earlier rows of the last category; from here on fading by kTransitionFade, as slowly
   kPastAfterTwo,       // what followed the last two categories
   kPastAfterMerchant,  // what followed the last merchant
-  kPastKinds,
+  kPastCounts,
+  kPastKinds = 2 * kPastCounts,  // kind k + kPastCounts: the count of kind k with the second smoothing
 };
 
 inline constexpr std::size_t kNumericFeatures = 16;
 inline constexpr std::size_t kRecentRows = 16;
 inline constexpr float kPastScale = 0.1f;  // the trusts then learn at the pace of the other weights
+inline constexpr std::array<float, 2> kPastSmoothing = {0.02f, 2.0f};
 
 struct PastEntry {
   std::uint16_t kind = 0;      // PastKind
   std::uint16_t category = 0;  // below the number of categories
-  float value = 0;             // kPastScale log(1 + count / kPastSmoothing)
+  float value = 0;             // kPastScale log(1 + count / kPastSmoothing[kind / kPastCounts])
 };
 
 struct Step {
@@ -103,7 +106,7 @@ class FeatureScan {
   void count_recent(std::size_t rows);
   void count_past(std::size_t end);
   void count_followers(std::size_t rows, std::size_t end);
-  std::array<float, kPastKinds>& counts_of(std::uint32_t category) {
+  std::array<float, kPastCounts>& counts_of(std::uint32_t category) {
     auto& counts = counts_[category];
     if (counts[kPastSlow] == 0 && counts[kPastRecent] == 0) seen_[seen_count_++] = static_cast<std::uint16_t>(category);
     return counts;
@@ -125,8 +128,8 @@ class FeatureScan {
   std::vector<std::int32_t> last_of_category_, last_of_merchant_;  // among the linked rows
   std::vector<std::uint64_t> merchant_keys_;            // open addressing, by the merchant's hash; 0: free
   std::vector<std::int32_t> merchant_numbers_;
-  std::vector<std::array<float, kPastKinds>> fade_;     // by the rows since
-  std::vector<std::array<float, kPastKinds>> counts_;   // by category; zero between steps
+  std::vector<std::array<float, kPastCounts>> fade_;     // by the rows since
+  std::vector<std::array<float, kPastCounts>> counts_;   // by category; zero between steps
   std::vector<std::uint16_t> seen_;                     // the first seen_count_: the categories that counts_ holds
   std::size_t seen_count_ = 0;
   std::vector<double> log_of_count_;                    // log(1 + n)

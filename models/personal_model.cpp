@@ -70,6 +70,12 @@ void mix_in(const OwnCounts& counts, double own_weight, std::span<float> probabi
     probabilities[c] = static_cast<float>((1 - own_weight) * static_cast<double>(probabilities[c]) + own_weight * counts.probability(c));
 }
 
+// Fail-closed: what is kept in a vault may be of another plan's model.
+Status check_outputs(const Trainer& trainer, double own_weight) {
+  if (own_weight == 0 || trainer.outputs() == Outputs::probabilities) return {};
+  return fail(ErrorCode::invalid_argument, "this model gives no probabilities that counts could be mixed with", "use the shared model");
+}
+
 }  // namespace
 
 OwnCounts::OwnCounts(std::size_t categories, bool sees_row) : categories_(categories), sees_row_(sees_row), counts_(categories) {}
@@ -115,6 +121,7 @@ std::vector<float> PersonalModel::personal_weights(std::span<const float> shared
 Result<PersonalModel> PersonalModel::adapt(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history,
                                            const PersonalOptions& options, PersonalFit& fit) {
   fit = {};
+  if (trainer.outputs() != Outputs::probabilities) return PersonalModel();
   Rows rows{.all = history.last(std::min(history.size(), options.most_rows))};
   rows.cut = training_rows(rows.all.size(), options.held_out_fraction);
   const std::vector<double> own = own_probabilities(rows, trainer);
@@ -154,12 +161,14 @@ Result<PersonalModel> PersonalModel::adapt(Trainer& trainer, std::span<const flo
 }
 
 Status PersonalModel::predict(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::span<float> probabilities) const {
+  FEDSPEND_TRY(check_outputs(trainer, own_weight_));
   FEDSPEND_TRY(trainer.predict(personal_weights(shared), history, probabilities));
   mix_in(counts_of(trainer, history), own_weight_, probabilities);
   return {};
 }
 
 Status PersonalModel::predict_each(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::size_t first, std::span<float> probabilities) const {
+  FEDSPEND_TRY(check_outputs(trainer, own_weight_));
   FEDSPEND_TRY(trainer.predict_each(personal_weights(shared), history, first, probabilities));
   OwnCounts counts(trainer.output_count() - 1, trainer.sees_row());
   for (std::size_t i = 0; i < history.size(); ++i) {
@@ -178,6 +187,7 @@ std::vector<std::string_view> PersonalModel::players(const Trainer& trainer) con
 }
 
 Status PersonalModel::predict_kept(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::span<float> probabilities) const {
+  FEDSPEND_TRY(check_outputs(trainer, own_weight_));
   const std::size_t outputs = trainer.output_count(), of_model = std::size_t{1} << trainer.feature_groups().size();
   FEDSPEND_CHECK(probabilities.size() == (std::size_t{1} << players(trainer).size()) * outputs, "output_count() floats a set");
   std::vector<std::uint32_t> sets(of_model);

@@ -71,7 +71,7 @@ class PersonalModel {
  public:
   PersonalModel() = default;  // the shared model as it is
 
-  // `history` is the customer's, oldest first. refused: stopped. limit: the shared weights give values that are not finite.
+  // `history` is the customer's, oldest first. A trainer whose outputs are no probabilities keeps the shared model. refused: stopped. limit: the shared weights give values that are not finite.
   static Result<PersonalModel> adapt(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history,
                                      const PersonalOptions& options, PersonalFit& fit);
 
@@ -80,7 +80,7 @@ class PersonalModel {
   bool is_shared() const { return !has_head() && own_weight_ == 0; }
 
   // As those of the trainer, with the same shared weights that it was adapted from. predict_kept has one more player, the last: the
-  // customer's counts, if own_weight() is not 0 (players()).
+  // customer's counts, if own_weight() is not 0 (players()). invalid_argument: counts, and a trainer whose outputs are no probabilities.
   Status predict(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::span<float> probabilities) const;
   Status predict_kept(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::span<float> probabilities) const;
   Status predict_each(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history, std::size_t first, std::span<float> probabilities) const;

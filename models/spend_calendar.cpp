@@ -9,7 +9,9 @@
 namespace fedspend::models {
 namespace {
 
-constexpr std::int64_t kBlocks = 12, kWindows = 34, kWindowStep = 10;
+constexpr std::int64_t kWindowStep = 10;
+constexpr std::size_t kBlocks = 12, kStepsInBlock = 3;
+static_assert(kWindowStep * kStepsInBlock == kSpendDays);
 constexpr double kSmoothing = 0.2;
 constexpr std::array<double, 3> kPoints = {0.1, 0.5, 0.9};
 
@@ -35,45 +37,63 @@ SpendCalendar::SpendCalendar(std::span<const HistoryRow> history, std::size_t ca
   }
 }
 
-double SpendCalendar::before(std::size_t category, std::int64_t day) const {
+std::span<const SpendCalendar::Day> SpendCalendar::before(std::size_t category, std::int64_t day) const {
+  if (empty()) return {};
+  FEDSPEND_CHECK(category < days_.size(), "a category, or the total");
   const std::vector<Day>& days = days_[category];
-  const auto after = std::ranges::lower_bound(days, day, {}, &Day::day);
-  return after == days.begin() ? 0 : std::prev(after)->sum;
+  return {days.begin(), std::ranges::lower_bound(days, day, {}, &Day::day)};
+}
+
+double SpendCalendar::sum_before(std::size_t category, std::int64_t day) const {
+  const std::span<const Day> days = before(category, day);
+  return days.empty() ? 0 : days.back().sum;
 }
 
 double SpendCalendar::spent(std::size_t category, std::int64_t from_day, std::int64_t end_day) const {
   FEDSPEND_CHECK(from_day <= end_day, "days in their order");
-  if (empty()) return 0;
-  FEDSPEND_CHECK(category < days_.size(), "a category, or the total");
-  return before(category, end_day) - before(category, from_day);
+  return sum_before(category, end_day) - sum_before(category, from_day);
 }
 
-bool SpendCalendar::is_regular(std::size_t category, std::int64_t day) const {
-  for (std::int64_t block = 0; block < 3; ++block)
-    if (!(spent(category, day - (block + 1) * kSpendDays, day - block * kSpendDays) > 0)) return false;
-  return true;
+std::size_t SpendCalendar::times(std::size_t category, std::int64_t from_day, std::int64_t end_day) const {
+  FEDSPEND_CHECK(from_day <= end_day, "days in their order");
+  return before(category, end_day).size() - before(category, from_day).size();
+}
+
+std::int64_t SpendCalendar::since(std::size_t category, std::int64_t day) const {
+  const std::span<const Day> days = before(category, day);
+  return days.empty() ? std::max<std::int64_t>(0, day - first_day_) : day - days.back().day;
 }
 
 OwnSpend SpendCalendar::own(std::size_t category, std::int64_t day) const {
   OwnSpend own;
   const std::int64_t past = empty() ? 0 : std::max<std::int64_t>(0, day - first_day_);
-  own.last = spent(category, day - kSpendDays, day);
-  own.mean = spent(category, day - 90, day) * static_cast<double>(kSpendDays) / static_cast<double>(std::clamp<std::int64_t>(past, kSpendDays, 90));
-  own.smoothed = own.mean;
+  std::array<double, kBlocks * kStepsInBlock + 1> sums{};  // of all before the days 0, 10, 20, ... before
+  for (std::size_t step = 0; step < sums.size(); ++step) sums[step] = sum_before(category, day - static_cast<std::int64_t>(step) * kWindowStep);
+  const auto block = [&](std::size_t ended) { return sums[ended] - sums[ended + kStepsInBlock]; };
+  const auto a_month = [past](double sum, std::int64_t days) { return sum * static_cast<double>(kSpendDays) / static_cast<double>(std::clamp<std::int64_t>(past, kSpendDays, days)); };
+  own.last = block(0);
+  own.mean = a_month(sums[0] - sums[3 * kStepsInBlock], 3 * kSpendDays);
+  own.yearly = a_month(sums.front() - sums.back(), static_cast<std::int64_t>(kBlocks) * kSpendDays);
+  own.is_regular = block(0) > 0 && block(kStepsInBlock) > 0 && block(2 * kStepsInBlock) > 0;
+  own.smoothed = own.most = own.mean;
   own.quantiles.fill(own.mean);
-  for (std::int64_t block = std::min(kBlocks, past / kSpendDays), first = block; block > 0; --block) {
-    const double sum = spent(category, day - block * kSpendDays, day - (block - 1) * kSpendDays);
-    own.smoothed = block == first ? sum : kSmoothing * sum + (1 - kSmoothing) * own.smoothed;
+  const std::size_t whole = std::min(kBlocks, static_cast<std::size_t>(past / kSpendDays));
+  for (std::size_t i = whole; i-- > 0;) {
+    const double sum = block(i * kStepsInBlock);
+    own.smoothed = i + 1 == whole ? sum : kSmoothing * sum + (1 - kSmoothing) * own.smoothed;
   }
-  std::vector<double> sums;
-  for (std::int64_t end = day; std::ssize(sums) < kWindows && day - past <= end - kSpendDays; end -= kWindowStep) sums.push_back(spent(category, end - kSpendDays, end));
-  if (sums.empty()) return own;
-  std::ranges::sort(sums);
+  if (whole == 0) return own;
+  std::array<double, kBlocks * kStepsInBlock - kStepsInBlock + 1> windows{};
+  const std::size_t count = std::min(windows.size(), static_cast<std::size_t>((past - kSpendDays) / kWindowStep) + 1);
+  for (std::size_t i = 0; i < count; ++i) windows[i] = block(i);
+  std::sort(windows.begin(), windows.begin() + static_cast<std::ptrdiff_t>(count));
+  own.most = windows[count - 1];
+  own.without = static_cast<double>(std::upper_bound(windows.begin(), windows.begin() + static_cast<std::ptrdiff_t>(count), 0.0) - windows.begin()) / static_cast<double>(count);
   for (std::size_t i = 0; i < kPoints.size(); ++i) {
-    const double at = kPoints[i] * static_cast<double>(sums.size() - 1);
+    const double at = kPoints[i] * static_cast<double>(count - 1);
     const auto below = static_cast<std::size_t>(at);
-    const std::size_t above = std::min(below + 1, sums.size() - 1);
-    own.quantiles[i] = sums[below] + (sums[above] - sums[below]) * (at - static_cast<double>(below));
+    const std::size_t above = std::min(below + 1, count - 1);
+    own.quantiles[i] = windows[below] + (windows[above] - windows[below]) * (at - static_cast<double>(below));
   }
   return own;
 }

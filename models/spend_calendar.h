@@ -20,9 +20,13 @@ inline constexpr double kMostSpendMinor = 1e12;
 struct OwnSpend {
   double last = 0;      // the 30 days before
   double mean = 0;      // of 90 days, or of those that there are, but at least 30
+  double yearly = 0;    // the same of 360 days
   double smoothed = 0;  // exponential smoothing by .2 over blocks of 30 days, the newest 12; without a whole block: mean
   // The 10, 50 and 90% points of the spends of 30 days that ended 0, 10, 20, ... 330 days before, as far as the past reaches; without one: mean.
   std::array<double, 3> quantiles{};
+  double most = 0;      // the largest of those spends; without one: mean
+  double without = 0;   // the share of them that are 0
+  bool is_regular = false;  // spent on in each of the three blocks of 30 days before: what a budget has a line for, and what is scored
 };
 
 class SpendCalendar {
@@ -34,17 +38,18 @@ class SpendCalendar {
   std::int64_t first_day() const { return first_day_; }  // of an empty history 0
   std::int64_t last_day() const { return last_day_; }
   double spent(std::size_t category, std::int64_t from_day, std::int64_t end_day) const;
-  // Spent on in each of the three blocks of 30 days before: what a budget has a line for, and what is scored.
-  bool is_regular(std::size_t category, std::int64_t day) const;
+  std::size_t times(std::size_t category, std::int64_t from_day, std::int64_t end_day) const;  // that something was spent
+  std::int64_t since(std::size_t category, std::int64_t day) const;  // days from the newest spend before `day`; without one, of all that there are
   OwnSpend own(std::size_t category, std::int64_t day) const;
 
  private:
-  double before(std::size_t category, std::int64_t day) const;
-
   struct Day {
     std::int64_t day;
     double sum;  // up to its end
   };
+  std::span<const Day> before(std::size_t category, std::int64_t day) const;
+  double sum_before(std::size_t category, std::int64_t day) const;
+
   std::vector<std::vector<Day>> days_;  // by category
   std::int64_t first_day_ = 0, last_day_ = 0;
 };

@@ -3,8 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "common/check.h"
 #include "models/categoriser.h"
+#include "models/day_features.h"
 #include "models/next_category.h"
+#include "models/spend_forecast.h"
+#include "models/unusual_activity.h"
 
 namespace fedspend::models {
 namespace {
@@ -33,6 +37,34 @@ constexpr std::array kModels = {
                                         "the best of its most frequent category, its own Markov table and its own merchants, chosen in hindsight"),
                .make = make_categoriser, .default_model = default_categoriser, .default_training = default_categoriser_training,
                .fedadam_rate = 0.1, .reads_merchant_text = true, .sees_row = true},
+    StockModel{.name = "spend_forecast", .title = "the spend of the next 30 days",
+               .card = "from a client's own past, what it will spend in the next 30 days by category and in total, as 10, 50 and 90% quantiles",
+               .measure = {.name = "loss_saved",
+                           .predicted = "spend of 30 held-out days, regular categories and the total",
+                           .sentence = "saves {share} of the loss of exponential smoothing over {count} held-out forecasts",
+                           .headline = "saved",
+                           .meaning = "Share of the pinball loss that is saved of what exponential smoothing of the client's own months loses",
+                           .second = "in the 10-90% band",
+                           .loss = "pinball loss in units of the client's own mean spend of 30 days",
+                           .loss_unit = "months",
+                           .alone = "own forecasts",
+                           .alone_in_full = "the best of its last month, its mean of three, smoothing and its own quantiles, chosen in hindsight"},
+               .make = make_spend_forecast, .default_model = default_spend_forecast, .default_training = default_spend_forecast_training, .fedadam_rate = 0.01,
+               .holds_out_days = true},
+    StockModel{.name = "unusual_activity", .title = "how unusual a transaction is",
+               .card = "how surprising a client's transaction is beside those before it: its category, amount, merchant and rhythm",
+               .measure = {.name = "ranked_right",
+                           .predicted = "held-out rows beside themselves made unusual",
+                           .sentence = "finds the one made unusual of {share} of {count} pairs of held-out transactions",
+                           .headline = "ranked right",
+                           .meaning = "Share of held-out rows that are less surprising than the same row made unusual by dice",
+                           .second = "caught at one false alarm a month",
+                           .loss = "-log of the odds that a row was, or was not, made unusual",
+                           .loss_unit = "nats",
+                           .alone = "own statistics",
+                           .alone_in_full = "the best of its amount, its distance from the category's amounts, a new merchant and a rare category, chosen in hindsight"},
+               .make = make_unusual_activity, .default_model = default_unusual_activity, .default_training = default_unusual_activity_training, .fedadam_rate = 0.03,
+               .reads_merchant_text = true, .sees_row = true},
 };
 
 }  // namespace
@@ -47,6 +79,16 @@ const StockModel* find_stock_model(std::string_view name) {
 const StockModel& stock_model_or_first(std::string_view name) {
   const StockModel* found = find_stock_model(name);
   return found == nullptr ? kModels.front() : *found;
+}
+
+std::size_t training_rows(const ModelSpec& model, std::span<const HistoryRow> rows, double holdout_fraction) {
+  const StockModel* stock = find_stock_model(model.name);
+  if (stock == nullptr || !stock->holds_out_days || rows.empty()) return training_rows(rows.size(), holdout_fraction);
+  FEDSPEND_CHECK(holdout_fraction >= 0 && holdout_fraction <= 1, "a holdout fraction lies in [0, 1]");
+  const auto first = static_cast<double>(day_of(rows.front().time_s)), end = static_cast<double>(day_of(rows.back().time_s)) + 1;
+  const double held_out_from = end - holdout_fraction * (end - first);
+  const auto held_out = std::ranges::find_if(rows, [&](const HistoryRow& row) { return static_cast<double>(day_of(row.time_s)) >= held_out_from; });
+  return static_cast<std::size_t>(held_out - rows.begin());
 }
 
 std::string stock_model_names() {

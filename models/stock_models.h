@@ -41,11 +41,16 @@ struct StockModel {
   // is told nothing of it.
   bool reads_merchant_text = false;
   bool sees_row = false;
+  // What is held out of a client: its newest rows (DESIGN.md, evaluation), or those of the newest days of its span; a forecast of the days to come needs
+  // the latter, since where the newest rows begin says how fast rows will come.
+  bool holds_out_days = false;
 };
 
 std::span<const StockModel> stock_models();
 const StockModel* find_stock_model(std::string_view name);  // null: there is none of this name
 const StockModel& stock_model_or_first(std::string_view name);  // the first for a model that a data scientist brings: it gives the next category
+// How many of a client's rows a plan of this model trains on, oldest first: all but the held-out fraction, of rows or of days.
+std::size_t training_rows(const ModelSpec& model, std::span<const HistoryRow> rows, double holdout_fraction);
 std::string stock_model_names();                            // "next_category or categoriser", for a message
 
 }  // namespace fedspend::models

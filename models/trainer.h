@@ -43,6 +43,10 @@ struct TrainingResult {
 // (the last rows, a recurrent state) goes on over the true earlier rows. prequential: the counts go on too, as in an app in use.
 enum class Counting { frozen, prequential };
 
+// What predict() gives. probabilities: of the categories of the plan, and last of "other", summing to 1. spend_quantiles: spends in minor units
+// (spend_forecast.h), surprises: nats (unusual_activity.h); neither are chances: nothing that counts or mixes probabilities takes them (personal_model.h).
+enum class Outputs { probabilities, spend_quantiles, surprises };
+
 class Trainer {
  public:
   virtual ~Trainer() = default;
@@ -65,8 +69,9 @@ class Trainer {
   // not finite.
   virtual Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history,
                                             std::size_t first_scored, Counting counting = Counting::frozen) = 0;
-  // Prequential by nature. Probabilities of the next row's category: output_count() floats, summing to 1. An empty history is allowed. limit: as evaluate.
+  // Prequential by nature. Probabilities of the next row's category, or what outputs() says: output_count() floats. An empty history is allowed. limit: as evaluate.
   virtual std::size_t output_count() const = 0;
+  virtual Outputs outputs() const { return Outputs::probabilities; }
   // Whether the model is told the row whose category it gives, but for that category: its merchant, amount, direction and time. Then predict() is of
   // the last row of the history, and otherwise of the row after it.
   virtual bool sees_row() const { return false; }

@@ -110,18 +110,6 @@ Status for_each(std::size_t count, const Work& work) {
   return {};
 }
 
-// `must_be_there`: a store is not made, but must be there.
-Result<Devices> open_devices(const Opening& opening, bool must_be_there) {
-  if (must_be_there)
-    for (const fs::path& folder : opening.folders) FEDSPEND_TRY(check_has_store(folder));
-  Devices devices(opening.folders.size());
-  FEDSPEND_TRY(for_each(devices.size(), [&](std::size_t i) -> Status {
-    FEDSPEND_ASSIGN(devices[i], AgentDevice::open(options_of(opening, opening.folders[i])));
-    return {};
-  }));
-  return devices;
-}
-
 Result<Report> make_keys(const Arguments& arguments) {
   FEDSPEND_ASSIGN(const Opening opening, opening_of(arguments));
   FEDSPEND_ASSIGN(const std::string list, arguments.text("list"));
@@ -262,6 +250,7 @@ Result<Report> ingest(const Arguments& arguments) {
   std::erase_if(opening.folders, [](const fs::path& folder) { return !has_transactions(folder); });
   if (opening.folders.empty()) return fail(ErrorCode::not_found, "none of the clients has a transactions.csv", "put the rows there, in the form of `fedspend-sim profiles`");
   FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
+  const bool lists_ids = arguments.flag("ids");
   std::uint64_t added = 0, known = 0, too_old = 0, pushed_out = 0;
   for (const auto& device : devices) {
     FEDSPEND_ASSIGN(const std::vector<models::Transaction> rows, read_transactions(device->folder()));
@@ -273,6 +262,11 @@ Result<Report> ingest(const Arguments& arguments) {
     fedspend_ingest_report report{};
     report.struct_size = sizeof(report);
     FEDSPEND_TRY(device->done(fedspend_ingest(device->handle(), given.data(), given.size(), &report)));
+    if (lists_ids) {
+      std::string lines;
+      for (const std::string& id : ids) lines += id + "\n";
+      FEDSPEND_TRY(program::write_file_atomically(device->folder() / "transactions.ids", as_bytes(lines)));
+    }
     added += report.added;
     known += report.unchanged + report.replaced;
     too_old += report.too_old;
@@ -283,32 +277,6 @@ Result<Report> ingest(const Arguments& arguments) {
   report.text = std::to_string(added) + " transactions are in the stores of " + std::to_string(devices.size()) + " clients, " + std::to_string(known) + " were there already, " + std::to_string(too_old) +
                 " are older than what may be kept, " + std::to_string(pushed_out) + " did not fit any more. " +
                 (pushed_out > 0 ? "Keep the transactions.csv: the stores do not hold all of it\n" : "The transactions.csv can go now: while one is there, it is used in place of the store\n");
-  return report;
-}
-
-// A text of one device, or of each with its folder's name.
-using TextOfDevice = fedspend_status (*)(fedspend_device*, std::int32_t, char*, std::size_t, std::size_t*);
-
-Result<Report> show(const Arguments& arguments, TextOfDevice function) {
-  FEDSPEND_ASSIGN(Opening opening, opening_of(arguments));
-  if (arguments.has("cache")) {
-    FEDSPEND_ASSIGN(const std::string cache, arguments.text("cache"));
-    opening.options.cache = cache;
-    FEDSPEND_ASSIGN(const std::string key, arguments.text("release-key"));
-    FEDSPEND_ASSIGN(const IdentityPublicKey release, program::read_identity_public_key(key, "release"));
-    opening.options.release_key = release.bytes;
-  }
-  FEDSPEND_ASSIGN(const Devices devices, open_devices(opening, true));
-  Report report;
-  report.data = nlohmann::json::object();
-  for (const auto& device : devices) {
-    const auto in = [&](std::int32_t format) { return device->text([&](char* buffer, std::size_t capacity, std::size_t* needed) { return function(device->handle(), format, buffer, capacity, needed); }); };
-    FEDSPEND_ASSIGN(const std::string words, in(FEDSPEND_FORMAT_TEXT));
-    FEDSPEND_ASSIGN(const std::string json, in(FEDSPEND_FORMAT_JSON));
-    report.data[device->name()] = nlohmann::json::parse(json);
-    if (devices.size() > 1) report.text += device->name() + ":\n";
-    report.text += words;
-  }
   return report;
 }
 
@@ -333,6 +301,17 @@ Result<Opening> opening_of(const Arguments& arguments) {
   return opening;
 }
 
+Result<Devices> open_devices(const Opening& opening, bool must_be_there) {
+  if (must_be_there)
+    for (const fs::path& folder : opening.folders) FEDSPEND_TRY(check_has_store(folder));
+  Devices devices(opening.folders.size());
+  FEDSPEND_TRY(for_each(devices.size(), [&](std::size_t i) -> Status {
+    FEDSPEND_ASSIGN(devices[i], AgentDevice::open(options_of(opening, opening.folders[i])));
+    return {};
+  }));
+  return devices;
+}
+
 AgentDeviceOptions options_of(const Opening& opening, const fs::path& folder) {
   AgentDeviceOptions options = opening.options;
   options.folder = folder;
@@ -351,8 +330,6 @@ program::Option population_option() { return {.name = "population", .value_name 
 program::Option profiles_option(const char* what) { return {.name = "profiles", .value_name = "DIR", .help = what, .required = true}; }
 
 namespace {
-
-constexpr const char* kStores = "the clients: one folder each, with the store that `keys` made";
 
 program::Command keys_command() {
   return {.name = "keys",
@@ -397,31 +374,10 @@ program::Command ingest_command() {
   return {.name = "ingest",
           .summary = "take the transactions.csv of the clients of a folder into their stores, where they are kept encrypted",
           .example = "fedspend-device ingest --profiles profiles/process-0 --population synthetic",
-          .options = {profiles_option(kStores), population_option()},
+          .options = {profiles_option(kStores), population_option(),
+                      {.name = "ids", .value_name = "", .help = "write a transactions.ids beside it: the id of each row, for `explain` and `correct`"}},
           .positional = "",
           .run = ingest};
-}
-
-program::Command text_command(const char* name, const char* summary, TextOfDevice function) {
-  return {.name = name,
-          .summary = summary,
-          .example = std::string("fedspend-device ") + name + " --profiles profiles/process-0/client-1 --population synthetic",
-          .options = {profiles_option(kStores), population_option()},
-          .positional = "",
-          .run = [function](const Arguments& arguments) { return show(arguments, function); }};
-}
-
-program::Command explain_command() {
-  return {.name = "explain",
-          .summary = "what is likely to come next for each client, and why; under the purpose personal_insights",
-          .example = "fedspend-device explain --profiles profiles/process-0/client-1 --population synthetic --release-key release.key.pub --cache cache",
-          .options = {profiles_option(kStores), population_option(), release_key_option(), {.name = "cache", .value_name = "DIR", .help = "that of `run`, where the model is", .required = true}},
-          .positional = "",
-          .run = [](const Arguments& arguments) {
-            return show(arguments, [](fedspend_device* device, std::int32_t format, char* buffer, std::size_t capacity, std::size_t* needed) {
-              return fedspend_insight(device, FEDSPEND_INSIGHT_NEXT, nullptr, nullptr, format, buffer, capacity, needed);
-            });
-          }};
 }
 
 program::Command wipe_command() {
@@ -440,9 +396,6 @@ std::vector<program::Command> store_commands() {
           certificate_command(),
           consent_command(),
           ingest_command(),
-          text_command("history", "everything that left each client's device, and everything that it refused", fedspend_history),
-          text_command("statement", "what each client's device has spent of its privacy", fedspend_statement),
-          explain_command(),
           wipe_command()};
 }
 

@@ -20,12 +20,16 @@ AgentDeviceOptions options_of(const Opening& opening, const std::filesystem::pat
 Status check_has_store(const std::filesystem::path& folder);
 
 using Devices = std::vector<std::unique_ptr<AgentDevice>>;
+// `must_be_there`: a store is not made, but must be there.
+Result<Devices> open_devices(const Opening& opening, bool must_be_there);
 
 program::Option authority_key_option();
 program::Option release_key_option();
 program::Option population_option();
 program::Option profiles_option(const char* what);
+inline constexpr const char* kStores = "the clients: one folder each, with the store that `keys` made";
 
 std::vector<program::Command> store_commands();
+std::vector<program::Command> customer_commands();  // what the customer is shown, and says
 
 }  // namespace fedspend::client

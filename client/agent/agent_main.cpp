@@ -142,8 +142,8 @@ program::ProgramSpec device_program() {
                   {.name = "exit-when-finished", .value_name = "", .help = "end when the coordinator says that the federation is finished"}},
       .positional = "",
       .run = run_devices};
-  std::vector<program::Command> commands = store_commands();
-  commands.insert(commands.begin(), std::move(run));
+  std::vector<program::Command> commands = {std::move(run)};
+  for (const auto& more : {store_commands(), customer_commands()}) commands.insert(commands.end(), more.begin(), more.end());
   return {.name = "fedspend-device", .summary = "the fedspend device agent: trains on transactions that stay here, and sends only model updates", .commands = std::move(commands)};
 }
 

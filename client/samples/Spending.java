@@ -9,6 +9,8 @@ import org.fedspend.client.Conditions;
 import org.fedspend.client.Device;
 import org.fedspend.client.FedspendException;
 import org.fedspend.client.Host;
+import org.fedspend.client.InsightKind;
+import org.fedspend.client.InsightListener;
 import org.fedspend.client.Options;
 import org.fedspend.client.Phase;
 import org.fedspend.client.RunReport;
@@ -21,9 +23,13 @@ import org.fedspend.client.Transaction;
  *   Spending FOLDER certificate < certificates    put its answer in
  *   Spending FOLDER consent [PURPOSE]             the customer has read notice 2026-11 and agrees; next_category if none is given
  *   Spending FOLDER withdraw                      ... or changes their mind
- *   Spending FOLDER ingest < transactions         lines: id,time in seconds,amount in hundredths,category
+ *   Spending FOLDER ingest < transactions         lines: id,time in seconds,amount in hundredths,category or nothing[,merchant]; prints
+ *                                                 what the device says of them: kind, id, JSON
  *   Spending FOLDER run                           take part in one round at most
- *   Spending FOLDER personalise | explain         under the purpose personal_insights: adapt the model, say what comes next and why
+ *   Spending FOLDER install PLAN MODEL            a model that the app brings; the plan's signature is PLAN.sig
+ *   Spending FOLDER insight KIND [ID]             under the purpose personal_insights: next, category ..., of the newest transaction without ID
+ *   Spending FOLDER correct ID CATEGORY           the customer's own word for what it was for
+ *   Spending FOLDER personalise [MODEL]           adapt a model to this customer
  *   Spending FOLDER history | statement | wipe
  *
  * FOLDER holds what the bank gives with its app (release.pub, authority.pub, coordinator.pub, coordinator.address, policy.toml); what the
@@ -47,6 +53,12 @@ public final class Spending {
     @Override
     public void phase(Phase phase) {
       System.err.println("phase: " + phase);
+    }
+
+    /** Nothing acts by itself: an app shows it, or asks. */
+    @Override
+    public InsightListener insights() {
+      return (kind, transactionId, json) -> System.out.printf("%s %s %s%n", kind.name().toLowerCase(), transactionId == null ? "-" : transactionId, json);
     }
   }
 
@@ -76,8 +88,9 @@ public final class Spending {
   private static void ingest(Device device) throws IOException, FedspendException {
     List<Transaction> batch = new ArrayList<>();
     for (String line : input().split("\n")) {
-      String[] fields = line.split(",", 4);
-      batch.add(Transaction.debit(fields[0], Long.parseLong(fields[1]), Long.parseLong(fields[2]), fields[3]));
+      String[] fields = line.split(",", 5);
+      String category = fields[3].isEmpty() ? null : fields[3];
+      batch.add(new Transaction(fields[0], Long.parseLong(fields[1]), Long.parseLong(fields[2]), false, category, fields.length > 4 ? fields[4] : null, null));
       if (batch.size() < BATCH) continue;
       device.ingest(batch);
       batch.clear();
@@ -93,7 +106,7 @@ public final class Spending {
 
   public static void main(String[] arguments) throws IOException {
     if (arguments.length < 2) {
-      System.err.println("usage: Spending FOLDER request TOKEN | certificate | consent [PURPOSE] | withdraw [PURPOSE] | ingest | run | personalise | explain | history | statement | wipe");
+      System.err.println("usage: Spending FOLDER request TOKEN | certificate | consent [PURPOSE] | withdraw [PURPOSE] | ingest | run | install PLAN MODEL | insight KIND [ID] | correct ID CATEGORY | personalise [MODEL] | history | statement | wipe");
       System.exit(4);
     }
     String purpose = arguments.length > 2 ? arguments[2] : "next_category";
@@ -118,10 +131,16 @@ public final class Spending {
           run(device);
           break;
         case "personalise":
-          device.personalise();
+          device.personalise(arguments.length > 2 ? arguments[2] : null);
           break;
-        case "explain":
-          System.out.print(device.explain(0, 0));
+        case "install":
+          device.installModel(Files.readAllBytes(Path.of(arguments[2])), Files.readString(Path.of(arguments[2] + ".sig")), Files.readAllBytes(Path.of(arguments[3])));
+          break;
+        case "insight":
+          System.out.print(device.insight(InsightKind.valueOf(arguments[2].toUpperCase()), arguments.length > 3 ? arguments[3] : null, null));
+          break;
+        case "correct":
+          device.correctCategory(arguments[2], arguments[3]);
           break;
         case "history":
           System.out.print(device.history());

@@ -33,7 +33,7 @@ tl::unexpected<Error> never_enough(double epsilon, double wanted) {
 
 class Search {
  public:
-  Search(const std::function<Result<double>(double)>& epsilon_of, double epsilon, double tolerance = kTolerance) : epsilon_of_(epsilon_of), wanted_(epsilon), tolerance_(tolerance) {}
+  Search(const EpsilonOf& epsilon_of, double epsilon, double tolerance = kTolerance) : epsilon_of_(epsilon_of), wanted_(epsilon), tolerance_(tolerance) {}
 
   Result<Calibration> run() {
     if (!bracket()) {
@@ -101,7 +101,7 @@ class Search {
     }
   }
 
-  const std::function<Result<double>(double)>& epsilon_of_;
+  const EpsilonOf& epsilon_of_;
   double wanted_, tolerance_;
   Calibration low_{.noise_multiplier = 0, .epsilon = kInfinity}, high_;
   std::optional<Error> error_;
@@ -109,36 +109,49 @@ class Search {
 
 }  // namespace
 
-Result<Calibration> smallest_noise_multiplier(const std::function<Result<double>(double)>& epsilon_of, double epsilon) {
+Result<Calibration> smallest_noise_multiplier(const EpsilonOf& epsilon_of, double epsilon) {
   FEDSPEND_CHECK(epsilon > 0, "an epsilon above 0");
   return Search(epsilon_of, epsilon).run();
 }
 
-Result<Calibration> smallest_noise_multiplier(const std::function<Result<double>(double)>& quick, const std::function<Result<double>(double)>& exact, double epsilon) {
-  FEDSPEND_CHECK(epsilon > 0, "an epsilon above 0");
-  constexpr double kNear = 1e-3;
-  // Both fall: where the most noise is not enough, none is, and a search would only ask often.
-  if (const Result<double> most = quick(kMostNoiseMultiplier); most && *most > epsilon) {
+Result<Calibration> smallest_noise_multiplier(std::span<const EpsilonOf> from_quick_to_exact, double epsilon) {
+  FEDSPEND_CHECK(epsilon > 0 && !from_quick_to_exact.empty(), "an epsilon above 0, and an accountant");
+  constexpr double kNear = 1e-3, kNearEnough = 1e-5, kSteep = 4;
+  const EpsilonOf &quickest = from_quick_to_exact.front(), &exact = from_quick_to_exact.back();
+  // All fall: where the most noise is not enough, none is, and a search would only ask often.
+  if (const Result<double> most = quickest(kMostNoiseMultiplier); most && *most > epsilon) {
     const Result<double> least = exact(kMostNoiseMultiplier);
     if (least && *least > epsilon) return never_enough(*least, epsilon);
   }
-  Search search(quick, epsilon, kNear);
+  Search search(quickest, epsilon, kNear);
   const Result<Calibration> start = search.run();
   const std::optional<double> slope = search.slope();
   if (!start || !slope || !(*slope < -1e-3)) return smallest_noise_multiplier(exact, epsilon);
-  // Newton's step on what the exact one says, by the quick one's slope; from the second on the secant's.
-  double z = start->noise_multiplier, rise = *slope, last_z = 0, last_epsilon = 0;
-  for (int i = 0; i < 5; ++i) {
-    const Result<double> found = exact(z);
-    if (!found || !(*found > 0 && std::isfinite(*found))) break;
-    const double off = std::log(*found / epsilon);
-    if (*found <= epsilon && -off < -rise * 2 * kTolerance) return Calibration{.noise_multiplier = z, .epsilon = *found};
-    // Over a distance that is more than the rounding of what an accountant's grid does to its answers.
-    if (last_z > 0 && std::abs(std::log(z / last_z)) > 100 * kTolerance) rise = std::min(std::log(*found / last_epsilon) / std::log(z / last_z), -1e-3);
-    last_z = z;
-    last_epsilon = *found;
-    z = rounded_up(z * std::exp(-off / rise) * (1 + kTolerance / 2));
-    if (!(z >= kLeastNoiseMultiplier && z <= kMostNoiseMultiplier)) break;
+  const auto is_usable = [](const Result<double>& found) { return found && *found > 0 && std::isfinite(*found); };
+  double z = start->noise_multiplier, rise = *slope;
+  for (std::size_t level = 1; level < from_quick_to_exact.size(); ++level) {
+    const bool is_last = level + 1 == from_quick_to_exact.size();
+    const EpsilonOf &ask = from_quick_to_exact[level], &quicker = from_quick_to_exact[level - 1];
+    double last_z = 0, last_epsilon = 0;
+    for (int i = 0; i < 6; ++i) {
+      const Result<double> found = ask(z);
+      if (!is_usable(found)) return smallest_noise_multiplier(exact, epsilon);
+      const double off = std::log(*found / epsilon);
+      // The secant's slope, over a distance that is more than the rounding of what an accountant's grid does to its answers.
+      if (last_z > 0 && std::abs(std::log(z / last_z)) > 100 * kTolerance) rise = std::min(std::log(*found / last_epsilon) / std::log(z / last_z), -1e-3);
+      if (is_last && off <= 0 && -off < std::min(-rise, kSteep) * kNearEnough) return Calibration{.noise_multiplier = z, .epsilon = *found};
+      if (!is_last && std::abs(off) < 5 * kNear) break;
+      // Newton's step, and what the quicker one says of where it leads: the two differ by a factor that changes slowly.
+      last_z = z;
+      last_epsilon = *found;
+      double next = z * std::exp(-off / rise);
+      if (std::abs(off) > kNearEnough) {
+        const Result<double> here = quicker(z), there = quicker(next);
+        if (is_usable(here) && is_usable(there)) next *= std::exp(-(off + std::log(*there / *here)) / rise);
+      }
+      z = rounded_up(next * (1 + (is_last ? kNearEnough / 3 : 0)));
+      if (!(z >= kLeastNoiseMultiplier && z <= kMostNoiseMultiplier)) break;
+    }
   }
   return smallest_noise_multiplier(exact, epsilon);
 }

@@ -14,7 +14,7 @@ namespace fedspend {
 namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
-constexpr std::size_t kFinePoints = std::size_t{1} << 20, kCoarsePoints = std::size_t{1} << 15;  // of the window, and at most of a step's losses
+constexpr std::size_t kFinePoints = std::size_t{1} << 19, kMiddlePoints = std::size_t{1} << 17, kCoarsePoints = std::size_t{1} << 15;  // of the window, and at most of a step's losses
 // Of delta: what may be lost to cut tails, all steps together.
 constexpr double kTailShare = 1e-7;
 // Of delta: the chance that the proven error leaves out.
@@ -225,16 +225,17 @@ Result<PldBound> pld_epsilon(std::span<const SampledGaussianSteps> steps, double
   if (parts.empty()) return PldBound{};
   const auto directions = directions_of(parts);
   // On the coarse grid first, where there are two: the direction that is below the other even there, with what the grid adds to it, plays no
-  // part on the fine one.
+  // part on a finer one.
   std::vector<Interval> found;
   if (grid == PldGrid::coarse || directions.size() > 1)
     for (const Direction direction : directions) found.push_back(epsilon_of(parts, direction, delta, kCoarsePoints));
-  if (grid == PldGrid::fine) {
+  if (grid != PldGrid::coarse) {
+    const std::size_t points = grid == PldGrid::fine ? kFinePoints : kMiddlePoints;
     found.resize(directions.size(), {.least = 0, .most = kInfinity});
     const std::size_t first = found.front().most >= found.back().most ? 0 : found.size() - 1;
-    found[first] = epsilon_of(parts, directions[first], delta, kFinePoints);
+    found[first] = epsilon_of(parts, directions[first], delta, points);
     const std::size_t other = found.size() - 1 - first;
-    if (found[other].most > found[first].most) found[other] = epsilon_of(parts, directions[other], delta, kFinePoints);
+    if (found[other].most > found[first].most) found[other] = epsilon_of(parts, directions[other], delta, points);
   }
   double value = 0, least = 0;
   for (const Interval& one : found) {

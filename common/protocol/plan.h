@@ -121,7 +121,7 @@ struct EligibilitySpec {
 };
 
 struct EvaluationSpec {
-  double holdout_fraction = 0.2;             // the last ceil(f n) rows of a client are never trained on
+  double holdout_fraction = 0.2;             // the last ceil(f n) rows of a client are never trained on; of some models the last days (models/stock_models.h)
   std::uint32_t min_rows = 5;                // clients with fewer rows are not evaluated
 
   bool operator==(const EvaluationSpec&) const = default;

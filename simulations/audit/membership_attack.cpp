@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/crypto/random.h"
+#include "models/stock_models.h"
 #include "simulations/federation/cohort_size.h"
 #include "simulations/parallel.h"
 #include "simulations/runs/run.h"
@@ -78,7 +79,7 @@ Result<std::vector<double>> fits(const AttackOptions& options, std::span<const f
   }
   std::vector<Result<double>> results(clients.size(), 0.0);
   for_each_index(clients.size(), options.threads, [&](std::size_t i, unsigned worker) {
-    const std::size_t rows = models::training_rows(clients[i].rows.size(), plan.evaluation.holdout_fraction);
+    const std::size_t rows = models::training_rows(plan.model, clients[i].rows, plan.evaluation.holdout_fraction);
     const std::size_t first = plan.training.max_rows != 0 && rows > plan.training.max_rows ? rows - plan.training.max_rows : 0;
     const auto scored = trainers[worker]->evaluate(weights, std::span(clients[i].rows).first(rows), first, models::Counting::prequential);
     if (!scored) {

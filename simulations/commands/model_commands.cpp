@@ -9,7 +9,9 @@
 #include "simulations/commands/read_command.h"
 #include "simulations/commands/trainers_option.h"
 #include "simulations/plans/plan_file.h"
+#include "simulations/population/injected_unusual.h"
 #include "simulations/runs/evaluation_table.h"
+#include "simulations/runs/unusual_scores.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -47,7 +49,11 @@ Result<Report> evaluate(const Arguments& arguments) {
   if (!model) return fail(model.error().code, model_path + ": " + model.error().message, model.error().hint);
   if (model->plan_hash != file.hash)
     return fail(ErrorCode::invalid_argument, model_path + " was made for another plan than " + plan_path, "give the plan that the model was trained with");
-  FEDSPEND_ASSIGN(const ReadPopulation data, read_data(arguments));
+  FEDSPEND_ASSIGN(ReadPopulation data, read_data(arguments));
+  FEDSPEND_ASSIGN(const std::int64_t injected, arguments.integer("inject-unusual", 0, 1000));
+  if (injected > 0) {
+    FEDSPEND_ASSIGN(data.population, inject_unusual(data.population, static_cast<std::uint32_t>(injected), 1));
+  }
   const std::vector<FederatedClient> clients = federated_clients(data.population, file.plan);
   FEDSPEND_ASSIGN(const ModelScores scores, score_model(file.plan, model->round, model->weights, clients, static_cast<unsigned>(threads), nullptr, file.trainers));
   const Baselines baselines = compute_baselines(data.population, evaluation_rule(file.plan));
@@ -59,6 +65,11 @@ Result<Report> evaluate(const Arguments& arguments) {
   report.data["demonstration"] = model->demonstration;
   report.text = demonstration_line(file.plan) +
                 evaluation_table(scores, baselines);
+  if (file.plan.model.name == "unusual_activity" && data.population.labels().size() > 1) {
+    FEDSPEND_ASSIGN(const UnusualScores unusual, score_unusual(file.plan, model->weights, data.population, static_cast<unsigned>(threads)));
+    report.data["unusual"] = to_json(unusual);
+    report.text += "\n" + to_text(unusual);
+  }
   return report;
 }
 
@@ -79,6 +90,7 @@ program::Command evaluate_command() {
   std::vector<program::Option> options = data_options();
   options.push_back({.name = "plan", .value_name = "FILE", .help = "the plan that the model was trained with", .required = true});
   options.push_back({.name = "model", .value_name = "FILE", .help = "model.fsm of a run or of a coordinator", .required = true});
+  options.push_back({.name = "inject-unusual", .value_name = "N", .help = "lays labelled unusual rows into the histories, an incident after N of a thousand rows (simulations/population/injected_unusual.h)", .default_text = "0"});
   options.push_back(trainers_option());
   options.push_back(isa_option());
   return {.name = "evaluate",

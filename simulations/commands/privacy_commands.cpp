@@ -1,6 +1,7 @@
 // fedspend-sim privacy and calibrate: what noise costs, and how much of it a budget asks for.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -116,9 +117,9 @@ Result<Calibrated> calibrated(const PrivacyQuestion& question, double epsilon) {
     FEDSPEND_ASSIGN(PrivacyAnswer answered, answer(question, noise_multiplier));
     return (answers[noise_multiplier] = std::move(answered)).epsilon;
   };
-  const auto quick = [&](double noise_multiplier) { return quick_epsilon(question, noise_multiplier); };
-  const bool is_slow = question.accountant == Accountant::pld;
-  FEDSPEND_ASSIGN(const Calibration found, is_slow ? smallest_noise_multiplier(quick, epsilon_of, epsilon) : smallest_noise_multiplier(epsilon_of, epsilon));
+  const auto on = [&](PldGrid grid) { return [&question, grid](double noise_multiplier) { return quick_epsilon(question, noise_multiplier, grid); }; };
+  const std::array<EpsilonOf, 3> slow{on(PldGrid::coarse), on(PldGrid::middle), epsilon_of};
+  FEDSPEND_ASSIGN(const Calibration found, question.accountant == Accountant::pld ? smallest_noise_multiplier(slow, epsilon) : smallest_noise_multiplier(epsilon_of, epsilon));
   return Calibrated{found.noise_multiplier, answers.at(found.noise_multiplier)};
 }
 

@@ -139,16 +139,14 @@ Result<PrivacyAnswer> by_discrete_gaussian(const PrivacyQuestion& question, doub
   return answer;
 }
 
-Result<PrivacyAnswer> by_pld(const PrivacyQuestion& question, double z) {
+Result<PldBound> pld(const PrivacyQuestion& question, double z, PldGrid grid) {
   const SampledGaussianSteps steps{.noise_multiplier = z, .sampling_rate = question.sampling_rate.value_or(1), .steps = question.compositions()};
-  FEDSPEND_ASSIGN(const PldBound bound, pld_epsilon({&steps, 1}, question.delta));
-  return PrivacyAnswer{bound.value, {{"epsilon_error", bound.error}}};
+  return pld_epsilon({&steps, 1}, question.delta, grid);
 }
 
-Result<double> by_coarse_pld(const PrivacyQuestion& question, double z) {
-  const SampledGaussianSteps steps{.noise_multiplier = z, .sampling_rate = question.sampling_rate.value_or(1), .steps = question.compositions()};
-  FEDSPEND_ASSIGN(const PldBound bound, pld_epsilon({&steps, 1}, question.delta, PldGrid::coarse));
-  return bound.value;
+Result<PrivacyAnswer> by_pld(const PrivacyQuestion& question, double z) {
+  FEDSPEND_ASSIGN(const PldBound bound, pld(question, z, PldGrid::fine));
+  return PrivacyAnswer{bound.value, {{"epsilon_error", bound.error}}};
 }
 
 Result<PrivacyAnswer> by_rdp(const PrivacyQuestion& question, double z) {
@@ -229,8 +227,11 @@ Result<double> quickest_epsilon(const PrivacyQuestion& question, double noise_mu
   return quick_epsilon(quick, noise_multiplier);
 }
 
-Result<double> quick_epsilon(const PrivacyQuestion& question, double noise_multiplier) {
-  if (question.accountant == Accountant::pld) return by_coarse_pld(question, noise_multiplier);
+Result<double> quick_epsilon(const PrivacyQuestion& question, double noise_multiplier, PldGrid grid) {
+  if (question.accountant == Accountant::pld) {
+    FEDSPEND_ASSIGN(const PldBound bound, pld(question, noise_multiplier, grid));
+    return bound.value;
+  }
   if (question.mechanism == Mechanism::discrete_gaussian) {
     FEDSPEND_ASSIGN(const DiscreteRound of, discrete_round(question, noise_multiplier));
     return epsilon_of(of, question);

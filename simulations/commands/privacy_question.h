@@ -8,6 +8,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/privacy/privacy_loss_distribution.h"
 #include "common/program/program.h"
 
 namespace fedspend::simulations {
@@ -47,8 +48,8 @@ std::vector<program::Option> privacy_options();
 // invalid_argument or refused, in one line with what would work.
 Result<PrivacyQuestion> read_privacy_question(const program::Arguments& arguments);
 Result<PrivacyAnswer> answer(const PrivacyQuestion& question, double noise_multiplier);
-// The epsilon of the same, or one that is quicker to have, at most a little off: for a search.
-Result<double> quick_epsilon(const PrivacyQuestion& question, double noise_multiplier);
+// The epsilon of the same, or by PLD one that is quicker to have, at most a little off: for a search.
+Result<double> quick_epsilon(const PrivacyQuestion& question, double noise_multiplier, PldGrid grid = PldGrid::coarse);
 // An epsilon of the same, as a rule at least as large, by whichever accountant is quickest: for asking often whether there is an answer at all.
 Result<double> quickest_epsilon(const PrivacyQuestion& question, double noise_multiplier);
 

@@ -6,6 +6,7 @@
 
 #include "client/local_training.h"
 #include "common/check.h"
+#include "models/stock_models.h"
 #include "simulations/federation/segment_loop.h"
 #include "simulations/federation/shared_training.h"
 #include "simulations/parallel.h"
@@ -191,9 +192,8 @@ Millis Segment::training_time(std::size_t device) {
   const std::uint64_t rate = setup_.characters[device].rows_per_second;
   if (rate == 0) return Millis(static_cast<std::int64_t>(waits));
   const std::size_t client = setup_.client_of_device[device];
-  const std::optional<std::size_t> known = setup_.clients->known_rows(client);
   std::vector<models::HistoryRow> scratch;
-  std::uint64_t rows = models::training_rows(known ? *known : setup_.clients->history(client, scratch).size(), plan.evaluation.holdout_fraction);
+  std::uint64_t rows = models::training_rows(plan.model, setup_.clients->history(client, scratch), plan.evaluation.holdout_fraction);
   if (plan.training.max_rows != 0) rows = std::min<std::uint64_t>(rows, plan.training.max_rows);
   return Millis(static_cast<std::int64_t>(waits + rows * plan.training.epochs * 1000 / rate));
 }

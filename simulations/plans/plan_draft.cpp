@@ -70,7 +70,7 @@ void choose_lengths(Plan& plan, const Population& population, std::span<const st
   std::nth_element(rows.begin(), third_quartile, rows.end());
   const std::size_t past = std::clamp(std::bit_ceil(*third_quartile), kLeastPast, kMostPast);
   if (const auto size = plan.model.sizes.find("past_rows"); size != plan.model.sizes.end()) size->second = static_cast<std::int64_t>(past);
-  plan.training.max_rows = static_cast<std::uint32_t>(std::max(past, kLeastTrained));
+  if (plan.training.max_rows != 0) plan.training.max_rows = static_cast<std::uint32_t>(std::max(past, kLeastTrained));  // 0: the model asks for all
 }
 
 // "privacy.mode="

@@ -6,6 +6,9 @@
 #include <unordered_map>
 
 #include "models/history.h"
+#include "models/spend_forecast.h"
+#include "models/stock_models.h"
+#include "models/unusual_activity.h"
 
 namespace fedspend::simulations {
 namespace {
@@ -168,6 +171,62 @@ void score_categories(const Population& population, const EvaluationRule& rule, 
   }
 }
 
+enum SpendLine : std::size_t { kLastMonth, kThreeMonths, kSmoothing, kOwnQuantiles, kSpendLines };
+
+std::vector<Baseline> spend_lines() {
+  return {
+      {.key = "last_month", .name = "the last 30 days again", .short_name = "last month", .own_counts = true},
+      {.key = "three_months", .name = "the mean of the last 90 days", .short_name = "three months", .own_counts = true},
+      {.key = "smoothing", .name = "exponential smoothing of the client's months", .short_name = "smoothing", .own_counts = true},
+      {.key = "own_quantiles", .name = "the client's own quantiles of 30 days", .short_name = "own quantiles", .own_counts = true},
+  };
+}
+
+// A single figure is given for all three quantiles.
+void score_spend(const Population& population, const EvaluationRule& rule, Baselines& baselines) {
+  const HistoryEncoder encoder(population, rule.model);
+  for (const std::size_t client : baselines.evaluated) {
+    const std::vector<models::HistoryRow> history = encoder.encode(client);
+    std::array<models::EvaluationResult, kSpendLines> scores{};
+    for (const models::SpendStep& step : models::scored_spend_steps(history, rule.model.categories.size(), models::training_rows(rule.model, history, rule.holdout_fraction), models::Counting::frozen)) {
+      const auto add = [&](SpendLine line, float all) { models::add_spend_score(step, std::array{all, all, all}, scores[line]); };
+      add(kLastMonth, step.last);
+      add(kThreeMonths, step.mean);
+      add(kSmoothing, step.smoothed);
+      models::add_spend_score(step, step.own, scores[kOwnQuantiles]);
+    }
+    for (std::size_t line = 0; line < kSpendLines; ++line) baselines.lines[line].by_client.push_back(scores[line]);
+  }
+}
+
+std::vector<Baseline> unusual_lines() {
+  return {
+      {.key = "amount", .name = "the amount alone", .short_name = "amount", .own_counts = true},
+      {.key = "category_deviation", .name = "how far above the client's amounts in the category", .short_name = "deviation", .own_counts = true},
+      {.key = "new_merchant", .name = "a merchant that is new to the client", .short_name = "new merchant", .own_counts = true},
+      {.key = "rare_category", .name = "how rare the category is for the client", .short_name = "rare category", .own_counts = true},
+  };
+}
+
+// One figure each, of what the model sees too. Of two that are equal every other counts as ranked rightly.
+void score_unusual(const Population& population, const EvaluationRule& rule, Baselines& baselines) {
+  const HistoryEncoder encoder(population, rule.model);
+  for (const std::size_t client : baselines.evaluated) {
+    const std::vector<models::HistoryRow> history = encoder.encode(client);
+    const models::UnusualPairs pairs =
+        models::scored_unusual_pairs(history, rule.model.categories.size(), models::training_rows(rule.model, history, rule.holdout_fraction), models::Counting::frozen);
+    std::array<models::EvaluationResult, kUnusualLines> scores{};
+    for (std::size_t i = 0; i < pairs.usual.size(); ++i) {
+      const auto usual = unusual_line_figures(pairs.usual[i]), made_up = unusual_line_figures(pairs.made_up[i]);
+      for (std::size_t line = 0; line < kUnusualLines; ++line) {
+        ++scores[line].predictions;
+        scores[line].correct_top1 += made_up[line] > usual[line] || (made_up[line] == usual[line] && i % 2 == 0) ? 1u : 0u;
+      }
+    }
+    for (std::size_t line = 0; line < kUnusualLines; ++line) baselines.lines[line].by_client.push_back(scores[line]);
+  }
+}
+
 // By the name of its model: what the lines are, and a function that fills by_client of each.
 struct Task {
   std::string_view model;
@@ -177,6 +236,8 @@ struct Task {
 constexpr std::array kTasks = {
     Task{"next_category", [] { return category_lines(false); }, score_categories},
     Task{"categoriser", [] { return category_lines(true); }, score_categories},
+    Task{"spend_forecast", spend_lines, score_spend},
+    Task{"unusual_activity", unusual_lines, score_unusual},
 };
 
 // A model that a data scientist brings gives the next category.
@@ -186,6 +247,11 @@ const Task& task_of(std::string_view model) {
 }
 
 }  // namespace
+
+std::array<float, kUnusualLines> unusual_line_figures(const models::UnusualStep& step) {
+  const auto& amount = step.numeric[models::kUnusualAmount];
+  return {amount[0], amount[1], -step.numeric[models::kUnusualMerchant][0], -step.numeric[models::kUnusualCategory][2]};
+}
 
 std::vector<Baseline> baseline_lines(std::string_view model) { return task_of(model).lines(); }
 

@@ -7,6 +7,7 @@
 // merchant sells, the global most frequent) the one that was met first, clients in the order of their ids. So the figures are the
 // same everywhere. Pure functions of the population.
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include "common/protocol/plan.h"
 #include "models/evaluation_result.h"
+#include "models/unusual_activity_features.h"
 #include "simulations/population/population.h"
 
 namespace fedspend::simulations {
@@ -47,5 +49,9 @@ struct Baselines {
 // What there is for a model, with nothing counted.
 std::vector<Baseline> baseline_lines(std::string_view model);
 Baselines compute_baselines(const Population& population, const EvaluationRule& rule = {});
+
+// What the lines of unusual_activity go by, in their order: the higher, the more unusual.
+inline constexpr std::size_t kUnusualLines = 4;
+std::array<float, kUnusualLines> unusual_line_figures(const models::UnusualStep& step);
 
 }  // namespace fedspend::simulations

@@ -1,5 +1,5 @@
 #pragma once
-// Unusual activity, with its label: what a model of it is trained and measured on. It is laid over the life of a customer by dice of
+// Unusual activity, with its label: what a model of it is measured by (no trainer and no device sees a label). It is laid over the life of a customer by dice of
 // their own, so that the ordinary rows of a seed are the same whatever the rate is. A month has an incident with the stated chance (where
 // there is something that it can happen to), never in its first nine days. Life events are not unusual activity and have no label; nor
 // have the rows after a price jump, which is the new price. One per customer; one thread.

@@ -16,6 +16,7 @@
 #include "common/crypto/random.h"
 #include "common/program/program.h"
 #include "models/kernels.h"
+#include "models/stock_models.h"
 #include "models/trainer.h"
 #include "simulations/plans/plan_draft.h"
 #include "simulations/plans/plan_file.h"
@@ -173,12 +174,14 @@ py::tuple evaluate(const PlanFile& plan, const Data& data, const Weights& weight
   return py::make_tuple(totals, predictions, correct);
 }
 
-py::dict baselines_of(const Data& data, double holdout_fraction, std::size_t min_rows) {
+py::dict baselines_of(const Data& data, const std::string& model, double holdout_fraction, std::size_t min_rows) {
+  const models::StockModel* stock = models::find_stock_model(model);
+  if (stock == nullptr) throw Failure{{ErrorCode::invalid_argument, "model \"" + model + "\" is not known", models::stock_model_names()}};
   if (!(holdout_fraction > 0 && holdout_fraction < 1)) throw Failure{{ErrorCode::invalid_argument, "holdout_fraction is outside ]0, 1[", "e.g. 0.2"}};
   Baselines baselines;
   {
     py::gil_scoped_release unlocked;
-    baselines = compute_baselines(data.read.population, {holdout_fraction, min_rows});
+    baselines = compute_baselines(data.read.population, {holdout_fraction, min_rows, stock->default_model(data.read.population.categories())});
   }
   py::dict values;
   for (const Baseline& line : baselines.lines) values[py::str(line.key)] = line.score.headline();

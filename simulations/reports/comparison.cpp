@@ -69,6 +69,7 @@ std::vector<PlanDifference> run_differences(const RunFacts& a, const RunFacts& b
 
 std::vector<std::string> reasons_against(const RunFacts& a, const RunFacts& b) {
   std::vector<std::string> reasons;
+  if (a.plan.model.name != b.plan.model.name) reasons.push_back("the models are of two kinds, " + a.plan.model.name + " and " + b.plan.model.name + ", and scored by other measures");
   if (a.plan.evaluation != b.plan.evaluation) reasons.emplace_back("the plans' evaluation rules differ");
   if (std::set(a.plan.model.categories.begin(), a.plan.model.categories.end()) != std::set(b.plan.model.categories.begin(), b.plan.model.categories.end()))
     reasons.emplace_back("the plans name other categories");

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <numeric>
 
-#include "models/history.h"
+#include "models/stock_models.h"
 #include "simulations/reports/csv.h"
 
 namespace fedspend::simulations {
@@ -75,7 +75,7 @@ std::vector<ClientScore> client_scores(const Plan& plan, std::span<const Federat
     const std::size_t client = baselines.evaluated[i];
     if (federated[client].predictions == 0) continue;
     ClientScore score{.label = clients[client].label,
-                      .training_rows = models::training_rows(clients[client].rows.size(), plan.evaluation.holdout_fraction),
+                      .training_rows = models::training_rows(plan.model, clients[client].rows, plan.evaluation.holdout_fraction),
                       .federated = federated[client],
                       .own_best = {},
                       .local_only = {}};

@@ -5,7 +5,7 @@
 
 #include "common/protocol/messages.h"
 #include "common/protocol/model_file.h"
-#include "models/history.h"
+#include "models/stock_models.h"
 #include "simulations/parallel.h"
 
 namespace fedspend::simulations {
@@ -38,7 +38,7 @@ Result<std::vector<HeldOutScore>> share_scores(RankExchange& exchange, std::span
 
 Result<HeldOutScore> score_client(models::Trainer& trainer, const Plan& plan, std::span<const float> weights, const FederatedClient& client, models::Counting counting) {
   if (client.rows.size() < plan.evaluation.min_rows) return HeldOutScore{};
-  return trainer.evaluate(weights, client.rows, models::training_rows(client.rows.size(), plan.evaluation.holdout_fraction), counting);
+  return trainer.evaluate(weights, client.rows, models::training_rows(plan.model, client.rows, plan.evaluation.holdout_fraction), counting);
 }
 
 Result<std::vector<HeldOutScore>> score_clients(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, models::Counting counting,

@@ -1,5 +1,5 @@
 #pragma once
-// DESIGN.md's evaluation rule: clients with at least evaluation.min_rows rows, the last ceil(f n) rows of each, never trained on.
+// DESIGN.md's evaluation rule: clients with at least evaluation.min_rows rows, the last ceil(f n) rows of each (of some models the last days, models/stock_models.h), never trained on.
 // Pure, but for the worker threads it starts; sums in client order, so that the number of threads changes nothing.
 
 #include <cstdint>

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/program/program.h"
+#include "models/stock_models.h"
 #include "simulations/reports/quantities.h"
 #include "simulations/runs/run.h"
 
@@ -70,14 +71,16 @@ Result<ReferenceTable> make_reference_table(const PlanFile& plan, const Populati
 }
 
 std::string to_text(const ReferenceTable& table) {
-  std::vector<std::vector<std::string>> rows = {{"held-out rows right", "mean", "lowest", "highest", "loss", "epochs at learning rate"}};
+  const models::Measure& measure = models::stock_model_or_first(table.plan.model.name).measure;
+  const std::string headline(measure.headline);
+  std::vector<std::vector<std::string>> rows = {{std::string(measure.predicted) + ": " + headline, "mean", "lowest", "highest", "loss", "epochs at learning rate"}};
   for (const Row& row : rows_of(table)) {
     const std::string epochs = row.key == "central" ? epochs_text(table, &References::central) : row.key == "local_only" ? epochs_text(table, &References::local_only) : "";
     rows.push_back({row.name, fixed_text(row.mean(), 4), fixed_text(row.lowest(), 4), fixed_text(row.highest(), 4), fixed_text(row.mean_loss, 3), epochs});
   }
   for (const Baseline& line : table.baselines.lines)
     if (!line.sees_merchant && !line.prequential) rows.push_back({line.name, fixed_text(line.score.headline(), 4), "", "", "", ""});
-  std::vector<std::vector<std::string>> grid = {{"training", "seed", "learning rate", "epochs", "right", "loss"}};
+  std::vector<std::vector<std::string>> grid = {{"training", "seed", "learning rate", "epochs", headline, "loss"}};
   for (const SeedScores& seed : table.seeds) {
     for (const auto& [name, reference] : {std::pair{"central", &seed.references.central}, std::pair{"local only", &seed.references.local_only}})
       for (const ReferencePoint& point : reference->grid)

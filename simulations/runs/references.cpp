@@ -6,7 +6,7 @@
 #include "client/local_training.h"
 #include "common/check.h"
 #include "common/crypto/hash.h"
-#include "models/history.h"
+#include "models/stock_models.h"
 #include "simulations/parallel.h"
 #include "simulations/plans/plan_file.h"
 
@@ -17,7 +17,7 @@ using models::HistoryRow;
 
 // As a device trains (client/local_training.cpp): of the rows that are not held out the newest max_rows.
 std::span<const HistoryRow> training_part(const Plan& plan, std::span<const HistoryRow> rows) {
-  const std::span<const HistoryRow> training = rows.first(models::training_rows(rows.size(), plan.evaluation.holdout_fraction));
+  const std::span<const HistoryRow> training = rows.first(models::training_rows(plan.model, rows, plan.evaluation.holdout_fraction));
   return plan.training.max_rows != 0 && training.size() > plan.training.max_rows ? training.last(plan.training.max_rows) : training;
 }
 

@@ -1,10 +1,13 @@
-// What an insight costs on the device: a prediction and its explanation of 2^7 and 2^8 sets, of the drafted model; and an adaptation.
+// What an insight costs on the device: a prediction and its explanation of 2^7 and 2^8 sets, of the drafted model; and an adaptation. And a forecast of spend:
+// alone, with its reasons of 2^6 sets, and an epoch of training.
 
 #include <benchmark/benchmark.h>
 
+#include "client/forecast_insight.h"
 #include "client/insights.h"
 #include "common/crypto/random.h"
 #include "models/next_category.h"
+#include "models/spend_forecast.h"
 #include "tests/models/toy_history.h"
 
 namespace fedspend::client {
@@ -20,9 +23,9 @@ struct Bench {
   MemoryVault vault;
   std::unique_ptr<Consents> consents = Consents::open(vault).value();
 
-  explicit Bench(std::size_t rows) : history(models::random_history(rows, kCategories, 1)) {
+  explicit Bench(std::size_t rows, ModelSpec (*model)(std::span<const std::string>) = models::default_next_category) : history(models::random_history(rows, kCategories, 1)) {
     for (std::size_t i = 0; i < kCategories; ++i) names.push_back("category " + std::to_string(i));
-    trainer = models::make_trainer(models::default_next_category(names)).value();
+    trainer = models::make_trainer(model(names)).value();
     weights.resize(trainer->parameter_count());
     trainer->initialize(weights, 1);
     (void)consents->give(kPurposePersonalInsights, {.version = "1"}, 1);
@@ -51,10 +54,30 @@ void adapt(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(models::PersonalModel::adapt(*bench.trainer, bench.weights, bench.history, {}, fit));
 }
 
+void forecast(benchmark::State& state) {
+  Bench bench(static_cast<std::size_t>(state.range(0)), models::default_spend_forecast);
+  std::vector<float> spends(bench.trainer->output_count());
+  for (auto _ : state) benchmark::DoNotOptimize(bench.trainer->predict(bench.weights, bench.history, spends));
+}
+void forecast_and_explain(benchmark::State& state) {
+  Bench bench(static_cast<std::size_t>(state.range(0)), models::default_spend_forecast);
+  const std::int64_t now_s = bench.history.back().time_s;
+  for (auto _ : state) benchmark::DoNotOptimize(forecast_insight(*bench.consents, *bench.trainer, bench.weights, bench.history, bench.names, now_s));
+}
+void forecast_epoch(benchmark::State& state) {
+  Bench bench(static_cast<std::size_t>(state.range(0)), models::default_spend_forecast);
+  std::vector<float> update(bench.weights.size());
+  const models::TrainingOptions options{.spec = models::default_spend_forecast_training()};
+  for (auto _ : state) benchmark::DoNotOptimize(bench.trainer->train(bench.weights, bench.history, options, update));
+}
+
 BENCHMARK(predict)->Arg(100)->Arg(1'024)->Unit(benchmark::kMillisecond);
 BENCHMARK(predict_and_explain)->Arg(100)->Arg(1'024)->Arg(50'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(predict_and_explain_personal)->Arg(100)->Arg(1'024)->Unit(benchmark::kMillisecond);
 BENCHMARK(adapt)->Arg(100)->Arg(1'024)->Unit(benchmark::kMillisecond);
+BENCHMARK(forecast)->Arg(100)->Arg(1'024)->Arg(40'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(forecast_and_explain)->Arg(100)->Arg(1'024)->Arg(40'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(forecast_epoch)->Arg(100)->Arg(1'024)->Arg(40'000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace fedspend::client

@@ -5,6 +5,8 @@
 #include <fstream>
 #include <utility>
 
+#include <nlohmann/json.hpp>
+
 namespace fedspend::test {
 namespace fs = std::filesystem;
 
@@ -43,6 +45,49 @@ std::string SampleCustomer::ingest_habit() const {
   shell("now=$(date +%s); for i in $(seq 300); do echo \"habit-$i,$((now - (301 - i) * 3600)),1000," + category + "\"; done > " + base + "/habit");
   sample("ingest < " + base + "/habit");
   return category;
+}
+
+std::string SampleCustomer::draft_categoriser() const {
+  const std::string sim = program_path("fedspend-sim").string(), plan = federation.path().string() + "/categoriser.toml", model = federation.path().string() + "/categoriser.fsm";
+  std::vector<std::string> draft = {sim, "plan", "--demonstration", "--seed", "1", "--model", "categoriser", "--out", plan};
+  for (const std::string& option : federation.data_options()) draft.push_back(option);
+  require_done(draft);
+  require_done({program_path("fedspend-admin").string(), "sign-plan", "--plan", plan, "--release-key", (federation / "keys/release.key").string()});
+  require_done({sim, "init", "--plan", plan, "--out", model});
+  return plan + " " + model;
+}
+
+std::string SampleCustomer::other_than(const std::string& category) const {
+  std::string other = shell("cut -d, -f4 " + federation.path().string() + "/rows | tr -d '\\r' | grep -vxF '" + category + "' | head -n 1");
+  other.erase(other.find_last_not_of('\n') + 1);
+  REQUIRE_FALSE(other.empty());
+  return other;
+}
+
+void SampleCustomer::check_insights(const std::string& category) const {
+  const std::string base = federation.path().string();
+  const std::string other = other_than(category);
+  sample("install " + draft_categoriser());
+  // Nothing is said of one that has a category.
+  CHECK(shell("now=$(date +%s); for i in $(seq 40); do echo \"shop-$i,$((now - (50 - i) * 3600)),900," + category + ",CORNER SHOP 7\"; done > " + base + "/shop; " + program + " " + folder.string() +
+              " ingest < " + base + "/shop").empty());
+  const auto buy = [&](const std::string& id) { return shell("echo \"" + id + ",$(date +%s),950,,CORNER SHOP 7\" | " + program + " " + folder.string() + " ingest"); };
+  const std::string said = buy("new-1");
+  INFO(said);
+  REQUIRE(said.starts_with("category new-1 {"));
+  const auto json = nlohmann::json::parse(said.substr(said.find('{')));
+  CHECK(json["transaction_id"] == "new-1");
+  CHECK(json["hand_over"] == "none");
+  CHECK(json["next"][0]["name"] == category);
+  const std::string words = sample("insight category new-1");
+  INFO(words);
+  CHECK(words.find(category) != std::string::npos);
+  CHECK(sample("insight category") == words);  // it is the newest
+  sample("correct new-1 '" + other + "'");
+  const std::string again = buy("new-2");
+  INFO(again);
+  REQUIRE(again.starts_with("category new-2 {"));
+  CHECK(nlohmann::json::parse(again.substr(again.find('{')))["next"][0]["name"] == other);
 }
 
 std::vector<Process> SampleCustomer::start_federation() const {

@@ -24,6 +24,13 @@ struct SampleCustomer {
   // A habit that leaves no doubt: 300 transactions up to now, all of one category, which it returns.
   std::string ingest_habit() const;
 
+  // A categoriser as it begins, which goes by the customer's own merchants, drafted and signed like the federation's plan: PLAN MODEL for `install`.
+  std::string draft_categoriser() const;
+  // Another category of the rows.
+  std::string other_than(const std::string& category) const;
+  // What the samples say of a merchant: 40 transactions of one category there, one without, a correction, and one more without.
+  void check_insights(const std::string& category) const;
+
   // A coordinator and the other customers; the sample's address is that coordinator's from then on.
   std::vector<Process> start_federation() const;
 };

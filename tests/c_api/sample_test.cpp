@@ -29,11 +29,26 @@ TEST_CASE("the sample program enrols, ingests, contributes, tells the customer s
 
   customer.sample("consent personal_insights");
   const std::string habit = customer.ingest_habit();
-  customer.sample("personalise");
-  const std::string explained = customer.sample("explain");
+  customer.sample("personalise next_category");
+  const std::string explained = customer.sample("insight next");
   INFO(explained);
   CHECK(explained.starts_with("Likely next: " + habit + " ("));
   CHECK(explained.find("\nWhy " + habit + ":\n  - ") != std::string::npos);
+  customer.check_insights(habit);
+
+  // The agent, on the same store.
+  const std::string agent = program_path("fedspend-device").string(), store = " --profiles " + customer.folder.string() + "/device --population synthetic";
+  customer.shell("mkdir " + base + "/agent && cp -r " + customer.folder.string() + "/cache " + base + "/agent/device");
+  const auto explain = [&](const std::string& of) { return agent + " explain" + store + " --release-key " + customer.folder.string() + "/release.pub --cache " + base + "/agent " + of; };
+  CHECK(customer.shell(explain("--kind category --transaction new-2")) == customer.sample("insight category new-2"));
+  const std::string first = customer.shell(explain("--kind category --transaction shop-1"));
+  CHECK(first == customer.sample("insight category shop-1"));
+  CHECK(first != customer.sample("insight category"));
+  CHECK(customer.shell(explain("")) == customer.sample("insight next"));
+  customer.shell(agent + " correct" + store + " --transaction new-1 --category '" + habit + "'");
+  CHECK(customer.sample("insight category new-2").starts_with("This is " + habit + " ("));
+  CHECK(customer.shell(explain("--kind sometime") + " 2>&1 || true").find("next, category, forecast, unusual, offers") != std::string::npos);
+  CHECK(customer.shell(explain("--kind forecast") + " 2>&1 || true").find("holds no model spend_forecast") != std::string::npos);
 
   customer.sample("withdraw");
   CHECK(customer.sample("run").starts_with("no-consent"));

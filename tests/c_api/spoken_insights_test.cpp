@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/categoriser.h"
+#include "models/spend_forecast.h"
 #include "tests/c_api/insights_app.h"
 
 namespace fedspend::client {
@@ -134,6 +136,67 @@ TEST_CASE("what is not consented to, or not there, is not said") {
   app.spend("b", 1, nullptr, "SHELL 7");
   CHECK(app.said.empty());
   CHECK(app.status(FEDSPEND_INSIGHT_OFFERS, nullptr) == FEDSPEND_REFUSED);
+}
+
+TEST_CASE("a forecast holds the budgets that the app gives against the next 30 days; an app of before there were budgets is served as it was") {
+  SpeakingApp app;
+  Plan plan = testing::sample_plan();
+  plan.purpose = "spend_forecast";
+  plan.model = models::default_spend_forecast(small_plan().model.categories);
+  REQUIRE(app.install(BroughtModel::untrained(plan)) == FEDSPEND_OK);
+  app.consent("personal_insights");
+  app.consent("evaluation");
+  for (int i = 0; i < 200; ++i) app.spend("day " + std::to_string(i), 200 - i, "category 1", "ALDI 12");
+  std::string text(16'384, '\0');
+  std::size_t needed = 0;
+  fedspend_budget budgets[] = {{sizeof(fedspend_budget), 0, nullptr, 1'000'000}, {sizeof(fedspend_budget), 0, "category 1", 20'000}};
+  fedspend_predict_options options{sizeof(fedspend_predict_options), 0, 0, budgets, 2};
+  const auto ask = [&] { return fedspend_insight(app.device, FEDSPEND_INSIGHT_FORECAST, nullptr, &options, FEDSPEND_FORMAT_JSON, text.data(), text.size(), &needed); };
+  REQUIRE(ask() == FEDSPEND_OK);
+  auto json = nlohmann::json::parse(text.substr(0, needed - 1));
+  REQUIRE(json["forecast"].size() == 2);
+  CHECK(json["forecast"][0]["outlook"] == "within");
+  CHECK(json["forecast"][1]["name"] == "category 1");
+  CHECK(json["forecast"][1]["outlook"] == "likely-to-run-over");
+  CHECK(json["forecast"][1]["over_minor"].get<double>() == doctest::Approx(10'000));
+
+  options.struct_size = offsetof(fedspend_predict_options, budgets);  // what lies behind it is not the library's to read
+  REQUIRE(ask() == FEDSPEND_OK);
+  json = nlohmann::json::parse(text.substr(0, needed - 1));
+  CHECK(json["forecast"][1]["budget_minor"].is_null());
+  options.struct_size -= 8;
+  CHECK(ask() == FEDSPEND_INVALID_ARGUMENT);
+  options.struct_size = sizeof(options);
+
+  options.budgets = nullptr;
+  CHECK(ask() == FEDSPEND_INVALID_ARGUMENT);
+  options.budgets = budgets;
+  options.budget_count = 1'025;
+  CHECK(ask() == FEDSPEND_LIMIT);
+  options.budget_count = 2;
+  budgets[1].category = "yachts";
+  CHECK(ask() == FEDSPEND_INVALID_ARGUMENT);
+  budgets[1].category = "";
+  CHECK(ask() == FEDSPEND_INVALID_ARGUMENT);
+  budgets[1] = {sizeof(fedspend_budget) + 8, 0, nullptr, 5};
+  CHECK(ask() == FEDSPEND_INVALID_ARGUMENT);
+  budgets[1] = {sizeof(fedspend_budget), 0, "category 1", 5};
+  fedspend_prediction prediction{};
+  prediction.struct_size = sizeof(prediction);
+  CHECK(fedspend_predict(app.device, &options, &prediction) == FEDSPEND_INVALID_ARGUMENT);  // budgets are not its
+
+  // There is no personal forecast, and its figures are those of the shared one.
+  fedspend_personal_report report{};
+  report.struct_size = sizeof(report);
+  REQUIRE(fedspend_personalise(app.device, "spend_forecast", &report) == FEDSPEND_OK);
+  CHECK(report.is_personal == 0);
+  CHECK(report.predictions == 0);
+  fedspend_evaluation evaluation{};
+  evaluation.struct_size = sizeof(evaluation);
+  REQUIRE(fedspend_evaluate(app.device, "spend_forecast", &evaluation) == FEDSPEND_OK);
+  CHECK(evaluation.predictions > 0);
+  CHECK(evaluation.predictions < 10);  // forecasts, of which there are fewer than held-out transactions
+  CHECK(evaluation.has_personal == 0);
 }
 
 TEST_CASE("each model is personalised and evaluated by its name") {

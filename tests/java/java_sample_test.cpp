@@ -32,17 +32,23 @@ TEST_CASE("the Java sample enrols, ingests, contributes, tells the customer so, 
 
   customer.sample("consent personal_insights");
   const std::string habit = customer.ingest_habit();
-  customer.sample("personalise");
-  const std::string explained = customer.sample("explain");
+  customer.sample("personalise next_category");
+  const std::string explained = customer.sample("insight next");
   INFO(explained);
   CHECK(explained.starts_with("Likely next: " + habit + " ("));
   CHECK(explained.find("\nWhy " + habit + ":\n  - ") != std::string::npos);
+  customer.check_insights(habit);
 
   // The same customer, with callbacks that throw, examples of the app's own, a listener and a close in the midst of a run.
   const std::string rounds = customer.shell(kJava + " org.fedspend.client.RoundTest " + customer.folder.string() + " " + base + "/rows");
   INFO(rounds);
   CHECK(is_clean(rounds));
   CHECK(rounds.find("all is well") != std::string::npos);
+
+  const std::string insights = customer.shell(kJava + " org.fedspend.client.InsightTest " + customer.folder.string() + " " + customer.draft_categoriser() + " '" + habit + "' '" + customer.other_than(habit) + "'");
+  INFO(insights);
+  CHECK(is_clean(insights));
+  CHECK(insights.find("all is well") != std::string::npos);
 
   customer.sample("withdraw");
   CHECK(customer.sample("run").starts_with("no-consent"));

@@ -142,7 +142,7 @@ TEST_CASE("the counts are those of their definition, row by row") {
   constexpr std::size_t kPastRows = 9;
   const auto category = [&](std::size_t i) { return history[i].category; };
   for (std::size_t i = 1; i <= 50; ++i) {
-    std::array<std::array<double, kCategories>, kPastKinds> counts{};
+    std::array<std::array<double, kCategories>, kPastCounts> counts{};
     for (std::size_t row = i > kPastRows ? i - kPastRows : 0; row < i; ++row) {
       const auto age = static_cast<double>(i - 1 - row);
       counts[kPastSlow][category(row)] += std::pow(0.98, age);
@@ -160,7 +160,8 @@ TEST_CASE("the counts are those of their definition, row by row") {
     }
     for (std::uint16_t kind = 0; kind < kPastKinds; ++kind) {
       for (std::uint16_t c = 0; c < kCategories; ++c) {
-        const double expected = counts[kind][c] > 1e-3 ? std::log(1 + counts[kind][c] / 0.2) / 10 : 0;
+        const double count = counts[kind % kPastCounts][c], smoothing = kind < kPastCounts ? 0.02 : 2;
+        const double expected = count > 1e-3 ? std::log(1 + count / smoothing) / 10 : 0;
         CHECK(std::abs(static_cast<double>(past_value(steps, i, static_cast<PastKind>(kind), c)) - expected) < 1e-6);
       }
     }
@@ -175,7 +176,7 @@ TEST_CASE("a longer past than 128 rows fades as many times more slowly as it is 
     Steps steps;
     scan.scan(std::span(history).first(i), i, i, steps);
     const double logarithm = 10 * static_cast<double>(past_value(steps, i, kind, 1));
-    return (std::exp(logarithm) - 1) * 0.2;
+    return (std::exp(logarithm) - 1) * 0.02;
   };
   for (const std::size_t past_rows : {16u, 128u, 512u}) {
     const double slower = std::max(1.0, static_cast<double>(past_rows) / 128);
@@ -189,7 +190,7 @@ TEST_CASE("a longer past than 128 rows fades as many times more slowly as it is 
     FeatureScan scan(kCategories, 4, past_rows);
     Steps steps;
     scan.scan(rows, i, i, steps);
-    return (std::exp(10 * static_cast<double>(past_value(steps, i, kPastAfterCategory, 0))) - 1) * 0.2;
+    return (std::exp(10 * static_cast<double>(past_value(steps, i, kPastAfterCategory, 0))) - 1) * 0.02;
   };
   CHECK(followed(128, 100) == doctest::Approx(std::pow(0.99, 98)).epsilon(1e-3));
   CHECK(followed(512, 100) == doctest::Approx(std::pow(0.99, 98.0 / 4)).epsilon(1e-3));

@@ -97,11 +97,11 @@ TEST_CASE("an untrained model is the geometric mean of the client's own smoothed
   for (const std::size_t rows : {0u, 1u, 40u, 90u}) {
     const std::vector<HistoryRow> history = random_history(rows, kCategories, rows);
     scan.scan(history, 0, rows, steps);
-    std::vector<double> mean(kCategories, 1.0);  // of count + 0.2, up to a factor
+    std::vector<double> mean(kCategories, 1.0);  // of count + s for both s, up to a factor
     for (std::uint32_t e = steps.steps[rows].past_begin; e < steps.steps[rows].past_end; ++e) {
       const PastEntry& entry = steps.past[e];
-      if (entry.kind == kPastMiddle || entry.kind == kPastRecent) continue;
-      mean[entry.category] *= std::pow(std::exp(10 * static_cast<double>(entry.value)), 0.25);
+      if (entry.kind % kPastCounts == kPastMiddle || entry.kind % kPastCounts == kPastRecent) continue;
+      mean[entry.category] *= std::pow(std::exp(10 * static_cast<double>(entry.value)), 0.125);
     }
     const double sum = std::accumulate(mean.begin(), mean.end(), 0.0);
     REQUIRE(trainer->predict(weights, history, p));

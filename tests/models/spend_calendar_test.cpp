@@ -26,6 +26,19 @@ TEST_CASE("spend is what went out in a category between two days, the total coun
   CHECK(calendar.spent(2, 0, 1'000) == 1'570);
   CHECK(calendar.first_day() == 100);
   CHECK(calendar.last_day() == 105);
+  CHECK(calendar.times(2, 100, 102) == 3);
+  CHECK(calendar.times(0, 101, 105) == 0);
+  CHECK(calendar.since(0, 105) == 5);
+  CHECK(calendar.since(0, 106) == 1);
+  CHECK(calendar.since(1, 101) == 1);  // nothing yet: all the days that there are
+}
+
+TEST_CASE("the share of the own spends of 30 days that are 0") {
+  const std::vector<HistoryRow> history = {row(0, 5, 1), row(60, 100)};  // on day 120: of the ten that ended on days 120, 110, ... 30 three hold day 60
+  const OwnSpend own = SpendCalendar(history, 2).own(0, 120);
+  CHECK(own.without == doctest::Approx(0.7));
+  CHECK(own.most == 100);
+  CHECK(own.quantiles[0] == 0);
 }
 
 TEST_CASE("a month of the client's own: the last, the mean, the smoothed one and the quantiles, from the days before alone") {
@@ -40,6 +53,9 @@ TEST_CASE("a month of the client's own: the last, the mean, the smoothed one and
   CHECK(own.quantiles[0] == doctest::Approx(200));  // 31 windows: 100 once, and each other amount three times
   CHECK(own.quantiles[1] == doctest::Approx(600));
   CHECK(own.quantiles[2] == doctest::Approx(1'000));
+  CHECK(own.yearly == doctest::Approx(600));  // of the 330 days that there are
+  CHECK(own.most == 1'100);
+  CHECK(own.without == 0);
   history.push_back(row(330, 900'000));
   const OwnSpend again = SpendCalendar(history, 1).own(0, 330);
   CHECK(again.last == own.last);
@@ -48,11 +64,11 @@ TEST_CASE("a month of the client's own: the last, the mean, the smoothed one and
 
 TEST_CASE("a category is regular if each of the three blocks of 30 days before has spend") {
   std::vector<HistoryRow> history = {row(10, 1), row(40, 1), row(70, 1)};
-  CHECK(SpendCalendar(history, 1).is_regular(0, 90));
-  CHECK_FALSE(SpendCalendar(history, 1).is_regular(0, 101));                    // nothing in the newest of them
-  CHECK_FALSE(SpendCalendar(std::span(history).subspan(1), 1).is_regular(0, 90));  // nor in the oldest
+  CHECK(SpendCalendar(history, 1).own(0, 90).is_regular);
+  CHECK_FALSE(SpendCalendar(history, 1).own(0, 101).is_regular);                    // nothing in the newest of them
+  CHECK_FALSE(SpendCalendar(std::span(history).subspan(1), 1).own(0, 90).is_regular);  // nor in the oldest
   history[1].direction = Direction::credit;
-  CHECK_FALSE(SpendCalendar(history, 1).is_regular(0, 90));
+  CHECK_FALSE(SpendCalendar(history, 1).own(0, 90).is_regular);
 }
 
 TEST_CASE("odd histories give finite spends whose quantiles do not cross: none, one row, clocks that jump, huge amounts, ten years") {
@@ -61,7 +77,7 @@ TEST_CASE("odd histories give finite spends whose quantiles do not cross: none, 
     const SpendCalendar calendar(history, 5);
     for (const std::size_t category : {0u, 5u}) {
       const OwnSpend own = calendar.own(category, calendar.last_day() + 1);
-      for (const double value : {own.last, own.mean, own.smoothed, own.quantiles[0]}) CHECK((std::isfinite(value) && value >= 0));
+      for (const double value : {own.last, own.mean, own.yearly, own.smoothed, own.most, own.quantiles[0]}) CHECK((std::isfinite(value) && value >= 0));
       CHECK(own.quantiles[0] <= own.quantiles[1]);
       CHECK(own.quantiles[1] <= own.quantiles[2]);
       CHECK(std::isfinite(own.quantiles[2]));

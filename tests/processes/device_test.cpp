@@ -130,6 +130,32 @@ TEST_CASE("a consent is withdrawn while an agent runs, which ends what it was do
   CHECK(consent({"--notice", "test"}).code == 0);
 }
 
+TEST_CASE("a customer corrects a transaction by the id that was listed; an id of nobody's, and a folder of many, are refused") {
+  const fs::path profile = federation() / "profiles/corrected/client-1";
+  fs::create_directories(profile);
+  fs::copy_file(*fs::directory_iterator(federation() / "profiles/process-1") / fs::path("transactions.csv"), profile / "transactions.csv");
+  federation().request("corrected");
+  const auto device = [&](const std::string& command, const fs::path& profiles, const std::vector<std::string>& more) {
+    std::vector<std::string> words = {program_path("fedspend-device"), command, "--profiles", profiles.string(), "--population", "synthetic"};
+    words.insert(words.end(), more.begin(), more.end());
+    return run_to_end(words);
+  };
+  REQUIRE(device("ingest", profile, {"--ids"}).code == 0);
+  const std::string ids = content_of(profile / "transactions.ids"), rows = content_of(profile / "transactions.csv");
+  CHECK(std::ranges::count(ids, '\n') == std::ranges::count(rows, '\n') - 1);  // but for the line of names
+  const std::string id = ids.substr(0, ids.find('\n'));
+  const Outcome done = device("correct", profile, {"--transaction", id, "--category", "groceries"});
+  INFO(done.err);
+  CHECK(done.code == 0);
+  CHECK(done.out == "the transaction is of the category groceries from now on\n");
+  const Outcome unknown = device("correct", profile, {"--transaction", "nobody's", "--category", "groceries"});
+  CHECK(unknown.code != 0);
+  CHECK(unknown.err.find("client-1") != std::string::npos);
+  const Outcome many = device("correct", federation() / "profiles/process-1", {"--transaction", id, "--category", "groceries"});
+  CHECK(many.code == 4);
+  CHECK(many.err.find("4 clients") != std::string::npos);
+}
+
 TEST_CASE("a store that is damaged is wiped, and nothing of it stays") {
   const fs::path profile = federation() / "profiles/damaged";
   fs::create_directories(profile);

@@ -262,10 +262,20 @@ typedef struct fedspend_run_report {
   char words[256];             /* why, for a log; cut to fit, between two characters */
 } fedspend_run_report;
 
+/* What the customer means to spend in 30 days. */
+typedef struct fedspend_budget {
+  uint32_t struct_size;
+  uint32_t reserved;
+  const char *category;        /* of the plan; NULL: all spending */
+  int64_t amount_minor;        /* at least 0 */
+} fedspend_budget;
+
 typedef struct fedspend_predict_options {
   uint32_t struct_size;
   uint32_t most_categories;    /* 0: the default, 3 */
   double min_confidence;       /* 0 to 1, below which the prediction abstains; 0: the default, .4 */
+  const fedspend_budget *budgets; /* of FEDSPEND_INSIGHT_FORECAST alone, each category at most once; elements of one struct_size */
+  uint64_t budget_count;       /* at most 1,024 */
 } fedspend_predict_options;
 
 typedef struct fedspend_category_chance {
@@ -388,6 +398,8 @@ FEDSPEND_API fedspend_status fedspend_install_model(fedspend_device *device, con
 FEDSPEND_API fedspend_status fedspend_predict(fedspend_device *device, const fedspend_predict_options *options, fedspend_prediction *prediction);
 /* What a model says, with its confidence and its reasons, in words and (JSON) in numbers that add up: where a category is given, baseline_log_odds and all
  * reasons are log_odds (Shapley values, computed exactly). "abstains": show nothing, or that it is not known. "hand_over": whether a person should answer.
+ * FEDSPEND_INSIGHT_FORECAST: of all spending and by category the next 30 days as low, middle and high (10, 50 and 90%), what was spent so far this month, the
+ * outlook of each budget ("within", "may-run-over", "likely-to-run-over" and by how much), and reasons in minor units that add up to the middle.
  * `transaction_id`: of the kinds that are about one; NULL: the newest. */
 FEDSPEND_API fedspend_status fedspend_insight(fedspend_device *device, int32_t kind, const char *transaction_id, const fedspend_predict_options *options, int32_t format, char *buffer, size_t capacity, size_t *needed);
 /* Adapts a model (its plan's model.name; NULL: that of the last round, or installed last) to this customer, in place of an earlier adaptation; kept in the vault,

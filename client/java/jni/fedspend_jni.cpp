@@ -1,6 +1,7 @@
 // The natives of org.fedspend.client.Native on the C ABI. Device.java sees to it that nothing is called on a freed peer.
 
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -80,7 +81,12 @@ Result guarded(JNIEnv* env, Result otherwise, const Work& work) {
 jbyteArray version(JNIEnv* env, jclass) { return bytes_of(env, fedspend_version_text()); }
 
 jbyteArray name(JNIEnv* env, jclass, jint kind, jint code) {
-  return bytes_of(env, kind == 0 ? fedspend_status_name(code) : kind == 1 ? fedspend_run_name(code) : fedspend_phase_name(code));
+  switch (kind) {
+    case 0: return bytes_of(env, fedspend_status_name(code));
+    case 1: return bytes_of(env, fedspend_run_name(code));
+    case 2: return bytes_of(env, fedspend_phase_name(code));
+    default: return bytes_of(env, fedspend_insight_name(code));
+  }
 }
 
 jbyteArray parse_key(JNIEnv* env, jclass, jbyteArray given) {
@@ -282,11 +288,14 @@ void install_model(JNIEnv* env, jclass, jlong handle, jbyteArray plan_given, jby
   });
 }
 
-fedspend_predict_options predict_options(jint most, jdouble confidence) {
+// InsightOptions.java; null: the defaults.
+fedspend_predict_options predict_options(JNIEnv* env, jdoubleArray given) {
   fedspend_predict_options options{};
   options.struct_size = sizeof options;
-  options.most_categories = static_cast<std::uint32_t>(most);
-  options.min_confidence = confidence;
+  jdouble numbers[2] = {};
+  if (given != nullptr) env->GetDoubleArrayRegion(given, 0, static_cast<jsize>(std::size(numbers)), numbers);
+  options.most_categories = static_cast<std::uint32_t>(numbers[0]);
+  options.min_confidence = numbers[1];
   return options;
 }
 
@@ -296,9 +305,9 @@ jlong bits_of(double value) {
   return bits;
 }
 
-jlongArray predict(JNIEnv* env, jclass, jlong handle, jint most, jdouble confidence, jobjectArray names) {
+jlongArray predict(JNIEnv* env, jclass, jlong handle, jdoubleArray options_given, jobjectArray names) {
   return guarded<jlongArray>(env, nullptr, [&]() -> jlongArray {
-    const fedspend_predict_options options = predict_options(most, confidence);
+    const fedspend_predict_options options = predict_options(env, options_given);
     fedspend_prediction prediction{};
     prediction.struct_size = sizeof prediction;
     if (!well(env, fedspend_predict(peer_of(handle)->device, &options, &prediction))) return nullptr;
@@ -314,11 +323,18 @@ jlongArray predict(JNIEnv* env, jclass, jlong handle, jint most, jdouble confide
   });
 }
 
-jbyteArray explain(JNIEnv* env, jclass, jlong handle, jint most, jdouble confidence, jint format) {
+jbyteArray insight(JNIEnv* env, jclass, jlong handle, jint kind, jbyteArray transaction_given, jdoubleArray options_given, jint format) {
   return guarded<jbyteArray>(env, nullptr, [&]() -> jbyteArray {
-    const fedspend_predict_options options = predict_options(most, confidence);
-    return text_answer(env, [&](char* buffer, std::size_t capacity, std::size_t* needed) { return fedspend_insight(peer_of(handle)->device, FEDSPEND_INSIGHT_NEXT, nullptr, &options, format, buffer, capacity, needed); });
+    const Text transaction(env, transaction_given);
+    const fedspend_predict_options options = predict_options(env, options_given);
+    return text_answer(env, [&](char* buffer, std::size_t capacity, std::size_t* needed) {
+      return fedspend_insight(peer_of(handle)->device, kind, transaction.get(), &options, format, buffer, capacity, needed);
+    });
   });
+}
+
+void correct_category(JNIEnv* env, jclass, jlong handle, jbyteArray transaction, jbyteArray category) {
+  guarded(env, false, [&] { return well(env, fedspend_correct_category(peer_of(handle)->device, Text(env, transaction).get(), Text(env, category).get())); });
 }
 
 jdoubleArray doubles_of(JNIEnv* env, const std::vector<jdouble>& values) {
@@ -327,20 +343,20 @@ jdoubleArray doubles_of(JNIEnv* env, const std::vector<jdouble>& values) {
   return array;
 }
 
-jdoubleArray personalise(JNIEnv* env, jclass, jlong handle) {
+jdoubleArray personalise(JNIEnv* env, jclass, jlong handle, jbyteArray model) {
   return guarded<jdoubleArray>(env, nullptr, [&]() -> jdoubleArray {
     fedspend_personal_report report{};
     report.struct_size = sizeof report;
-    if (!well(env, fedspend_personalise(peer_of(handle)->device, nullptr, &report))) return nullptr;
+    if (!well(env, fedspend_personalise(peer_of(handle)->device, Text(env, model).get(), &report))) return nullptr;
     return doubles_of(env, {static_cast<double>(report.is_personal), static_cast<double>(report.predictions), report.shared_loss, report.chosen_loss});
   });
 }
 
-jdoubleArray evaluate(JNIEnv* env, jclass, jlong handle) {
+jdoubleArray evaluate(JNIEnv* env, jclass, jlong handle, jbyteArray model) {
   return guarded<jdoubleArray>(env, nullptr, [&]() -> jdoubleArray {
     fedspend_evaluation found{};
     found.struct_size = sizeof found;
-    if (!well(env, fedspend_evaluate(peer_of(handle)->device, nullptr, &found))) return nullptr;
+    if (!well(env, fedspend_evaluate(peer_of(handle)->device, Text(env, model).get(), &found))) return nullptr;
     const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
     return doubles_of(env, {number(found.has_personal), number(found.predictions), number(found.shared_correct), number(found.shared_correct_in_3), found.shared_loss,
                             number(found.personal_correct), number(found.personal_correct_in_3), found.personal_loss});
@@ -386,10 +402,11 @@ const JNINativeMethod kNatives[] = {
     NATIVE("hasConsent", "(J[B)Z", has_consent),
     NATIVE("runOnce", "(J[[B)[J", run_once),
     NATIVE("installModel", "(J[B[B[B)V", install_model),
-    NATIVE("predict", "(JID[[B)[J", predict),
-    NATIVE("explain", "(JIDI)[B", explain),
-    NATIVE("personalise", "(J)[D", personalise),
-    NATIVE("evaluate", "(J)[D", evaluate),
+    NATIVE("predict", "(J[D[[B)[J", predict),
+    NATIVE("insight", "(JI[B[DI)[B", insight),
+    NATIVE("correctCategory", "(J[B[B)V", correct_category),
+    NATIVE("personalise", "(J[B)[D", personalise),
+    NATIVE("evaluate", "(J[B)[D", evaluate),
     NATIVE("checkPolicy", "([B)Z", check_policy),
     NATIVE("cancel", "(J)V", cancel),
     NATIVE("wipe", "(J)V", wipe_device),

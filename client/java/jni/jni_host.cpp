@@ -12,7 +12,7 @@ namespace {
 
 JavaVM* vm = nullptr;
 jclass packed_class = nullptr, bytes_class = nullptr;  // global references for the life of the library
-jmethodID bridge_conditions, bridge_clocks, bridge_log, bridge_phase, bridge_wrap, bridge_unwrap, bridge_destroy_key, bridge_sign, bridge_examples, bridge_train, bridge_exchange, bridge_give_up;
+jmethodID bridge_conditions, bridge_clocks, bridge_log, bridge_phase, bridge_wrap, bridge_unwrap, bridge_destroy_key, bridge_sign, bridge_examples, bridge_train, bridge_exchange, bridge_give_up, bridge_insight;
 jfieldID packed_pool, packed_offsets, packed_numbers;
 
 // The time of one callback: this thread attached, a frame for its local references, and no exception left behind.
@@ -243,6 +243,14 @@ void on_give_up_exchange(void* user) {
   if (call) call->CallVoidMethod(call.bridge(), bridge_give_up);
 }
 
+void on_insight(void* user, std::int32_t kind, const char* transaction_id, const char* json) {
+  Callback call(user);
+  const jbyteArray id = transaction_id == nullptr ? nullptr : call.bytes(transaction_id, std::strlen(transaction_id));
+  if (transaction_id != nullptr && id == nullptr) return;
+  const jbyteArray text = call.bytes(json, std::strlen(json));
+  if (text != nullptr) call->CallVoidMethod(call.bridge(), bridge_insight, static_cast<jint>(kind), id, text);
+}
+
 fedspend_status on_examples(void* user, fedspend_sink* sink) {
   try {
     Callback call(user);
@@ -346,6 +354,7 @@ fedspend_host host_of(Peer* peer, jint parts) {
     host.exchange = on_exchange;
     host.give_up_exchange = on_give_up_exchange;
   }
+  if ((parts & 64) != 0) host.insight = on_insight;
   return host;
 }
 
@@ -375,6 +384,7 @@ bool find_host_methods(JavaVM* of, JNIEnv* env) {
       {&bridge_phase, "phase", "(I)V"},           {&bridge_wrap, "wrap", "([B)[B"},           {&bridge_unwrap, "unwrap", "([B)[B"},
       {&bridge_destroy_key, "destroyKey", "()Z"}, {&bridge_sign, "sign", "([B)[B"},           {&bridge_examples, "examples", "()Lorg/fedspend/client/PackedTransactions;"},
       {&bridge_train, "train", "(J[[B[J[D[F[J)[F"}, {&bridge_exchange, "exchange", "([BI[I)[B"}, {&bridge_give_up, "giveUpExchange", "()V"},
+      {&bridge_insight, "insight", "(I[B[B)V"},
   };
   for (const auto& method : methods) {
     if (env->ExceptionCheck()) return false;

@@ -18,7 +18,7 @@ struct Peer {
   jobject bridge = nullptr;  // a global reference
 };
 
-// Of the parts that Device.java names (bits: 1 keys, 2 signer, 4 clock, 8 examples, 16 trainer, 32 transport); `peer` outlives the device.
+// Of the parts that Device.java names (bits: 1 keys, 2 signer, 4 clock, 8 examples, 16 trainer, 32 transport, 64 insights); `peer` outlives the device.
 fedspend_host host_of(Peer* peer, jint parts);
 
 // The classes and methods that callbacks need, once; false: an exception is pending.

@@ -111,9 +111,9 @@ def evaluate(plan, data, weights, *, counting="frozen", threads=2):
     return {**totals, "client_predictions": predictions, "client_correct": correct}
 
 
-def baselines(data, *, holdout_fraction=0.2, min_rows=5):
-    """The lines to beat, by their names in ``fedspend-sim baselines``."""
-    return _fedspend.baselines(data, holdout_fraction, _whole("min_rows", min_rows, 1, 1_000_000))
+def baselines(data, *, model="next_category", holdout_fraction=0.2, min_rows=5):
+    """The lines that a model must beat, by their names in ``fedspend-sim baselines``; each has what the model is scored by (models/README.md)."""
+    return _fedspend.baselines(data, model, holdout_fraction, _whole("min_rows", min_rows, 1, 1_000_000))
 
 
 def draft_plan(data, *, model="next_category", max_categories=0, seed=None, demonstration=False, settings=()):

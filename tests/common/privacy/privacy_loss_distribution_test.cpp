@@ -74,7 +74,7 @@ TEST_CASE("PLD by the transform, of 3 to 10^6 steps, meets the exact Gaussian fr
       const double exact = analytic_gaussian_epsilon(mu, delta);
       const PldBound bound = epsilon_of(std::sqrt(static_cast<double>(steps)) / mu, kAlmostAll, steps, delta);
       CHECK(bound.value >= exact * (1 - 1e-10));
-      CHECK(bound.value <= exact * (1 + (steps == 1'000'000 ? 1e-4 : 1e-6)));
+      CHECK(bound.value <= exact * (1 + (steps == 1'000'000 ? 5e-4 : 5e-6)));
       CHECK(bound.value - bound.error <= exact * (1 + 1e-10));
       CHECK(bound.error <= exact * 0.03);
     }
@@ -106,7 +106,7 @@ TEST_CASE("PLD is never above RDP, and epsilon and delta are each other's invers
         const PldBound bound = epsilon_of(z, q, steps, 1e-6);
         CHECK(std::isfinite(bound.value));
         CHECK(bound.error >= 0);
-        CHECK(bound.error <= 0.01 * bound.value + 1e-6);
+        CHECK(bound.error <= 0.015 * bound.value + 1e-6);
         CHECK(bound.value <= rdp_of(z, q, steps, 1e-6) * (1 + 1e-9));
         if (bound.value > 0) CHECK(delta_of(z, q, steps, bound.value).value == doctest::Approx(1e-6).epsilon(1e-3));
       }

@@ -52,6 +52,15 @@ TEST_CASE("a draft is a valid plan for the population and its model can be made"
   CHECK(parse_plan(write_plan(plan)));
 }
 
+TEST_CASE("a draft of spend_forecast trains on all rows, since an own year is longer than the newest of them") {
+  const auto drafted = draft_plan(population_of(20, 3'000), {.model = "spend_forecast", .population = "cards", .seed = 1, .demonstration = true, .settings = {}});
+  REQUIRE_MESSAGE(drafted, drafted.error().message);
+  CHECK(drafted->plan.purpose == "spend_forecast");
+  CHECK(drafted->plan.training.max_rows == 0);
+  CHECK(drafted->plan.server.optimizer == "fedadam");
+  CHECK(models::make_trainer(drafted->plan.model).has_value());
+}
+
 TEST_CASE("a draft is protected unless it is a demonstration") {
   const Population population = population_of(10);
   const auto guarded = draft_plan(population, {.population = "cards"});

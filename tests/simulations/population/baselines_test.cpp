@@ -1,5 +1,7 @@
 #include "simulations/population/baselines.h"
 
+#include <algorithm>
+
 #include <doctest/doctest.h>
 
 using namespace fedspend;
@@ -67,6 +69,29 @@ TEST_CASE("the mixture keeps counting") {
   CHECK(baselines.held_out == 20);
   CHECK(correct(baselines, "markov_own") == 0);
   CHECK(correct(baselines, "mixture") >= 10);
+}
+
+TEST_CASE("beside spend_forecast: last month, three months, smoothing and the own quantiles, on the thirty days that the model is scored on") {
+  PopulationBuilder builder;
+  // Held out are the days from 240 on, of rows it would be those from 220. Of the month before more was spent than ever.
+  for (std::int64_t day = 0; day < 300; ++day)
+    for (int half = 0; half < (day < 100 ? 2 : 1); ++half)
+      REQUIRE(builder.add("a", {.time_s = day * 86'400, .amount_minor = day < 100 ? 50 : day >= 210 && day < 240 ? 150 : 100, .category = "x", .merchant = "", .currency = ""}));
+  ModelSpec model;
+  model.name = "spend_forecast";
+  model.categories = {"x"};
+  const Baselines baselines = compute_baselines(std::move(builder).build(), {.model = model});
+  const auto saved = [&](const std::string& key) {
+    const auto line = std::ranges::find(baselines.lines, key, &Baseline::key);
+    REQUIRE(line != baselines.lines.end());
+    CHECK(line->score.predictions == 2);  // the category, and all spending
+    return line->score.headline();
+  };
+  // What comes is 3000; the forecasts are 4500, 3500, .2 * 4500 + .8 * 3000, and 3000, 3000, 3450.
+  CHECK(saved("last_month") == doctest::Approx(1 - 1'500.0 / 300));
+  CHECK(saved("three_months") == doctest::Approx(1 - 500.0 / 300));
+  CHECK(saved("smoothing") == doctest::Approx(0));
+  CHECK(saved("own_quantiles") == doctest::Approx(1 - 0.1 * 450 / 3 / (0.5 * 300)));
 }
 
 TEST_CASE("without a client that has enough rows nothing is held out") {

@@ -71,12 +71,11 @@ class Federation(unittest.TestCase):
         self.assertNotEqual(worse["loss"], score["loss"])
 
     def test_baselines_have_the_names_and_values_of_the_program(self):
-        program = json.loads(self.sim("baselines", "--data", self.description, "--format", "json"))
-        ours = fedspend.baselines(self.data)
-        self.assertEqual(len(ours), 8)
-        for key, value in ours.items():
-            self.assertIn(f'"{key}"', json.dumps(program))
-            self.assertTrue(0 < value < 1, key)
+        for model, lines in (("next_category", 8), ("spend_forecast", 4)):
+            program = json.loads(self.sim("baselines", "--data", self.description, "--model", model, "--format", "json"))
+            ours = fedspend.baselines(self.data, model=model)
+            self.assertEqual(len(ours), lines)
+            self.assertEqual(ours, program["data"]["accuracy"])
 
     def test_on_round_sees_every_round_and_can_end_the_run(self):
         seen = []
@@ -105,6 +104,7 @@ class Federation(unittest.TestCase):
             lambda: fedspend.evaluate(self.plan, self.data, numpy.zeros(3, dtype=numpy.float32)),
             lambda: fedspend.evaluate(self.plan, self.data, self.plan.initial_weights(), counting="twice"),
             lambda: fedspend.baselines(self.data, holdout_fraction=1.5),
+            lambda: fedspend.baselines(self.data, model="horoscope"),
             lambda: fedspend.synth(self.root / "too-many", clients=0),
             lambda: fedspend.pin_isa("abacus"),
         ):

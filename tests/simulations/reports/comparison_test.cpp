@@ -75,6 +75,9 @@ TEST_CASE("other data, another vocabulary and another evaluation rule are said n
   std::swap(b.facts.plan.model.categories[0], b.facts.plan.model.categories[1]);
   CHECK_FALSE(has(compare_runs(run_of("a"), b).not_comparable, "other categories"));
   b = run_of("b");
+  b.facts.plan.model.name = "categoriser";
+  CHECK(has(compare_runs(run_of("a"), b).not_comparable, "two kinds, next_category and categoriser"));
+  b = run_of("b");
   b.facts.summary["baselines"]["markov_own"] = 0.1;
   const Comparison data = compare_runs(run_of("a"), b);
   CHECK(has(data.not_comparable, "other data"));

@@ -101,6 +101,23 @@ public struct IngestReport {
     public let added, replaced, unchanged, tooOld, pushedOut: UInt64
 }
 
+/// How an insight is made; 0 takes the library's default.
+public struct InsightOptions {
+    /// At most 8; 0: 3.
+    public var mostCategories: UInt32 = 0
+    /// 0 to 1, below which an insight abstains; 0: .4.
+    public var minConfidence: Double = 0
+    public init() {}
+
+    func table() -> fedspend_predict_options {
+        var given = fedspend_predict_options()
+        given.struct_size = UInt32(MemoryLayout<fedspend_predict_options>.size)
+        given.most_categories = mostCategories
+        given.min_confidence = minConfidence
+        return given
+    }
+}
+
 /// The next categories, the likeliest first.
 public struct Prediction {
     public struct Chance {
@@ -163,6 +180,7 @@ public final class Device {
 
     public static var libraryVersion: String { String(cString: fedspend_version_text()) }
     public static func runName(_ outcome: Int32) -> String { String(cString: fedspend_run_name(outcome)) }
+    public static func insightName(_ kind: Int32) -> String { String(cString: fedspend_insight_name(kind)) }
     public static func phaseName(_ phase: Int32) -> String { String(cString: fedspend_phase_name(phase)) }
 
     /// 64 hexadecimal digits, or a line of a .pub file, to 32 bytes.
@@ -286,17 +304,9 @@ public final class Device {
         }
     }
 
-    private static func options(_ mostCategories: UInt32, _ minConfidence: Double) -> fedspend_predict_options {
-        var given = fedspend_predict_options()
-        given.struct_size = UInt32(MemoryLayout<fedspend_predict_options>.size)
-        given.most_categories = mostCategories
-        given.min_confidence = minConfidence
-        return given
-    }
-
-    /// Under the purpose "personal_insights". 0 takes the defaults: 3 categories, .4.
-    public func predict(mostCategories: UInt32 = 0, minConfidence: Double = 0) throws -> Prediction {
-        var given = Device.options(mostCategories, minConfidence)
+    /// Under the purpose "personal_insights".
+    public func predict(_ options: InsightOptions = InsightOptions()) throws -> Prediction {
+        var given = options.table()
         var made = fedspend_prediction()
         made.struct_size = UInt32(MemoryLayout<fedspend_prediction>.size)
         try check(fedspend_predict(handle, &given, &made))
@@ -308,26 +318,35 @@ public final class Device {
         return Prediction(abstains: made.abstains == 1, isPersonal: made.is_personal == 1, transactions: made.transactions, next: next)
     }
 
-    /// The prediction with its reasons.
-    public func explain(mostCategories: UInt32 = 0, minConfidence: Double = 0, json: Bool = false) throws -> String {
-        var given = Device.options(mostCategories, minConfidence)
-        return try text { fedspend_insight(handle, FEDSPEND_INSIGHT_NEXT, nil, &given, Int32(json ? FEDSPEND_FORMAT_JSON : FEDSPEND_FORMAT_TEXT), $0, $1, $2) }
+    /// What a model says, with its confidence and its reasons, in words or in JSON; under the purpose "personal_insights". `kind`: FEDSPEND_INSIGHT_...
+    /// `transactionID`: of the kinds that are about one; nil: the newest. Nothing acts by itself: show it, or ask. In JSON "hand_over" says whether a
+    /// person should answer: "none", or why.
+    public func insight(_ kind: Int32, transactionID: String? = nil, options: InsightOptions = InsightOptions(), json: Bool = false) throws -> String {
+        var given = options.table()
+        return try withTexts([transactionID]) { texts in
+            try text { fedspend_insight(handle, kind, texts[0], &given, Int32(json ? FEDSPEND_FORMAT_JSON : FEDSPEND_FORMAT_TEXT), $0, $1, $2) }
+        }
     }
 
-    /// Adapts the model to this customer; takes as long as a training, and is never sent anywhere.
+    /// The customer's own word for a transaction's category: counts from now on, also where the app hands the transaction in again.
+    public func correctCategory(transactionID: String, category: String) throws {
+        try withTexts([transactionID, category]) { try check(fedspend_correct_category(handle, $0[0], $0[1])) }
+    }
+
+    /// Adapts a model (its plan's model.name; nil: the newest) to this customer; takes as long as a training, and is never sent anywhere.
     @discardableResult
-    public func personalise() throws -> PersonalReport {
+    public func personalise(_ model: String? = nil) throws -> PersonalReport {
         var report = fedspend_personal_report()
         report.struct_size = UInt32(MemoryLayout<fedspend_personal_report>.size)
-        try check(fedspend_personalise(handle, nil, &report))
+        try withTexts([model]) { try check(fedspend_personalise(handle, $0[0], &report)) }
         return PersonalReport(isPersonal: report.is_personal == 1, predictions: report.predictions, sharedLoss: report.shared_loss, chosenLoss: report.chosen_loss)
     }
 
-    /// Under the purpose "evaluation".
-    public func evaluate() throws -> Evaluation {
+    /// Of a model, as for `personalise`. Under the purpose "evaluation".
+    public func evaluate(_ model: String? = nil) throws -> Evaluation {
         var report = fedspend_evaluation()
         report.struct_size = UInt32(MemoryLayout<fedspend_evaluation>.size)
-        try check(fedspend_evaluate(handle, nil, &report))
+        try withTexts([model]) { try check(fedspend_evaluate(handle, $0[0], &report)) }
         let shared = Evaluation.Figures(correct: report.shared_correct, correctIn3: report.shared_correct_in_3, loss: report.shared_loss)
         let personal = Evaluation.Figures(correct: report.personal_correct, correctIn3: report.personal_correct_in_3, loss: report.personal_loss)
         return Evaluation(predictions: report.predictions, shared: shared, personal: report.has_personal == 1 ? personal : nil)

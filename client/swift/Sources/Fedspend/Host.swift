@@ -78,6 +78,14 @@ public protocol ExampleSource: AnyObject {
     func examples() throws -> [Transaction]
 }
 
+/// Hears what is to be said about transactions that were just ingested.
+public protocol InsightListener: AnyObject {
+    /// Inside `Device.ingest`, on its thread: for the newest 16 of the new transactions, in the order of time, under the purpose "personal_insights".
+    /// `kind`: FEDSPEND_INSIGHT_... `transactionID`: the app's, or nil where the insight is not about one. `json`: as of `Device.insight`. Nothing acts:
+    /// show it, or ask. What it throws stops nothing.
+    func insight(kind: Int32, transactionID: String?, json: String) throws
+}
+
 /// What throws, or is not there, counts as no. The parts are asked for once, when the device is opened.
 public protocol Host: AnyObject {
     func conditions() throws -> Conditions
@@ -89,6 +97,7 @@ public protocol Host: AnyObject {
     var clock: Clock? { get }
     var trainer: Trainer? { get }
     var transport: Transport? { get }
+    var insights: InsightListener? { get }
     var examples: ExampleSource? { get }
 }
 
@@ -97,5 +106,6 @@ extension Host {
     public var clock: Clock? { nil }
     public var trainer: Trainer? { nil }
     public var transport: Transport? { nil }
+    public var insights: InsightListener? { nil }
     public var examples: ExampleSource? { nil }
 }

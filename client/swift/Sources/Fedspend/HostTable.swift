@@ -10,11 +10,13 @@ final class HostBox {
     let clock: Clock?
     let trainer: Trainer?
     let transport: Transport?
+    let insights: InsightListener?
     let examples: ExampleSource?
 
     init(_ host: Host) {
         self.host = host
         (keys, signer, clock, trainer, transport, examples) = (host.keys, host.signer, host.clock, host.trainer, host.transport, host.examples)
+        insights = host.insights
     }
 
     static func of(_ user: UnsafeMutableRawPointer?) -> HostBox { Unmanaged<HostBox>.fromOpaque(user!).takeUnretainedValue() }
@@ -48,6 +50,7 @@ func hostTable(_ box: HostBox, _ user: UnsafeMutableRawPointer) -> fedspend_host
     if box.clock != nil { addClock(&table) }
     if box.trainer != nil { addTrainer(&table) }
     if box.transport != nil { addTransport(&table) }
+    if box.insights != nil { addInsights(&table) }
     if box.examples != nil { addExamples(&table) }
     return table
 }
@@ -125,6 +128,13 @@ private func addTransport(_ table: inout fedspend_host) {
         }
     }
     table.give_up_exchange = { user in HostBox.of(user).transport?.giveUp() }
+}
+
+private func addInsights(_ table: inout fedspend_host) {
+    table.insight = { user, kind, transaction, json in
+        guard let json else { return }
+        try? HostBox.of(user).insights?.insight(kind: kind, transactionID: transaction.map { String(cString: $0) }, json: String(cString: json))
+    }
 }
 
 private func addExamples(_ table: inout fedspend_host) {

@@ -109,11 +109,13 @@ final class DeviceTest {
     for (Status status : Status.values()) check(new String(Native.name(0, status.code)).equals(dashed(status)), "status " + status);
     for (RunOutcome outcome : RunOutcome.values()) check(new String(Native.name(1, outcome.code)).equals(dashed(outcome)), "outcome " + outcome);
     for (Phase phase : Phase.values()) check(new String(Native.name(2, phase.code)).equals(dashed(phase)), "phase " + phase);
+    for (InsightKind kind : InsightKind.values()) check(new String(Native.name(3, kind.code)).equals(dashed(kind)), "insight " + kind);
     // None is missing here.
     check(new String(Native.name(0, Status.values().length - 1)).equals("unknown"), "a status more");
     check(new String(Native.name(1, RunOutcome.values().length)).equals("unknown"), "an outcome more");
     check(new String(Native.name(2, Phase.values().length - 1)).equals("unknown"), "a phase more");
-    check(Status.of(77) == Status.UNKNOWN && RunOutcome.of(77) == RunOutcome.UNKNOWN && Phase.of(77) == Phase.UNKNOWN, "later numbers");
+    check(new String(Native.name(3, InsightKind.values().length)).equals("unknown"), "an insight more");
+    check(Status.of(77) == Status.UNKNOWN && RunOutcome.of(77) == RunOutcome.UNKNOWN && Phase.of(77) == Phase.UNKNOWN && InsightKind.of(77) == InsightKind.UNKNOWN, "later numbers");
     check(!Device.isDemonstrationPolicy(options(Path.of("x")).policy), "policy");
     expect(FedspendException.class, () -> Device.isDemonstrationPolicy("no policy"));
     check(Device.libraryVersion().matches("\\d+\\.\\d+\\.\\d+"), "version");
@@ -156,13 +158,13 @@ final class DeviceTest {
       check(!device.isEnrolled(), "not enrolled");
       check(device.enrolmentRequest("0a".repeat(32), null).length() > 64, "request");
       check(expect(FedspendException.class, () -> device.enrolmentRequest("a token", null)).getMessage().contains("64 hexadecimal digits"), "words");
-      check(expect(FedspendException.class, () -> device.predict(0, 0)).status() == Status.REFUSED, "insights without consent");
+      check(expect(FedspendException.class, () -> device.predict(null)).status() == Status.REFUSED, "insights without consent");
       device.giveConsent("personal_insights", "1", null, null);
       device.giveConsent("evaluation", "1", null, null);
-      check(expect(FedspendException.class, () -> device.predict(0, 0)).status() == Status.NOT_FOUND, "no model");
-      expect(FedspendException.class, () -> device.explain(0, 0));
-      expect(FedspendException.class, device::personalise);
-      expect(FedspendException.class, device::evaluate);
+      check(expect(FedspendException.class, () -> device.predict(null)).status() == Status.NOT_FOUND, "no model");
+      expect(FedspendException.class, () -> device.insight(InsightKind.NEXT, null, null));
+      expect(FedspendException.class, () -> device.personalise(null));
+      expect(FedspendException.class, () -> device.evaluate(null));
       expect(FedspendException.class, () -> device.installModel(new byte[] {1, 2}, "no signature", new byte[0]));
       expect(FedspendException.class, () -> device.installModel(null, null, null));
       check(device.historyJson().startsWith("{") && device.statementJson().startsWith("{"), "JSON");
@@ -276,8 +278,8 @@ final class DeviceTest {
     device.close();
     device.close();
     Checks.Work[] all = {device::id, device::isEnrolled, device::runOnce, device::cancel, device::history, device::historyJson, device::statement, device::statementJson,
-        device::wipe, device::withdrawAllConsent, () -> device.setRetention("a", 1), device::personalise, device::evaluate, () -> device.predict(0, 0), () -> device.explain(0, 0),
-        () -> device.explainJson(0, 0), () -> device.installModel(new byte[0], "", new byte[0]), () -> device.ingest(List.of()), () -> device.giveConsent("a", "b", null, null), () -> device.withdrawConsent("a"),
+        device::wipe, device::withdrawAllConsent, () -> device.setRetention("a", 1), () -> device.personalise(null), () -> device.evaluate(null), () -> device.predict(null), () -> device.insight(InsightKind.NEXT, null, null),
+        () -> device.insightJson(InsightKind.NEXT, null, null), () -> device.correctCategory("a", "b"), () -> device.installModel(new byte[0], "", new byte[0]), () -> device.ingest(List.of()), () -> device.giveConsent("a", "b", null, null), () -> device.withdrawConsent("a"),
         () -> device.hasConsent("a"), () -> device.consentRecords("a", "b"), () -> device.enrolmentRequest("a", null), () -> device.installCertificate("a")};
     for (Checks.Work work : all) expect(IllegalStateException.class, work);
     Throwable[] told = new Throwable[1];

@@ -197,14 +197,17 @@ final class RoundTest {
 
   private static void insightsOfTheRoundsModel(Device device) throws Exception {
     device.giveConsent("evaluation", "2026-11", null, null); // personal_insights: the sample's
-    Prediction prediction = device.predict(5, 0.01);
+    InsightOptions options = new InsightOptions();
+    options.mostCategories = 5;
+    options.minConfidence = 0.01;
+    Prediction prediction = device.predict(options);
     double sum = 0;
     for (Prediction.Chance chance : prediction.next) sum += chance.probability;
     check(prediction.next.size() == 5 && !prediction.next.get(0).category.isEmpty() && sum > 0 && sum <= 1.000001, "prediction of " + prediction.next.size());
-    check(device.explainJson(0, 0).startsWith("{") && !device.explain(0, 0).isEmpty(), "reasons");
-    PersonalReport personal = device.personalise();
+    check(device.insightJson(InsightKind.NEXT, null, null).startsWith("{") && !device.insight(InsightKind.NEXT, null, options).isEmpty(), "reasons");
+    PersonalReport personal = device.personalise("next_category");
     check(personal.predictions > 0 && personal.chosenLoss <= personal.sharedLoss, "personal: " + personal.predictions);
-    Evaluation evaluation = device.evaluate();
+    Evaluation evaluation = device.evaluate("next_category");
     check(evaluation.predictions > 0 && evaluation.sharedCorrect <= evaluation.sharedCorrectIn3, "evaluation");
   }
 

@@ -22,7 +22,10 @@ final class Bridge {
   private final Clock clock;
   private final Trainer trainer;
   private final Transport transport;
+  private final InsightListener insights;
   private final AtomicReference<Throwable> thrown = new AtomicReference<>();
+  /** Of the ingest on this thread, apart from what belongs to a run on another. */
+  private final ThreadLocal<Throwable> thrownByInsights = new ThreadLocal<>();
   volatile RunListener listener;
 
   Bridge(Host host) {
@@ -32,11 +35,12 @@ final class Bridge {
     clock = host.clock();
     trainer = host.trainer();
     transport = host.transport();
+    insights = host.insights();
   }
 
   int parts() {
     return (keys != null ? 1 : 0) | (signer != null ? 2 : 0) | (clock != null ? 4 : 0) | (host.hasExamples() ? 8 : 0)
-        | (trainer != null ? 16 : 0) | (transport != null ? 32 : 0);
+        | (trainer != null ? 16 : 0) | (transport != null ? 32 : 0) | (insights != null ? 64 : 0);
   }
 
   byte[] identityKey() {
@@ -50,6 +54,13 @@ final class Bridge {
   /** What a callback threw since the last time, the first of it. */
   Throwable takeThrown() {
     return thrown.getAndSet(null);
+  }
+
+  /** What the listener of insights threw on this thread since the last time, the first of it. */
+  Throwable takeThrownByInsights() {
+    Throwable first = thrownByInsights.get();
+    thrownByInsights.remove();
+    return first;
   }
 
   private <T> T ask(Answer<T> answer) {
@@ -154,6 +165,21 @@ final class Bridge {
       } catch (SSLException error) {
         status[0] = Status.UNAUTHORIZED.code;
         throw error;
+      }
+    });
+  }
+
+  /** {@code transactionId} may be null. Wipes both. */
+  void insight(int kind, byte[] transactionId, byte[] json) {
+    ask(() -> {
+      try {
+        insights.insight(InsightKind.of(kind), transactionId == null ? null : Utf8.decode(transactionId), Utf8.decode(json));
+        return null;
+      } catch (Throwable error) {
+        if (thrownByInsights.get() == null) thrownByInsights.set(error);
+        return null;
+      } finally {
+        Utf8.wipe(transactionId, json);
       }
     });
   }

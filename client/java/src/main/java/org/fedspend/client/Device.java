@@ -170,7 +170,8 @@ public final class Device implements AutoCloseable {
   /** All of them or none. */
   public IngestReport ingest(List<Transaction> transactions) throws FedspendException {
     PackedTransactions packed = new PackedTransactions(transactions);
-    return new IngestReport(call(peer -> Native.ingest(peer, packed.pool, packed.offsets, packed.numbers)));
+    long[] counts = call(peer -> Native.ingest(peer, packed.pool, packed.offsets, packed.numbers));
+    return new IngestReport(counts, bridge.takeThrownByInsights());
   }
 
   /** How long transactions may be used for a purpose, in days: 1 to 36,500, or 0 for {@link Options#retentionDays}. Kept. */
@@ -293,34 +294,64 @@ public final class Device implements AutoCloseable {
     });
   }
 
-  /** Under the purpose "personal_insights". NOT_FOUND: no model yet. 0 takes the defaults: 3 categories, .4. */
-  public Prediction predict(int mostCategories, double minConfidence) throws FedspendException {
+  /** Under the purpose "personal_insights". NOT_FOUND: no model yet. {@code options} may be null. */
+  public Prediction predict(InsightOptions options) throws FedspendException {
+    double[] given = InsightOptions.numbers(options);
     return call(peer -> {
       byte[][] names = new byte[8][];
-      long[] numbers = Native.predict(peer, mostCategories, minConfidence, names);
+      long[] numbers = Native.predict(peer, given, names);
       List<Prediction.Chance> next = new ArrayList<>();
       for (int i = 3; i < numbers.length; ++i) next.add(new Prediction.Chance(Utf8.decode(names[i - 3]), Double.longBitsToDouble(numbers[i])));
       return new Prediction(numbers[0] != 0, numbers[1] != 0, numbers[2], next);
     });
   }
 
-  /** The prediction with its reasons, in words. */
-  public String explain(int mostCategories, double minConfidence) throws FedspendException {
-    return revealed(call(peer -> Native.explain(peer, mostCategories, minConfidence, 0)));
+  /**
+   * What a model says, with its confidence and its reasons, in words; under the purpose "personal_insights". {@code transactionId}: of the kinds that are
+   * about one, null: the newest. {@code options} may be null. Nothing acts by itself: show it, or ask.
+   */
+  public String insight(InsightKind kind, String transactionId, InsightOptions options) throws FedspendException {
+    return insightIn(0, kind, transactionId, options);
   }
 
-  public String explainJson(int mostCategories, double minConfidence) throws FedspendException {
-    return revealed(call(peer -> Native.explain(peer, mostCategories, minConfidence, 1)));
+  /** In numbers that add up: baseline_log_odds and all reasons are log_odds. {@link HandOver} is its "hand_over". */
+  public String insightJson(InsightKind kind, String transactionId, InsightOptions options) throws FedspendException {
+    return insightIn(1, kind, transactionId, options);
   }
 
-  /** Adapts the model to this customer; takes as long as a training. Never sent anywhere. */
-  public PersonalReport personalise() throws FedspendException {
-    return new PersonalReport(call(Native::personalise));
+  private String insightIn(int format, InsightKind kind, String transactionId, InsightOptions options) throws FedspendException {
+    byte[] id = Utf8.encode(transactionId);
+    double[] given = InsightOptions.numbers(options);
+    return revealed(call(peer -> Native.insight(peer, kind.code, id, given, format)));
   }
 
-  /** Under the purpose "evaluation". */
-  public Evaluation evaluate() throws FedspendException {
-    return new Evaluation(call(Native::evaluate));
+  /**
+   * The customer's own word for a transaction's category: counts from now on, also where the app hands the transaction in again. NOT_FOUND: no
+   * transaction of this id.
+   */
+  public void correctCategory(String transactionId, String category) throws FedspendException {
+    byte[] id = Utf8.encode(transactionId);
+    byte[] name = Utf8.encode(category);
+    try {
+      call(peer -> {
+        Native.correctCategory(peer, id, name);
+        return null;
+      });
+    } finally {
+      Utf8.wipe(id, name);
+    }
+  }
+
+  /** Adapts a model (its plan's model.name; null: the newest) to this customer; takes as long as a training. Never sent anywhere. */
+  public PersonalReport personalise(String model) throws FedspendException {
+    byte[] name = Utf8.encode(model);
+    return new PersonalReport(call(peer -> Native.personalise(peer, name)));
+  }
+
+  /** Of a model, as for {@link #personalise}. Under the purpose "evaluation". */
+  public Evaluation evaluate(String model) throws FedspendException {
+    byte[] name = Utf8.encode(model);
+    return new Evaluation(call(peer -> Native.evaluate(peer, name)));
   }
 
   /** Everything that the device keeps is gone for good. CONFLICT: a run is under way. Afterwards close it. */

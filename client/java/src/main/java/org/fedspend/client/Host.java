@@ -14,7 +14,7 @@ public interface Host {
 
   default void phase(Phase phase) {}
 
-  /** Asked once, when the device is opened, as are the next five. {@code null}: then {@link Options#keyInFile} must be set. */
+  /** Asked once, when the device is opened, as are the next six. {@code null}: then {@link Options#keyInFile} must be set. */
   default KeyWrapper keys() {
     return null;
   }
@@ -36,6 +36,11 @@ public interface Host {
 
   /** {@code null}: the built-in connection to {@link Options#coordinator}. */
   default Transport transport() {
+    return null;
+  }
+
+  /** {@code null}: nothing is said of itself. */
+  default InsightListener insights() {
     return null;
   }
 

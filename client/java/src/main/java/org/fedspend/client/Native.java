@@ -10,7 +10,7 @@ final class Native {
 
   static native byte[] version();
 
-  /** Of kind 0, 1, 2: status, run outcome, phase. */
+  /** Of kind 0, 1, 2, 3: status, run outcome, phase, insight. */
   static native byte[] name(int kind, int code);
 
   static native byte[] parseKey(byte[] text) throws FedspendException;
@@ -20,7 +20,7 @@ final class Native {
    * @param keys release, authority, coordinator, identity; zeros where there is none
    * @param numbers flags, retention days, transactions, connect timeout, transient and permanent back-off
    * @param bridge held by a global reference until free
-   * @param parts bits: 1 keys, 2 signer, 4 clock, 8 examples, 16 trainer, 32 transport
+   * @param parts bits: 1 keys, 2 signer, 4 clock, 8 examples, 16 trainer, 32 transport, 64 insights
    */
   static native long open(byte[][] texts, byte[] keys, long[] numbers, Bridge bridge, int parts) throws FedspendException;
 
@@ -39,6 +39,8 @@ final class Native {
   /** Wipes the arrays. */
   static native long[] ingest(long peer, byte[] pool, int[] offsets, long[] numbers) throws FedspendException;
 
+  static native void correctCategory(long peer, byte[] transactionId, byte[] category) throws FedspendException;
+
   static native void setRetention(long peer, byte[] purpose, int days) throws FedspendException;
 
   static native void giveConsent(long peer, byte[] purpose, byte[] notice, byte[] language, byte[] method) throws FedspendException;
@@ -54,16 +56,17 @@ final class Native {
   /** The plan's bytes, its signature's text, the model file. */
   static native void installModel(long peer, byte[] plan, byte[] signature, byte[] model) throws FedspendException;
 
-  /** Abstains, is personal, transactions; then the bits of the probability of each of names, which has room for 8. */
-  static native long[] predict(long peer, int mostCategories, double minConfidence, byte[][] names) throws FedspendException;
+  /** Abstains, is personal, transactions; then the bits of the probability of each of names, which has room for 8. {@link InsightOptions#numbers}. */
+  static native long[] predict(long peer, double[] options, byte[][] names) throws FedspendException;
 
-  static native byte[] explain(long peer, int mostCategories, double minConfidence, int format) throws FedspendException;
+  /** Format 0: text, 1: JSON. */
+  static native byte[] insight(long peer, int kind, byte[] transactionId, double[] options, int format) throws FedspendException;
 
   /** {@link PersonalReport}'s numbers. */
-  static native double[] personalise(long peer) throws FedspendException;
+  static native double[] personalise(long peer, byte[] model) throws FedspendException;
 
   /** {@link Evaluation}'s numbers. */
-  static native double[] evaluate(long peer) throws FedspendException;
+  static native double[] evaluate(long peer, byte[] model) throws FedspendException;
 
   /** Whether it is a demonstration's. */
   static native boolean checkPolicy(byte[] policy) throws FedspendException;
