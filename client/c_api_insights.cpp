@@ -48,6 +48,8 @@ Result<InsightOptions> options_of(InsightKind kind, const fedspend_predict_optio
   if (known.min_confidence != 0) options.min_confidence = known.min_confidence;
   if (known.budget_count != 0 && kind != InsightKind::forecast) return fail(ErrorCode::invalid_argument, "budgets are of the insight forecast", "leave them out");
   FEDSPEND_ASSIGN(options.budgets, budgets_of(known.budgets, known.budget_count));
+  if (known.false_alarms_per_month != 0 && kind != InsightKind::unusual) return fail(ErrorCode::invalid_argument, "false_alarms_per_month is of the insight unusual", "leave it 0");
+  if (known.false_alarms_per_month != 0) options.alarms_per_month = known.false_alarms_per_month;
   return options;
 }
 

@@ -9,6 +9,7 @@
 #include "client/forecast_insight.h"
 #include "client/host_examples.h"
 #include "client/local_training.h"
+#include "client/unusual_insight.h"
 #include "common/protocol/model_file.h"
 #include "models/personal_model.h"
 #include "models/row_maker.h"
@@ -98,7 +99,12 @@ Result<Insight> insight_of(const InsightRequest& request, Model& model, std::opt
     return forecast_insight(*model.consents, *model.trainer, *model.shared.weights, model.history, model.plan.plan->model.categories, model.now_s, request.options);
   if (!model.trainer->sees_row()) return category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, model.history, request.options);
   if (!place) return fail(ErrorCode::not_found, "there is no transaction of this id", "hand it in first");
-  FEDSPEND_ASSIGN(Insight insight, category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, history_to(model, *place), request.options));
+  const bool of_unusual = request.kind == InsightKind::unusual;
+  if (of_unusual && model.transactions[*place].category.empty())
+    return fail(ErrorCode::invalid_argument, "the transaction has no category, and what is usual goes by categories", "give it one");
+  const std::vector<models::HistoryRow> history = history_to(model, *place);
+  FEDSPEND_ASSIGN(Insight insight, of_unusual ? unusual_insight(*model.consents, *model.trainer, *model.shared.weights, history, request.options)
+                                              : category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, history, request.options));
   insight.transaction_id = request.transaction_id;
   return insight;
 }
@@ -126,9 +132,14 @@ Result<models::EvaluationResult> score(const models::PersonalModel& personal, Mo
 
 }  // namespace
 
-// So far of the one kind that is about a new transaction. A customer who looks at an app waits for this: it takes milliseconds a transaction.
+// Of the kinds that are about a new transaction: which category it has, where it has none; whether it is unusual, where it has one. A customer who
+// looks at an app waits for this: it takes milliseconds a transaction.
 void Device::State::speak_of(std::vector<std::string> added) {
-  const InsightRule& rule = *find_insight_rule(InsightKind::category);
+  for (const InsightKind kind : {InsightKind::category, InsightKind::unusual}) speak_of(kind, added);
+}
+
+void Device::State::speak_of(InsightKind kind, std::span<const std::string> added) {
+  const InsightRule& rule = *find_insight_rule(kind);
   const std::stop_token stop = predicting.begin();
   std::vector<Asked> asked(added.begin(), added.end());
   Result<Model> model = model_of(*this, rule.model, kPurposePersonalInsights, Personal::wanted, stop, asked);
@@ -138,12 +149,13 @@ void Device::State::speak_of(std::vector<std::string> added) {
     return;
   }
   // In the order of time, the newest of too many.
-  std::erase_if(asked, [&](const Asked& each) { return !each.place || !model->transactions[*each.place].category.empty(); });
+  std::erase_if(asked, [&](const Asked& each) { return !each.place || model->transactions[*each.place].category.empty() != (kind == InsightKind::category); });
   std::ranges::sort(asked, {}, &Asked::place);
   const std::size_t first = asked.size() > Device::kMostSpoken ? asked.size() - Device::kMostSpoken : 0;
   for (const Asked& each : std::span(asked).subspan(first)) {
     const Result<Insight> insight = insight_of({.kind = rule.kind, .transaction_id = std::string(each.id)}, *model, each.place);
     if (!insight) return host.log(true, "no insights: " + insight.error().message);
+    if (kind == InsightKind::unusual && !insight->is_alert) continue;
     {
       const std::lock_guard lock(vault_mutex);
       if (!check_consent(*this, kPurposePersonalInsights, stop)) return;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <stop_token>
 
 #include "client/file_cache.h"
@@ -109,6 +110,7 @@ struct Device::State {
   Result<RunReport> run();
 
   void speak_of(std::vector<std::string> added);
+  void speak_of(InsightKind kind, std::span<const std::string> added);
   void stop_insights(std::string_view purpose);
   void stop_all_insights();
   // A run that waits looks at once at what has changed. Thread-safe.

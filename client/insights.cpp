@@ -9,6 +9,7 @@
 
 #include "client/forecast_insight.h"
 #include "client/shown_text.h"
+#include "client/unusual_insight.h"
 #include "models/shapley.h"
 
 namespace fedspend::client {
@@ -47,6 +48,10 @@ constexpr std::array kWords = {
     Words{category, "own_frequency", "how often you have had each kind of transaction"},
     Words{category, "sequence", "your transactions just before"},
     Words{category, "own_counts", "what you usually have there, as counted on this device,"},
+    Words{unusual, "category", "how often you buy of this kind, and of late,"},
+    Words{unusual, "amount", "the amount, beside your others of this kind and at this merchant,"},
+    Words{unusual, "merchant", "whether you know the merchant"},
+    Words{unusual, "rhythm", "when it was, and how soon after your others,"},
 };
 
 // From all the others, which are exact where the probability is near 1 and 1 - p would be rounded away.
@@ -144,18 +149,20 @@ ReasonStrength strength_of(const Reason& reason) {
 std::string reason_text(InsightKind kind, const Reason& reason) {
   const auto words = std::ranges::find_if(kWords, [&](const Words& each) { return each.kind == kind && each.id == reason.id; });
   std::string text(words == kWords.end() ? std::string_view("something else") : words->what);
-  const bool likelier = reason.log_odds > 0;
+  const bool up = reason.log_odds > 0;
+  const std::string what = kind == unusual ? (up ? "more unusual" : "less unusual") : up ? "likelier" : "less likely";
   switch (strength_of(reason)) {
     case ReasonStrength::none: return text + " hardly changes this";
-    case ReasonStrength::slight: return text + (likelier ? " makes this a little likelier" : " makes this a little less likely");
-    case ReasonStrength::clear: return text + (likelier ? " makes this likelier" : " makes this less likely");
-    case ReasonStrength::strong: return text + (likelier ? " makes this much likelier" : " makes this much less likely");
+    case ReasonStrength::slight: return text + " makes this a little " + what;
+    case ReasonStrength::clear: return text + " makes this " + what;
+    case ReasonStrength::strong: return text + " makes this much " + what;
   }
   return text;
 }
 
 std::string insight_text(const Insight& insight, std::span<const std::string> categories) {
   if (insight.kind == forecast) return forecast_text(insight, categories);
+  if (insight.kind == unusual) return unusual_text(insight);
   const bool of_row = insight.kind == category;
   if (insight.rows == 0 && !of_row) return "Nothing is known of you yet.\n";
   const auto name = [&](std::uint32_t category) { return category < categories.size() ? shown_text(categories[category], kMostNameBytes) : std::string("other"); };
@@ -173,15 +180,21 @@ std::string insight_text(const Insight& insight, std::span<const std::string> ca
   return text;
 }
 
+nlohmann::json reasons_json(const Insight& insight) {
+  nlohmann::json reasons = nlohmann::json::array();
+  for (const Reason& reason : insight.reasons)
+    reasons.push_back({{"id", reason.id}, {"log_odds", reason.log_odds}, {"strength", name_of(strength_of(reason))}, {"text", reason_text(insight.kind, reason)}});
+  return reasons;
+}
+
 nlohmann::json insight_json(const Insight& insight, std::span<const std::string> categories) {
   if (insight.kind == forecast) return forecast_json(insight, categories);
-  nlohmann::json next = nlohmann::json::array(), reasons = nlohmann::json::array();
+  if (insight.kind == unusual) return unusual_json(insight);
+  nlohmann::json next = nlohmann::json::array();
   for (const CategoryChance& chance : insight.next) {
     const bool known = chance.category < categories.size();
     next.push_back({{"category", chance.category}, {"name", known ? shown_text(categories[chance.category], kMostNameBytes) : ""}, {"probability", chance.probability}});
   }
-  for (const Reason& reason : insight.reasons)
-    reasons.push_back({{"id", reason.id}, {"log_odds", reason.log_odds}, {"strength", name_of(strength_of(reason))}, {"text", reason_text(insight.kind, reason)}});
   return {{"schema_version", 1},
           {"kind", find_insight_rule(insight.kind)->name},
           {"transaction_id", insight.transaction_id.empty() ? nlohmann::json() : nlohmann::json(insight.transaction_id)},
@@ -190,7 +203,7 @@ nlohmann::json insight_json(const Insight& insight, std::span<const std::string>
           {"personal", insight.personal},
           {"transactions", insight.rows},
           {"next", std::move(next)},
-          {"reasons", std::move(reasons)},
+          {"reasons", reasons_json(insight)},
           {"baseline_log_odds", insight.baseline_log_odds},
           {"log_odds", insight.log_odds}};
 }

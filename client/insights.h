@@ -4,7 +4,7 @@
 // leaves the device, and nothing of it acts: an app shows it, or asks.
 //
 // Here: what all kinds of insight share, and the two that give a category, of the next transaction or of one that is there. The forecast:
-// forecast_insight.h.
+// forecast_insight.h; alerts: unusual_insight.h.
 //
 // A reason is the Shapley value (models/shapley.h) of a group of what the model sees, on the log-odds of the category that is explained,
 // log(p / (1 - p)), computed exactly from all 2^g sets of g groups (g is 7, or 8 with own counts). A group that is put aside has the value it
@@ -59,6 +59,7 @@ struct InsightOptions {
   std::size_t most_categories = 3;   // that are given, the likeliest first
   std::size_t most_rows = 1'024;     // the newest of the history are looked at, so that ten years of it cost no more than a few
   std::vector<Budget> budgets = {};
+  double alarms_per_month = 1;       // of the kind unusual: how many false alarms the customer will bear
 };
 
 struct CategoryChance {
@@ -101,6 +102,11 @@ struct Insight {
   double baseline_log_odds = 0;
   double log_odds = 0;
   std::vector<SpendLine> spends = {};    // of the kind forecast, which has nothing of `next` and of the reasons above
+  // Of the kind unusual (unusual_insight.h), whose reasons are of the surprise, log_odds.
+  bool is_alert = false;
+  std::string_view way = {};               // of being unusual, the likeliest; static storage
+  std::optional<float> threshold = {};     // nothing: it abstains
+  double alarms_per_month = 0;
 };
 
 // refused: no consent. invalid_argument: weights or options that do not fit, a trainer that cannot explain or gives no probabilities, or, for a trainer that is told the row
@@ -120,6 +126,7 @@ std::string insight_text(const Insight& insight, std::span<const std::string> ca
 
 // {"schema_version": 1, "kind", "abstains", "hand_over", "next": [{"category", "name", "probability"}], "reasons": [{"id", "log_odds", "strength", "text"}], ...}.
 // `categories`: the plan's.
+nlohmann::json reasons_json(const Insight& insight);
 nlohmann::json insight_json(const Insight& insight, std::span<const std::string> categories);
 
 }  // namespace fedspend::client

@@ -1,13 +1,15 @@
 // What an insight costs on the device: a prediction and its explanation of 2^7 and 2^8 sets, of the drafted model; and an adaptation. And a forecast of spend:
-// alone, with its reasons of 2^6 sets, and an epoch of training.
+// alone, with its reasons of 2^6 sets, and an epoch of training. And whether the newest row is unusual: the model's prediction, and the whole insight.
 
 #include <benchmark/benchmark.h>
 
 #include "client/forecast_insight.h"
 #include "client/insights.h"
+#include "client/unusual_insight.h"
 #include "common/crypto/random.h"
 #include "models/next_category.h"
 #include "models/spend_forecast.h"
+#include "models/unusual_activity.h"
 #include "tests/models/toy_history.h"
 
 namespace fedspend::client {
@@ -70,6 +72,15 @@ void forecast_epoch(benchmark::State& state) {
   const models::TrainingOptions options{.spec = models::default_spend_forecast_training()};
   for (auto _ : state) benchmark::DoNotOptimize(bench.trainer->train(bench.weights, bench.history, options, update));
 }
+void unusual(benchmark::State& state) {
+  Bench bench(static_cast<std::size_t>(state.range(0)), models::default_unusual_activity);
+  std::vector<float> surprises(bench.trainer->output_count());
+  for (auto _ : state) benchmark::DoNotOptimize(bench.trainer->predict(bench.weights, bench.history, surprises));
+}
+void unusual_and_explain(benchmark::State& state) {
+  Bench bench(static_cast<std::size_t>(state.range(0)), models::default_unusual_activity);
+  for (auto _ : state) benchmark::DoNotOptimize(unusual_insight(*bench.consents, *bench.trainer, bench.weights, bench.history));
+}
 
 BENCHMARK(predict)->Arg(100)->Arg(1'024)->Unit(benchmark::kMillisecond);
 BENCHMARK(predict_and_explain)->Arg(100)->Arg(1'024)->Arg(50'000)->Unit(benchmark::kMillisecond);
@@ -78,6 +89,8 @@ BENCHMARK(adapt)->Arg(100)->Arg(1'024)->Unit(benchmark::kMillisecond);
 BENCHMARK(forecast)->Arg(100)->Arg(1'024)->Arg(40'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(forecast_and_explain)->Arg(100)->Arg(1'024)->Arg(40'000)->Unit(benchmark::kMillisecond);
 BENCHMARK(forecast_epoch)->Arg(100)->Arg(1'024)->Arg(40'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(unusual)->Arg(100)->Arg(1'024)->Arg(40'000)->Unit(benchmark::kMillisecond);
+BENCHMARK(unusual_and_explain)->Arg(100)->Arg(1'024)->Arg(40'000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace fedspend::client

@@ -11,6 +11,7 @@
 
 #include "models/categoriser.h"
 #include "models/spend_forecast.h"
+#include "models/unusual_activity.h"
 #include "tests/c_api/insights_app.h"
 
 namespace fedspend::client {
@@ -153,7 +154,7 @@ TEST_CASE("a forecast holds the budgets that the app gives against the next 30 d
   std::string text(16'384, '\0');
   std::size_t needed = 0;
   fedspend_budget budgets[] = {{sizeof(fedspend_budget), 0, nullptr, 1'000'000}, {sizeof(fedspend_budget), 0, "category 1", 20'000}};
-  fedspend_predict_options options{sizeof(fedspend_predict_options), 0, 0, budgets, 2};
+  fedspend_predict_options options{sizeof(fedspend_predict_options), 0, 0, budgets, 2, 0};
   const auto ask = [&] { return fedspend_insight(app.device, FEDSPEND_INSIGHT_FORECAST, nullptr, &options, FEDSPEND_FORMAT_JSON, text.data(), text.size(), &needed); };
   REQUIRE(ask() == FEDSPEND_OK);
   auto json = nlohmann::json::parse(text.substr(0, needed - 1));
@@ -200,6 +201,56 @@ TEST_CASE("a forecast holds the budgets that the app gives against the next 30 d
   CHECK(evaluation.predictions > 0);
   CHECK(evaluation.predictions < 10);  // forecasts, of which there are fewer than held-out transactions
   CHECK(evaluation.has_personal == 0);
+}
+
+TEST_CASE("an alert is spoken of as its transaction is ingested, at the rate of false alarms that the customer chose; what is usual is not") {
+  SpeakingApp app;
+  Plan plan = testing::sample_plan();
+  plan.purpose = "unusual_activity";
+  plan.model = models::default_unusual_activity(small_plan().model.categories);
+  REQUIRE(app.install(BroughtModel::untrained(plan)) == FEDSPEND_OK);
+  app.live();
+  app.consent("personal_insights");
+  app.spend("usual", 2, "category 1", "ALDI 12");
+  CHECK(app.said.empty());
+  const auto spend_much = [&](const char* id, const char* category) {
+    const fedspend_transaction one{sizeof(fedspend_transaction), FEDSPEND_DEBIT, id, kNow_s - 3'600, 500'000, category, "SHELL 7", nullptr};
+    REQUIRE(fedspend_ingest(app.device, &one, 1, nullptr) == FEDSPEND_OK);
+  };
+  spend_much("much", "category 2");
+  REQUIRE(app.said.size() == 1);
+  CHECK(app.said[0].kind == FEDSPEND_INSIGHT_UNUSUAL);
+  CHECK(app.said[0].transaction_id == "much");
+  const auto json = nlohmann::json::parse(app.said[0].json);
+  CHECK(json["kind"] == "unusual");
+  CHECK(json["alert"] == true);
+  CHECK(json["way"] == "wrong_amount");
+  CHECK(json["transactions"] == 41);
+  CHECK(app.ask(FEDSPEND_INSIGHT_UNUSUAL, "much") == json);
+  CHECK(app.ask(FEDSPEND_INSIGHT_UNUSUAL, "usual")["alert"] == false);
+
+  // Without a category it is given one, and nothing is said of how unusual it is.
+  app.said.clear();
+  spend_much("uncoded", nullptr);
+  REQUIRE(app.said.size() == 1);
+  CHECK(app.said[0].kind == FEDSPEND_INSIGHT_CATEGORY);
+  CHECK(app.status(FEDSPEND_INSIGHT_UNUSUAL, "uncoded") == FEDSPEND_INVALID_ARGUMENT);
+
+  fedspend_predict_options options{};
+  options.struct_size = sizeof(options);
+  std::string text(16'384, '\0');
+  std::size_t needed = 0;
+  const auto ask = [&](std::int32_t kind) { return fedspend_insight(app.device, kind, "usual", &options, FEDSPEND_FORMAT_JSON, text.data(), text.size(), &needed); };
+  options.false_alarms_per_month = 1'000;
+  REQUIRE(ask(FEDSPEND_INSIGHT_UNUSUAL) == FEDSPEND_OK);
+  CHECK(nlohmann::json::parse(text.substr(0, needed - 1))["alert"] == true);
+  CHECK(ask(FEDSPEND_INSIGHT_CATEGORY) == FEDSPEND_INVALID_ARGUMENT);
+  options.struct_size = offsetof(fedspend_predict_options, false_alarms_per_month);  // what lies behind it is not the library's to read
+  REQUIRE(ask(FEDSPEND_INSIGHT_UNUSUAL) == FEDSPEND_OK);
+  CHECK(nlohmann::json::parse(text.substr(0, needed - 1))["false_alarms_per_month"] == 1.0);
+  options.struct_size = sizeof(options);
+  options.false_alarms_per_month = -1;
+  CHECK(ask(FEDSPEND_INSIGHT_UNUSUAL) == FEDSPEND_INVALID_ARGUMENT);
 }
 
 TEST_CASE("each model is personalised and evaluated by its name") {

@@ -276,6 +276,7 @@ typedef struct fedspend_predict_options {
   double min_confidence;       /* 0 to 1, below which the prediction abstains; 0: the default, .4 */
   const fedspend_budget *budgets; /* of FEDSPEND_INSIGHT_FORECAST alone, each category at most once; elements of one struct_size */
   uint64_t budget_count;       /* at most 1,024 */
+  double false_alarms_per_month; /* of FEDSPEND_INSIGHT_UNUSUAL alone, above 0: so many the customer will bear; 0: the default, 1 */
 } fedspend_predict_options;
 
 typedef struct fedspend_category_chance {
