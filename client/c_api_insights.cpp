@@ -45,7 +45,7 @@ Result<InsightOptions> options_of(InsightKind kind, const fedspend_predict_optio
   FEDSPEND_ASSIGN(const fedspend_predict_options known, known_part(given, "options", kFirstOptions));
   if (known.most_categories > kMostCategories) return fail(ErrorCode::invalid_argument, "most_categories is " + std::to_string(known.most_categories) + ", and at most " + std::to_string(kMostCategories) + " are given");
   if (known.most_categories != 0) options.most_categories = known.most_categories;
-  if (known.min_confidence != 0) options.min_confidence = known.min_confidence;
+  if (known.min_confidence != 0) options.min_confidence = options.min_offer_chance = known.min_confidence;
   if (known.budget_count != 0 && kind != InsightKind::forecast) return fail(ErrorCode::invalid_argument, "budgets are of the insight forecast", "leave them out");
   FEDSPEND_ASSIGN(options.budgets, budgets_of(known.budgets, known.budget_count));
   if (known.false_alarms_per_month != 0 && kind != InsightKind::unusual) return fail(ErrorCode::invalid_argument, "false_alarms_per_month is of the insight unusual", "leave it 0");

@@ -52,6 +52,9 @@ constexpr std::array kWords = {
     Words{unusual, "amount", "the amount, beside your others of this kind and at this merchant,"},
     Words{unusual, "merchant", "whether you know the merchant"},
     Words{unusual, "rhythm", "when it was, and how soon after your others,"},
+    Words{offers, "own_categories", "what you have spent on so far"},
+    Words{offers, "recent_categories", "what you have spent on of late"},
+    Words{offers, "activity", "how much and how variously you spend"},
 };
 
 // From all the others, which are exact where the probability is near 1 and 1 - p would be rounded away.
@@ -126,16 +129,19 @@ Result<Insight> category_insight(const Consents& consents, models::Trainer& trai
   if (!consents.is_given(kPurposePersonalInsights)) return fail(ErrorCode::refused, "the customer has not consented to personal insights", "ask for it, and for nothing else");
   if (!(options.min_confidence >= 0 && options.min_confidence <= 1) || options.most_categories == 0 || options.most_rows == 0)
     return fail(ErrorCode::invalid_argument, "the options of the insight are out of range", "min_confidence lies from 0 to 1, and the others are at least 1");
-  if (trainer.outputs() != models::Outputs::probabilities) return fail(ErrorCode::invalid_argument, "this model gives no category", "ask for the kind of insight that is its own");
+  const bool suggests = trainer.outputs() == models::Outputs::suggestions;
+  if (trainer.outputs() != models::Outputs::probabilities && !suggests) return fail(ErrorCode::invalid_argument, "this model gives no category", "ask for the kind of insight that is its own");
   const bool of_row = trainer.sees_row();
   if (of_row && history.empty()) return fail(ErrorCode::invalid_argument, "there is no transaction to give a category to", "ask for one that is there");
   if (weights.size() != trainer.parameter_count()) return fail(ErrorCode::invalid_argument, "the weights are not those of this model", "use the weights of this plan's model");
-  history = history.last(std::min(history.size(), options.most_rows + (of_row ? 1u : 0u)));
+  if (!suggests) history = history.last(std::min(history.size(), options.most_rows + (of_row ? 1u : 0u)));
   std::vector<float> probabilities(trainer.output_count());
   FEDSPEND_TRY(model.predict(trainer, weights, history, probabilities));
-  Insight insight{.kind = of_row ? category : next, .next = likeliest(probabilities, options.most_categories), .personal = !model.is_shared(), .rows = history.size() - (of_row ? 1u : 0u), .reasons = {}};
-  insight.abstains = history.empty() || !(insight.next.front().probability >= options.min_confidence);
-  insight.hand_over = insight.abstains ? HandOver::low_confidence : HandOver::none;
+  Insight insight{.kind = suggests ? offers : of_row ? category : next, .next = likeliest(probabilities, options.most_categories), .personal = !model.is_shared(), .rows = history.size() - (of_row ? 1u : 0u), .reasons = {}};
+  insight.abstains = history.empty() || !(insight.next.front().probability >= (suggests ? options.min_offer_chance : options.min_confidence));
+  if (suggests) std::erase_if(insight.next, [](const CategoryChance& chance) { return chance.probability == 0; });  // in use
+  insight.hand_over = insight.abstains && !suggests ? HandOver::low_confidence : HandOver::none;
+  if (insight.next.empty()) return insight;  // nothing is new to the customer
   insight.baseline_log_odds = insight.log_odds = log_odds_of(probabilities, insight.next.front().category);
   if (!history.empty()) FEDSPEND_TRY(explain(trainer, weights, model, history, insight));
   return insight;
@@ -167,7 +173,9 @@ std::string insight_text(const Insight& insight, std::span<const std::string> ca
   if (insight.rows == 0 && !of_row) return "Nothing is known of you yet.\n";
   const auto name = [&](std::uint32_t category) { return category < categories.size() ? shown_text(categories[category], kMostNameBytes) : std::string("other"); };
   const auto percent = [](double probability) { return std::to_string(std::lround(100 * probability)) + "%"; };
-  const std::string what(of_row ? "This is" : "Likely next:"), unsure(of_row ? "Not sure what this is." : "Not sure what comes next.");
+  const bool offer = insight.kind == offers;
+  if (offer && insight.abstains) return "Nothing to suggest.\n";
+  const std::string what(of_row ? "This is" : offer ? "New to you, and perhaps for you:" : "Likely next:"), unsure(of_row ? "Not sure what this is." : "Not sure what comes next.");
   std::string text = insight.abstains ? unsure : what + " " + name(insight.next.front().category) + " (" + percent(insight.next.front().probability) + ").";
   text += insight.abstains ? " Possible: " : insight.next.size() > 1 ? " Otherwise: " : "";
   for (std::size_t i = insight.abstains ? 0 : 1; i < insight.next.size(); ++i)

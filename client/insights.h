@@ -3,7 +3,7 @@
 // reasons in numbers and words. Only with the customer's consent (kPurposePersonalInsights, and for offers kPurposeOfferSuggestions). Nothing of it
 // leaves the device, and nothing of it acts: an app shows it, or asks.
 //
-// Here: what all kinds of insight share, and the two that give a category, of the next transaction or of one that is there. The forecast:
+// Here: what all kinds of insight share, and the three that give a category: of the next transaction, of one that is there, or one that is new to the customer. The forecast:
 // forecast_insight.h; alerts: unusual_insight.h.
 //
 // A reason is the Shapley value (models/shapley.h) of a group of what the model sees, on the log-odds of the category that is explained,
@@ -59,6 +59,7 @@ struct InsightOptions {
   std::size_t most_categories = 3;   // that are given, the likeliest first
   std::size_t most_rows = 1'024;     // the newest of the history are looked at, so that ten years of it cost no more than a few
   std::vector<Budget> budgets = {};
+  double min_offer_chance = 0.05;    // as min_confidence, of the kind offers: among a hundred categories none is likely
   double alarms_per_month = 1;       // of the kind unusual: how many false alarms the customer will bear
 };
 
@@ -111,7 +112,8 @@ struct Insight {
 
 // refused: no consent. invalid_argument: weights or options that do not fit, a trainer that cannot explain or gives no probabilities, or, for a trainer that is told the row
 // (Trainer::sees_row), no row. limit: weights that give values that are not finite. `model`: as it is, for the shared one. `history`: of a trainer that
-// is told the row the last one is asked for; its own category is not looked at.
+// is told the row the last one is asked for; its own category is not looked at. Of a trainer that gives suggestions all rows are looked at, since what lies
+// beyond the newest would be taken for new.
 Result<Insight> category_insight(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, const models::PersonalModel& model,
                              std::span<const models::HistoryRow> history, const InsightOptions& options = {});
 

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/categoriser.h"
+#include "models/offers.h"
 #include "models/spend_forecast.h"
 #include "models/unusual_activity.h"
 #include "tests/c_api/insights_app.h"
@@ -272,5 +273,25 @@ TEST_CASE("each model is personalised and evaluated by its name") {
   CHECK(fedspend_personalise(app.device, "\xff", &report) == FEDSPEND_INVALID_ARGUMENT);
 }
 
+TEST_CASE("suggestions are of categories new to the customer, under a purpose of their own, and end with it") {
+  SpeakingApp app;
+  Plan plan = testing::sample_plan();
+  plan.purpose = "offers";
+  plan.model = models::default_offers(small_plan().model.categories);
+  REQUIRE(app.install(BroughtModel::untrained(plan)) == FEDSPEND_OK);
+  app.consent("personal_insights");
+  for (int i = 0; i < 20; ++i) app.spend("day " + std::to_string(i), 200 - i, "category 1", "ALDI 12");
+  CHECK(app.status(FEDSPEND_INSIGHT_OFFERS, nullptr) == FEDSPEND_REFUSED);
+  app.consent("offer_suggestions");
+  std::string text(16'384, '\0');
+  std::size_t needed = 0;
+  REQUIRE(fedspend_insight(app.device, FEDSPEND_INSIGHT_OFFERS, nullptr, nullptr, FEDSPEND_FORMAT_JSON, text.data(), text.size(), &needed) == FEDSPEND_OK);
+  const auto json = nlohmann::json::parse(text.substr(0, needed - 1));
+  CHECK(json["kind"] == "offers");
+  REQUIRE_FALSE(json["next"].empty());
+  for (const auto& each : json["next"]) CHECK(each["name"] != "category 1");
+  REQUIRE(fedspend_consent_withdraw(app.device, "offer_suggestions") == FEDSPEND_OK);
+  CHECK(app.status(FEDSPEND_INSIGHT_OFFERS, nullptr) == FEDSPEND_REFUSED);
+}
 }  // namespace
 }  // namespace fedspend::client

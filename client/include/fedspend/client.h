@@ -273,7 +273,7 @@ typedef struct fedspend_budget {
 typedef struct fedspend_predict_options {
   uint32_t struct_size;
   uint32_t most_categories;    /* 0: the default, 3 */
-  double min_confidence;       /* 0 to 1, below which the prediction abstains; 0: the default, .4 */
+  double min_confidence;       /* 0 to 1, below which the prediction abstains; 0: the default, .4 (of FEDSPEND_INSIGHT_OFFERS .05) */
   const fedspend_budget *budgets; /* of FEDSPEND_INSIGHT_FORECAST alone, each category at most once; elements of one struct_size */
   uint64_t budget_count;       /* at most 1,024 */
   double false_alarms_per_month; /* of FEDSPEND_INSIGHT_UNUSUAL alone, above 0: so many the customer will bear; 0: the default, 1 */
