@@ -217,6 +217,7 @@ Result<Prediction> Device::insight(const InsightRequest& request) {
 Result<models::PersonalFit> Device::personalise(std::string_view model_name) {
   models::PersonalOptions options;
   options.stop = state_->adapting.begin();
+  options.most_kept_weights = (kMaxVaultRowBytes - 1024) / sizeof(float);  // beside a row's name and hash
   // Without the one before, which may be damaged: it is replaced.
   FEDSPEND_ASSIGN(const Model model, model_of(*state_, model_name, kPurposePersonalInsights, Personal::unwanted, options.stop));
   const std::size_t known = models::training_rows(model.plan.plan->model, model.history, model.plan.plan->evaluation.holdout_fraction);

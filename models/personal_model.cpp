@@ -9,7 +9,7 @@
 namespace fedspend::models {
 namespace {
 
-constexpr std::uint8_t kForm = 1;
+constexpr std::uint8_t kForm = 1, kProximalForm = 2;  // of all weights: so that cut short it is not the form of a model without any
 constexpr std::size_t kHeaderBytes = 17;
 constexpr double kLeastProbability = 1e-9;
 constexpr double kGridStep = 0.05, kLargestOwnWeight = 0.95;
@@ -128,31 +128,46 @@ Result<PersonalModel> PersonalModel::adapt(Trainer& trainer, std::span<const flo
   if (own.size() < std::max<std::size_t>(1, options.fewest_held_out)) return PersonalModel();
   FEDSPEND_ASSIGN(const std::vector<double> as_shared, model_probabilities(trainer, shared, rows));
 
-  std::vector<float> update(shared.size());
-  const TrainingOptions training{.spec = options.head, .seed = options.seed, .stop = options.stop, .part = TrainedPart::head};
-  const Result<TrainingResult> trained = trainer.train(shared, rows.all.first(rows.cut), training, update);
-  if (!trained && trained.error().code == ErrorCode::refused) return fail(trained.error());
-  PersonalModel tuned;
-  if (trained) {  // a training that diverged, or a trainer that cannot, leaves the shared head
+  // A training that diverged, or a trainer that cannot, leaves the shared weights.
+  const auto tune = [&](const TrainingSpec& spec, TrainedPart part, std::vector<double>& p) -> Result<PersonalModel> {
+    p = as_shared;
+    std::vector<float> update(shared.size());
+    const TrainingOptions training{.spec = spec, .seed = options.seed, .stop = options.stop, .part = part};
+    const Result<TrainingResult> trained = trainer.train(shared, rows.all.first(rows.cut), training, update);
+    if (!trained && trained.error().code == ErrorCode::refused) return fail(trained.error());
+    PersonalModel tuned;
+    if (!trained) return tuned;
     const auto moved = std::find_if(update.begin(), update.end(), [](float value) { return value != 0.0f; });
-    tuned.head_begin_ = static_cast<std::uint64_t>(moved - update.begin());
+    if (moved == update.end()) return tuned;
+    tuned.head_begin_ = part == TrainedPart::head ? static_cast<std::uint64_t>(moved - update.begin()) : 0;
     for (std::size_t i = tuned.head_begin_; i < shared.size(); ++i) tuned.head_.push_back(shared[i] + update[i]);
+    Result<std::vector<double>> found = model_probabilities(trainer, tuned.personal_weights(shared), rows);
+    if (!found) return PersonalModel();
+    p = *std::move(found);
+    return tuned;
+  };
+  std::vector<double> as_tuned, as_proximal = as_shared;
+  FEDSPEND_ASSIGN(const PersonalModel tuned, tune(options.head, TrainedPart::head, as_tuned));
+  PersonalModel proximal;
+  if (options.most_kept_weights == 0 || shared.size() <= options.most_kept_weights) {
+    TrainingSpec spec = options.head;
+    spec.proximal_mu = options.proximal_lambda;
+    if (spec.proximal_mu * spec.learning_rate > 1) spec.learning_rate = 1 / spec.proximal_mu;
+    FEDSPEND_ASSIGN(proximal, tune(spec, TrainedPart::everything, as_proximal));
   }
-  std::vector<double> as_tuned = as_shared;
-  if (tuned.has_head()) {
-    Result<std::vector<double>> p = model_probabilities(trainer, tuned.personal_weights(shared), rows);
-    if (p) as_tuned = *std::move(p);
-    else tuned = {};
-  }
-  fit = {.predictions = own.size(), .shared_loss = loss_of(as_shared, own, 0), .head_loss = loss_of(as_tuned, own, 0), .own_counts_loss = loss_of(as_shared, own, 1)};
+  fit = {.predictions = own.size(), .shared_loss = loss_of(as_shared, own, 0), .head_loss = loss_of(as_tuned, own, 0), .proximal_loss = loss_of(as_proximal, own, 0), .own_counts_loss = loss_of(as_shared, own, 1)};
+  struct Way {
+    const PersonalModel& model;
+    const std::vector<double>& p;
+  };
+  const PersonalModel as_it_is;
   PersonalModel chosen;
   fit.chosen_loss = fit.shared_loss;
-  for (const bool with_head : {false, true}) {
-    if (with_head && !tuned.has_head()) continue;
+  for (const Way& way : {Way{as_it_is, as_shared}, Way{tuned, as_tuned}, Way{proximal, as_proximal}}) {
     for (int step = 0; step <= kGridSteps; ++step) {
-      const double weight = std::min(step * kGridStep, kLargestOwnWeight), loss = loss_of(with_head ? as_tuned : as_shared, own, weight);
+      const double weight = std::min(step * kGridStep, kLargestOwnWeight), loss = loss_of(way.p, own, weight);
       if (!(loss < fit.chosen_loss) || !(loss <= fit.shared_loss - options.min_gain)) continue;
-      chosen = with_head ? tuned : PersonalModel();
+      chosen = way.model;
       chosen.own_weight_ = weight;
       fit.chosen_loss = loss;
     }
@@ -207,7 +222,7 @@ Status PersonalModel::predict_kept(Trainer& trainer, std::span<const float> shar
 
 Bytes PersonalModel::kept_form() const {
   Bytes bytes(kHeaderBytes + 4 * head_.size());
-  bytes[0] = kForm;
+  bytes[0] = is_proximal() ? kProximalForm : kForm;
   store_u64(MutableByteSpan(bytes).subspan(1), head_begin_);
   store_u64(MutableByteSpan(bytes).subspan(9), std::bit_cast<std::uint64_t>(own_weight_));
   for (std::size_t i = 0; i < head_.size(); ++i) store_u32(MutableByteSpan(bytes).subspan(kHeaderBytes + 4 * i), std::bit_cast<std::uint32_t>(head_[i]));
@@ -216,13 +231,14 @@ Bytes PersonalModel::kept_form() const {
 
 Result<PersonalModel> PersonalModel::from_kept_form(ByteSpan bytes, std::size_t parameter_count) {
   const auto refuse = [] { return fail(ErrorCode::malformed, "the personal model is damaged, or of a model of another size", "adapt the shared model anew"); };
-  if (bytes.size() < kHeaderBytes || bytes[0] != kForm || (bytes.size() - kHeaderBytes) % 4 != 0) return refuse();
+  if (bytes.size() < kHeaderBytes || (bytes[0] != kForm && bytes[0] != kProximalForm) || (bytes.size() - kHeaderBytes) % 4 != 0) return refuse();
   PersonalModel model;
   const std::size_t count = (bytes.size() - kHeaderBytes) / 4;
   model.head_begin_ = load_u64(bytes.subspan(1));
   model.own_weight_ = std::bit_cast<double>(load_u64(bytes.subspan(9)));
   if (!(model.own_weight_ >= 0 && model.own_weight_ <= kLargestOwnWeight) || std::signbit(model.own_weight_)) return refuse();
   if (count > parameter_count || model.head_begin_ != (count == 0 ? 0 : parameter_count - count)) return refuse();
+  if ((bytes[0] == kProximalForm) != (count != 0 && model.head_begin_ == 0)) return refuse();
   model.head_.resize(count);
   for (std::size_t i = 0; i < count; ++i) {
     model.head_[i] = std::bit_cast<float>(load_u32(bytes.subspan(kHeaderBytes + 4 * i)));

@@ -1,6 +1,7 @@
 #pragma once
-// A shared model adapted to one customer: one implementation for the device and for simulations. Two ways, each alone or both: the last layer
-// is trained on the customer's own rows (fine-tuning of the head), and the probabilities are mixed with those of the customer's own
+// A shared model adapted to one customer: one implementation for the device and for simulations. Three ways: the last layer is trained on
+// the customer's own rows (fine-tuning of the head), or all weights are with a pull to the shared ones (Ditto: Li, Hu, Beirami, Smith 2021, "Ditto: Fair and
+// Robust Federated Learning Through Personalization", eq. 1: own loss + lambda/2 |v - w|^2), and, alone or with either, the probabilities are mixed with those of the customer's own
 // smoothed counts (linear interpolation, Jelinek and Mercer 1980, "Interpolated estimation of Markov source parameters from sparse data"). Which, and
 // with what weight, is chosen by the loss on the customer's newest rows, which were not trained on; where nothing is better by min_gain,
 // the shared model stays as it is. So on those rows the personal model is never worse than the shared one.
@@ -50,6 +51,8 @@ class OwnCounts {
 
 struct PersonalOptions {
   TrainingSpec head = {.epochs = 3, .batch_size = 2, .learning_rate = 0.03, .momentum = 0.0, .gradient_clip_l2 = 1.0, .max_rows = 0};
+  double proximal_lambda = 0.1;         // Ditto's; trained as the head is, but by at most 1/lambda a step, so that no lambda diverges by its pull
+  std::size_t most_kept_weights = 0;    // 0: any; a proximal model of more is not tried, as all of it would have to be kept
   double held_out_fraction = 0.4;       // of the rows, the newest
   std::size_t fewest_held_out = 10;     // predictions to choose by; with fewer the shared model stays
   std::size_t most_rows = 2'048;        // the newest are looked at
@@ -63,6 +66,7 @@ struct PersonalFit {
   std::uint64_t predictions = 0;
   double shared_loss = 0;
   double head_loss = 0;          // the fine-tuned one alone; as shared_loss where its training diverged or the trainer cannot
+  double proximal_loss = 0;      // the proximal one alone; as shared_loss where it was not tried or diverged
   double own_counts_loss = 0;    // the counts alone
   double chosen_loss = 0;        // at most shared_loss
 };
@@ -75,7 +79,8 @@ class PersonalModel {
   static Result<PersonalModel> adapt(Trainer& trainer, std::span<const float> shared, std::span<const HistoryRow> history,
                                      const PersonalOptions& options, PersonalFit& fit);
 
-  bool has_head() const { return !head_.empty(); }
+  bool has_head() const { return !head_.empty(); }  // or, with the proximal way, all weights of its own
+  bool is_proximal() const { return has_head() && head_begin_ == 0; }
   double own_weight() const { return own_weight_; }  // of the counts in the mixture, 0 ... 0.95: the model always has a say
   bool is_shared() const { return !has_head() && own_weight_ == 0; }
 

@@ -199,6 +199,20 @@ TEST_CASE("a fine-tuning that diverges leaves the counts to choose from, and sha
   CHECK(bad.error().code == ErrorCode::limit);
 }
 
+TEST_CASE("a proximal model of a huge lambda is the shared one, and of a large one lies nearer to it than of none") {
+  Shared shared;
+  const auto history = regular(200);
+  PersonalFit none, large, huge, untried;
+  shared.adapt(history, none, {.proximal_lambda = 0});
+  shared.adapt(history, large, {.proximal_lambda = 20});
+  shared.adapt(history, huge, {.proximal_lambda = 1e9});
+  shared.adapt(history, untried, {.proximal_lambda = 0, .most_kept_weights = 1});
+  CHECK(huge.proximal_loss == doctest::Approx(huge.shared_loss).epsilon(1e-5));
+  CHECK(untried.proximal_loss == untried.shared_loss);
+  CHECK(none.proximal_loss < none.shared_loss - 0.01);
+  CHECK(std::abs(large.proximal_loss - large.shared_loss) < std::abs(none.proximal_loss - none.shared_loss));
+}
+
 TEST_CASE("an adaptation that is stopped is refused") {
   Shared shared;
   std::stop_source stop;
