@@ -83,7 +83,7 @@ void CHost::phase(DevicePhase phase) {
 }
 
 void CHost::insight(const Insight& insight, const Plan& plan) {
-  const std::string json = insight_json(insight, plan.model.categories).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  const std::string json = json_text(insight_json(insight, plan.model.categories));
   host_.insight(host_.user, static_cast<std::int32_t>(insight.kind), insight.transaction_id.empty() ? nullptr : insight.transaction_id.c_str(), json.c_str());
 }
 

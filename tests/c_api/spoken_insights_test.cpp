@@ -102,6 +102,10 @@ TEST_CASE("a correction counts at once") {
   const auto json = nlohmann::json::parse(app.said[0].json);
   CHECK(json["next"][0]["name"] == "category 3");
   CHECK(json["reasons"][0]["id"] == "own_merchant");
+  std::string text(16'384, '\0');  // and what is said is, to the byte, what is given when asked for
+  std::size_t needed = 0;
+  REQUIRE(fedspend_insight(app.device, FEDSPEND_INSIGHT_CATEGORY, "b", nullptr, FEDSPEND_FORMAT_JSON, text.data(), text.size(), &needed) == FEDSPEND_OK);
+  CHECK(app.said[0].json == text.substr(0, needed - 1));
   CHECK(fedspend_correct_category(app.device, "c", "category 3") == FEDSPEND_NOT_FOUND);
   CHECK(fedspend_correct_category(app.device, "a", "") == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_correct_category(app.device, "a", nullptr) == FEDSPEND_INVALID_ARGUMENT);
