@@ -83,7 +83,7 @@ program::Command sweep_command() {
   for (const std::vector<program::Option>& more : {own, course_options()}) options.insert(options.end(), more.begin(), more.end());
   return {.name = "sweep",
           .summary = "run a plan with every combination of some keys' values",
-          .example = "fedspend-sim sweep --plan simulations/plans/purchase-cards.toml --data simulations/data/purchase-cards.toml --data-root ../shared/data --grid server.learning_rate=2,4 --out out/sweep",
+          .example = "fedspend-sim sweep --plan simulations/plans/purchase-cards.toml --data simulations/data/purchase-cards.toml --data-root ../shared/data --grid server.learning_rate=0.4,0.8 --out out/sweep",
           .options = std::move(options),
           .positional = "",
           .run = run};
