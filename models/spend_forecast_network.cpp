@@ -55,11 +55,12 @@ void SpendForecastNetwork::forward(const float* arena, std::span<const SpendStep
     const SpendStep& step = steps[which[i]];
     const float* o = output_.data() + i * output.stride;
     float below = 0;
+    const float least_low = step.own[0] > 0 ? std::min(kLeastLow, step.own[0] / 2) : kLeastLow;
     for (std::size_t j = 0; j < 3; ++j) {
       float z = 0;
       for (std::size_t k = 0; k < kSpendBricks; ++k) z += o[j * kSpendBricks + k] * step.bricks[k];
       z_[i][j] = z;
-      below += z < (j == 0 ? kLeastLow : 0.0f) ? 0.0f : z;  // not a number stays so, and is_sound says it
+      below += z < (j == 0 ? least_low : 0.0f) ? 0.0f : z;  // not a number stays so, and is_sound says it
       quantiles_[i][j] = below;
     }
     if (!step.trained) quantiles_[i] = step.own;

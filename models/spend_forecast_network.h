@@ -5,7 +5,7 @@
 //   o_i = V h_i + D x_i                      three times as many as there are bricks
 //   z_i,j = sum over bricks k of o_i,j,k brick_i,k
 //   low = max(0, z_1), middle = low + max(0, z_2), high = middle + max(0, z_3)
-// so that quantiles cannot cross. A low under a hundredth of the level is given as 0: nothing at all is often spent, and a low that hovers above 0 would
+// so that quantiles cannot cross. A low under a hundredth of the level, and under half of the client's own low, is given as 0: nothing at all is often spent, and a low that hovers above 0 would
 // miss that by a hair. Where z is 0 or below, a gradient that would raise it passes whole, and one that would lower it ends there:
 // a quantile that has met the one below comes off again, and does not drift where nothing shows it.
 // Holds scratch memory: one object per thread. Weights and gradients are arenas (spend_forecast_layout.h).
