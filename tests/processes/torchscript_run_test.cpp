@@ -34,7 +34,7 @@ std::int64_t categories() {
 
 Bytes module_file(const std::string& head = "x + 0.0", ScriptTensorKind kind = ScriptTensorKind::parameter) {
   const std::int64_t c = categories();
-  return script_file({{"category", {c + 2, 6}, kind}, {"merchant", {kBuckets + 1, 2}, kind}, {"trust", {6}, kind}, {"weight", {24, c}, kind}},
+  return script_file({{"category", {c + 2, 6}, kind}, {"merchant", {kBuckets + 1, 2}, kind}, {"trust", {12}, kind}, {"weight", {24, c}, kind}},
                      "def forward(self, categories: Tensor, merchants: Tensor, numeric: Tensor, past: Tensor) -> Tensor:\n"
                      "    x = torch.cat([torch.embedding(self.category, categories), torch.embedding(self.merchant, merchants), numeric], 2)\n"
                      "    x = " + head + "\n"
