@@ -89,7 +89,7 @@ TEST_CASE("a TorchScript model is planned, tried and trained, the same for any n
   CHECK(content_of(folder / "model.pt") == content_of(folder / "from" / "model.pt"));
   const std::string plan = content_of(folder / "plan.toml");
   CHECK(plan.find("name = \"torchscript\"") != std::string::npos);
-  const std::int64_t count = (categories() + 2) * 6 + (kBuckets + 1) * 2 + 6 + 24 * categories();
+  const std::int64_t count = (categories() + 2) * 6 + (kBuckets + 1) * 2 + 12 + 24 * categories();
   CHECK(plan.find("parameter_count = " + std::to_string(count)) != std::string::npos);
 
   const Outcome tried = sim({"preflight", "--plan", folder / "plan.toml", "--format", "json"});
