@@ -295,6 +295,10 @@ fedspend_status fedspend_set_retention(fedspend_device* device, const char* purp
   });
 }
 
+fedspend_status fedspend_set_false_alarms(fedspend_device* device, double per_month) {
+  return with_device(device, [&](Device& engine) { return done(engine.set_false_alarms(per_month)); });
+}
+
 fedspend_status fedspend_run_once(fedspend_device* device, fedspend_run_report* report) {
   return with_device(device, [&](Device&) { return run_once(*device, report); });
 }

@@ -17,6 +17,7 @@ constexpr std::size_t kMostCategories = std::extent_v<decltype(fedspend_predicti
 
 constexpr std::uint64_t kMostBudgets = 1'024;
 constexpr std::size_t kFirstOptions = offsetof(fedspend_predict_options, budgets);
+constexpr std::size_t kFirstReport = offsetof(fedspend_personal_report, head_loss);
 
 Result<std::vector<Budget>> budgets_of(const fedspend_budget* budgets, std::uint64_t count) {
   if (count > kMostBudgets) return fail(ErrorCode::limit, "budget_count is " + std::to_string(count) + ", and at most " + std::to_string(kMostBudgets) + " are taken");
@@ -72,7 +73,6 @@ fedspend_status predict(Device& engine, const fedspend_predict_options* options,
   const Result<Prediction> made = engine.insight({.kind = InsightKind::next, .options = *wanted});
   if (!made) return failed(made.error());
   fedspend_prediction given{};
-  given.struct_size = prediction->struct_size;
   given.count = static_cast<std::uint32_t>(std::min(made->insight.next.size(), kMostCategories));
   given.abstains = made->insight.abstains ? 1 : 0;
   given.is_personal = made->insight.personal ? 1 : 0;
@@ -83,7 +83,7 @@ fedspend_status predict(Device& engine, const fedspend_predict_options* options,
     given.next[i].probability = chance.probability;
     put_words(made->plan->model.categories.at(chance.category), given.next[i].name);
   }
-  *prediction = given;
+  fill(prediction, given);
   return FEDSPEND_OK;
 }
 
@@ -114,17 +114,22 @@ Result<std::string> model_name_of(const char* model) {
 
 fedspend_status personalise(Device& engine, const char* model, fedspend_personal_report* report) {
   if (report != nullptr) {
-    if (const Status room = check_out(report, "report"); !room) return failed(room.error());
+    if (const Status room = check_out(report, "report", kFirstReport); !room) return failed(room.error());
   }
   const Result<std::string> name = model_name_of(model);
   if (!name) return failed(name.error());
   const Result<models::PersonalFit> fit = engine.personalise(*name);
   if (!fit) return failed(fit.error());
   if (report == nullptr) return FEDSPEND_OK;
-  report->is_personal = fit->chosen_loss < fit->shared_loss ? 1 : 0;
-  report->predictions = fit->predictions;
-  report->shared_loss = fit->shared_loss;
-  report->chosen_loss = fit->chosen_loss;
+  fedspend_personal_report made{};
+  made.is_personal = fit->chosen_loss < fit->shared_loss ? 1 : 0;
+  made.predictions = fit->predictions;
+  made.shared_loss = fit->shared_loss;
+  made.chosen_loss = fit->chosen_loss;
+  made.head_loss = fit->head_loss;
+  made.proximal_loss = fit->proximal_loss;
+  made.own_counts_loss = fit->own_counts_loss;
+  fill(report, made);
   return FEDSPEND_OK;
 }
 
@@ -135,7 +140,6 @@ fedspend_status evaluate(Device& engine, const char* model, fedspend_evaluation*
   const Result<Evaluation> made = engine.evaluate(*name);
   if (!made) return failed(made.error());
   fedspend_evaluation given{};
-  given.struct_size = evaluation->struct_size;
   given.has_personal = made->has_personal ? 1 : 0;
   given.predictions = made->shared.predictions;
   given.shared_correct = made->shared.correct_top1;
@@ -144,7 +148,7 @@ fedspend_status evaluate(Device& engine, const char* model, fedspend_evaluation*
   given.personal_correct = made->personal.correct_top1;
   given.personal_correct_in_3 = made->personal.correct_top3;
   given.personal_loss = made->personal.loss_sum;
-  *evaluation = given;
+  fill(evaluation, given);
   return FEDSPEND_OK;
 }
 

@@ -69,8 +69,13 @@ Result<Struct> known_part(const Struct* given, const char* name, std::size_t fir
 
 // Of a struct that the library fills: its size is the caller's, and only what it has room for is written.
 template <class Struct>
-Status check_out(const Struct* given, const char* name) {
-  return check_struct(given, name);
+Status check_out(const Struct* given, const char* name, std::size_t first_version = sizeof(Struct)) {
+  return check_struct(given, name, first_version);
+}
+template <class Struct>
+void fill(Struct* out, Struct made) {
+  made.struct_size = out->struct_size;
+  std::memcpy(out, &made, std::min<std::size_t>(sizeof(Struct), out->struct_size));
 }
 
 // A text of the caller's; NULL only where `optional`.

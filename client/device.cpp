@@ -66,6 +66,7 @@ Status Device::State::open() {
   FEDSPEND_ASSIGN(vault, VaultStore::open(options.persistent / kVaultFile, *options.protector, random));
   FEDSPEND_ASSIGN(record, VaultDeviceRecord::open(*vault, random));
   FEDSPEND_TRY(open_retention());
+  FEDSPEND_TRY(open_false_alarms());
   FEDSPEND_ASSIGN(transactions, TransactionStore::open(*vault, options.limits));
   FEDSPEND_ASSIGN(consents, Consents::open(*vault));
   FEDSPEND_ASSIGN(log, TransparencyLog::open(*vault));

@@ -146,8 +146,9 @@ class Device {
   Status install_certificate(std::string_view text);
   bool is_enrolled();
 
-  // Then DeviceHost::insight, where it is wanted, of those that are new (of many the newest kMostSpoken): a category for those without one, and
-  // what else has something to say. Without consent or a model nothing is said; nothing of it can fail the ingestion.
+  // Then DeviceHost::insight, where it is wanted, of those that are new (of many the newest kMostSpoken): a category for those without one, an alert of
+  // those that are unusual; and once a suggestion, where they made another one the first. Without consent or a model nothing is said; nothing of it can
+  // fail the ingestion.
   static constexpr std::size_t kMostSpoken = 16;
   Result<IngestReport> ingest(std::span<const IngestedTransaction> transactions);
   // The customer's own word for a transaction's category (TransactionStore::correct): the next insight knows it, and so does the next training.
@@ -155,6 +156,10 @@ class Device {
 
   // Of one purpose (1 to kMaxRetentionDays; 0: the options' default again), kept across restarts. Rows that no purpose may use any more are erased.
   Status set_retention(std::string_view purpose, std::uint32_t days);
+
+  // How many false alarms a month the customer will bear (above 0, at most kMostAlarmsPerMonth; 0: kAlarmsPerMonth again), where a request of the kind
+  // unusual does not say, and in ingest(). Kept across restarts.
+  Status set_false_alarms(double per_month);
 
   Status give_consent(std::string_view purpose, const ConsentNotice& notice);
   Status withdraw_consent(std::string_view purpose);

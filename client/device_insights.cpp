@@ -9,6 +9,7 @@
 #include "client/forecast_insight.h"
 #include "client/host_examples.h"
 #include "client/local_training.h"
+#include "client/row_codec.h"
 #include "client/unusual_insight.h"
 #include "common/protocol/model_file.h"
 #include "models/personal_model.h"
@@ -17,6 +18,8 @@
 
 namespace fedspend::client {
 namespace {
+
+constexpr std::uint8_t kFalseAlarmsForm = 1;
 
 // The held model with what it is used on; of its own, so that the vault's lock is not needed while it works.
 struct Model {
@@ -28,6 +31,7 @@ struct Model {
   std::vector<models::HistoryRow> history;        // of those that have a category
   std::shared_ptr<const Consents> consents;
   std::int64_t now_s = 0;
+  std::optional<double> alarms_per_month = {};    // that the customer chose
 
   SharedModel reference() const { return {.name = plan.plan->model.name, .hash = shared.hash, .weights = *shared.weights}; }
 };
@@ -66,6 +70,7 @@ Result<Model> model_of(Device::State& state, std::string_view name, std::string_
     model.plan = std::move(held->plan);
     model.shared = std::move(held->model);
     model.consents = state.consents;
+    model.alarms_per_month = state.false_alarms_per_month;
     days = state.options.limits.days_for(purpose);
     if (personal == Personal::wanted && state.consents_to(kPurposePersonalInsights)) {
       FEDSPEND_ASSIGN(model.personal, Personalisation(*state.vault).find(*state.consents, model.reference()));
@@ -103,8 +108,10 @@ Result<Insight> insight_of(const InsightRequest& request, Model& model, std::opt
   if (of_unusual && model.transactions[*place].category.empty())
     return fail(ErrorCode::invalid_argument, "the transaction has no category, and what is usual goes by categories", "give it one");
   const std::vector<models::HistoryRow> history = history_to(model, *place);
-  FEDSPEND_ASSIGN(Insight insight, of_unusual ? unusual_insight(*model.consents, *model.trainer, *model.shared.weights, history, request.options)
-                                              : category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, history, request.options));
+  InsightOptions options = request.options;
+  if (!options.alarms_per_month) options.alarms_per_month = model.alarms_per_month;
+  FEDSPEND_ASSIGN(Insight insight, of_unusual ? unusual_insight(*model.consents, *model.trainer, *model.shared.weights, history, options)
+                                              : category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, history, options));
   insight.transaction_id = request.transaction_id;
   return insight;
 }
@@ -132,29 +139,50 @@ Result<models::EvaluationResult> score(const models::PersonalModel& personal, Mo
 
 }  // namespace
 
-// Of the kinds that are about a new transaction: which category it has, where it has none; whether it is unusual, where it has one. A customer who
-// looks at an app waits for this: it takes milliseconds a transaction.
-void Device::State::speak_of(std::vector<std::string> added) {
-  for (const InsightKind kind : {InsightKind::category, InsightKind::unusual}) speak_of(kind, added);
+Status Device::State::open_false_alarms() {
+  FEDSPEND_ASSIGN(const std::optional<Bytes> kept, setting(Setting::false_alarms));
+  if (!kept) return {};
+  RowReader row(*kept, kFalseAlarmsForm);
+  const double per_month = row.f64();
+  if (!row.done() || !(per_month >= 0 && per_month <= kMostAlarmsPerMonth)) return fail(ErrorCode::malformed, "the device's rate of false alarms is damaged");
+  if (per_month > 0) false_alarms_per_month = per_month;
+  return {};
 }
 
-void Device::State::speak_of(InsightKind kind, std::span<const std::string> added) {
+Status Device::set_false_alarms(double per_month) {
+  if (!(per_month >= 0 && per_month <= kMostAlarmsPerMonth)) return fail(ErrorCode::invalid_argument, "the false alarms a month are out of range", "above 0 and at most 1,000, or 0 for the default");
+  const std::lock_guard lock(state_->vault_mutex);
+  if (state_->vault == nullptr) return wiped();
+  FEDSPEND_TRY(state_->keep_setting(Setting::false_alarms, RowWriter(kFalseAlarmsForm).f64(per_month).take()));
+  state_->false_alarms_per_month = per_month > 0 ? std::optional(per_month) : std::nullopt;
+  return {};
+}
+
+// A customer who looks at an app waits for this: it takes milliseconds a transaction.
+void Device::State::speak_of(std::vector<std::string> added) {
+  speak_of_rows(InsightKind::category, added);
+  speak_of_rows(InsightKind::unusual, added);
+  speak_of_offers(added);
+}
+
+void Device::State::log_no_insight(const Error& error) {
+  if (error.code != ErrorCode::not_found && error.code != ErrorCode::refused && error.code != ErrorCode::conflict) host.log(true, "no insights: " + error.message);
+}
+
+// Which category it has, of those that have none; whether it is unusual, of those that have one.
+void Device::State::speak_of_rows(InsightKind kind, std::span<const std::string> added) {
   const InsightRule& rule = *find_insight_rule(kind);
   const std::stop_token stop = predicting.begin();
   std::vector<Asked> asked(added.begin(), added.end());
   Result<Model> model = model_of(*this, rule.model, kPurposePersonalInsights, Personal::wanted, stop, asked);
-  if (!model) {
-    const ErrorCode code = model.error().code;
-    if (code != ErrorCode::not_found && code != ErrorCode::refused && code != ErrorCode::conflict) host.log(true, "no insights: " + model.error().message);
-    return;
-  }
+  if (!model) return log_no_insight(model.error());
   // In the order of time, the newest of too many.
   std::erase_if(asked, [&](const Asked& each) { return !each.place || model->transactions[*each.place].category.empty() != (kind == InsightKind::category); });
   std::ranges::sort(asked, {}, &Asked::place);
   const std::size_t first = asked.size() > Device::kMostSpoken ? asked.size() - Device::kMostSpoken : 0;
   for (const Asked& each : std::span(asked).subspan(first)) {
     const Result<Insight> insight = insight_of({.kind = rule.kind, .transaction_id = std::string(each.id)}, *model, each.place);
-    if (!insight) return host.log(true, "no insights: " + insight.error().message);
+    if (!insight) return log_no_insight(insight.error());
     if (kind == InsightKind::unusual && !insight->is_alert) continue;
     {
       const std::lock_guard lock(vault_mutex);
@@ -162,6 +190,36 @@ void Device::State::speak_of(InsightKind kind, std::span<const std::string> adde
     }
     host.insight(*insight, *model->plan.plan);
   }
+}
+
+// A suggestion is worth a word when it is new: the first one after these transactions was not the first one before them.
+void Device::State::speak_of_offers(std::span<const std::string> added) {
+  const InsightRule& rule = *find_insight_rule(InsightKind::offers);
+  const std::stop_token stop = predicting.begin();
+  const auto check = [&]() -> Status {
+    const std::lock_guard lock(vault_mutex);
+    FEDSPEND_TRY(check_consent(*this, rule.purpose, stop));
+    return check_consent(*this, kPurposePersonalInsights, stop);
+  };
+  if (!check()) return;
+  std::vector<Asked> asked(added.begin(), added.end());
+  Result<Model> model = model_of(*this, rule.model, kPurposePersonalInsights, Personal::wanted, stop, asked);
+  if (!model) return log_no_insight(model.error());
+  std::vector<bool> is_new(model->transactions.size());
+  for (const Asked& each : asked)
+    if (each.place) is_new[*each.place] = true;
+  const auto suggest = [&] { return insight_of({.kind = rule.kind}, *model, {}); };
+  const Result<Insight> after = suggest();
+  if (!after) return log_no_insight(after.error());
+  if (after->abstains) return;
+  std::vector<models::Transaction> earlier;
+  for (std::size_t i = 0; i < is_new.size(); ++i)
+    if (!is_new[i]) earlier.push_back(model->transactions[i]);
+  model->history = history_rows(earlier, model->plan.plan->model);
+  const Result<Insight> before = suggest();
+  if (!before) return log_no_insight(before.error());
+  if (!before->abstains && before->next.front().category == after->next.front().category) return;
+  if (check()) host.insight(*after, *model->plan.plan);
 }
 
 void Device::State::stop_insights(std::string_view purpose) {

@@ -21,7 +21,7 @@
 namespace fedspend::client {
 
 // Rows of Shelf::setting. Never renumber.
-enum class Setting : std::uint64_t { identity_seed = 1, identity_public = 2, curve_secret = 3, certificate = 4, pacing = 5, retention = 6 };
+enum class Setting : std::uint64_t { identity_seed = 1, identity_public = 2, curve_secret = 3, certificate = 4, pacing = 5, retention = 6, false_alarms = 7 };
 
 // Of run_once() and wipe(), of which one goes at a time.
 enum class Activity : std::uint8_t { none, running, cancelling, wiping };
@@ -63,6 +63,7 @@ struct Device::State {
   std::unique_ptr<FileCache> cache;
   PlanHash held_plan;
   ModelHash held_model;
+  std::optional<double> false_alarms_per_month;        // that the customer chose
   std::shared_ptr<RememberedCredentials> credentials;  // with the other handles of this process
   SerialExecutor executor;
   std::atomic<Activity> activity = Activity::none;
@@ -84,6 +85,7 @@ struct Device::State {
   Status open_transport_key();
   Status open_retention();
   Status keep_retention(const StoreLimits& limits);
+  Status open_false_alarms();
   Result<std::optional<Bytes>> setting(Setting which);
   Status keep_setting(Setting which, ByteSpan content);
   static VaultRow setting_row(Setting which, ByteSpan content);
@@ -110,7 +112,9 @@ struct Device::State {
   Result<RunReport> run();
 
   void speak_of(std::vector<std::string> added);
-  void speak_of(InsightKind kind, std::span<const std::string> added);
+  void speak_of_rows(InsightKind kind, std::span<const std::string> added);
+  void speak_of_offers(std::span<const std::string> added);
+  void log_no_insight(const Error& error);
   void stop_insights(std::string_view purpose);
   void stop_all_insights();
   // A run that waits looks at once at what has changed. Thread-safe.

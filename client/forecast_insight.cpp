@@ -96,6 +96,7 @@ std::string name_of(const SpendLine& line, std::span<const std::string> categori
 std::string line_text(const SpendLine& line) {
   std::string text = line.abstains ? "not enough months yet to say" : "likely " + amount(line.middle_minor) + " (" + amount(line.low_minor) + " to " + amount(line.high_minor) + ")";
   text += "; so far this month " + amount(line.spent_this_month_minor) + ".";
+  if (line.could_save_minor > 0) text += " A month at the low of what is usual for you would save " + amount(line.could_save_minor) + ".";
   if (line.outlook == BudgetOutlook::within) text += " Within the budget of " + amount(static_cast<double>(*line.budget_minor)) + ".";
   if (line.outlook == BudgetOutlook::may_run_over) text += " It may run over the budget of " + amount(static_cast<double>(*line.budget_minor)) + ".";
   if (line.outlook == BudgetOutlook::likely_to_run_over) text += " Likely to run over the budget of " + amount(static_cast<double>(*line.budget_minor)) + ", by " + amount(line.over_minor) + ".";
@@ -150,13 +151,16 @@ Result<Insight> forecast_insight(const Consents& consents, models::Trainer& trai
       line.low_minor = static_cast<double>(quantiles[0]);
       line.middle_minor = static_cast<double>(quantiles[1]);
       line.high_minor = static_cast<double>(quantiles[2]);
+      line.could_save_minor = line.middle_minor - line.low_minor;
       line.reasons = reasons_of(trainer, kept, each.category);
     }
     hold_against_budget(line);
     insight.spends.push_back(std::move(line));
   }
-  insight.abstains = insight.spends.front().abstains;
-  insight.hand_over = insight.abstains ? HandOver::low_confidence : HandOver::none;
+  const SpendLine& all = insight.spends.front();
+  insight.abstains = all.abstains;
+  const bool is_hardship = !all.abstains && all.budget_minor && all.low_minor > static_cast<double>(*all.budget_minor);
+  insight.hand_over = insight.abstains ? HandOver::low_confidence : is_hardship ? HandOver::hardship : HandOver::none;
   return insight;
 }
 
@@ -183,6 +187,7 @@ nlohmann::json forecast_json(const Insight& insight, std::span<const std::string
                      {"low_minor", line.low_minor},
                      {"middle_minor", line.middle_minor},
                      {"high_minor", line.high_minor},
+                     {"could_save_minor", line.could_save_minor},
                      {"spent_this_month_minor", line.spent_this_month_minor},
                      {"budget_minor", line.budget_minor ? nlohmann::json(*line.budget_minor) : nlohmann::json()},
                      {"outlook", to_string(line.outlook)},

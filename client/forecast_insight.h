@@ -6,7 +6,8 @@
 // of groups. With all groups put aside the forecast is 0, so that a line's reasons add up to its middle.
 //
 // A line abstains where there was no spend in each of the last three blocks of 30 days, which is also so with a short history; the insight
-// abstains where the line of all spending does, and then a person should answer. Rows dated after now are left out. Amounts are taken as they stand: of several currencies the sum
+// abstains where the line of all spending does, and then a person should answer. So should one (hardship) where even the low of all spending is above its
+// budget: what the customer means to spend is less than they spend in nine months of ten. Rows dated after now are left out. Amounts are taken as they stand: of several currencies the sum
 // means nothing, and an app that has such customers asks for none. Pure; one thread per trainer.
 
 #include <cstdint>
@@ -34,7 +35,7 @@ Result<Insight> forecast_insight(const Consents& consents, models::Trainer& trai
 
 // As insight_text and insight_json, which call these. Amounts in words are in units of the currency, two digits behind the point, without its name.
 std::string forecast_text(const Insight& insight, std::span<const std::string> categories);
-// {"schema_version": 1, "kind", ..., "forecast": [{"category": null for all spending, "name", "abstains", "low_minor", "middle_minor", "high_minor",
+// {"schema_version": 1, "kind", ..., "forecast": [{"category": null for all spending, "name", "abstains", "low_minor", "middle_minor", "high_minor", "could_save_minor",
 // "spent_this_month_minor", "budget_minor", "outlook", "over_minor", "reasons": [{"id", "minor", "text"}]}]}
 nlohmann::json forecast_json(const Insight& insight, std::span<const std::string> categories);
 

@@ -54,13 +54,15 @@ struct Budget {
   std::int64_t amount_minor = 0;
 };
 
+inline constexpr double kAlarmsPerMonth = 1, kMostAlarmsPerMonth = 1'000;
+
 struct InsightOptions {
   double min_confidence = 0.4;       // below it the prediction abstains: an app shows nothing, or says that it does not know
   std::size_t most_categories = 3;   // that are given, the likeliest first
   std::size_t most_rows = 1'024;     // the newest of the history are looked at, so that ten years of it cost no more than a few
   std::vector<Budget> budgets = {};
   double min_offer_chance = 0.05;    // as min_confidence, of the kind offers: among a hundred categories none is likely
-  double alarms_per_month = 1;       // of the kind unusual: how many false alarms the customer will bear
+  std::optional<double> alarms_per_month = {};  // of the kind unusual: how many false alarms the customer will bear, 0 to kMostAlarmsPerMonth; nothing: kAlarmsPerMonth
 };
 
 struct CategoryChance {
@@ -83,6 +85,7 @@ struct SpendLine {
   std::uint32_t category = 0;  // the number of the plan's categories: all spending
   bool abstains = true;        // then nothing is said of the next 30 days
   double low_minor = 0, middle_minor = 0, high_minor = 0;
+  double could_save_minor = 0;           // by a month at the low, beside the middle
   double spent_this_month_minor = 0;  // the calendar's month, of UTC, today with it
   std::optional<std::int64_t> budget_minor = {};
   BudgetOutlook outlook{};

@@ -49,8 +49,9 @@ Result<Insight> unusual_insight(const Consents& consents, models::Trainer& train
   if (!consents.is_given(kPurposePersonalInsights)) return fail(ErrorCode::refused, "the customer has not consented to personal insights", "ask for it, and for nothing else");
   if (trainer.outputs() != models::Outputs::surprises || trainer.output_count() != kWays.size() + 1)
     return fail(ErrorCode::invalid_argument, "this model does not say what is unusual", "use a plan's unusual_activity");
-  if (!std::isfinite(options.alarms_per_month) || options.alarms_per_month < 0 || options.most_rows == 0)
-    return fail(ErrorCode::invalid_argument, "the options of the insight are out of range", "false alarms a month are 0 or more");
+  const double alarms_per_month = options.alarms_per_month.value_or(kAlarmsPerMonth);
+  if (!(alarms_per_month >= 0 && alarms_per_month <= kMostAlarmsPerMonth) || options.most_rows == 0)
+    return fail(ErrorCode::invalid_argument, "the options of the insight are out of range", "false alarms a month are 0 to 1,000");
   if (history.empty()) return fail(ErrorCode::invalid_argument, "there is no transaction to look at", "ask for one that is there");
   if (weights.size() != trainer.parameter_count()) return fail(ErrorCode::invalid_argument, "the weights are not those of this model", "use the weights of this plan's model");
   const std::size_t outputs = trainer.output_count(), before = history.size() - 1, looked_at = std::min(before, options.most_rows), first = before - looked_at;
@@ -61,10 +62,10 @@ Result<Insight> unusual_insight(const Consents& consents, models::Trainer& train
   const std::span<const float> asked = std::span<const float>(each).last(outputs);
 
   Insight insight{.kind = InsightKind::unusual, .next = {}, .rows = before, .reasons = {}};
-  insight.alarms_per_month = options.alarms_per_month;
+  insight.alarms_per_month = alarms_per_month;
   insight.way = kWays[static_cast<std::size_t>(std::ranges::max_element(asked.first(kWays.size())) - asked.begin())].id;
   const std::int64_t days = looked_at == 0 ? 0 : models::day_of(history[before - 1].time_s) - models::day_of(history[first].time_s) + 1;
-  if (days >= kLeastUnusualDays) insight.threshold = models::alarm_threshold(past, days, options.alarms_per_month);
+  if (days >= kLeastUnusualDays) insight.threshold = models::alarm_threshold(past, days, alarms_per_month);
   insight.abstains = !insight.threshold;
   insight.is_alert = insight.threshold && asked.back() > *insight.threshold;
   insight.hand_over = insight.abstains ? HandOver::low_confidence : insight.is_alert ? HandOver::dispute : HandOver::none;

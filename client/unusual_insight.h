@@ -19,7 +19,7 @@ namespace fedspend::client {
 
 inline constexpr std::int64_t kLeastUnusualDays = 30;
 
-// refused, limit: as category_insight. invalid_argument: also a trainer whose outputs are other ones, no row, a rate below 0 or not finite. The last
+// refused, limit: as category_insight. invalid_argument: also a trainer whose outputs are other ones, no row, a rate outside 0 to kMostAlarmsPerMonth. The last
 // row is the one asked for, its category known.
 Result<Insight> unusual_insight(const Consents& consents, models::Trainer& trainer, std::span<const float> weights, std::span<const models::HistoryRow> history,
                                 const InsightOptions& options = {});

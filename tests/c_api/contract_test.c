@@ -1,6 +1,7 @@
 /* The conventions of fedspend/client.h, from C: what every function does with NULL, with structs of the wrong size, with buffers that are too
  * small, with two handles on one folder; and that nothing is sent by a device that may not. */
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,6 +260,8 @@ static void consent_and_runs(fedspend_device *device) {
   CHECK(fedspend_consent_withdraw(device, "never given") == FEDSPEND_OK && fedspend_consent_withdraw(device, "never given") == FEDSPEND_OK);
   CHECK(fedspend_set_retention(device, "next_category", 365) == FEDSPEND_OK && fedspend_set_retention(device, "next_category", 0) == FEDSPEND_OK);
   CHECK(fedspend_set_retention(device, "next_category", 36501) == FEDSPEND_INVALID_ARGUMENT && fedspend_set_retention(device, NULL, 1) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_set_false_alarms(device, 4) == FEDSPEND_OK && fedspend_set_false_alarms(device, 0) == FEDSPEND_OK);
+  CHECK(fedspend_set_false_alarms(device, -1) == FEDSPEND_INVALID_ARGUMENT && fedspend_set_false_alarms(device, 1001) == FEDSPEND_INVALID_ARGUMENT && fedspend_set_false_alarms(NULL, 1) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_set_retention(device, "", 1) == FEDSPEND_INVALID_ARGUMENT && fedspend_set_retention(NULL, "next_category", 1) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_consent_withdraw(device, NULL) == FEDSPEND_INVALID_ARGUMENT && fedspend_consent_is_given(device, "x", NULL) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_cancel(device) == FEDSPEND_OK && fedspend_cancel(NULL) == FEDSPEND_INVALID_ARGUMENT);
@@ -283,22 +286,22 @@ static fedspend_status fills_evaluation(fedspend_device *device, filled *out) { 
 
 /* Sizes that a version has, and that none has, of every struct that is filled; `otherwise` is what the call comes to where the size is right. */
 static void sizes_of_filled(fedspend_device *device) {
-  static const struct { fills call; uint32_t size; fedspend_status otherwise; } all[] = {
-      {fills_ingest, sizeof(fedspend_ingest_report), FEDSPEND_OK},
-      {fills_run, sizeof(fedspend_run_report), FEDSPEND_OK},
-      {fills_prediction, sizeof(fedspend_prediction), FEDSPEND_REFUSED},
-      {fills_personal, sizeof(fedspend_personal_report), FEDSPEND_REFUSED},
-      {fills_evaluation, sizeof(fedspend_evaluation), FEDSPEND_REFUSED}};
+  static const struct { fills call; uint32_t size, first; fedspend_status otherwise; } all[] = {
+      {fills_ingest, sizeof(fedspend_ingest_report), sizeof(fedspend_ingest_report), FEDSPEND_OK},
+      {fills_run, sizeof(fedspend_run_report), sizeof(fedspend_run_report), FEDSPEND_OK},
+      {fills_prediction, sizeof(fedspend_prediction), sizeof(fedspend_prediction), FEDSPEND_REFUSED},
+      {fills_personal, sizeof(fedspend_personal_report), offsetof(fedspend_personal_report, head_loss), FEDSPEND_REFUSED},
+      {fills_evaluation, sizeof(fedspend_evaluation), sizeof(fedspend_evaluation), FEDSPEND_REFUSED}};
   filled *out = malloc(sizeof *out);
   for (size_t i = 0; i < sizeof all / sizeof *all; ++i) {
-    const uint32_t wrong[] = {0, 4, 8, all[i].size - 8, all[i].size - 1, all[i].size + 1, all[i].size + 3, all[i].size + 7, all[i].size + 4097, all[i].size + 4104, UINT32_MAX};
+    const uint32_t wrong[] = {0, 4, 8, all[i].first - 8, all[i].first - 1, all[i].size - 1, all[i].size + 1, all[i].size + 3, all[i].size + 7, all[i].size + 4097, all[i].size + 4104, UINT32_MAX};
     for (size_t w = 0; w < sizeof wrong / sizeof *wrong; ++w) {
       memset(out, 0, sizeof *out);
       out->struct_size = wrong[w];
       CHECK(all[i].call(device, out) == FEDSPEND_INVALID_ARGUMENT);
       for (size_t b = 4; b < sizeof *out; ++b) failures += out->bytes[b] != 0; /* untouched */
     }
-    const uint32_t right[] = {all[i].size, all[i].size + 8, all[i].size + 4096};
+    const uint32_t right[] = {all[i].first, all[i].size, all[i].size + 8, all[i].size + 4096};
     for (size_t r = 0; r < sizeof right / sizeof *right; ++r) {
       memset(out, 0, sizeof *out);
       out->struct_size = right[r];

@@ -64,24 +64,18 @@ struct App {
   std::vector<Said> said = {};
 
   explicit App(const Plan& given = small_plan(), const char* population = "cards", bool listens = false) : brought(BroughtModel::random(given)) {
-    fedspend_options options{};
-    options.struct_size = sizeof(options);
-    const std::string path = folder.path().string();
-    options.persistent_dir = path.c_str();
-    options.population = population;
-    options.flags = FEDSPEND_KEY_IN_FILE;
-    std::ranges::copy(testing::release_key().public_key().bytes, options.release_key);
-    options.authority_key[0] = 1;
-    fedspend_host host{};
-    host.struct_size = sizeof(host);
-    host.unix_time_s = [](void*) { return kNow_s; };
-    host.user = this;
-    if (listens)
-      host.insight = [](void* user, std::int32_t kind, const char* id, const char* json) { static_cast<App*>(user)->said.push_back({kind, id == nullptr ? "" : id, json}); };
-    REQUIRE(fedspend_device_create(&options, &host, &device) == FEDSPEND_OK);
+    population_ = population;
+    listens_ = listens;
+    open();
   }
   ~App() { fedspend_device_free(device); }
   App(const App&) = delete;
+  // As after the app was ended; the models are to be installed again.
+  void reopen() {
+    fedspend_device_free(device);
+    device = nullptr;
+    open();
+  }
 
   fedspend_status install(const BroughtModel& model, const std::string& signature) {
     return fedspend_install_model(device, model.plan.bytes.data(), model.plan.bytes.size(), signature.c_str(), model.file.data(), model.file.size());
@@ -114,6 +108,28 @@ struct App {
     text.resize(needed - 1);
     return text;
   }
+
+ private:
+  void open() {
+    fedspend_options options{};
+    options.struct_size = sizeof(options);
+    const std::string path = folder.path().string();
+    options.persistent_dir = path.c_str();
+    options.population = population_.c_str();
+    options.flags = FEDSPEND_KEY_IN_FILE;
+    std::ranges::copy(testing::release_key().public_key().bytes, options.release_key);
+    options.authority_key[0] = 1;
+    fedspend_host host{};
+    host.struct_size = sizeof(host);
+    host.unix_time_s = [](void*) { return kNow_s; };
+    host.user = this;
+    if (listens_)
+      host.insight = [](void* user, std::int32_t kind, const char* id, const char* json) { static_cast<App*>(user)->said.push_back({kind, id == nullptr ? "" : id, json}); };
+    REQUIRE(fedspend_device_create(&options, &host, &device) == FEDSPEND_OK);
+  }
+
+  std::string population_;
+  bool listens_ = false;
 };
 
 }  // namespace fedspend::client::testing_app

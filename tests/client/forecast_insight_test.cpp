@@ -70,6 +70,7 @@ TEST_CASE("the next 30 days in all and by category, what was spent this month, a
   CHECK(insight->spends[2].category == 1);
   for (const SpendLine& line : insight->spends) {
     CHECK((line.low_minor > 0 && line.low_minor <= line.middle_minor && line.middle_minor <= line.high_minor));
+    CHECK(line.could_save_minor == line.middle_minor - line.low_minor);
     CHECK(line.reasons.size() == customer.trainer->feature_groups().size());
     CHECK(sum_of_reasons(line) == doctest::Approx(line.middle_minor).epsilon(1e-5));
     for (std::size_t i = 1; i < line.reasons.size(); ++i) CHECK(std::abs(line.reasons[i - 1].minor) >= std::abs(line.reasons[i].minor));
@@ -109,6 +110,16 @@ TEST_CASE("each budget has its outlook: within, may run over, likely to run over
   const SpendLine over = with(food.middle_minor - 500);
   CHECK(over.outlook == BudgetOutlook::likely_to_run_over);
   CHECK(over.over_minor == doctest::Approx(500).epsilon(0.01));
+}
+
+TEST_CASE("who means to spend less in all than even the low of it is handed over as in hardship") {
+  Customer customer;
+  const double low = customer.ask(household(400))->spends[0].low_minor;
+  const auto with = [&](std::string category, double budget) { return customer.ask(household(400), {.budgets = {{std::move(category), static_cast<std::int64_t>(budget)}}})->hand_over; };
+  CHECK(with("", low + 1) == HandOver::none);
+  CHECK(with("", low - 1) == HandOver::hardship);
+  CHECK(with("food", 1) == HandOver::none);  // of one category it is no more than a budget that does not hold
+  CHECK(customer.ask(household(55), {.budgets = {{"", 1}}})->hand_over == HandOver::low_confidence);
 }
 
 TEST_CASE("a forecast counts from today: months of silence are months without spend, and rows dated after today are left out") {

@@ -222,7 +222,7 @@ typedef struct fedspend_host {
    * exchange has returned; never for one that did not begin. Without it the end of a run waits for the exchange. */
   void (*give_up_exchange)(void *user);
   /* Optional: what is to be said about transactions that were just ingested, from the thread in fedspend_ingest, before that returns: for the newest 16 of those
-   * that are new, in the order of time. `transaction_id` is the host's, or NULL where the insight is not about one; `json` as fedspend_insight gives it, and
+   * that are new, in the order of time, a category where there is none, and an alert where it is unusual; then a suggestion, where they made another one the first. `transaction_id` is the host's, or NULL where the insight is not about one; `json` as fedspend_insight gives it, and
    * valid until the callback returns. Only under the purpose "personal_insights", and of models that the device holds. Nothing acts: show it, or ask. */
   void (*insight)(void *user, int32_t kind, const char *transaction_id, const char *json);
 } fedspend_host;
@@ -276,7 +276,7 @@ typedef struct fedspend_predict_options {
   double min_confidence;       /* 0 to 1, below which the prediction abstains; 0: the default, .4 (of FEDSPEND_INSIGHT_OFFERS .05) */
   const fedspend_budget *budgets; /* of FEDSPEND_INSIGHT_FORECAST alone, each category at most once; elements of one struct_size */
   uint64_t budget_count;       /* at most 1,024 */
-  double false_alarms_per_month; /* of FEDSPEND_INSIGHT_UNUSUAL alone, above 0: so many the customer will bear; 0: the default, 1 */
+  double false_alarms_per_month; /* of FEDSPEND_INSIGHT_UNUSUAL alone, above 0, at most 1,000: so many the customer will bear; 0: as fedspend_set_false_alarms, else 1 */
 } fedspend_predict_options;
 
 typedef struct fedspend_category_chance {
@@ -297,13 +297,17 @@ typedef struct fedspend_prediction {
   fedspend_category_chance next[8]; /* the likeliest first */
 } fedspend_prediction;
 
-/* Nats a prediction on the customer's own held-out rows: what the personal model was chosen by. */
+/* Nats a prediction on the rows that the personal model was chosen by, the newest of those that it may be trained on: so chosen_loss is the least of many and
+ * flatters. fedspend_evaluate is of rows that had no say. */
 typedef struct fedspend_personal_report {
   uint32_t struct_size;
   uint8_t is_personal;         /* 0: the shared model stays, nothing was better */
   uint8_t reserved[3];
   uint64_t predictions;        /* 0: too few transactions, nothing was compared */
   double shared_loss, chosen_loss;
+  double head_loss;            /* of each way by itself: the last layer fine-tuned; shared_loss where its training diverged or there is none */
+  double proximal_loss;        /* all weights trained with a pull to the shared ones (Ditto); the same */
+  double own_counts_loss;      /* the customer's own counts alone */
 } fedspend_personal_report;
 
 /* On the customer's newest fifth (as the plan says), which no training on this device looks at. */
@@ -380,6 +384,9 @@ FEDSPEND_API fedspend_status fedspend_consent_records(fedspend_device *device, c
 /* How long transactions may be used for a purpose, in days: 1 to 36,500, or 0 for retention_days of the options. Kept across restarts. What no
  * purpose may use any more is erased: at once, whenever the device is opened, and before each training. */
 FEDSPEND_API fedspend_status fedspend_set_retention(fedspend_device *device, const char *purpose, uint32_t days);
+/* How many false alarms a month the customer will bear: above 0, at most 1,000, or 0 for the default (1). Of alerts as transactions are ingested, and of
+ * fedspend_insight where its options do not say. Kept across restarts. */
+FEDSPEND_API fedspend_status fedspend_set_false_alarms(fedspend_device *device, double per_month);
 
 /* Takes part in one round at most. FEDSPEND_OK: see the report. conflict: a run is under way. */
 FEDSPEND_API fedspend_status fedspend_run_once(fedspend_device *device, fedspend_run_report *report);
@@ -401,7 +408,7 @@ FEDSPEND_API fedspend_status fedspend_predict(fedspend_device *device, const fed
 /* What a model says, with its confidence and its reasons, in words and (JSON) in numbers that add up: where a category is given, baseline_log_odds and all
  * reasons are log_odds (Shapley values, computed exactly). "abstains": show nothing, or that it is not known. "hand_over": whether a person should answer.
  * FEDSPEND_INSIGHT_FORECAST: of all spending and by category the next 30 days as low, middle and high (10, 50 and 90%), what was spent so far this month, the
- * outlook of each budget ("within", "may-run-over", "likely-to-run-over" and by how much), and reasons in minor units that add up to the middle.
+ * outlook of each budget ("within", "may-run-over", "likely-to-run-over" and by how much), what a month at the low would save, and reasons in minor units that add up to the middle.
  * `transaction_id`: of the kinds that are about one; NULL: the newest. */
 FEDSPEND_API fedspend_status fedspend_insight(fedspend_device *device, int32_t kind, const char *transaction_id, const fedspend_predict_options *options, int32_t format, char *buffer, size_t capacity, size_t *needed);
 /* Adapts a model (its plan's model.name; NULL: that of the last round, or installed last) to this customer, in place of an earlier adaptation; kept in the vault,

@@ -244,6 +244,10 @@ void set_retention(JNIEnv* env, jclass, jlong handle, jbyteArray purpose, jint d
   guarded(env, false, [&] { return well(env, fedspend_set_retention(peer_of(handle)->device, Text(env, purpose).get(), static_cast<std::uint32_t>(days))); });
 }
 
+void set_false_alarms(JNIEnv* env, jclass, jlong handle, jdouble per_month) {
+  guarded(env, false, [&] { return well(env, fedspend_set_false_alarms(peer_of(handle)->device, per_month)); });
+}
+
 void give_consent(JNIEnv* env, jclass, jlong handle, jbyteArray purpose, jbyteArray notice, jbyteArray language, jbyteArray method) {
   guarded(env, false, [&] {
     return well(env, fedspend_consent_give(peer_of(handle)->device, Text(env, purpose).get(), Text(env, notice).get(), Text(env, language).get(), Text(env, method).get()));
@@ -301,10 +305,11 @@ struct GivenInsightOptions {
   // false: an exception is pending.
   bool read(JNIEnv* env, jdoubleArray given, jobjectArray categories, jlongArray amounts) {
     options.struct_size = sizeof options;
-    jdouble numbers[2] = {};
+    jdouble numbers[3] = {};
     if (given != nullptr) env->GetDoubleArrayRegion(given, 0, static_cast<jsize>(std::size(numbers)), numbers);
     options.most_categories = static_cast<std::uint32_t>(numbers[0]);
     options.min_confidence = numbers[1];
+    options.false_alarms_per_month = numbers[2];
     budgets_.resize(static_cast<std::size_t>(env->GetArrayLength(amounts)));
     for (std::size_t i = 0; i < budgets_.size(); ++i) {
       const auto category = static_cast<jbyteArray>(env->GetObjectArrayElement(categories, static_cast<jsize>(i)));
@@ -376,7 +381,8 @@ jdoubleArray personalise(JNIEnv* env, jclass, jlong handle, jbyteArray model) {
     fedspend_personal_report report{};
     report.struct_size = sizeof report;
     if (!well(env, fedspend_personalise(peer_of(handle)->device, Text(env, model).get(), &report))) return nullptr;
-    return doubles_of(env, {static_cast<double>(report.is_personal), static_cast<double>(report.predictions), report.shared_loss, report.chosen_loss});
+    return doubles_of(env, {static_cast<double>(report.is_personal), static_cast<double>(report.predictions), report.shared_loss, report.chosen_loss, report.head_loss,
+                            report.proximal_loss, report.own_counts_loss});
   });
 }
 
@@ -425,6 +431,7 @@ const JNINativeMethod kNatives[] = {
     NATIVE("isEnrolled", "(J)Z", is_enrolled),
     NATIVE("ingest", "(J[B[I[J)[J", ingest),
     NATIVE("setRetention", "(J[BI)V", set_retention),
+    NATIVE("setFalseAlarms", "(JD)V", set_false_alarms),
     NATIVE("giveConsent", "(J[B[B[B[B)V", give_consent),
     NATIVE("withdrawConsent", "(J[B)V", withdraw_consent),
     NATIVE("hasConsent", "(J[B)Z", has_consent),

@@ -109,6 +109,8 @@ public struct InsightOptions {
     public var minConfidence: Double = 0
     /// Of FEDSPEND_INSIGHT_FORECAST alone, each category at most once, at most 1,024.
     public var budgets: [Budget] = []
+    /// Of FEDSPEND_INSIGHT_UNUSUAL alone, at most 1,000: so many the customer will bear; 0: as `setFalseAlarms`, else 1.
+    public var falseAlarmsPerMonth: Double = 0
     public init() {}
 
     func withTable<Result>(_ body: (UnsafePointer<fedspend_predict_options>) throws -> Result) rethrows -> Result {
@@ -120,6 +122,7 @@ public struct InsightOptions {
                 table.min_confidence = minConfidence
                 table.budgets = rows.baseAddress
                 table.budget_count = UInt64(rows.count)
+                table.false_alarms_per_month = falseAlarmsPerMonth
                 return try withUnsafePointer(to: table, body)
             }
         }
@@ -159,11 +162,13 @@ public struct Prediction {
     public let next: [Chance]
 }
 
-/// Nats a prediction on the customer's own held-out rows.
+/// Nats a prediction on the rows that the personal model was chosen by: so `chosenLoss` is the least of many and flatters. `evaluate` is of rows that had no say.
 public struct PersonalReport {
     public let isPersonal: Bool
     public let predictions: UInt64
     public let sharedLoss, chosenLoss: Double
+    /// Of each way by itself; `sharedLoss` where its training diverged or there is none.
+    public let headLoss, proximalLoss, ownCountsLoss: Double
 }
 
 /// On the customer's newest fifth, which no training on this device looks at.
@@ -304,6 +309,10 @@ public final class Device {
     /// How long transactions may be used for a purpose, in days: 1 to 36,500, or 0 for `Options.retentionDays`. Kept.
     public func setRetention(_ purpose: String, days: UInt32) throws { try check(fedspend_set_retention(handle, purpose, days)) }
 
+    /// How many false alarms a month the customer will bear: above 0, at most 1,000, or 0 for the default (1). Of alerts inside `ingest`, and of `insight` where
+    /// its options do not say. Kept.
+    public func setFalseAlarms(perMonth: Double) throws { try check(fedspend_set_false_alarms(handle, perMonth)) }
+
     /// Takes part in one round at most.
     public func runOnce() throws -> RunReport {
         var report = fedspend_run_report()
@@ -368,7 +377,8 @@ public final class Device {
         var report = fedspend_personal_report()
         report.struct_size = UInt32(MemoryLayout<fedspend_personal_report>.size)
         try withTexts([model]) { try check(fedspend_personalise(handle, $0[0], &report)) }
-        return PersonalReport(isPersonal: report.is_personal == 1, predictions: report.predictions, sharedLoss: report.shared_loss, chosenLoss: report.chosen_loss)
+        return PersonalReport(isPersonal: report.is_personal == 1, predictions: report.predictions, sharedLoss: report.shared_loss, chosenLoss: report.chosen_loss,
+                              headLoss: report.head_loss, proximalLoss: report.proximal_loss, ownCountsLoss: report.own_counts_loss)
     }
 
     /// Of a model, as for `personalise`. Under the purpose "evaluation".

@@ -183,6 +183,16 @@ final class InsightTest {
     expect(IllegalArgumentException.class, () -> device.insight(InsightKind.FORECAST, null, options));
   }
 
+  private static void theRateOfFalseAlarmsIsTheCustomers(Device device) throws Exception {
+    for (double rate : new double[] {5, 0}) device.setFalseAlarms(rate);
+    for (double wrong : new double[] {-1, 1_001, Double.NaN})
+      check(expect(FedspendException.class, () -> device.setFalseAlarms(wrong)).status() == Status.INVALID_ARGUMENT, "a rate of " + wrong);
+    InsightOptions options = new InsightOptions();
+    options.falseAlarmsPerMonth = 2;
+    check(expect(FedspendException.class, () -> device.insight(InsightKind.FORECAST, null, options)).status() == Status.INVALID_ARGUMENT, "of alerts alone");
+    check(expect(FedspendException.class, () -> device.insight(InsightKind.UNUSUAL, null, options)).status() == Status.NOT_FOUND, "not brought");
+  }
+
   private static void install(Device device, String plan, String model) throws Exception {
     device.installModel(Files.readAllBytes(Path.of(plan)), Files.readString(Path.of(plan + ".sig")), Files.readAllBytes(Path.of(model)));
   }
@@ -206,6 +216,7 @@ final class InsightTest {
       eachModelByItsName(device);
       install(device, arguments[5], arguments[6]);
       aForecastHoldsBudgets(device, arguments[3]);
+      theRateOfFalseAlarmsIsTheCustomers(device);
       device.withdrawConsent("personal_insights");
       app.said.clear();
       buy(device, "withdrawn", NOW - 10);

@@ -207,6 +207,7 @@ final class RoundTest {
     check(device.insightJson(InsightKind.NEXT, null, null).startsWith("{") && !device.insight(InsightKind.NEXT, null, options).isEmpty(), "reasons");
     PersonalReport personal = device.personalise("next_category");
     check(personal.predictions > 0 && personal.chosenLoss <= personal.sharedLoss, "personal: " + personal.predictions);
+    check(personal.headLoss > 0 && personal.proximalLoss > 0 && personal.ownCountsLoss > 0, "each way");
     Evaluation evaluation = device.evaluate("next_category");
     check(evaluation.predictions > 0 && evaluation.sharedCorrect <= evaluation.sharedCorrectIn3, "evaluation");
   }

@@ -184,6 +184,14 @@ public final class Device implements AutoCloseable {
     });
   }
 
+  /** How many false alarms a month the customer will bear: above 0, at most 1,000, or 0 for the default (1). Of alerts inside {@link #ingest}, and of {@link #insight} where its options do not say. Kept. */
+  public void setFalseAlarms(double perMonth) throws FedspendException {
+    call(peer -> {
+      Native.setFalseAlarms(peer, perMonth);
+      return null;
+    });
+  }
+
   /** {@code language} (BCP 47) and {@code method} may be null. */
   public void giveConsent(String purpose, String noticeVersion, String language, String method) throws FedspendException {
     byte[][] texts = {Utf8.encode(purpose), Utf8.encode(noticeVersion), Utf8.encode(language), Utf8.encode(method)};

@@ -10,4 +10,6 @@ public final class InsightOptions {
   public double minConfidence;
   /** Of {@link InsightKind#FORECAST} alone, each category at most once, at most 1,024. */
   public List<Budget> budgets = List.of();
+  /** Of {@link InsightKind#UNUSUAL} alone, at most 1,000: so many the customer will bear; 0: as {@link Device#setFalseAlarms}, else 1. */
+  public double falseAlarmsPerMonth;
 }

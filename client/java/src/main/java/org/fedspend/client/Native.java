@@ -43,6 +43,8 @@ final class Native {
 
   static native void setRetention(long peer, byte[] purpose, int days) throws FedspendException;
 
+  static native void setFalseAlarms(long peer, double perMonth) throws FedspendException;
+
   static native void giveConsent(long peer, byte[] purpose, byte[] notice, byte[] language, byte[] method) throws FedspendException;
 
   /** All where purpose is null. */

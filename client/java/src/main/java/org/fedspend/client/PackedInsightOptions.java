@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /** Options for the native layer, in arrays. The face wipes them after the call: a budget is a spending value. */
 final class PackedInsightOptions implements AutoCloseable {
-  /** As fedspend_predict_options begins; null: the defaults. */
+  /** most_categories, min_confidence and false_alarms_per_month of fedspend_predict_options; null: the defaults. */
   final double[] numbers;
   /** Of the budgets, as are the amounts. */
   final byte[][] categories;
@@ -12,7 +12,7 @@ final class PackedInsightOptions implements AutoCloseable {
 
   PackedInsightOptions(InsightOptions options) {
     if (options != null && options.mostCategories < 0) throw new IllegalArgumentException("mostCategories is below 0");
-    numbers = options == null ? null : new double[] {options.mostCategories, options.minConfidence};
+    numbers = options == null ? null : new double[] {options.mostCategories, options.minConfidence, options.falseAlarmsPerMonth};
     Budget[] budgets = options == null ? new Budget[0] : options.budgets.toArray(new Budget[0]);
     categories = new byte[budgets.length][];
     amounts = new long[budgets.length];
