@@ -32,8 +32,8 @@ constexpr double kEmbeddingHalfWidth = 0.3;
 
 class Categoriser final : public Trainer {
  public:
-  explicit Categoriser(const CategoriserSizes& sizes)
-      : layout_(sizes), scan_{sizes.categories, sizes.gram_buckets}, network_(layout_), descent_(layout_, layout_.output().offset, layout_.output().offset) {}
+  Categoriser(const CategoriserSizes& sizes, MakeCategoriserNetwork network)
+      : layout_(sizes), scan_{sizes.categories, sizes.gram_buckets}, network_(network(layout_)), descent_(layout_, layout_.output().offset, layout_.output().offset) {}
 
   std::size_t parameter_count() const override { return layout_.parameter_count(); }
   const std::vector<LayoutEntry>& layout() const override { return layout_.entries(); }
@@ -61,7 +61,7 @@ class Categoriser final : public Trainer {
 
   CategoriserLayout layout_;
   CategoriserScan scan_;
-  CategoriserNetwork network_;
+  std::unique_ptr<CategoriserNetwork> network_;
   LocalDescent descent_;
   CategoriserSteps steps_, kept_step_;
 };
@@ -96,12 +96,12 @@ Result<TrainingResult> Categoriser::train_pooled(std::span<const float> weights,
   for (std::uint32_t i = 0; i < steps_.steps.size(); ++i)
     if (steps_.steps[i].target >= 0) order.push_back(i);
   return descent_.train(weights, std::move(order), "rows", options, update, [&](std::span<const std::uint32_t> batch) {
-    network_.forward(descent_.weights(), steps_, batch);
+    network_->forward(descent_.weights(), steps_, batch);
     double loss = 0;
-    for (std::size_t i = 0; i < batch.size(); ++i) loss += network_.loss(i);
-    network_.backward(descent_.weights(), steps_, descent_.gradient());
+    for (std::size_t i = 0; i < batch.size(); ++i) loss += network_->loss(i);
+    network_->backward(descent_.weights(), steps_, descent_.gradient());
     return loss;
-  }, [&] { return network_.embedding_rows(); });
+  }, [&] { return network_->embedding_rows(); });
 }
 
 // Visits all steps in order.
@@ -111,7 +111,7 @@ void Categoriser::run_through(Visit visit) {
   for (std::size_t begin = 0; begin < steps_.steps.size(); begin += kEvaluationChunk) {
     chunk.resize(std::min(kEvaluationChunk, steps_.steps.size() - begin));
     std::iota(chunk.begin(), chunk.end(), static_cast<std::uint32_t>(begin));
-    network_.forward(descent_.weights(), steps_, chunk);
+    network_->forward(descent_.weights(), steps_, chunk);
     for (std::size_t i = 0; i < chunk.size(); ++i) visit(begin + i, i);
   }
 }
@@ -124,7 +124,7 @@ Result<EvaluationResult> Categoriser::evaluate(std::span<const float> weights, s
   scan_.append(history, first_scored, history.size(), counting == Counting::frozen ? first_scored : history.size(), steps_);
   run_through([&](std::size_t step, std::size_t i) {
     const std::int32_t target = steps_.steps[step].target;
-    if (target >= 0) result.add(network_.probabilities(i), static_cast<std::size_t>(target), network_.loss(i));
+    if (target >= 0) result.add(network_->probabilities(i), static_cast<std::size_t>(target), network_->loss(i));
   });
   if (!std::isfinite(result.loss_sum)) return not_finite();
   return result;
@@ -138,8 +138,8 @@ Status Categoriser::predict_each(std::span<const float> weights, std::span<const
   std::ranges::fill(probabilities, 0.0f);
   bool sound = true;
   run_through([&](std::size_t step, std::size_t i) {
-    sound = sound && network_.is_sound(i);
-    std::ranges::copy(network_.probabilities(i), probabilities.begin() + static_cast<std::ptrdiff_t>(step * output_count()));
+    sound = sound && network_->is_sound(i);
+    std::ranges::copy(network_->probabilities(i), probabilities.begin() + static_cast<std::ptrdiff_t>(step * output_count()));
   });
   if (!sound) return not_finite();
   return {};
@@ -157,10 +157,10 @@ Status Categoriser::predict_kept(std::span<const float> weights, std::span<const
   constexpr std::array<std::uint32_t, 1> kOne = {0};
   for (std::size_t set = 0; set < kept_sets.size(); ++set) {
     keep_groups(steps_.steps.front(), steps_, kept_sets[set], kept_step_);
-    network_.forward(descent_.weights(), kept_step_, kOne);
-    if (!network_.is_sound(0)) return not_finite();
+    network_->forward(descent_.weights(), kept_step_, kOne);
+    if (!network_->is_sound(0)) return not_finite();
     const std::span<float> to = probabilities.subspan(set * output_count(), output_count());
-    std::ranges::copy(network_.probabilities(0), to.begin());
+    std::ranges::copy(network_->probabilities(0), to.begin());
     to.back() = 0.0f;
   }
   return {};
@@ -168,10 +168,14 @@ Status Categoriser::predict_kept(std::span<const float> weights, std::span<const
 
 }  // namespace
 
-Result<std::unique_ptr<Trainer>> make_categoriser(const ModelSpec& model) {
+Result<std::unique_ptr<Trainer>> make_categoriser(const ModelSpec& model, MakeCategoriserNetwork network) {
   FEDSPEND_ASSIGN(const CategoriserSizes sizes, CategoriserSizes::from(model));
   FEDSPEND_TRY(check_parameter_count(model, CategoriserLayout(sizes).parameter_count()));
-  return std::make_unique<Categoriser>(sizes);
+  return std::make_unique<Categoriser>(sizes, network);
+}
+
+Result<std::unique_ptr<Trainer>> make_categoriser(const ModelSpec& model) {
+  return make_categoriser(model, [](const CategoriserLayout& layout) -> std::unique_ptr<CategoriserNetwork> { return std::make_unique<LeanCategoriserNetwork>(layout); });
 }
 
 ModelSpec default_categoriser(std::span<const std::string> categories) {

@@ -15,11 +15,11 @@ float gram_scale(const CategoriserStep& step) { return 1.0f / std::sqrt(static_c
 
 }  // namespace
 
-CategoriserNetwork::CategoriserNetwork(const CategoriserLayout& layout) : layout_(layout), touched_in_(layout.sizes().gram_buckets) {
+LeanCategoriserNetwork::LeanCategoriserNetwork(const CategoriserLayout& layout) : layout_(layout), touched_in_(layout.sizes().gram_buckets) {
   text_back_.resize_zero((layout.logits_width() + kernels::padded(kCategoriserPasts)) * layout.embedding_width());
 }
 
-void CategoriserNetwork::forward(const float* arena, const CategoriserSteps& steps, std::span<const std::uint32_t> which) {
+void LeanCategoriserNetwork::forward(const float* arena, const CategoriserSteps& steps, std::span<const std::uint32_t> which) {
   const std::size_t width = layout_.input_width(), embedding = layout_.embedding_width(), logits = layout_.logits_width(), categories = layout_.sizes().categories;
   const auto& output = layout_.output();
   which_.assign(which.begin(), which.end());
@@ -52,20 +52,20 @@ void CategoriserNetwork::forward(const float* arena, const CategoriserSteps& ste
   kernels::softmax(output_.data(), categories, which.size(), output.stride, log_sum_.data());
 }
 
-std::span<const float> CategoriserNetwork::probabilities(std::size_t i) const {
+std::span<const float> LeanCategoriserNetwork::probabilities(std::size_t i) const {
   return std::span(output_.data() + i * layout_.output().stride, layout_.sizes().categories);
 }
 
 // The kernel makes a number of everything; a logit that is none shows in the sum.
-bool CategoriserNetwork::is_sound(std::size_t i) const {
+bool LeanCategoriserNetwork::is_sound(std::size_t i) const {
   float sum = 0;
   for (const float p : probabilities(i)) sum += p;
   return std::isfinite(log_sum_[i]) && std::abs(sum - 1.0f) < 1e-3f;
 }
 
-double CategoriserNetwork::loss(std::size_t i) const { return static_cast<double>(log_sum_[i]) - static_cast<double>(target_logit_[i]); }
+double LeanCategoriserNetwork::loss(std::size_t i) const { return static_cast<double>(log_sum_[i]) - static_cast<double>(target_logit_[i]); }
 
-void CategoriserNetwork::backward(const float* arena, const CategoriserSteps& steps, float* gradient) {
+void LeanCategoriserNetwork::backward(const float* arena, const CategoriserSteps& steps, float* gradient) {
   const std::size_t width = layout_.input_width(), embedding = layout_.embedding_width(), logits = layout_.logits_width();
   const auto& output = layout_.output();
   // The gradient of the losses at [logits | trusts], in place of the probabilities.

@@ -8,6 +8,7 @@
 // Holds scratch memory: one object per thread. Weights and gradients are arenas (categoriser_layout.h).
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -20,18 +21,30 @@ namespace fedspend::models {
 
 class CategoriserNetwork {
  public:
-  explicit CategoriserNetwork(const CategoriserLayout& layout);  // borrowed
+  virtual ~CategoriserNetwork() = default;
 
   // Runs these steps and leaves their probabilities, in this order.
-  void forward(const float* arena, const CategoriserSteps& steps, std::span<const std::uint32_t> which);
-  std::span<const float> probabilities(std::size_t i) const;  // of which[i]
-  bool is_sound(std::size_t i) const;  // false: the logits were not finite, and the probabilities mean nothing
-  double loss(std::size_t i) const;    // -log p(target) of a step that has a target
+  virtual void forward(const float* arena, const CategoriserSteps& steps, std::span<const std::uint32_t> which) = 0;
+  virtual std::span<const float> probabilities(std::size_t i) const = 0;  // of which[i]
+  virtual bool is_sound(std::size_t i) const = 0;  // false: the logits were not finite, and the probabilities mean nothing
+  virtual double loss(std::size_t i) const = 0;  // -log p(target) of a step that has a target
 
   // After forward: the gradient of the sum of the losses of the steps that have a target. Overwrites the output block and adds to the rows of
   // the embeddings that the steps use: embedding_rows(). Overwrites the probabilities.
-  void backward(const float* arena, const CategoriserSteps& steps, float* gradient);
-  std::span<const LocalDescent::ArenaRow> embedding_rows() const { return embedding_rows_; }  // each once, of the last backward
+  virtual void backward(const float* arena, const CategoriserSteps& steps, float* gradient) = 0;
+  virtual std::span<const LocalDescent::ArenaRow> embedding_rows() const = 0;  // each once, of the last backward
+};
+
+class LeanCategoriserNetwork final : public CategoriserNetwork {
+ public:
+  explicit LeanCategoriserNetwork(const CategoriserLayout& layout);  // borrowed
+
+  void forward(const float* arena, const CategoriserSteps& steps, std::span<const std::uint32_t> which) override;
+  std::span<const float> probabilities(std::size_t i) const override;
+  bool is_sound(std::size_t i) const override;
+  double loss(std::size_t i) const override;
+  void backward(const float* arena, const CategoriserSteps& steps, float* gradient) override;
+  std::span<const LocalDescent::ArenaRow> embedding_rows() const override { return embedding_rows_; }
 
  private:
   const CategoriserLayout& layout_;
@@ -42,5 +55,9 @@ class CategoriserNetwork {
   std::uint32_t batch_ = 0;
   kernels::Buffer inputs_, output_, text_back_, d_text_;
 };
+
+// The model's trainer over a network of another make: what models/torch trains it with. As make_trainer.
+using MakeCategoriserNetwork = std::unique_ptr<CategoriserNetwork> (*)(const CategoriserLayout&);
+Result<std::unique_ptr<Trainer>> make_categoriser(const ModelSpec& model, MakeCategoriserNetwork network);
 
 }  // namespace fedspend::models

@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, kOfferGroups> kGroupNames = {"own_categor
 
 class Offers final : public Trainer {
  public:
-  explicit Offers(const OffersSizes& sizes) : layout_(sizes), network_(layout_), descent_(layout_, layout_.hidden().offset, layout_.output().offset) {}
+  Offers(const OffersSizes& sizes, MakeOffersNetwork network) : layout_(sizes), network_(network(layout_)), descent_(layout_, layout_.hidden().offset, layout_.output().offset) {}
 
   std::size_t parameter_count() const override { return layout_.parameter_count(); }
   const std::vector<LayoutEntry>& layout() const override { return layout_.entries(); }
@@ -53,7 +53,7 @@ class Offers final : public Trainer {
   void run_through(Visit visit);
 
   OffersLayout layout_;
-  OffersNetwork network_;
+  std::unique_ptr<OffersNetwork> network_;
   LocalDescent descent_;
   std::vector<OfferStep> steps_;
 };
@@ -84,12 +84,12 @@ Result<TrainingResult> Offers::train_pooled(std::span<const float> weights, std:
   std::vector<std::uint32_t> order(steps_.size());
   std::iota(order.begin(), order.end(), 0u);
   return descent_.train(weights, std::move(order), "days", options, update, [&](std::span<const std::uint32_t> batch) {
-    network_.forward(descent_.weights(), steps_, batch);
+    network_->forward(descent_.weights(), steps_, batch);
     double loss = 0;
-    for (std::size_t i = 0; i < batch.size(); ++i) loss += network_.loss(i, steps_[batch[i]].taken_up) / static_cast<double>(steps_[batch[i]].taken_up.size());
-    network_.backward(descent_.weights(), steps_, descent_.gradient());
+    for (std::size_t i = 0; i < batch.size(); ++i) loss += network_->loss(i, steps_[batch[i]].taken_up) / static_cast<double>(steps_[batch[i]].taken_up.size());
+    network_->backward(descent_.weights(), steps_, descent_.gradient());
     return loss;
-  }, [&] { return network_.embedding_rows(); });
+  }, [&] { return network_->embedding_rows(); });
 }
 
 // Visits all steps in order.
@@ -99,7 +99,7 @@ void Offers::run_through(Visit visit) {
   for (std::size_t begin = 0; begin < steps_.size(); begin += kEvaluationChunk) {
     chunk.resize(std::min(kEvaluationChunk, steps_.size() - begin));
     std::iota(chunk.begin(), chunk.end(), static_cast<std::uint32_t>(begin));
-    network_.forward(descent_.weights(), steps_, chunk);
+    network_->forward(descent_.weights(), steps_, chunk);
     for (std::size_t i = 0; i < chunk.size(); ++i) visit(begin + i, i);
   }
 }
@@ -110,8 +110,8 @@ Result<EvaluationResult> Offers::evaluate(std::span<const float> weights, std::s
   if (first_scored >= history.size()) return result;
   steps_ = scored_offer_steps(history, categories(), first_scored, counting);
   run_through([&](std::size_t step, std::size_t i) {
-    add_offer_score(steps_[step], network_.probabilities(i), result);
-    result.loss_sum += network_.loss(i, steps_[step].taken_up);
+    add_offer_score(steps_[step], network_->probabilities(i), result);
+    result.loss_sum += network_->loss(i, steps_[step].taken_up);
   });
   if (!std::isfinite(result.loss_sum)) return not_finite();
   return result;
@@ -128,8 +128,8 @@ Status Offers::predict_kept(std::span<const float> weights, std::span<const Hist
   for (const std::uint32_t set : kept_sets) steps_.push_back(keep_groups(whole, set));
   bool sound = true;
   run_through([&](std::size_t step, std::size_t i) {
-    sound = sound && network_.is_sound(i);
-    std::ranges::copy(network_.probabilities(i), chances.begin() + static_cast<std::ptrdiff_t>(step * output_count()));
+    sound = sound && network_->is_sound(i);
+    std::ranges::copy(network_->probabilities(i), chances.begin() + static_cast<std::ptrdiff_t>(step * output_count()));
   });
   if (!sound) return not_finite();
   return {};
@@ -157,10 +157,14 @@ void add_offer_score(const OfferStep& step, std::span<const float> scores, Evalu
   }
 }
 
-Result<std::unique_ptr<Trainer>> make_offers(const ModelSpec& model) {
+Result<std::unique_ptr<Trainer>> make_offers(const ModelSpec& model, MakeOffersNetwork network) {
   FEDSPEND_ASSIGN(const OffersSizes sizes, OffersSizes::from(model));
   FEDSPEND_TRY(check_parameter_count(model, OffersLayout(sizes).parameter_count()));
-  return std::make_unique<Offers>(sizes);
+  return std::make_unique<Offers>(sizes, network);
+}
+
+Result<std::unique_ptr<Trainer>> make_offers(const ModelSpec& model) {
+  return make_offers(model, [](const OffersLayout& layout) -> std::unique_ptr<OffersNetwork> { return std::make_unique<LeanOffersNetwork>(layout); });
 }
 
 ModelSpec default_offers(std::span<const std::string> categories) {

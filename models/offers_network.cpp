@@ -11,9 +11,9 @@ float use_scale(const OfferStep& step) { return 1 / std::sqrt(static_cast<float>
 
 }  // namespace
 
-OffersNetwork::OffersNetwork(const OffersLayout& layout) : layout_(layout) { output_back_.resize_zero(layout.logits_width() * layout.hidden_width()); }
+LeanOffersNetwork::LeanOffersNetwork(const OffersLayout& layout) : layout_(layout) { output_back_.resize_zero(layout.logits_width() * layout.hidden_width()); }
 
-void OffersNetwork::forward(const float* arena, std::span<const OfferStep> steps, std::span<const std::uint32_t> which) {
+void LeanOffersNetwork::forward(const float* arena, std::span<const OfferStep> steps, std::span<const std::uint32_t> which) {
   const std::size_t hidden_width = layout_.hidden_width(), width = hidden_width + kOfferNumeric, logits = layout_.logits_width(), categories = layout_.sizes().categories;
   const auto &use = layout_.use(), &hidden = layout_.hidden(), &output = layout_.output();
   which_.assign(which.begin(), which.end());
@@ -47,18 +47,18 @@ void OffersNetwork::forward(const float* arena, std::span<const OfferStep> steps
     if (steps[which[i]].used.size() >= categories) std::fill_n(output_.data() + i * logits, categories, 0.0f);
 }
 
-bool OffersNetwork::is_sound(std::size_t i) const { 
+bool LeanOffersNetwork::is_sound(std::size_t i) const { 
   const std::span logits(logits_.data() + i * layout_.logits_width(), layout_.sizes().categories);
   return std::ranges::all_of(logits, [](float logit) { return std::isfinite(logit); });
 }
 
-double OffersNetwork::loss(std::size_t i, std::span<const std::uint32_t> taken_up) const {
+double LeanOffersNetwork::loss(std::size_t i, std::span<const std::uint32_t> taken_up) const {
   double sum = 0;
   for (const std::uint32_t category : taken_up) sum += static_cast<double>(log_sum_[i]) - static_cast<double>(logits_.data()[i * layout_.logits_width() + category]);
   return sum;
 }
 
-void OffersNetwork::backward(const float* arena, std::span<const OfferStep> steps, float* gradient) {
+void LeanOffersNetwork::backward(const float* arena, std::span<const OfferStep> steps, float* gradient) {
   const std::size_t hidden_width = layout_.hidden_width(), width = hidden_width + kOfferNumeric, logits = layout_.logits_width(), categories = layout_.sizes().categories;
   const auto &use = layout_.use(), &hidden = layout_.hidden(), &output = layout_.output();
   for (std::size_t i = 0; i < which_.size(); ++i) {  // the gradient at the logits, in place of the probabilities

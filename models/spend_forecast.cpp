@@ -27,7 +27,7 @@ constexpr std::size_t kOne = 15;  // of the numeric features, the one that is 1
 
 class SpendForecast final : public Trainer {
  public:
-  explicit SpendForecast(const SpendForecastSizes& sizes) : layout_(sizes), network_(layout_), descent_(layout_, layout_.hidden().offset, layout_.output().offset) {}
+  SpendForecast(const SpendForecastSizes& sizes, MakeSpendForecastNetwork network) : layout_(sizes), network_(network(layout_)), descent_(layout_, layout_.hidden().offset, layout_.output().offset) {}
 
   std::size_t parameter_count() const override { return layout_.parameter_count(); }
   const std::vector<LayoutEntry>& layout() const override { return layout_.entries(); }
@@ -54,7 +54,7 @@ class SpendForecast final : public Trainer {
   void run_through(Visit visit);
 
   SpendForecastLayout layout_;
-  SpendForecastNetwork network_;
+  std::unique_ptr<SpendForecastNetwork> network_;
   LocalDescent descent_;
   std::vector<SpendStep> steps_;
 };
@@ -89,12 +89,12 @@ Result<TrainingResult> SpendForecast::train_pooled(std::span<const float> weight
   std::vector<std::uint32_t> order(steps_.size());
   std::iota(order.begin(), order.end(), 0u);
   return descent_.train(weights, std::move(order), "forecasts", options, update, [&](std::span<const std::uint32_t> batch) {
-    network_.forward(descent_.weights(), steps_, batch);
+    network_->forward(descent_.weights(), steps_, batch);
     double loss = 0;
-    for (std::size_t i = 0; i < batch.size(); ++i) loss += pinball_loss(network_.quantiles(i), steps_[batch[i]].target);
-    network_.backward(descent_.weights(), steps_, descent_.gradient());
+    for (std::size_t i = 0; i < batch.size(); ++i) loss += pinball_loss(network_->quantiles(i), steps_[batch[i]].target);
+    network_->backward(descent_.weights(), steps_, descent_.gradient());
     return loss;
-  }, [&] { return network_.embedding_rows(); });
+  }, [&] { return network_->embedding_rows(); });
 }
 
 // Visits all steps in order.
@@ -104,7 +104,7 @@ void SpendForecast::run_through(Visit visit) {
   for (std::size_t begin = 0; begin < steps_.size(); begin += kEvaluationChunk) {
     chunk.resize(std::min(kEvaluationChunk, steps_.size() - begin));
     std::iota(chunk.begin(), chunk.end(), static_cast<std::uint32_t>(begin));
-    network_.forward(descent_.weights(), steps_, chunk);
+    network_->forward(descent_.weights(), steps_, chunk);
     for (std::size_t i = 0; i < chunk.size(); ++i) visit(begin + i, i);
   }
 }
@@ -114,7 +114,7 @@ Result<EvaluationResult> SpendForecast::evaluate(std::span<const float> weights,
   EvaluationResult result;
   if (first_scored >= history.size()) return result;
   steps_ = scored_spend_steps(history, categories(), first_scored, counting);
-  run_through([&](std::size_t step, std::size_t i) { add_spend_score(steps_[step], network_.quantiles(i), result); });
+  run_through([&](std::size_t step, std::size_t i) { add_spend_score(steps_[step], network_->quantiles(i), result); });
   if (!std::isfinite(result.loss_sum)) return not_finite();
   return result;
 }
@@ -134,9 +134,9 @@ Status SpendForecast::predict_kept(std::span<const float> weights, std::span<con
     steps_.clear();
     for (const SpendStep& step : whole) steps_.push_back(keep_groups(step, kept_sets[set]));
     run_through([&](std::size_t step, std::size_t i) {
-      sound = sound && network_.is_sound(i);
+      sound = sound && network_->is_sound(i);
       const std::span<float> to = spends.subspan(set * output_count() + 3 * steps_[step].series, 3);
-      for (std::size_t j = 0; j < 3; ++j) to[j] = static_cast<float>(static_cast<double>(network_.quantiles(i)[j]) * steps_[step].level);
+      for (std::size_t j = 0; j < 3; ++j) to[j] = static_cast<float>(static_cast<double>(network_->quantiles(i)[j]) * steps_[step].level);
     });
   }
   if (!sound) return not_finite();
@@ -161,10 +161,14 @@ void add_spend_score(const SpendStep& step, std::span<const float, 3> quantiles,
   result.reference_loss_sum += pinball_loss(smoothed, step.target);
 }
 
-Result<std::unique_ptr<Trainer>> make_spend_forecast(const ModelSpec& model) {
+Result<std::unique_ptr<Trainer>> make_spend_forecast(const ModelSpec& model, MakeSpendForecastNetwork network) {
   FEDSPEND_ASSIGN(const SpendForecastSizes sizes, SpendForecastSizes::from(model));
   FEDSPEND_TRY(check_parameter_count(model, SpendForecastLayout(sizes).parameter_count()));
-  return std::make_unique<SpendForecast>(sizes);
+  return std::make_unique<SpendForecast>(sizes, network);
+}
+
+Result<std::unique_ptr<Trainer>> make_spend_forecast(const ModelSpec& model) {
+  return make_spend_forecast(model, [](const SpendForecastLayout& layout) -> std::unique_ptr<SpendForecastNetwork> { return std::make_unique<LeanSpendForecastNetwork>(layout); });
 }
 
 ModelSpec default_spend_forecast(std::span<const std::string> categories) {

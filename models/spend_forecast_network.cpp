@@ -25,12 +25,12 @@ double pinball_loss(std::span<const float, 3> quantiles, float target, const std
   return sum / 3;
 }
 
-SpendForecastNetwork::SpendForecastNetwork(const SpendForecastLayout& layout) : layout_(layout) {
+LeanSpendForecastNetwork::LeanSpendForecastNetwork(const SpendForecastLayout& layout) : layout_(layout) {
   output_back_.resize_zero(layout.output().stride * layout.output().rows);
   hidden_back_.resize_zero(layout.hidden().stride * layout.hidden().rows);
 }
 
-void SpendForecastNetwork::forward(const float* arena, std::span<const SpendStep> steps, std::span<const std::uint32_t> which) {
+void LeanSpendForecastNetwork::forward(const float* arena, std::span<const SpendStep> steps, std::span<const std::uint32_t> which) {
   const std::size_t hidden_width = layout_.hidden_width(), width = hidden_width + layout_.input_width(), embedding = layout_.embedding().stride;
   const auto& output = layout_.output();
   which_.assign(which.begin(), which.end());
@@ -67,9 +67,9 @@ void SpendForecastNetwork::forward(const float* arena, std::span<const SpendStep
   }
 }
 
-bool SpendForecastNetwork::is_sound(std::size_t i) const { return std::ranges::all_of(quantiles_[i], [](float value) { return std::isfinite(value); }); }
+bool LeanSpendForecastNetwork::is_sound(std::size_t i) const { return std::ranges::all_of(quantiles_[i], [](float value) { return std::isfinite(value); }); }
 
-void SpendForecastNetwork::backward(const float* arena, std::span<const SpendStep> steps, float* gradient) {
+void LeanSpendForecastNetwork::backward(const float* arena, std::span<const SpendStep> steps, float* gradient) {
   const std::size_t hidden_width = layout_.hidden_width(), input_width = layout_.input_width(), width = hidden_width + input_width, embedding = layout_.embedding().stride;
   const auto &output = layout_.output(), &hidden = layout_.hidden();
   // At the outputs, in their place.

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -31,17 +32,28 @@ double pinball_loss(std::span<const float, 3> quantiles, float target, const std
 
 class SpendForecastNetwork {
  public:
-  explicit SpendForecastNetwork(const SpendForecastLayout& layout);  // borrowed
+  virtual ~SpendForecastNetwork() = default;
 
   // Runs these steps and leaves their quantiles, in levels, in this order; of a step that is not trained its own.
-  void forward(const float* arena, std::span<const SpendStep> steps, std::span<const std::uint32_t> which);
-  std::span<const float, 3> quantiles(std::size_t i) const { return std::span<const float, 3>(quantiles_[i]); }  // of which[i]
-  bool is_sound(std::size_t i) const;  // false: they are not finite
+  virtual void forward(const float* arena, std::span<const SpendStep> steps, std::span<const std::uint32_t> which) = 0;
+  virtual std::span<const float, 3> quantiles(std::size_t i) const = 0;  // of which[i]
+  virtual bool is_sound(std::size_t i) const = 0;  // false: they are not finite
 
   // After forward: the gradient of the sum of the pinball losses at kTrainedPoints; every step has a target and is trained. Overwrites the dense blocks and adds to
   // the rows of the embedding that the steps use: embedding_rows().
-  void backward(const float* arena, std::span<const SpendStep> steps, float* gradient);
-  std::span<const LocalDescent::ArenaRow> embedding_rows() const { return embedding_rows_; }  // each once, of the last backward
+  virtual void backward(const float* arena, std::span<const SpendStep> steps, float* gradient) = 0;
+  virtual std::span<const LocalDescent::ArenaRow> embedding_rows() const = 0;  // each once, of the last backward
+};
+
+class LeanSpendForecastNetwork final : public SpendForecastNetwork {
+ public:
+  explicit LeanSpendForecastNetwork(const SpendForecastLayout& layout);  // borrowed
+
+  void forward(const float* arena, std::span<const SpendStep> steps, std::span<const std::uint32_t> which) override;
+  std::span<const float, 3> quantiles(std::size_t i) const override { return std::span<const float, 3>(quantiles_[i]); }
+  bool is_sound(std::size_t i) const override;
+  void backward(const float* arena, std::span<const SpendStep> steps, float* gradient) override;
+  std::span<const LocalDescent::ArenaRow> embedding_rows() const override { return embedding_rows_; }
 
  private:
   const SpendForecastLayout& layout_;
@@ -51,5 +63,9 @@ class SpendForecastNetwork {
   kernels::Buffer inputs_;  // a row [hidden | numeric | embedding], of which the products see the parts
   kernels::Buffer hidden_, output_, d_hidden_, d_embedding_, output_back_, hidden_back_;
 };
+
+// The model's trainer over a network of another make: what models/torch trains it with. As make_trainer.
+using MakeSpendForecastNetwork = std::unique_ptr<SpendForecastNetwork> (*)(const SpendForecastLayout&);
+Result<std::unique_ptr<Trainer>> make_spend_forecast(const ModelSpec& model, MakeSpendForecastNetwork network);
 
 }  // namespace fedspend::models

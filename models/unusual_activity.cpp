@@ -38,7 +38,7 @@ constexpr std::array kInitialWeights = {
 
 class UnusualActivity final : public Trainer {
  public:
-  explicit UnusualActivity(const UnusualActivitySizes& sizes) : layout_(sizes), network_(layout_), descent_(layout_, layout_.hidden(0).offset, layout_.output(0).offset) {}
+  UnusualActivity(const UnusualActivitySizes& sizes, MakeUnusualActivityNetwork network) : layout_(sizes), network_(network(layout_)), descent_(layout_, layout_.hidden(0).offset, layout_.output(0).offset) {}
 
   std::size_t parameter_count() const override { return layout_.parameter_count(); }
   const std::vector<LayoutEntry>& layout() const override { return layout_.entries(); }
@@ -68,7 +68,7 @@ class UnusualActivity final : public Trainer {
   Status write(std::span<const UnusualStep> steps, std::span<float> surprises);
 
   UnusualActivityLayout layout_;
-  UnusualActivityNetwork network_;
+  std::unique_ptr<UnusualActivityNetwork> network_;
   LocalDescent descent_;
   std::vector<UnusualStep> steps_, made_up_;
 };
@@ -104,12 +104,12 @@ Result<TrainingResult> UnusualActivity::train_pooled(std::span<const float> weig
   std::vector<std::uint32_t> order(steps_.size());
   std::iota(order.begin(), order.end(), 0u);
   return descent_.train(weights, std::move(order), "rows as they were or made unusual", options, update, [&](std::span<const std::uint32_t> batch) {
-    network_.forward(descent_.weights(), steps_, batch);
+    network_->forward(descent_.weights(), steps_, batch);
     double loss = 0;
-    for (std::size_t i = 0; i < batch.size(); ++i) loss += network_.loss(i, steps_[batch[i]].way);
-    network_.backward(descent_.weights(), steps_, descent_.gradient());
+    for (std::size_t i = 0; i < batch.size(); ++i) loss += network_->loss(i, steps_[batch[i]].way);
+    network_->backward(descent_.weights(), steps_, descent_.gradient());
     return loss;
-  }, [&] { return network_.embedding_rows(); });
+  }, [&] { return network_->embedding_rows(); });
 }
 
 // Visits all steps in order.
@@ -119,7 +119,7 @@ void UnusualActivity::run_through(std::span<const UnusualStep> steps, Visit visi
   for (std::size_t begin = 0; begin < steps.size(); begin += kEvaluationChunk) {
     chunk.resize(std::min(kEvaluationChunk, steps.size() - begin));
     std::iota(chunk.begin(), chunk.end(), static_cast<std::uint32_t>(begin));
-    network_.forward(descent_.weights(), steps, chunk);
+    network_->forward(descent_.weights(), steps, chunk);
     for (std::size_t i = 0; i < chunk.size(); ++i) visit(begin + i, i);
   }
 }
@@ -132,14 +132,14 @@ Result<EvaluationResult> UnusualActivity::evaluate(std::span<const float> weight
   steps_.clear();
   append_unusual_steps(history.first(first_scored), categories(), first, first_scored, steps_, nullptr, nullptr);
   std::vector<float> past(steps_.size());
-  run_through(steps_, [&](std::size_t step, std::size_t i) { past[step] = network_.surprise(i); });
+  run_through(steps_, [&](std::size_t step, std::size_t i) { past[step] = network_->surprise(i); });
   const std::int64_t days = first_scored == 0 ? 0 : day_of(history[first_scored - 1].time_s) - day_of(history[first].time_s) + 1;
   const std::optional<float> threshold = alarm_threshold(past, days, kAlarmsPerMonth);
   const UnusualPairs pairs = scored_unusual_pairs(history, categories(), first_scored, counting);
   std::vector<float> usual(pairs.usual.size());
-  run_through(pairs.usual, [&](std::size_t step, std::size_t i) { usual[step] = network_.surprise(i); });
+  run_through(pairs.usual, [&](std::size_t step, std::size_t i) { usual[step] = network_->surprise(i); });
   run_through(pairs.made_up, [&](std::size_t step, std::size_t i) {
-    const float surprise = network_.surprise(i);
+    const float surprise = network_->surprise(i);
     ++result.predictions;
     result.correct_top1 += surprise > usual[step] ? 1u : 0u;
     result.correct_top3 += threshold && surprise > *threshold ? 1u : 0u;
@@ -153,9 +153,9 @@ Status UnusualActivity::write(std::span<const UnusualStep> steps, std::span<floa
   FEDSPEND_CHECK(surprises.size() == steps.size() * output_count(), "output_count() floats a step");
   bool sound = true;
   run_through(steps, [&](std::size_t step, std::size_t i) {
-    sound = sound && std::isfinite(network_.surprise(i));
-    for (std::size_t way = 0; way < kUnusualWays; ++way) surprises[step * output_count() + way] = network_.way(i, way);
-    surprises[step * output_count() + kUnusualWays] = network_.surprise(i);
+    sound = sound && std::isfinite(network_->surprise(i));
+    for (std::size_t way = 0; way < kUnusualWays; ++way) surprises[step * output_count() + way] = network_->way(i, way);
+    surprises[step * output_count() + kUnusualWays] = network_->surprise(i);
   });
   if (!sound) return not_finite();
   return {};
@@ -187,10 +187,14 @@ UnusualPairs scored_unusual_pairs(std::span<const HistoryRow> history, std::size
   return pairs;
 }
 
-Result<std::unique_ptr<Trainer>> make_unusual_activity(const ModelSpec& model) {
+Result<std::unique_ptr<Trainer>> make_unusual_activity(const ModelSpec& model, MakeUnusualActivityNetwork network) {
   FEDSPEND_ASSIGN(const UnusualActivitySizes sizes, UnusualActivitySizes::from(model));
   FEDSPEND_TRY(check_parameter_count(model, UnusualActivityLayout(sizes).parameter_count()));
-  return std::make_unique<UnusualActivity>(sizes);
+  return std::make_unique<UnusualActivity>(sizes, network);
+}
+
+Result<std::unique_ptr<Trainer>> make_unusual_activity(const ModelSpec& model) {
+  return make_unusual_activity(model, [](const UnusualActivityLayout& layout) -> std::unique_ptr<UnusualActivityNetwork> { return std::make_unique<LeanUnusualActivityNetwork>(layout); });
 }
 
 ModelSpec default_unusual_activity(std::span<const std::string> categories) {

@@ -21,11 +21,11 @@ double surprise_loss(float surprise, bool is_made_up) {
   return against > 0 ? against + std::log1p(std::exp(-against)) : std::log1p(std::exp(against));
 }
 
-UnusualActivityNetwork::UnusualActivityNetwork(const UnusualActivityLayout& layout) : layout_(layout) {
+LeanUnusualActivityNetwork::LeanUnusualActivityNetwork(const UnusualActivityLayout& layout) : layout_(layout) {
   hidden_back_.resize_zero(layout.hidden_width() * layout.embedding().stride);
 }
 
-void UnusualActivityNetwork::forward(const float* arena, std::span<const UnusualStep> steps, std::span<const std::uint32_t> which) {
+void LeanUnusualActivityNetwork::forward(const float* arena, std::span<const UnusualStep> steps, std::span<const std::uint32_t> which) {
   const std::size_t width = layout_.input_width(), hidden_width = layout_.hidden_width(), embedding = layout_.embedding().stride;
   which_.assign(which.begin(), which.end());
   ways_.assign(which.size(), {});
@@ -59,11 +59,11 @@ void UnusualActivityNetwork::forward(const float* arena, std::span<const Unusual
   for (std::size_t i = 0; i < which.size(); ++i) surprises_[i] = log_sum(ways_[i], false);
 }
 
-double UnusualActivityNetwork::loss(std::size_t i, UnusualWay way) const {
+double LeanUnusualActivityNetwork::loss(std::size_t i, UnusualWay way) const {
   return static_cast<double>(log_sum(ways_[i], true)) - (way == kAsItWas ? 0.0 : static_cast<double>(ways_[i][way]));
 }
 
-void UnusualActivityNetwork::backward(const float* arena, std::span<const UnusualStep> steps, float* gradient) {
+void LeanUnusualActivityNetwork::backward(const float* arena, std::span<const UnusualStep> steps, float* gradient) {
   const std::size_t width = layout_.input_width(), hidden_width = layout_.hidden_width(), embedding = layout_.embedding().stride;
   embedding_rows_.clear();
   for (const std::uint32_t i : which_)

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -25,18 +26,30 @@ double surprise_loss(float surprise, bool is_made_up);
 
 class UnusualActivityNetwork {
  public:
-  explicit UnusualActivityNetwork(const UnusualActivityLayout& layout);  // borrowed
+  virtual ~UnusualActivityNetwork() = default;
 
   // Runs these steps and leaves their surprises, in this order.
-  void forward(const float* arena, std::span<const UnusualStep> steps, std::span<const std::uint32_t> which);
-  float way(std::size_t i, std::size_t way) const { return ways_[i][way]; }  // of which[i], in nats
-  float surprise(std::size_t i) const { return surprises_[i]; }
-  double loss(std::size_t i, UnusualWay way) const;  // -log of the probability of what it is, of all ways and as it was
+  virtual void forward(const float* arena, std::span<const UnusualStep> steps, std::span<const std::uint32_t> which) = 0;
+  virtual float way(std::size_t i, std::size_t way) const = 0;  // of which[i], in nats
+  virtual float surprise(std::size_t i) const = 0;
+  virtual double loss(std::size_t i, UnusualWay way) const = 0;  // -log of the probability of what it is, of all ways and as it was
 
   // After forward: the gradient of the sum of the losses. Overwrites the dense blocks and adds to the rows of the embedding that the steps use:
   // embedding_rows().
-  void backward(const float* arena, std::span<const UnusualStep> steps, float* gradient);
-  std::span<const LocalDescent::ArenaRow> embedding_rows() const { return embedding_rows_; }  // each once, of the last backward
+  virtual void backward(const float* arena, std::span<const UnusualStep> steps, float* gradient) = 0;
+  virtual std::span<const LocalDescent::ArenaRow> embedding_rows() const = 0;  // each once, of the last backward
+};
+
+class LeanUnusualActivityNetwork final : public UnusualActivityNetwork {
+ public:
+  explicit LeanUnusualActivityNetwork(const UnusualActivityLayout& layout);  // borrowed
+
+  void forward(const float* arena, std::span<const UnusualStep> steps, std::span<const std::uint32_t> which) override;
+  float way(std::size_t i, std::size_t way) const override { return ways_[i][way]; }
+  float surprise(std::size_t i) const override { return surprises_[i]; }
+  double loss(std::size_t i, UnusualWay way) const override;
+  void backward(const float* arena, std::span<const UnusualStep> steps, float* gradient) override;
+  std::span<const LocalDescent::ArenaRow> embedding_rows() const override { return embedding_rows_; }
 
  private:
   const UnusualActivityLayout& layout_;
@@ -47,5 +60,9 @@ class UnusualActivityNetwork {
   std::array<kernels::Buffer, kUnusualParts> inputs_, hidden_;
   kernels::Buffer d_hidden_, d_embedding_, hidden_back_;
 };
+
+// The model's trainer over a network of another make: what models/torch trains it with. As make_trainer.
+using MakeUnusualActivityNetwork = std::unique_ptr<UnusualActivityNetwork> (*)(const UnusualActivityLayout&);
+Result<std::unique_ptr<Trainer>> make_unusual_activity(const ModelSpec& model, MakeUnusualActivityNetwork network);
 
 }  // namespace fedspend::models

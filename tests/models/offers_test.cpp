@@ -154,7 +154,7 @@ TEST_CASE("a score counts what was taken up among the five and the ten highest o
 
 TEST_CASE("offers: the gradient is that of the mean loss of what was taken up, against central differences in every weight") {
   const OffersLayout layout({.categories = kCategories, .hidden = 5});
-  OffersNetwork network(layout);
+  LeanOffersNetwork network(layout);
   Made made(0.3f);
   std::vector<float> arena(layout.arena_size()), gradient(layout.arena_size()), flat(layout.parameter_count());
   layout.to_arena(made.weights, arena.data());

@@ -121,7 +121,7 @@ TEST_CASE("what the model sees is bounded: a year of next to nothing, and then a
 
 TEST_CASE("the gradient is that of the pinball loss: against central differences, where there is no kink near") {
   const SpendForecastLayout layout({.categories = kCategories, .embedding = 3, .hidden = 5});
-  SpendForecastNetwork network(layout);
+  LeanSpendForecastNetwork network(layout);
   Made made(0.1f);
   std::vector<float> arena(layout.arena_size()), gradient(layout.arena_size()), flat(layout.parameter_count());
   layout.to_arena(made.weights, arena.data());
@@ -179,7 +179,7 @@ TEST_CASE("one step of training is down the mean of the gradients, and the loss 
   CHECK(result.predictions == steps.size());
   CHECK(result.loss() == doctest::Approx(trained->mean_loss));
   const SpendForecastLayout layout({.categories = kCategories, .embedding = 3, .hidden = 5});
-  SpendForecastNetwork network(layout);
+  LeanSpendForecastNetwork network(layout);
   std::vector<float> arena(layout.arena_size()), gradient(layout.arena_size()), flat(layout.parameter_count());
   layout.to_arena(made.weights, arena.data());
   std::vector<std::uint32_t> which(steps.size());
@@ -192,7 +192,7 @@ TEST_CASE("one step of training is down the mean of the gradients, and the loss 
 
 TEST_CASE("a quantile that has met the one below comes off again, and is not pushed further under it") {
   const SpendForecastLayout layout({.categories = 1, .embedding = 1, .hidden = 1});
-  SpendForecastNetwork network(layout);
+  LeanSpendForecastNetwork network(layout);
   std::vector<float> arena(layout.arena_size()), gradient(layout.arena_size());
   const std::size_t one = layout.output().row(layout.hidden_width() + 15);
   arena[one + 0 * kSpendBricks + kBrickLow] = 1;

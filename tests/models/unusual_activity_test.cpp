@@ -125,7 +125,7 @@ TEST_CASE("unusual_activity: the way that a row is unusual in is the one of whic
 
 TEST_CASE("unusual_activity: the gradient is that of the loss, against central differences in every weight") {
   const UnusualActivityLayout layout({.categories = kCategories, .embedding = 3, .hidden = 5});
-  UnusualActivityNetwork network(layout);
+  LeanUnusualActivityNetwork network(layout);
   Made made(0.3f);
   std::vector<float> arena(layout.arena_size()), gradient(layout.arena_size()), flat(layout.parameter_count());
   layout.to_arena(made.weights, arena.data());
@@ -164,7 +164,7 @@ TEST_CASE("the loss is -log of the probability of what it is: of the ways and as
   CHECK(surprise_loss(3, false) == doctest::Approx(std::log1p(std::exp(3.0))));
   CHECK(surprise_loss(500, false) == doctest::Approx(500));
   const UnusualActivityLayout layout({.categories = kCategories, .embedding = 3, .hidden = 5});
-  UnusualActivityNetwork network(layout);
+  LeanUnusualActivityNetwork network(layout);
   Made made(0.3f);
   std::vector<float> arena(layout.arena_size());
   layout.to_arena(made.weights, arena.data());
@@ -270,7 +270,7 @@ TEST_CASE("unusual_activity: a score counts pairs ranked rightly and rows beyond
   // By hand, from the surprises themselves.
   const UnusualPairs pairs = scored_unusual_pairs(another, kCategories, 200, Counting::prequential);
   const UnusualActivityLayout layout({.categories = kCategories, .embedding = 3, .hidden = 5});
-  UnusualActivityNetwork network(layout);
+  LeanUnusualActivityNetwork network(layout);
   std::vector<float> arena(layout.arena_size());
   layout.to_arena(made.weights, arena.data());
   std::vector<std::uint32_t> which(100);
