@@ -29,6 +29,15 @@ void ArenaLayout::place(std::string name, std::vector<std::size_t> shape, std::s
   }
 }
 
+const ArenaLayout::Place& ArenaLayout::place_of(std::string_view name) const {
+  const auto entry = std::ranges::find(entries_, name, &LayoutEntry::name);
+  FEDSPEND_CHECK(entry != entries_.end(), "a layout has an entry of this name");
+  std::size_t flat = 0;
+  const auto place = std::ranges::find_if(places_, [&](const Place& each) { return std::exchange(flat, flat + each.rows * each.columns) == entry->offset; });
+  FEDSPEND_CHECK(place->rows * place->columns == (entry + 1 == entries_.end() ? parameter_count_ : (entry + 1)->offset) - entry->offset, "it lies in one stretch");
+  return *place;
+}
+
 void ArenaLayout::to_arena(std::span<const float> flat, float* arena) const {
   FEDSPEND_CHECK(flat.size() == parameter_count_, "the flat vector has parameter_count() floats");
   const float* from = flat.data();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/trainer.h"
@@ -24,6 +25,12 @@ class ArenaLayout {
   std::size_t arena_size() const { return arena_size_; }
   const std::vector<LayoutEntry>& entries() const { return entries_; }
 
+  // Where the rows of the entry of this name lie, which is placed in one stretch.
+  struct Place {
+    std::size_t rows, columns, offset, stride;
+  };
+  const Place& place_of(std::string_view name) const;
+
   void to_arena(std::span<const float> flat, float* arena) const;  // the padding of the arena must be zero and stays so
   void to_flat(const float* arena, std::span<float> flat) const;
 
@@ -39,9 +46,6 @@ class ArenaLayout {
   void place(std::string name, std::vector<std::size_t> shape, std::span<const Stretch> stretches);
 
  private:
-  struct Place {
-    std::size_t rows, columns, offset, stride;
-  };
   std::size_t arena_size_ = 0;
   std::size_t parameter_count_ = 0;
   std::vector<LayoutEntry> entries_;

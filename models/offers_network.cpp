@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace fedspend::models {
 namespace {
@@ -11,7 +12,7 @@ float use_scale(const OfferStep& step) { return 1 / std::sqrt(static_cast<float>
 
 }  // namespace
 
-LeanOffersNetwork::LeanOffersNetwork(const OffersLayout& layout) : layout_(layout) { output_back_.resize_zero(layout.logits_width() * layout.hidden_width()); }
+LeanOffersNetwork::LeanOffersNetwork(const OffersLayout& layout) : layout_(layout), touched_in_(layout.sizes().categories) { output_back_.resize_zero(layout.logits_width() * layout.hidden_width()); }
 
 void LeanOffersNetwork::forward(const float* arena, std::span<const OfferStep> steps, std::span<const std::uint32_t> which) {
   const std::size_t hidden_width = layout_.hidden_width(), width = hidden_width + kOfferNumeric, logits = layout_.logits_width(), categories = layout_.sizes().categories;
@@ -28,10 +29,10 @@ void LeanOffersNetwork::forward(const float* arena, std::span<const OfferStep> s
   for (std::size_t i = 0; i < which.size(); ++i) {
     const OfferStep& step = steps[which[i]];
     const float scale = use_scale(step);
-    float* h = hidden_.data() + i * hidden_width;
+    float* __restrict h = hidden_.data() + i * hidden_width;
     for (const OfferUse& one : step.used) {
-      const float* ever = arena + use.row(one.category);
-      const float* lately = arena + use.row(categories + one.category);
+      const float* __restrict ever = arena + use.row(one.category);
+      const float* __restrict lately = arena + use.row(categories + one.category);
       for (std::size_t j = 0; j < hidden_width; ++j) h[j] += scale * (one.ever * ever[j] + one.lately * lately[j]);
     }
   }
@@ -77,23 +78,27 @@ void LeanOffersNetwork::backward(const float* arena, std::span<const OfferStep> 
   kernels::multiply({.rows = kOfferNumeric, .inner = which_.size(), .columns = hidden_width, .a = inputs_.data() + hidden_width, .a_row_stride = 1, .a_inner_stride = width,
                      .b = d_hidden_.data(), .b_stride = hidden_width, .c = gradient + hidden.offset, .c_stride = hidden.stride}, kernels::Into::overwrite);
   embedding_rows_.clear();
+  if (++batch_ == 0) {
+    std::ranges::fill(touched_in_, 0u);
+    batch_ = 1;
+  }
   for (std::size_t i = 0; i < which_.size(); ++i) {
     const OfferStep& step = steps[which_[i]];
     const float scale = use_scale(step);
-    const float* d = d_hidden_.data() + i * hidden_width;
+    const float* __restrict d = d_hidden_.data() + i * hidden_width;
     for (const OfferUse& one : step.used) {
-      const std::size_t ever = use.row(one.category), lately = use.row(categories + one.category);
+      const std::size_t ever_row = use.row(one.category), lately_row = use.row(categories + one.category);
+      float *__restrict ever = gradient + ever_row, *__restrict lately = gradient + lately_row;
+      const float by_ever = scale * one.ever, by_lately = scale * one.lately;
       for (std::size_t j = 0; j < hidden_width; ++j) {
-        gradient[ever + j] += scale * one.ever * d[j];
-        gradient[lately + j] += scale * one.lately * d[j];
+        ever[j] += by_ever * d[j];
+        lately[j] += by_lately * d[j];
       }
-      embedding_rows_.push_back({ever, hidden_width});
-      embedding_rows_.push_back({lately, hidden_width});
+      if (std::exchange(touched_in_[one.category], batch_) == batch_) continue;
+      embedding_rows_.push_back({ever_row, hidden_width});
+      embedding_rows_.push_back({lately_row, hidden_width});
     }
   }
-  std::ranges::sort(embedding_rows_, {}, &LocalDescent::ArenaRow::offset);
-  const auto repeated = std::ranges::unique(embedding_rows_, {}, &LocalDescent::ArenaRow::offset);
-  embedding_rows_.erase(repeated.begin(), repeated.end());
 }
 
 }  // namespace fedspend::models

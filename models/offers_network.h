@@ -47,6 +47,8 @@ class LeanOffersNetwork final : public OffersNetwork {
   const OffersLayout& layout_;
   std::vector<std::uint32_t> which_;
   std::vector<LocalDescent::ArenaRow> embedding_rows_;
+  std::vector<std::uint32_t> touched_in_;  // of each category, the last batch that used it
+  std::uint32_t batch_ = 0;
   std::vector<float> log_sum_;
   kernels::Buffer inputs_;  // a row [hidden | numeric], of which the products see the parts
   kernels::Buffer hidden_, output_, logits_, d_hidden_, output_back_;

@@ -44,6 +44,18 @@ std::span<const SpendCalendar::Day> SpendCalendar::before(std::size_t category, 
   return {days.begin(), std::ranges::lower_bound(days, day, {}, &Day::day)};
 }
 
+// How many of them lie before `day`, which is near their end: looked for in strides that double.
+std::size_t SpendCalendar::place_of(std::span<const Day> days, std::int64_t day) {
+  std::size_t end = days.size(), stride = 1;
+  while (end > 0 && days[end - 1].day >= day) {
+    const std::size_t next = end - std::min(stride, end);
+    if (next == 0 || days[next - 1].day < day) return static_cast<std::size_t>(std::ranges::lower_bound(days.begin() + static_cast<std::ptrdiff_t>(next), days.begin() + static_cast<std::ptrdiff_t>(end), day, {}, &Day::day) - days.begin());
+    end = next;
+    stride *= 2;
+  }
+  return end;
+}
+
 double SpendCalendar::sum_before(std::size_t category, std::int64_t day) const {
   const std::span<const Day> days = before(category, day);
   return days.empty() ? 0 : days.back().sum;
@@ -64,13 +76,27 @@ std::int64_t SpendCalendar::since(std::size_t category, std::int64_t day) const 
   return days.empty() ? std::max<std::int64_t>(0, day - first_day_) : day - days.back().day;
 }
 
+bool SpendCalendar::may_be_regular(std::size_t category, std::int64_t day) const {
+  std::span<const Day> days = before(category, day);
+  for (std::int64_t block = 1; block <= 3; ++block) {
+    const std::size_t earlier = place_of(days, day - block * kSpendDays);
+    if (earlier == days.size()) return false;
+    days = days.first(earlier);
+  }
+  return true;
+}
+
 OwnSpend SpendCalendar::own(std::size_t category, std::int64_t day) const {
   OwnSpend own;
   const std::int64_t past = empty() ? 0 : std::max<std::int64_t>(0, day - first_day_);
   std::array<double, kBlocks * kStepsInBlock + 1> sums{};  // of all before the days 0, 10, 20, ... before
-  for (std::size_t step = 0; step < sums.size(); ++step) sums[step] = sum_before(category, day - static_cast<std::int64_t>(step) * kWindowStep);
+  std::span<const Day> days = before(category, day);
+  for (std::size_t step = 0; step < sums.size(); ++step) {
+    days = days.first(place_of(days, day - static_cast<std::int64_t>(step) * kWindowStep));
+    sums[step] = days.empty() ? 0 : days.back().sum;
+  }
   const auto block = [&](std::size_t ended) { return sums[ended] - sums[ended + kStepsInBlock]; };
-  const auto a_month = [past](double sum, std::int64_t days) { return sum * static_cast<double>(kSpendDays) / static_cast<double>(std::clamp<std::int64_t>(past, kSpendDays, days)); };
+  const auto a_month = [past](double sum, std::int64_t reach) { return sum * static_cast<double>(kSpendDays) / static_cast<double>(std::clamp<std::int64_t>(past, kSpendDays, reach)); };
   own.last = block(0);
   own.mean = a_month(sums[0] - sums[3 * kStepsInBlock], 3 * kSpendDays);
   own.yearly = a_month(sums.front() - sums.back(), static_cast<std::int64_t>(kBlocks) * kSpendDays);

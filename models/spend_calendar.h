@@ -41,12 +41,14 @@ class SpendCalendar {
   std::size_t times(std::size_t category, std::int64_t from_day, std::int64_t end_day) const;  // that something was spent
   std::int64_t since(std::size_t category, std::int64_t day) const;  // days from the newest spend before `day`; without one, of all that there are
   OwnSpend own(std::size_t category, std::int64_t day) const;
+  bool may_be_regular(std::size_t category, std::int64_t day) const;  // false: own() is not; in less time than own() takes
 
  private:
   struct Day {
     std::int64_t day;
     double sum;  // up to its end
   };
+  static std::size_t place_of(std::span<const Day> days, std::int64_t day);
   std::span<const Day> before(std::size_t category, std::int64_t day) const;
   double sum_before(std::size_t category, std::int64_t day) const;
 

@@ -76,7 +76,7 @@ void append_spend_steps(const SpendCalendar& calendar, std::size_t categories, s
     const OwnSpend all = calendar.own(categories, day);
     if (!all.is_regular) continue;  // then no part of it is
     for (std::size_t series = 0; series < categories; ++series) {
-      if (calendar.times(series, day - kSpendDays, day) == 0) continue;  // most categories, cheaply
+      if (!calendar.may_be_regular(series, day)) continue;
       const OwnSpend own = calendar.own(series, day);
       if (own.is_regular) out.push_back(make_step(calendar, series, day, own, all, true));
     }

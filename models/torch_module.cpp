@@ -42,7 +42,7 @@ Result<fs::path> find_module() {
       if (fs::is_regular_file(place, error)) return place;
   return fail(ErrorCode::not_found, std::string("torch models need the module ") + kFileName + ", which is not there",
               kBuiltWithTorch ? std::string("build the target fedspend_torch, or let ") + kTorchModuleVariable + " name the file"
-                              : "this build is without libtorch: build the preset release, or train next_category with the lean trainers");
+                              : "this build is without libtorch: build the preset release, or train with the lean trainers");
 }
 
 std::string why_not() {
@@ -97,14 +97,10 @@ Result<TrainerFamily> parse_trainer_family(std::string_view name) {
 
 Result<std::unique_ptr<Trainer>> make_trainer(const ModelSpec& model, const TrainerChoice& choice) {
   if (!model.is_torchscript() && choice.family == TrainerFamily::lean) return make_trainer(model);
-  if (!model.is_torchscript() && model.name != "next_category") {
-    FEDSPEND_ASSIGN([[maybe_unused]] const auto known, make_trainer(model));
-    return fail(ErrorCode::invalid_argument, "the model " + model.name + " has no torch twin", "train it with the lean trainers (--trainers lean)");
-  }
   if (model.is_torchscript() && choice.model_file == nullptr)
     return fail(ErrorCode::invalid_argument, "a torchscript model is trained from its file, which was not given", "read the plan from a file, with " + model.file + " beside it");
   FEDSPEND_ASSIGN(const TorchModule* module, torch_module());
-  return model.is_torchscript() ? module->make_torchscript(model, *choice.model_file) : module->make_next_category(model);
+  return model.is_torchscript() ? module->make_torchscript(model, *choice.model_file) : module->make_twin(model);
 }
 
 }  // namespace fedspend::models

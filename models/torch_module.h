@@ -33,8 +33,8 @@ class TorchModule {
  public:
   virtual ~TorchModule() = default;
 
-  // The twin of the lean next_category: the same parameter layout, initial weights and steps, as torch::nn modules.
-  virtual Result<std::unique_ptr<Trainer>> make_next_category(const ModelSpec& model) const = 0;
+  // The twin of a lean trainer, of every stock model: the same parameter layout, initial weights and steps.
+  virtual Result<std::unique_ptr<Trainer>> make_twin(const ModelSpec& model) const = 0;
   // The bytes of a TorchScript file (contract: models/torch/README.md), whose code runs in this process. Errors name the fault and
   // say how to mend it: malformed for a file that is none or has no such forward or parameters; invalid_argument for sizes or a
   // parameter count (0: not checked) that are not the plan's; conflict for a hash that is not.
@@ -59,7 +59,7 @@ class TorchModule {
 // another build and where its libraries do not pass check_libraries; the hint says how to mend it.
 Result<const TorchModule*> torch_module();
 
-// Which trainers a plan of next_category is run by; a torchscript plan has torch's in any case.
+// Which trainers the plan of a stock model is run by; a torchscript plan has torch's in any case.
 enum class TrainerFamily { lean, torch };
 Result<TrainerFamily> parse_trainer_family(std::string_view name);
 std::string_view to_string(TrainerFamily family);

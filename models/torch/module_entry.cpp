@@ -2,10 +2,10 @@
 
 #include "common/crypto/random.h"
 #include "models/kernels.h"
-#include "models/torch/next_category_torch.h"
 #include "models/torch/process_group_gloo.h"
 #include "models/torch/torch_libraries.h"
 #include "models/torch/torchscript.h"
+#include "models/torch/twins.h"
 #include "models/torch/window_trainer.h"
 #include "models/torch_module.h"
 #include "models/torch_module_tag.h"
@@ -15,7 +15,7 @@ namespace {
 
 class Module final : public TorchModule {
  public:
-  Result<std::unique_ptr<Trainer>> make_next_category(const ModelSpec& model) const override { return make_next_category_torch(model); }
+  Result<std::unique_ptr<Trainer>> make_twin(const ModelSpec& model) const override { return models::make_twin(model); }
   Result<std::unique_ptr<Trainer>> make_torchscript(const ModelSpec& model, ByteSpan file) const override { return make_torchscript_trainer(model, file); }
   Result<TorchScriptReport> preflight_torchscript(const ModelSpec& model, const TrainingSpec& training, ByteSpan file,
                                                   std::span<const HistoryRow> rows) const override {

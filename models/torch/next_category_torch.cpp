@@ -1,4 +1,4 @@
-#include "models/torch/next_category_torch.h"
+// The network of next_category_network.h, by torch, in the trainer that torch's networks have of their own (window_trainer.h).
 
 #include <torch/nn/modules/embedding.h>
 #include <torch/nn/modules/linear.h>
@@ -10,6 +10,7 @@
 #include "common/check.h"
 #include "models/next_category_layout.h"
 #include "models/torch/torch_error.h"
+#include "models/torch/twins.h"
 #include "models/torch/window_trainer.h"
 
 namespace fedspend::models {

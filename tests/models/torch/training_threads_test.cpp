@@ -26,7 +26,7 @@ std::unique_ptr<Trainer> large_trainer() {
   ModelSpec model = small_model(kCategories);
   model.sizes["hidden"] = 64;
   model.sizes["sequence_length"] = 32;
-  return std::move(*module().make_next_category(model));
+  return std::move(*module().make_twin(model));
 }
 
 void train(Trainer& trainer) {

@@ -1,0 +1,51 @@
+#include "models/torch/arena_tensors.h"
+
+#include <algorithm>
+
+#include "common/check.h"
+#include "models/torch/window_trainer.h"
+
+namespace fedspend::models {
+namespace {
+
+at::Tensor view_of(float* arena, const ArenaLayout::Place& place) {
+  const auto rows = static_cast<std::int64_t>(place.rows), columns = static_cast<std::int64_t>(place.columns);
+  return at::from_blob(arena + place.offset, {rows, columns}, {static_cast<std::int64_t>(place.stride), 1});
+}
+
+}  // namespace
+
+void ArenaTensors::bind(const float* arena) {
+  prepare_torch_thread();
+  if (arena == arena_) return;
+  tensors_.clear();
+  for (const LayoutEntry& entry : layout_.entries())
+    tensors_.emplace_back(entry.name, view_of(const_cast<float*>(arena), layout_.place_of(entry.name)).set_requires_grad(true));
+  arena_ = arena;
+  gradient_ = nullptr;
+}
+
+const at::Tensor& ArenaTensors::operator[](std::string_view name) const {
+  const auto found = std::ranges::find(tensors_, name, &std::pair<std::string_view, at::Tensor>::first);
+  FEDSPEND_CHECK(found != tensors_.end(), "a layout has an entry of this name");
+  return found->second;
+}
+
+void ArenaTensors::backward(const at::Tensor& loss, float* gradient) {
+  if (gradient != gradient_)
+    for (auto& [name, tensor] : tensors_) tensor.mutable_grad() = view_of(gradient, layout_.place_of(name));
+  gradient_ = gradient;
+  std::fill(gradient + dense_offset_, gradient + layout_.arena_size(), 0.0f);
+  loss.backward();
+}
+
+std::vector<LocalDescent::ArenaRow> rows_of(const ArenaLayout::Block& block, std::vector<std::uint32_t> which) {
+  std::ranges::sort(which);
+  const auto repeated = std::ranges::unique(which);
+  which.erase(repeated.begin(), repeated.end());
+  std::vector<LocalDescent::ArenaRow> rows;
+  for (const std::uint32_t row : which) rows.push_back({block.row(row), block.stride});
+  return rows;
+}
+
+}  // namespace fedspend::models
