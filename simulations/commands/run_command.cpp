@@ -38,6 +38,7 @@ struct RunRequest {
   fs::path out;
   bool resume = false;
   WantedReferences references = WantedReferences::automatic;
+  bool personalise = false;
   std::optional<ClientNames> per_client;  // per_client.csv
   std::optional<models::ProcessGroupOptions> ranks;  // of a run that several processes share
   bool progress = true;
@@ -100,6 +101,8 @@ Result<RunRequest> run_request(const Arguments& arguments) {
   Result<WantedReferences> wanted = parse_wanted_references(references);
   if (!wanted) return fail(wanted.error().code, "--references " + wanted.error().message, wanted.error().hint);
   request.references = *wanted;
+  request.personalise = arguments.flag("personalise");
+  if (request.personalise) FEDSPEND_TRY(check_personal(options.plan.plan, options.plan.trainers));
   FEDSPEND_ASSIGN(request.per_client, wanted_names(arguments));
   request.progress = !arguments.flag("no-progress");
   return request;
@@ -111,7 +114,7 @@ std::string text_of(const RunRequest& request, const nlohmann::json& summary, co
                 summary["rounds"].get<unsigned long long>(), summary["updates"].get<double>(), summary["seconds"].get<double>(), summary["clients_per_second"].get<double>(),
                 summary["bytes_up_per_client"].get<double>(), summary["bytes_down_per_client"].get<double>());
   return demonstration_line(request.run.plan.plan) +
-         evaluation_table(scores, analysis.baselines, analysis.references) + line + short_text(statement) + "\nresults: " + request.out.string() + "\n";
+         evaluation_table(scores, analysis.baselines, analysis.references) + (analysis.personal ? "\n" + to_text(*analysis.personal) + "\n" : "") + line + short_text(statement) + "\nresults: " + request.out.string() + "\n";
 }
 
 // --evaluate-clients is the size of the sample of clients that are made on demand.
@@ -194,7 +197,7 @@ Result<Report> run(const Arguments& arguments) {
   if (!request.writes()) return report_of_rank(request, result);
 
   const Result<RunAnalysis> analysed = analyse_run(options, result, clients, compute_baselines(data.population, evaluation_rule(options.plan.plan)),
-                                                   references_for(request.references, options, clients), [] { return !program::stop_requested().load(); });
+                                                   {.references = references_for(request.references, options, clients), .personalise = request.personalise}, [] { return !program::stop_requested().load(); });
   if (!analysed) {
     const bool can_resume = program::stop_requested().load() && fs::exists(checkpoint_file);
     return fail(analysed.error().code, analysed.error().message, can_resume ? resume_hint(checkpoint_file) : analysed.error().hint);
@@ -233,6 +236,7 @@ program::Command run_command() {
       {.name = "evaluate-clients", .value_name = "N", .help = "clients that are evaluated where they are made on demand; by default the description's sample"},
       isa_option(),
       {.name = "references", .value_name = "WHICH", .help = "central and local-only training for the report: all, none, or auto: where they cost no more than the federation", .default_text = "auto"},
+      {.name = "personalise", .value_name = "", .help = "afterwards also adapts the model to each client, as a device does: what that is worth and for whom it fails, in the report"},
       {.name = "per-client", .value_name = "NAMES", .help = "also write per_client.csv, one line a client, with ranks (names nobody) or labels"},
       {.name = "no-progress", .value_name = "", .help = "no progress display"}};
   for (const std::vector<program::Option>& more : {own, course_options(), ranks_options()}) options.insert(options.end(), more.begin(), more.end());

@@ -125,7 +125,7 @@ std::shared_ptr<FinishedRun> run(const PlanFile& plan, const Data& data, std::ui
     return answer.is_none() || py::cast<bool>(answer);
   }));
   if (result.stopped) throw Failure{{ErrorCode::refused, "on_round ended the run after round " + std::to_string(result.record.rounds()), "return None or True to go on"}};
-  const RunAnalysis analysis = take(analyse_run(options, result, clients, compute_baselines(data.read.population, evaluation_rule(plan.plan)), references_for(wanted, options, clients)));
+  const RunAnalysis analysis = take(analyse_run(options, result, clients, compute_baselines(data.read.population, evaluation_rule(plan.plan)), {.references = references_for(wanted, options, clients)}));
   DpStatement statement = take(statement_of(options, result));
   nlohmann::json summary = run_summary(options, result, clients, analysis, statement);
   return std::make_shared<FinishedRun>(FinishedRun{std::move(options), std::move(result), std::move(summary), std::move(statement)});

@@ -127,6 +127,7 @@ std::string run_report(const RunFacts& run) {
   body += convergence_section(run);
   body += privacy_section(run);
   body += clients_section(run);
+  body += personal_section(run);
   body += participation_section(run);
   body += cost_section(run);
   body += facts_section(run);

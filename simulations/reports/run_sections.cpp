@@ -137,10 +137,15 @@ Points quantile_points(const nlohmann::json& gains) {
   return points;
 }
 
-Html gains_chart(const models::Measure& measure, const nlohmann::json& clients) {
+// Quantiles over clients, from the largest loss to the largest gain.
+struct Gains {
+  std::string name, column;
+  Tone tone;
+  Points points;
+};
+Html gains_chart(const std::string& what, const std::vector<Gains>& gains) {
   LineChart chart{.title = "Gain over clients, from the largest loss to the largest gain",
-                  .caption = capitalised(measure.name) + " of the federated model less what the client has without it, in points. Clients are ranked by it: read across for the share of clients below. From the 5th to the "
-                             "95th percentile; a client has few held-out rows, so single ones say little.",
+                  .caption = what + ", in points. Clients are ranked by it: read across for the share of clients below. From the 5th to the 95th percentile; a client has few held-out rows, so single ones say little.",
                   .x_name = "share of clients",
                   .y_name = "points",
                   .lines = {},
@@ -150,18 +155,34 @@ Html gains_chart(const models::Measure& measure, const nlohmann::json& clients) 
                   .gain_and_loss = true,
                   .table = {.caption = {}, .header = {"clients below"}, .rows = {}}};
   std::vector<Points> columns;
-  for (const auto& [key, name, tone] : {std::tuple{"against_own_best", "own counts", Tone::main}, std::tuple{"against_local_only", "local-only", Tone::second}}) {
-    if (!clients.contains(key)) continue;
-    const Points points = quantile_points(clients[key]);
-    if (points.empty()) continue;
-    chart.lines.push_back({name, tone, points});
-    chart.table.header.push_back(std::string("against ") + name);
-    columns.push_back(points);
+  for (const Gains& each : gains) {
+    if (each.points.empty()) continue;
+    chart.lines.push_back({each.name, each.tone, each.points});
+    chart.table.header.push_back(each.column);
+    columns.push_back(each.points);
   }
   if (columns.empty()) return {};
   const std::vector<NumberText> texts(columns.size(), [](double y) { return points_text(y); });
   chart.table.rows = rows_of(columns, chart.x_text, texts);
   return figure_of(chart);
+}
+
+Html federated_gains_chart(const models::Measure& measure, const nlohmann::json& clients) {
+  std::vector<Gains> gains;
+  for (const auto& [key, name, tone] : {std::tuple{"against_own_best", "own counts", Tone::main}, std::tuple{"against_local_only", "local-only", Tone::second}})
+    if (clients.contains(key)) gains.push_back({name, std::string("against ") + name, tone, quantile_points(clients[key])});
+  return gains_chart(capitalised(measure.name) + " of the federated model less what the client has without it", gains);
+}
+
+Html personal_table(const models::Measure& measure, const nlohmann::json& groups, const std::string& heading, const std::string& first, const std::string& caption) {
+  Table table{.caption = {}, .header = {first, "clients", "shared", "personal", "loss, shared", "personal", "better", "worse"}, .rows = {}};
+  for (const nlohmann::json& group : groups) {
+    const auto value = [&](const char* pointer) { return number_at(group, pointer).value_or(0); };
+    if (value("/clients") == 0) continue;
+    table.rows.push_back({text_at(group, "/name"), count_text(value("/clients")), percent_text(value("/shared_accuracy")), percent_text(value("/personal_accuracy")), fixed_text(value("/shared_loss"), 3),
+                          fixed_text(value("/personal_loss"), 3), percent_text(value("/better") / value("/clients"), 0), percent_text(value("/worse") / value("/clients"), 0)});
+  }
+  return element("figure", element("h3", heading) + table_of(table) + element("figcaption", "Held-out rows: " + std::string(measure.headline) + ", and mean loss in " + std::string(measure.loss_unit) + "; better and worse: clients, by the loss. " + caption));
 }
 
 Html history_table(const models::Measure& measure, const nlohmann::json& clients) {
@@ -256,7 +277,23 @@ Html clients_section(const RunFacts& run) {
   Html text;
   if (clients.contains("against_own_best")) text += element("p", "Against the client's " + std::string(measure.alone) + " (" + std::string(measure.alone_in_full) + "): " + gain_text(clients["against_own_best"]) + ".");
   if (clients.contains("against_local_only") && clients["against_local_only"].is_object()) text += element("p", "Against a model trained on the client's rows alone: " + gain_text(clients["against_local_only"]) + ".");
-  return section("Who gains, who loses", text + element("div", gains_chart(measure, clients) + history_table(measure, clients), "charts"));
+  return section("Who gains, who loses", text + element("div", federated_gains_chart(measure, clients) + history_table(measure, clients), "charts"));
+}
+
+Html personal_section(const RunFacts& run) {
+  if (!run.summary.contains("personal") || !run.summary["personal"].is_object()) return {};
+  const nlohmann::json& personal = run.summary["personal"];
+  const models::Measure& measure = measure_of(run.summary);
+  const auto value = [&](const char* pointer) { return number_at(personal, pointer).value_or(0); };
+  const double clients = std::max(1.0, value("/clients"));
+  const Html text = element("p", "Adapted to each client's own training rows, by what a device does, the model is " + std::string(measure.headline) + " in " + percent_text(value("/personal_accuracy"), 2) + " of the held-out rows, which had no say in it, and the shared one in " +
+                                     percent_text(value("/shared_accuracy"), 2) + ", both counting on. By the loss it is better for " + percent_text(value("/better") / clients, 0) + " of the clients, and worse for " + percent_text(value("/worse") / clients, 0) + "; the others keep the shared one.");
+  const nlohmann::json quantiles = personal.contains("uplift_quantiles") ? nlohmann::json{{"quantiles", personal["uplift_quantiles"]}} : nlohmann::json();
+  const Html chart = gains_chart(capitalised(measure.name) + " of the adapted model less that of the shared one", {{"personal", "against the shared model", Tone::main, quantile_points(quantiles)}});
+  Html tables;
+  if (personal.contains("by_way")) tables += personal_table(measure, personal["by_way"], "By the way that was chosen on the device", "way", "Each device takes what is best on its newest training rows, or leaves the shared model as it is.");
+  if (personal.contains("by_history")) tables += personal_table(measure, personal["by_history"], "Adapted models by length of history", "training rows", "Where more are worse than better it fails.");
+  return section("What adapting it on the device is worth", text + element("div", chart + tables, "charts"));
 }
 
 Html participation_section(const RunFacts& run) {

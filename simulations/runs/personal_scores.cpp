@@ -88,14 +88,19 @@ std::string_view to_string(PersonalWay way) {
   return "unknown";
 }
 
+Status check_personal(const Plan& plan, const models::TrainerChoice& trainers) {
+  FEDSPEND_ASSIGN(const auto trainer, models::make_trainer(plan.model, trainers));
+  if (trainer->outputs() == models::Outputs::probabilities) return {};
+  return fail(ErrorCode::invalid_argument, "of the model " + plan.model.name + " there is no personal one: it gives no probabilities of a category", "leave --personalise out");
+}
+
 Result<PersonalScores> score_personal(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, unsigned threads, const models::TrainerChoice& trainers) {
+  FEDSPEND_TRY(check_personal(plan, trainers));
   std::vector<std::unique_ptr<models::Trainer>> of_worker;
   for (unsigned i = 0; i < threads; ++i) {
     FEDSPEND_ASSIGN(auto trainer, models::make_trainer(plan.model, trainers));
     of_worker.push_back(std::move(trainer));
   }
-  if (of_worker.front()->outputs() != models::Outputs::probabilities)
-    return fail(ErrorCode::invalid_argument, "of the model " + plan.model.name + " there is no personal one: it gives no probabilities of a category", "leave --personalise out");
   std::vector<Result<ClientPersonal>> results(clients.size());
   for_each_index(clients.size(), threads, [&](std::size_t i, unsigned worker) { results[i] = score_one(*of_worker[worker], plan, weights, clients[i].rows); });
 

@@ -37,7 +37,9 @@ struct PersonalScores {
   double seconds_each = 0;        // wall clock of one adaptation, mean
 };
 
-// invalid_argument: a model whose outputs are no probabilities, of which there is no personal one. Otherwise the trainer's errors.
+// invalid_argument: a model whose outputs are no probabilities, of which there is no personal one; a trainer that cannot be made.
+Status check_personal(const Plan& plan, const models::TrainerChoice& trainers);
+// Errors of the same, and of the trainer.
 Result<PersonalScores> score_personal(const Plan& plan, std::span<const float> weights, std::span<const FederatedClient> clients, unsigned threads, const models::TrainerChoice& trainers = {});
 std::string to_text(const PersonalScores& scores);
 nlohmann::json to_json(const PersonalScores& scores);

@@ -24,16 +24,19 @@ std::optional<ReferenceOptions> references_for(WantedReferences wanted, const Ru
 }
 
 Result<RunAnalysis> analyse_run(const RunOptions& options, const RunResult& result, std::span<const FederatedClient> clients, Baselines baselines,
-                                const std::optional<ReferenceOptions>& references, const GoOn& go_on) {
+                                const WantedAnalysis& wanted, const GoOn& go_on) {
   const Plan& plan = options.plan.plan;
-  RunAnalysis analysis{.baselines = std::move(baselines), .clients = {}, .references = {}};
-  if (references) {
+  RunAnalysis analysis{.baselines = std::move(baselines), .clients = {}, .references = {}, .personal = {}};
+  if (const std::optional<ReferenceOptions>& references = wanted.references) {
     FEDSPEND_ASSIGN(Reference local_only, train_local_only(plan, clients, *references, go_on));
     FEDSPEND_ASSIGN(Reference central, train_centrally(plan, clients, *references, go_on));
     analysis.references = References{std::move(local_only), std::move(central)};
   }
   FEDSPEND_ASSIGN(const std::vector<HeldOutScore> federated, score_clients(plan, *result.weights, clients, models::Counting::frozen, options.federation.threads, nullptr, options.plan.trainers));
   analysis.clients = client_scores(plan, clients, analysis.baselines, federated, analysis.references ? std::span<const HeldOutScore>(analysis.references->local_only.by_client) : std::span<const HeldOutScore>());
+  if (wanted.personalise) {
+    FEDSPEND_ASSIGN(analysis.personal, score_personal(plan, *result.weights, clients, options.federation.threads, options.plan.trainers));
+  }
   return analysis;
 }
 

@@ -56,6 +56,7 @@ nlohmann::json run_summary(const RunOptions& options, const RunResult& result, s
   summary["eligible_clients"] = result.eligible_clients;
   summary["per_client"] = client_summary(analysis.clients);
   summary["references"] = analysis.references ? references_json(*analysis.references) : nlohmann::json();
+  if (analysis.personal) summary["personal"] = to_json(*analysis.personal);
   summary["seed"] = options.federation.seed;
   summary["threads"] = options.federation.threads;
   summary["plan_hash"] = options.plan.hash.hex();

@@ -109,7 +109,7 @@ Result<nlohmann::json> run_job(const RunOptions& options, const Prepared& prepar
   FEDSPEND_ASSIGN(OutputFolder folder, OutputFolder::create(place, "fedspend-sim sweep"));
   FEDSPEND_ASSIGN(const RunResult result, run_federation(options, prepared.clients, [&](const SimulatedRound&, const std::optional<HeldOutScore>&) { return go_on(); }));
   if (result.stopped) return fail(ErrorCode::io, "stopped", "call again to go on: what is done is kept");
-  FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, prepared.clients, prepared.baselines, {}));
+  FEDSPEND_ASSIGN(const RunAnalysis analysis, analyse_run(options, result, prepared.clients, prepared.baselines, {.references = {}}));
   FEDSPEND_ASSIGN(const DpStatement statement, statement_of(options, result));
   nlohmann::json summary = run_summary(options, result, prepared.clients, analysis, statement);
   FEDSPEND_TRY(write_run(options, result, summary, statement, folder.partial()));

@@ -46,6 +46,23 @@ TEST_CASE("a report shows convergence, clients, participation, bytes and time, e
   CHECK(has(report, "60% gain, 30% lose"));
 }
 
+TEST_CASE("a report says what adapting the model on each device is worth, and for whom it fails, where that was worked out") {
+  RunFacts run = sample_run();
+  CHECK_FALSE(has(run_report(run), "What adapting it on the device is worth"));
+  const auto group = [](const char* name, int clients, int better, int worse) {
+    return nlohmann::json{{"name", name}, {"clients", clients}, {"better", better}, {"worse", worse}, {"shared_accuracy", 0.5}, {"personal_accuracy", 0.625}, {"shared_loss", 1.25}, {"personal_loss", 1.125}};
+  };
+  run.summary["personal"] = {{"clients", 80}, {"better", 40}, {"worse", 20}, {"shared_accuracy", 0.5571}, {"personal_accuracy", 0.5621}, {"uplift_mean", 0.005},
+                             {"uplift_quantiles", std::vector<double>{-0.1, -0.05, 0, 0.05, 0.1}},
+                             {"by_way", {group("its head fine-tuned", 60, 40, 20), group("the shared model as it is", 0, 0, 0)}}, {"by_history", {group("under 50 rows", 16, 4, 12)}}};
+  const std::string report = run_report(run);
+  for (const std::string part : {"56.21%", "55.71%", "better for 50% of the clients, and worse for 25%", "its head fine-tuned</th><td>60</td>", "under 50 rows</th><td>16</td><td>50.0%</td><td>62.5%</td><td>1.250</td><td>1.125</td><td>25%</td><td>75%</td>"}) {
+    CAPTURE(part);
+    CHECK(has(report, part));
+  }
+  CHECK_FALSE(has(report, "the shared model as it is</th>"));  // nobody's
+}
+
 TEST_CASE("aborted rounds are counted by reason, whatever figures stand behind it") {
   RunFacts run = sample_run();
   run.rounds.insert(run.rounds.begin(), 3, tests::sample_round(1, false, 0));
