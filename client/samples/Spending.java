@@ -2,6 +2,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.GeneralSecurityException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -10,12 +11,14 @@ import org.fedspend.client.Conditions;
 import org.fedspend.client.Device;
 import org.fedspend.client.FedspendException;
 import org.fedspend.client.Host;
+import org.fedspend.client.HttpsTransport;
 import org.fedspend.client.InsightKind;
 import org.fedspend.client.InsightListener;
 import org.fedspend.client.Options;
 import org.fedspend.client.Phase;
 import org.fedspend.client.RunReport;
 import org.fedspend.client.Transaction;
+import org.fedspend.client.Transport;
 
 /**
  * A program to copy: one customer's device, from an empty folder to a contribution.
@@ -33,8 +36,9 @@ import org.fedspend.client.Transaction;
  *   Spending FOLDER personalise [MODEL]           adapt a model to this customer
  *   Spending FOLDER history | statement | wipe
  *
- * FOLDER holds what the bank gives with its app (release.pub, authority.pub, coordinator.pub, coordinator.address, policy.toml); what the
- * device keeps goes into FOLDER/device. A real app asks its system for the conditions, wraps the key in its hardware (Host.keys in place
+ * FOLDER holds what the bank gives with its app: release.pub, authority.pub, policy.toml, and coordinator.pub with coordinator.address, or, where an HTTPS
+ * gateway stands before the coordinator, gateway.pem (its certificate, which is pinned) with gateway.address (https://HOST:PORT). What the device keeps goes
+ * into FOLDER/device. A real app asks its system for the conditions, wraps the key in its hardware (Host.keys in place
  * of keyInFile), and runs when its scheduler says so.
  *
  *   java -Djava.library.path=build/notorch/lib -cp build/notorch/lib/fedspend-client.jar client/samples/Spending.java FOLDER run
@@ -44,6 +48,18 @@ public final class Spending {
 
   /** This machine is always idle, on mains and on a network that costs nothing. A phone asks its system. */
   private static final class Desk implements Host {
+    private final Transport transport;
+
+    Desk(Transport transport) {
+      this.transport = transport;
+    }
+
+    /** null: the library's own connection. */
+    @Override
+    public Transport transport() {
+      return transport;
+    }
+
     @Override
     public void conditions(Conditions now) {
       now.idle = now.charging = now.unmetered = now.thermalsOk = true;
@@ -67,7 +83,7 @@ public final class Spending {
     return Files.readString(file).stripTrailing();
   }
 
-  private static Device open(Path folder) throws IOException, FedspendException {
+  private static Device open(Path folder) throws IOException, GeneralSecurityException, FedspendException {
     Options options = new Options();
     options.persistentFolder = Files.createDirectories(folder.resolve("device")).toString();
     options.cacheFolder = Files.createDirectories(folder.resolve("cache")).toString();
@@ -75,11 +91,15 @@ public final class Spending {
     options.policy = Files.readString(folder.resolve("policy.toml"));
     options.releaseKey = Device.parseKey(read(folder.resolve("release.pub")));
     options.authorityKey = Device.parseKey(read(folder.resolve("authority.pub")));
-    options.coordinatorKey = Device.parseKey(read(folder.resolve("coordinator.pub")));
-    options.coordinator = read(folder.resolve("coordinator.address"));
+    Path gateway = folder.resolve("gateway.address");
+    Transport transport = Files.exists(gateway) ? new HttpsTransport(read(gateway), Files.readAllBytes(folder.resolve("gateway.pem"))) : null;
+    if (transport == null) {
+      options.coordinatorKey = Device.parseKey(read(folder.resolve("coordinator.pub")));
+      options.coordinator = read(folder.resolve("coordinator.address"));
+    }
     options.keyInFile = true;
     options.transientBackoffMillis = 200; // of a demonstration; leave it 0
-    return Device.open(options, new Desk());
+    return Device.open(options, new Desk(transport));
   }
 
   private static String input() throws IOException {
@@ -105,7 +125,7 @@ public final class Spending {
     System.out.printf("%s: %s; %d bytes sent; again in %d ms%n", outcome, report.words, report.bytesSent, report.comeBackInMillis);
   }
 
-  public static void main(String[] arguments) throws IOException {
+  public static void main(String[] arguments) throws IOException, GeneralSecurityException {
     if (arguments.length < 2) {
       System.err.println("usage: Spending FOLDER request TOKEN | certificate | consent [PURPOSE] | withdraw [PURPOSE] | ingest | run | install PLAN MODEL | insight KIND [ID] | correct ID CATEGORY | personalise [MODEL] | history | statement | wipe");
       System.exit(4);

@@ -19,7 +19,17 @@ std::string SampleCustomer::shell(const std::string& command) const {
   return outcome.out;
 }
 
-SampleCustomer::SampleCustomer(std::string program_given) : program(std::move(program_given)) {
+namespace {
+
+SmallFederationOptions options_with(const std::vector<std::string>& settings) {
+  SmallFederationOptions options{.clients = 12, .processes = 3, .settings = {"federation.rounds=400", "federation.retry_after_ms=300"}};
+  options.settings.insert(options.settings.end(), settings.begin(), settings.end());
+  return options;
+}
+
+}  // namespace
+
+SampleCustomer::SampleCustomer(std::string program_given, const std::vector<std::string>& settings) : federation(options_with(settings)), program(std::move(program_given)) {
   fs::create_directories(folder);
   fs::copy(federation / "keys/release.key.pub", folder / "release.pub");
   fs::copy(federation / "keys/coordinator.key.pub", folder / "coordinator.pub");

@@ -11,11 +11,12 @@
 namespace fedspend::test {
 
 struct SampleCustomer {
-  SmallFederation federation{{.clients = 12, .processes = 3, .settings = {"federation.rounds=400", "federation.retry_after_ms=300"}}};
+  SmallFederation federation;
   std::filesystem::path folder = federation / "sample";
   std::string program;  // as for a shell: it is given the folder and a command
 
-  explicit SampleCustomer(std::string program);
+  // `settings`: of the plan, beside a round's 300 ms until the next.
+  explicit SampleCustomer(std::string program, const std::vector<std::string>& settings = {});
 
   // Of a command for a shell that must end well: its standard output.
   std::string shell(const std::string& command) const;

@@ -22,7 +22,8 @@
 namespace fedspend::test {
 
 struct GatewayFederation {
-  SmallFederation federation;
+  std::unique_ptr<SmallFederation> own;
+  const SmallFederation& federation;
   Process coordinator{quiet()}, gateway{quiet()};
   std::string endpoint;
   int port = 0;
@@ -30,7 +31,9 @@ struct GatewayFederation {
   static ProcessOptions quiet() { return {.command = {"/bin/true"}, .out = {}, .err = {}, .folder = {}, .environment = {}}; }
   static SmallFederationOptions options() { return {.clients = 12, .processes = 2, .settings = {"federation.rounds=200", "federation.retry_after_ms=200", "federation.selection_window_ms=500"}}; }
 
-  GatewayFederation() : federation(options()) {
+  GatewayFederation() : GatewayFederation(std::make_unique<SmallFederation>(options())) {}
+  explicit GatewayFederation(std::unique_ptr<SmallFederation> made) : GatewayFederation(*made) { own = std::move(made); }
+  explicit GatewayFederation(const SmallFederation& of) : federation(of) {  // which outlives it
     std::signal(SIGPIPE, SIG_IGN);  // the client library writes to connections that the other end has closed
     require_done({program_path("fedspend-admin"), "gateway-keygen", "--out", in("gateway")});
     require_done({"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
