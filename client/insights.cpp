@@ -16,6 +16,7 @@ namespace fedspend::client {
 namespace {
 
 constexpr double kLeastProbability = 1e-9;
+constexpr double kLeastSaid = 0.005;  // in words, where it would be 0%
 constexpr std::size_t kMostNameBytes = 256;
 
 constexpr std::array kRules = {
@@ -177,9 +178,10 @@ std::string insight_text(const Insight& insight, std::span<const std::string> ca
   if (offer && insight.abstains) return "Nothing to suggest.\n";
   const std::string what(of_row ? "This is" : offer ? "New to you, and perhaps for you:" : "Likely next:"), unsure(of_row ? "Not sure what this is." : "Not sure what comes next.");
   std::string text = insight.abstains ? unsure : what + " " + name(insight.next.front().category) + " (" + percent(insight.next.front().probability) + ").";
-  text += insight.abstains ? " Possible: " : insight.next.size() > 1 ? " Otherwise: " : "";
+  std::string others;
   for (std::size_t i = insight.abstains ? 0 : 1; i < insight.next.size(); ++i)
-    text += (i == (insight.abstains ? 0u : 1u) ? "" : ", ") + name(insight.next[i].category) + " (" + percent(insight.next[i].probability) + ")";
+    if (insight.next[i].probability >= kLeastSaid) others += (others.empty() ? "" : ", ") + name(insight.next[i].category) + " (" + percent(insight.next[i].probability) + ")";
+  if (!others.empty()) text += (insight.abstains ? " Possible: " : " Otherwise: ") + others;
   text += "\n";
   if (insight.abstains) return text;
   text += "Why " + name(insight.next.front().category) + ":\n";

@@ -97,6 +97,14 @@ TEST_CASE("a model that is told the row is asked for the last one, and not witho
   CHECK(insight_text(*insight, customer.spec.categories).starts_with("This is " + customer.spec.categories[2] + " ("));
   for (const std::string_view group : categoriser->feature_groups()) CHECK(reason_text(InsightKind::category, {group, 1}) != reason_text(InsightKind::category, {"new one", 1}));
 
+  // What would be said to be as good as impossible is not said.
+  Insight sure = *insight;
+  sure.next = {{2, 0.98}, {0, 0.0149}, {1, 0.0049}};
+  const std::string words = insight_text(sure, customer.spec.categories);
+  CHECK(words.find(" Otherwise: " + customer.spec.categories[0] + " (1%)\n") != std::string::npos);
+  sure.next = {{2, 0.999}, {0, 0.0004}, {1, 0.0003}};
+  CHECK(insight_text(sure, customer.spec.categories).find("Otherwise") == std::string::npos);
+
   // A merchant that was never met, among many categories: not sure, and a person is asked.
   history.back().merchant_hash = 77;
   const auto unsure = category_insight(*customer.consents, *categoriser, weights, {}, history, {.min_confidence = 0.9});

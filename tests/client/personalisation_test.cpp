@@ -70,6 +70,34 @@ TEST_CASE("another shared model makes it stale, and the next one takes its place
   CHECK_FALSE(bench.found().is_shared());
 }
 
+TEST_CASE("a proximal model of 60,000 weights goes through the vault; one that would not fit there is not tried") {
+  Bench bench;
+  std::vector<std::string> categories;
+  for (int i = 0; i < 4; ++i) categories.push_back("category " + std::to_string(i));
+  ModelSpec large = models::default_next_category(categories);
+  large.sizes["merchant_buckets"] = 7'000;
+  large.parameter_count = 0;
+  bench.trainer = models::make_trainer(large).value();
+  bench.weights.assign(bench.trainer->parameter_count(), 0.0f);
+  REQUIRE(bench.weights.size() > 60'000);
+  bench.trainer->initialize(bench.weights, 1);
+  // So that only its weights can make it better.
+  models::PersonalOptions options{.proximal_lambda = 0.01, .min_gain = -100};
+  options.head.learning_rate = 0.5;
+  options.head.epochs = 5;
+  models::PersonalFit fit;
+  auto made = models::PersonalModel::adapt(*bench.trainer, bench.weights, bench.history, options, fit);
+  REQUIRE(made);
+  REQUIRE(made->is_proximal());
+  CHECK(made->kept_form().size() > 240'000);
+  REQUIRE(bench.personal.keep(*bench.consents, bench.shared(), *made));
+  CHECK(Personalisation(bench.vault).find(*bench.consents, bench.shared())->kept_form() == made->kept_form());
+  options.most_kept_weights = 60'000;
+  made = models::PersonalModel::adapt(*bench.trainer, bench.weights, bench.history, options, fit);
+  REQUIRE(made);
+  CHECK_FALSE(made->is_proximal());
+}
+
 TEST_CASE("where the shared model is best, that is kept, so that it is not tried again and again") {
   Bench bench;
   bench.history.resize(12);  // too few to choose by

@@ -2,6 +2,7 @@
 
 #include "models/personal_model.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <type_traits>
@@ -161,18 +162,85 @@ TEST_CASE("of any customer the personal model is never worse than the shared one
   CHECK(stayed);
 }
 
-TEST_CASE("nothing of the held-out rows is trained on") {
+// Passes on, and remembers what each training was given.
+class Recording final : public Trainer {
+ public:
+  struct Training {
+    std::vector<HistoryRow> rows;
+    TrainingOptions options;
+  };
+  explicit Recording(Trainer& inner) : inner_(inner) {}
+  std::vector<Training> trainings = {};
+
+  std::size_t parameter_count() const override { return inner_.parameter_count(); }
+  const std::vector<LayoutEntry>& layout() const override { return inner_.layout(); }
+  void initialize(std::span<float> weights, std::uint64_t seed) const override { inner_.initialize(weights, seed); }
+  Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options, std::span<float> update) override {
+    trainings.push_back({{history.begin(), history.end()}, options});
+    return inner_.train(weights, history, options, update);
+  }
+  Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history, std::size_t first, Counting counting) override { return inner_.evaluate(weights, history, first, counting); }
+  std::size_t output_count() const override { return inner_.output_count(); }
+  Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> probabilities) override { return inner_.predict(weights, history, probabilities); }
+
+ private:
+  Trainer& inner_;
+};
+
+TEST_CASE("nothing of the held-out rows is trained on, in either way of training") {
   Shared shared;
-  auto history = regular(200);
-  const PersonalOptions options{.min_gain = -100};  // anything goes, so that a head is kept
+  const auto history = regular(200);
+  Recording trainer(*shared.trainer);
   PersonalFit fit;
-  const PersonalModel before = shared.adapt(history, fit, options);
-  REQUIRE(before.has_head());
-  for (std::size_t i = 120; i < 200; ++i) history[i].amount_minor = 1;  // seen by the evaluation alone
-  const PersonalModel after = shared.adapt(history, fit, options);
-  REQUIRE(after.has_head());
-  const Bytes a = before.kept_form(), b = after.kept_form();
-  CHECK(Bytes(a.begin() + 17, a.end()) == Bytes(b.begin() + 17, b.end()));
+  REQUIRE(PersonalModel::adapt(trainer, shared.weights, history, {.proximal_lambda = 0.25}, fit));
+  REQUIRE(trainer.trainings.size() == 2);
+  CHECK(trainer.trainings[0].options.part == TrainedPart::head);
+  CHECK(trainer.trainings[0].options.spec.proximal_mu == 0);
+  CHECK(trainer.trainings[1].options.part == TrainedPart::everything);
+  CHECK(trainer.trainings[1].options.spec.proximal_mu == 0.25);
+  CHECK(fit.predictions == 80);
+  for (const Recording::Training& training : trainer.trainings) {
+    REQUIRE(training.rows.size() == 120);
+    CHECK(std::ranges::equal(training.rows, std::span(history).first(120), [](const HistoryRow& a, const HistoryRow& b) { return a.time_s == b.time_s && a.amount_minor == b.amount_minor && a.category == b.category; }));
+  }
+}
+
+TEST_CASE("what the counts say of a held-out row is of the rows before it") {
+  Shared shared;
+  std::ranges::fill(shared.weights, 0.0f);  // and so the model says nothing
+  auto history = regular(200);
+  PersonalFit regular_to_the_end, broken;
+  shared.adapt(history, regular_to_the_end);
+  for (std::size_t i = 120; i < 200; ++i) history[i].category = static_cast<std::uint32_t>(3 - i % 4);
+  shared.adapt(history, broken);
+  CHECK(regular_to_the_end.own_counts_loss < 0.2);
+  CHECK(broken.own_counts_loss > 1);  // as the rows before them said otherwise
+}
+
+TEST_CASE("a step of the proximal way is that of the loss and lambda times the way gone from the shared weights; with lambda 0 it is plain fine-tuning") {
+  Shared shared;
+  const auto history = random_history(40, 4, 3);
+  const auto train = [&](const std::vector<float>& from, std::uint32_t epochs, double lambda) {
+    // One batch an epoch: its order does not matter.
+    TrainingSpec spec{.epochs = epochs, .batch_size = 1'000, .learning_rate = 0.05, .momentum = 0.0, .gradient_clip_l2 = 0, .max_rows = 0};
+    spec.proximal_mu = lambda;
+    std::vector<float> update(from.size());
+    REQUIRE(shared.trainer->train(from, history, {.spec = spec, .seed = 1}, update));
+    return update;
+  };
+  const std::vector<float> first = train(shared.weights, 1, 7), plain = train(shared.weights, 1, 0);
+  CHECK(first == plain);  // nothing is gone yet
+  std::vector<float> after = shared.weights;
+  for (std::size_t i = 0; i < after.size(); ++i) after[i] += first[i];
+  const std::vector<float> second = train(after, 1, 0), both = train(shared.weights, 2, 7), both_plain = train(shared.weights, 2, 0);
+  double pulled = 0;
+  for (std::size_t i = 0; i < after.size(); ++i) {
+    const float pull = 0.05f * 7 * first[i];
+    CHECK(both[i] == doctest::Approx(first[i] + second[i] - pull).epsilon(1e-4).scale(1e-3));
+    CHECK(both_plain[i] == doctest::Approx(first[i] + second[i]).epsilon(1e-4).scale(1e-3));
+    pulled = std::max(pulled, std::abs(static_cast<double>(pull)));
+  }
+  CHECK(pulled > 1e-4);
 }
 
 TEST_CASE("too few rows, or none, leave the shared model as it is") {
