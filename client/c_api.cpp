@@ -4,8 +4,6 @@
 #include <chrono>
 #include <cmath>
 
-#include <nlohmann/json.hpp>
-
 #include "client/c_api_support.h"
 #include "client/file_cache.h"
 #include "client/vault_store.h"
@@ -284,7 +282,7 @@ fedspend_status fedspend_consent_records(fedspend_device* device, const char* co
   return with_device(device, [&](Device& engine) -> fedspend_status {
     const Result<std::string> by = text_of(controller, "controller"), of = text_of(principal, "principal");
     if (!by || !of) return failed((by ? of : by).error());
-    return give(Result<nlohmann::json>(engine.consents(*by, *of)), buffer, capacity, needed);
+    return give_text(engine.consents(*by, *of).text(), buffer, capacity, needed);
   });
 }
 

@@ -3,8 +3,6 @@
 #include <chrono>
 #include <cmath>
 
-#include <nlohmann/json.hpp>
-
 #include "client/c_api_support.h"
 #include "client/device_clock.h"
 
@@ -83,7 +81,7 @@ void CHost::phase(DevicePhase phase) {
 }
 
 void CHost::insight(const Insight& insight, const Plan& plan) {
-  const std::string json = json_text(insight_json(insight, plan.model.categories));
+  const std::string json = insight_json(insight, plan.model.categories).text();
   host_.insight(host_.user, static_cast<std::int32_t>(insight.kind), insight.transaction_id.empty() ? nullptr : insight.transaction_id.c_str(), json.c_str());
 }
 

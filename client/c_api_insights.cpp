@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 
-#include <nlohmann/json.hpp>
-
 #include "client/c_api_support.h"
 
 using namespace fedspend;
@@ -103,7 +101,7 @@ fedspend_status insight(Device& engine, std::int32_t kind, const char* transacti
   if (!made) return failed(made.error());
   const std::span<const std::string> categories = made->plan->model.categories;
   if (format == FEDSPEND_FORMAT_TEXT) return give_text(insight_text(made->insight, categories), buffer, capacity, needed);
-  return give(Result<nlohmann::json>(insight_json(made->insight, categories)), buffer, capacity, needed);
+  return give_text(insight_json(made->insight, categories).text(), buffer, capacity, needed);
 }
 
 // NULL: the newest.

@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <map>
 
-#include <nlohmann/json.hpp>
-
 #include "client/shown_text.h"
 #include "common/protocol/plain_text.h"
 
@@ -141,10 +139,8 @@ fedspend_status give(const Result<std::string>& text, char* buffer, std::size_t 
   return text ? give_text(*text, buffer, capacity, needed) : failed(text.error());
 }
 
-std::string json_text(const nlohmann::json& json) { return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
-
-fedspend_status give(const Result<nlohmann::json>& json, char* buffer, std::size_t capacity, std::size_t* needed) {
-  return json ? give_text(json_text(*json), buffer, capacity, needed) : failed(json.error());
+fedspend_status give(const Result<Json>& json, char* buffer, std::size_t capacity, std::size_t* needed) {
+  return json ? give_text(json->text(), buffer, capacity, needed) : failed(json.error());
 }
 
 void put_words(std::string_view words, std::span<char> field) {

@@ -167,9 +167,7 @@ fedspend_status with_device(fedspend_device* device, const Work& work) noexcept 
 }
 
 fedspend_status give(const Result<std::string>& text, char* buffer, std::size_t capacity, std::size_t* needed);
-// JSON that is to be shown holds what a plan may have brought: bytes that are no UTF-8 are replaced, not thrown.
-std::string json_text(const nlohmann::json& json);  // as every JSON of this ABI is given
-fedspend_status give(const Result<nlohmann::json>& json, char* buffer, std::size_t capacity, std::size_t* needed);
+fedspend_status give(const Result<Json>& json, char* buffer, std::size_t capacity, std::size_t* needed);
 
 // What fits with a NUL, made harmless (shown_text.h).
 void put_words(std::string_view words, std::span<char> field);

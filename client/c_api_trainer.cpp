@@ -4,16 +4,20 @@
 #include <algorithm>
 #include <cmath>
 
-#include <nlohmann/json.hpp>
-
 #include "client/c_api_support.h"
 
 namespace fedspend::client::c_api {
 namespace {
 
+std::string sizes_json(const ModelSpec& spec) {
+  JsonObject sizes;
+  for (const auto& [name, size] : spec.sizes) sizes.add(name, size);
+  return Json(sizes).compact();
+}
+
 class HostTrainer final : public models::Trainer {
  public:
-  HostTrainer(const fedspend_host& host, ModelSpec spec) : host_(host), spec_(std::move(spec)), sizes_(nlohmann::json(spec_.sizes).dump()) {
+  HostTrainer(const fedspend_host& host, ModelSpec spec) : host_(host), spec_(std::move(spec)), sizes_(sizes_json(spec_)) {
     for (const std::string& category : spec_.categories) categories_.push_back(category.c_str());
   }
 

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
 
+#include "client/json_text.h"
 #include "client/vault.h"
 #include "common/result.h"
 
@@ -77,6 +77,6 @@ class Consents {
 // was collected, where it is stored and processed, how to withdraw, and the events. What only the host knows is null, and its place is
 // listed under "to_be_filled_by_host": the notice's text, lawful basis in words of the law, recipients, jurisdictions, impact assessment, and how to
 // reach the parties.
-nlohmann::json consent_records(const Consents& consents, std::string_view controller, std::string_view pii_principal);
+Json consent_records(const Consents& consents, std::string_view controller, std::string_view pii_principal);
 
 }  // namespace fedspend::client

@@ -1,18 +1,15 @@
 #include "client/device.h"
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <new>
 #include <utility>
-
-#include <nlohmann/json.hpp>
 
 #include "client/device_state.h"
 #include "client/file_cache.h"
 #include "client/personalisation.h"
 #include "client/row_codec.h"
+#include "common/nearest_accepted.h"
 #include "common/protocol/enrolment_request.h"
 #include "common/protocol/plain_text.h"
 
@@ -332,9 +329,9 @@ bool Device::has_consent(std::string_view purpose) {
   return state_->vault != nullptr && state_->consents_to(purpose);
 }
 
-nlohmann::json Device::consents(std::string_view controller, std::string_view pii_principal) {
+Json Device::consents(std::string_view controller, std::string_view pii_principal) {
   const std::lock_guard lock(state_->vault_mutex);
-  if (state_->vault == nullptr) return nlohmann::json::object();
+  if (state_->vault == nullptr) return JsonObject();
   return consent_records(*state_->consents, controller, pii_principal);
 }
 
@@ -359,7 +356,7 @@ Result<std::string> Device::history_words() {
   return history_text(entries, state_->options.policy.max_epsilon);
 }
 
-Result<nlohmann::json> Device::history() {
+Result<Json> Device::history() {
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
   FEDSPEND_ASSIGN(const std::vector<HistoryEntry> entries, state_->log->entries());
@@ -389,22 +386,19 @@ double epsilon_of(const PrivacyAccount& account, double delta) { return account.
 
 }  // namespace
 
-Result<nlohmann::json> Device::statement() {
+Result<Json> Device::statement() {
   FEDSPEND_ASSIGN(const Statement statement, statement_of(*state_));
   const double delta = state_->options.policy.delta;
   const auto account_json = [&](const PrivacyAccount& account) {
     const double epsilon = epsilon_of(account, delta);
-    nlohmann::json json{{"contributions", account.participations}, {"contributions_without_noise", account.without_noise}, {"last_round", account.last_round}};
-    json["epsilon"] = std::isfinite(epsilon) ? nlohmann::json(epsilon) : nlohmann::json();
-    if (!std::isfinite(epsilon)) json["epsilon_is_unbounded"] = true;
+    JsonObject json;
+    json.add("contributions", account.participations).add("contributions_without_noise", account.without_noise).add("last_round", account.last_round).add("epsilon", epsilon);
+    if (!std::isfinite(epsilon)) json.add("epsilon_is_unbounded", true);
     return json;
   };
-  nlohmann::json json{{"schema_version", 1}, {"delta", delta}, {"max_epsilon", state_->options.policy.max_epsilon}, {"in_all", account_json(statement.in_all)}, {"tasks", nlohmann::json::array()}};
-  for (const auto& [task, account] : statement.tasks) {
-    json["tasks"].push_back(account_json(account));
-    json["tasks"].back()["task"] = task.hex();
-  }
-  return json;
+  JsonArray tasks;
+  for (const auto& [task, account] : statement.tasks) tasks.add(account_json(account).add("task", task.hex()));
+  return Json(JsonObject().add("schema_version", 1).add("delta", delta).add("max_epsilon", state_->options.policy.max_epsilon).add("in_all", account_json(statement.in_all)).add("tasks", tasks));
 }
 
 Result<std::string> Device::statement_words() {
@@ -413,9 +407,7 @@ Result<std::string> Device::statement_words() {
   const auto line = [&](const std::string& name, const PrivacyAccount& account) {
     return name + ": " + std::to_string(account.participations) + " contributions, epsilon " + epsilon_text(epsilon_of(account, delta)) + "\n";
   };
-  std::array<char, 32> digits{};
-  const auto written = std::to_chars(digits.data(), digits.data() + digits.size(), delta);
-  std::string text = "What this device has given to shared models, as differential privacy counts it (delta " + std::string(digits.data(), written.ptr) + ")\n";
+  std::string text = "What this device has given to shared models, as differential privacy counts it (delta " + exact_text(delta) + ")\n";
   text += line("in all", statement.in_all);
   for (const auto& [task, account] : statement.tasks) text += line("task " + task.hex(), account);
   return text;

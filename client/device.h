@@ -21,13 +21,13 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
 
 #include "client/conditions.h"
 #include "client/consent.h"
 #include "client/content_cache.h"
 #include "client/device_link.h"
 #include "client/insights.h"
+#include "client/json_text.h"
 #include "client/personalisation.h"
 #include "client/policy.h"
 #include "client/transaction_store.h"
@@ -165,7 +165,7 @@ class Device {
   Status withdraw_consent(std::string_view purpose);
   Status withdraw_all_consent();
   bool has_consent(std::string_view purpose);
-  nlohmann::json consents(std::string_view controller, std::string_view pii_principal);
+  Json consents(std::string_view controller, std::string_view pii_principal);
 
   // One round at most. conflict: a run is under way, or the device is being closed. not_found: wiped. A function of the host that throws ends the
   // run, and what it threw comes out here.
@@ -177,10 +177,10 @@ class Device {
   void close();
 
   Result<std::string> history_words();
-  Result<nlohmann::json> history();
+  Result<Json> history();
   // What this device has spent, of each task and in all, at the policy's delta.
   Result<std::string> statement_words();
-  Result<nlohmann::json> statement();
+  Result<Json> statement();
 
   // The shared model of a plan, as an app brings it: the plan with its signature, and the model file that the coordinator publishes
   // (common/protocol/model_file.h). That of the next round takes its place. unauthorized: another key's signature. refused: another population's.

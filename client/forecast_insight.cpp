@@ -7,8 +7,6 @@
 #include <cstdio>
 #include <numeric>
 
-#include <nlohmann/json.hpp>
-
 #include "client/shown_text.h"
 #include "models/day_features.h"
 #include "models/shapley.h"
@@ -176,32 +174,26 @@ std::string forecast_text(const Insight& insight, std::span<const std::string> c
   return text;
 }
 
-nlohmann::json forecast_json(const Insight& insight, std::span<const std::string> categories) {
-  nlohmann::json lines = nlohmann::json::array();
+Json forecast_json(const Insight& insight, std::span<const std::string> categories) {
+  JsonArray lines;
   for (const SpendLine& line : insight.spends) {
-    nlohmann::json reasons = nlohmann::json::array();
-    for (const SpendReason& reason : line.reasons) reasons.push_back({{"id", reason.id}, {"minor", reason.minor}, {"text", reason_text_of(reason)}});
-    lines.push_back({{"category", line.category < categories.size() ? nlohmann::json(line.category) : nlohmann::json()},
-                     {"name", name_of(line, categories)},
-                     {"abstains", line.abstains},
-                     {"low_minor", line.low_minor},
-                     {"middle_minor", line.middle_minor},
-                     {"high_minor", line.high_minor},
-                     {"could_save_minor", line.could_save_minor},
-                     {"spent_this_month_minor", line.spent_this_month_minor},
-                     {"budget_minor", line.budget_minor ? nlohmann::json(*line.budget_minor) : nlohmann::json()},
-                     {"outlook", to_string(line.outlook)},
-                     {"over_minor", line.over_minor},
-                     {"reasons", std::move(reasons)}});
+    JsonArray reasons;
+    for (const SpendReason& reason : line.reasons) reasons.add(JsonObject().add("id", reason.id).add("minor", reason.minor).add("text", reason_text_of(reason)));
+    lines.add(JsonObject()
+                  .add("category", line.category < categories.size() ? Json(line.category) : Json(nullptr))
+                  .add("name", name_of(line, categories))
+                  .add("abstains", line.abstains)
+                  .add("low_minor", line.low_minor)
+                  .add("middle_minor", line.middle_minor)
+                  .add("high_minor", line.high_minor)
+                  .add("could_save_minor", line.could_save_minor)
+                  .add("spent_this_month_minor", line.spent_this_month_minor)
+                  .add("budget_minor", line.budget_minor)
+                  .add("outlook", to_string(line.outlook))
+                  .add("over_minor", line.over_minor)
+                  .add("reasons", reasons));
   }
-  return {{"schema_version", 1},
-          {"kind", "forecast"},
-          {"transaction_id", nullptr},
-          {"abstains", insight.abstains},
-          {"hand_over", to_string(insight.hand_over)},
-          {"personal", insight.personal},
-          {"transactions", insight.rows},
-          {"forecast", std::move(lines)}};
+  return insight_head_json(insight).add("forecast", lines);
 }
 
 }  // namespace fedspend::client

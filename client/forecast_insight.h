@@ -17,9 +17,9 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
 
 #include "client/insights.h"
+#include "client/json_text.h"
 
 namespace fedspend::client {
 
@@ -37,6 +37,6 @@ Result<Insight> forecast_insight(const Consents& consents, models::Trainer& trai
 std::string forecast_text(const Insight& insight, std::span<const std::string> categories);
 // {"schema_version": 1, "kind", ..., "forecast": [{"category": null for all spending, "name", "abstains", "low_minor", "middle_minor", "high_minor", "could_save_minor",
 // "spent_this_month_minor", "budget_minor", "outlook", "over_minor", "reasons": [{"id", "minor", "text"}]}]}
-nlohmann::json forecast_json(const Insight& insight, std::span<const std::string> categories);
+Json forecast_json(const Insight& insight, std::span<const std::string> categories);
 
 }  // namespace fedspend::client

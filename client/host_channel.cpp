@@ -12,10 +12,7 @@ namespace {
 // Of a timeout, what is left to the network when the gateway waits.
 constexpr Millis kNetworkTime{10'000};
 
-std::uint32_t poll_ms_of(Millis timeout) {
-  const Millis poll = timeout - std::min(timeout / 2, kNetworkTime);
-  return static_cast<std::uint32_t>(std::clamp<std::int64_t>(poll.count(), 0, kMaxPollMs));
-}
+Millis poll_of(Millis timeout) { return timeout - std::min(timeout / 2, kNetworkTime); }
 
 }  // namespace
 
@@ -71,7 +68,7 @@ Status HostChannel::prepare(std::uint32_t poll_ms) {
 
 Status HostChannel::pump(Millis timeout) {
   FEDSPEND_CHECK(exchange_ != nullptr, "a host that carries");
-  FEDSPEND_ASSIGN(const ByteSpan request, begin(Millis{poll_ms_of(timeout)}));
+  FEDSPEND_ASSIGN(const ByteSpan request, begin(poll_of(timeout)));
   return finish(exchange_(request, timeout));
 }
 

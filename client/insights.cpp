@@ -5,8 +5,6 @@
 #include <cmath>
 #include <numeric>
 
-#include <nlohmann/json.hpp>
-
 #include "client/forecast_insight.h"
 #include "client/shown_text.h"
 #include "client/unusual_insight.h"
@@ -190,32 +188,34 @@ std::string insight_text(const Insight& insight, std::span<const std::string> ca
   return text;
 }
 
-nlohmann::json reasons_json(const Insight& insight) {
-  nlohmann::json reasons = nlohmann::json::array();
+Json reasons_json(const Insight& insight) {
+  JsonArray reasons;
   for (const Reason& reason : insight.reasons)
-    reasons.push_back({{"id", reason.id}, {"log_odds", reason.log_odds}, {"strength", name_of(strength_of(reason))}, {"text", reason_text(insight.kind, reason)}});
+    reasons.add(JsonObject().add("id", reason.id).add("log_odds", reason.log_odds).add("strength", name_of(strength_of(reason))).add("text", reason_text(insight.kind, reason)));
   return reasons;
 }
 
-nlohmann::json insight_json(const Insight& insight, std::span<const std::string> categories) {
+JsonObject insight_head_json(const Insight& insight) {
+  JsonObject made;
+  made.add("schema_version", 1)
+      .add("kind", find_insight_rule(insight.kind)->name)
+      .add("transaction_id", insight.transaction_id.empty() ? Json(nullptr) : Json(insight.transaction_id))
+      .add("abstains", insight.abstains)
+      .add("hand_over", to_string(insight.hand_over))
+      .add("personal", insight.personal)
+      .add("transactions", insight.rows);
+  return made;
+}
+
+Json insight_json(const Insight& insight, std::span<const std::string> categories) {
   if (insight.kind == forecast) return forecast_json(insight, categories);
   if (insight.kind == unusual) return unusual_json(insight);
-  nlohmann::json next = nlohmann::json::array();
+  JsonArray next;
   for (const CategoryChance& chance : insight.next) {
-    const bool known = chance.category < categories.size();
-    next.push_back({{"category", chance.category}, {"name", known ? shown_text(categories[chance.category], kMostNameBytes) : ""}, {"probability", chance.probability}});
+    const std::string name = chance.category < categories.size() ? shown_text(categories[chance.category], kMostNameBytes) : std::string();
+    next.add(JsonObject().add("category", chance.category).add("name", name).add("probability", chance.probability));
   }
-  return {{"schema_version", 1},
-          {"kind", find_insight_rule(insight.kind)->name},
-          {"transaction_id", insight.transaction_id.empty() ? nlohmann::json() : nlohmann::json(insight.transaction_id)},
-          {"abstains", insight.abstains},
-          {"hand_over", to_string(insight.hand_over)},
-          {"personal", insight.personal},
-          {"transactions", insight.rows},
-          {"next", std::move(next)},
-          {"reasons", reasons_json(insight)},
-          {"baseline_log_odds", insight.baseline_log_odds},
-          {"log_odds", insight.log_odds}};
+  return insight_head_json(insight).add("next", next).add("reasons", reasons_json(insight)).add("baseline_log_odds", insight.baseline_log_odds).add("log_odds", insight.log_odds);
 }
 
 }  // namespace fedspend::client

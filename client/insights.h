@@ -22,9 +22,9 @@
 #include <string_view>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
 
 #include "client/consent.h"
+#include "client/json_text.h"
 #include "common/result.h"
 #include "models/history.h"
 #include "models/personal_model.h"
@@ -131,7 +131,8 @@ std::string insight_text(const Insight& insight, std::span<const std::string> ca
 
 // {"schema_version": 1, "kind", "abstains", "hand_over", "next": [{"category", "name", "probability"}], "reasons": [{"id", "log_odds", "strength", "text"}], ...}.
 // `categories`: the plan's.
-nlohmann::json reasons_json(const Insight& insight);
-nlohmann::json insight_json(const Insight& insight, std::span<const std::string> categories);
+Json reasons_json(const Insight& insight);
+JsonObject insight_head_json(const Insight& insight);  // what those of all kinds have
+Json insight_json(const Insight& insight, std::span<const std::string> categories);
 
 }  // namespace fedspend::client

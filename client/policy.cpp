@@ -4,7 +4,6 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <sstream>
 
 #include <toml++/toml.h>
 
@@ -13,18 +12,13 @@
 #include "common/nearest_accepted.h"
 #include "common/privacy/figure_text.h"
 #include "common/secagg/session_privacy.h"
+#include "common/shown_number.h"
 #include "models/trainer.h"
 
 namespace fedspend::client {
 namespace {
 
 constexpr int kDigits = 6;
-
-std::string shown(double value) {
-  std::ostringstream out;
-  out << value;
-  return out.str();
-}
 
 Status wrong(std::string_view key, const std::string& what, std::string hint = {}) {
   return fail(ErrorCode::malformed, "policy: " + std::string(key) + " " + what, std::move(hint));
@@ -150,7 +144,7 @@ Status read_key(std::string_view name, const toml::node& node, DevicePolicy& pol
 // A range that holds nothing would refuse every plan with a reason that points at the plan.
 Status check_ranges(const DevicePolicy& policy) {
   if (policy.min_clip_norm_l2 > policy.max_clip_norm_l2)
-    return wrong("min_clip_norm_l2", "(" + shown(policy.min_clip_norm_l2) + ") is above max_clip_norm_l2 (" + shown(policy.max_clip_norm_l2) + ")");
+    return wrong("min_clip_norm_l2", "(" + shown_number(policy.min_clip_norm_l2) + ") is above max_clip_norm_l2 (" + shown_number(policy.max_clip_norm_l2) + ")");
   if (policy.min_bits > policy.max_bits) return wrong("min_bits", "(" + std::to_string(policy.min_bits) + ") is above max_bits (" + std::to_string(policy.max_bits) + ")");
   return {};
 }
@@ -159,7 +153,7 @@ Status check_secure_aggregation(const DevicePolicy& policy, const AggregationSpe
   constexpr double million = 1e6;
   const double corrupt = plan.corrupt_ppm / million;
   if (corrupt < policy.min_corrupt_fraction)
-    return fail(ErrorCode::refused, "the plan's sum is secure against " + shown(corrupt) + " of the devices being corrupt, below " + shown(policy.min_corrupt_fraction));
+    return fail(ErrorCode::refused, "the plan's sum is secure against " + shown_number(corrupt) + " of the devices being corrupt, below " + shown_number(policy.min_corrupt_fraction));
   if (plan.security_bits < policy.min_security_bits)
     return fail(ErrorCode::refused, "the plan's security is " + std::to_string(plan.security_bits) + " bits, below " + std::to_string(policy.min_security_bits));
   if (plan.threat != Threat::semi_malicious && policy.require_semi_malicious)
@@ -214,7 +208,7 @@ tl::unexpected<Error> outside(const std::string& what, const std::string& value,
 Status check_clip_norm(const DevicePolicy& policy, const std::string& what, double clip_norm_l2) {
   // Written so that a clip norm that is no number is outside.
   if (clip_norm_l2 >= policy.min_clip_norm_l2 && clip_norm_l2 <= policy.max_clip_norm_l2) return {};
-  return outside(what, shown(clip_norm_l2), shown(policy.min_clip_norm_l2), shown(policy.max_clip_norm_l2));
+  return outside(what, shown_number(clip_norm_l2), shown_number(policy.min_clip_norm_l2), shown_number(policy.max_clip_norm_l2));
 }
 
 }  // namespace

@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
 
+#include "client/json_text.h"
 #include "client/vault.h"
 #include "common/ids.h"
 #include "common/result.h"
@@ -78,7 +78,7 @@ class TransparencyLog {
 // with, max_epsilon, down.
 std::string history_text(const std::vector<HistoryEntry>& entries, std::optional<double> max_epsilon = {});
 // {"schema_version": 1, "bytes": what they mean, "entries": [...]}, oldest first. Epsilons as they are; an infinite one is null with "epsilon_is_unbounded": true.
-nlohmann::json history_json(const std::vector<HistoryEntry>& entries);
+Json history_json(const std::vector<HistoryEntry>& entries);
 
 // The epsilon with two decimals, never below it: reading the text back gives at least `epsilon`. "without bound" from 10^9 on.
 std::string epsilon_text(double epsilon);

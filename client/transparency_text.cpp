@@ -6,8 +6,6 @@
 #include <cstdlib>
 #include <limits>
 
-#include <nlohmann/json.hpp>
-
 #include "client/shown_text.h"
 #include "client/transparency.h"
 #include "models/transaction_fields.h"
@@ -140,28 +138,29 @@ std::string history_text(const std::vector<HistoryEntry>& entries, std::optional
   return text;
 }
 
-nlohmann::json history_json(const std::vector<HistoryEntry>& entries) {
-  nlohmann::json list = nlohmann::json::array();
+Json history_json(const std::vector<HistoryEntry>& entries) {
+  JsonArray list;
   for (const HistoryEntry& entry : entries) {
     const bool bounded = std::isfinite(entry.epsilon_after);
-    nlohmann::json made = {{"number", entry.number},
-                           {"time", models::format_rfc3339(shown_time(entry.time_s))},
-                           {"kind", kind_name(entry.kind)},
-                           {"purpose", shown_text(entry.purpose, kShownBytes)},
-                           {"plan_name", shown_text(entry.plan_name, kShownBytes)},
-                           {"plan", entry.plan.is_zero() ? nlohmann::json(nullptr) : nlohmann::json(entry.plan.hex())},
-                           {"model", shown_text(entry.model, kShownBytes)},
-                           {"round", entry.round.value},
-                           {"bytes", entry.bytes},
-                           {"epsilon_after", bounded ? nlohmann::json(entry.epsilon_after) : nlohmann::json(nullptr)},
-                           {"epsilon_is_unbounded", !bounded},
-                           {"delta", entry.delta},
-                           {"note", shown_text(entry.note, kShownBytes)},
-                           {"messages", entry.messages}};
-    if (entry.messages > 1) made["until"] = models::format_rfc3339(shown_time(entry.until_s));
-    list.push_back(std::move(made));
+    JsonObject made;
+    made.add("number", entry.number)
+        .add("time", models::format_rfc3339(shown_time(entry.time_s)))
+        .add("kind", kind_name(entry.kind))
+        .add("purpose", shown_text(entry.purpose, kShownBytes))
+        .add("plan_name", shown_text(entry.plan_name, kShownBytes))
+        .add("plan", entry.plan.is_zero() ? Json(nullptr) : Json(entry.plan.hex()))
+        .add("model", shown_text(entry.model, kShownBytes))
+        .add("round", entry.round.value)
+        .add("bytes", entry.bytes)
+        .add("epsilon_after", entry.epsilon_after)
+        .add("epsilon_is_unbounded", !bounded)
+        .add("delta", entry.delta)
+        .add("note", shown_text(entry.note, kShownBytes))
+        .add("messages", entry.messages);
+    if (entry.messages > 1) made.add("until", models::format_rfc3339(shown_time(entry.until_s)));
+    list.add(made);
   }
-  return {{"schema_version", 1}, {"bytes", "handed to the connection: at most so many left the device"}, {"entries", std::move(list)}};
+  return JsonObject().add("schema_version", 1).add("bytes", "handed to the connection: at most so many left the device").add("entries", list);
 }
 
 }  // namespace fedspend::client

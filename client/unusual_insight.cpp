@@ -6,8 +6,6 @@
 #include <numeric>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "models/alarm_threshold.h"
 #include "models/day_features.h"
 #include "models/shapley.h"
@@ -84,21 +82,15 @@ std::string unusual_text(const Insight& insight) {
   return text;
 }
 
-nlohmann::json unusual_json(const Insight& insight) {
-  return {{"schema_version", 1},
-          {"kind", "unusual"},
-          {"transaction_id", insight.transaction_id.empty() ? nlohmann::json() : nlohmann::json(insight.transaction_id)},
-          {"abstains", insight.abstains},
-          {"hand_over", to_string(insight.hand_over)},
-          {"personal", insight.personal},
-          {"transactions", insight.rows},
-          {"alert", insight.is_alert},
-          {"way", insight.way},
-          {"threshold", insight.threshold ? nlohmann::json(*insight.threshold) : nlohmann::json()},
-          {"false_alarms_per_month", insight.alarms_per_month},
-          {"reasons", reasons_json(insight)},
-          {"baseline_log_odds", insight.baseline_log_odds},
-          {"log_odds", insight.log_odds}};
+Json unusual_json(const Insight& insight) {
+  return insight_head_json(insight)
+      .add("alert", insight.is_alert)
+      .add("way", insight.way)
+      .add("threshold", insight.threshold)
+      .add("false_alarms_per_month", insight.alarms_per_month)
+      .add("reasons", reasons_json(insight))
+      .add("baseline_log_odds", insight.baseline_log_odds)
+      .add("log_odds", insight.log_odds);
 }
 
 }  // namespace fedspend::client

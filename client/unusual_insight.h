@@ -11,9 +11,9 @@
 #include <span>
 #include <string>
 
-#include <nlohmann/json_fwd.hpp>
 
 #include "client/insights.h"
+#include "client/json_text.h"
 
 namespace fedspend::client {
 
@@ -28,6 +28,6 @@ Result<Insight> unusual_insight(const Consents& consents, models::Trainer& train
 std::string unusual_text(const Insight& insight);
 // {"schema_version": 1, "kind", ..., "alert", "way", "threshold": null where it abstains, "false_alarms_per_month", "reasons": as of the other kinds,
 // "baseline_log_odds", "log_odds"}
-nlohmann::json unusual_json(const Insight& insight);
+Json unusual_json(const Insight& insight);
 
 }  // namespace fedspend::client

@@ -8,7 +8,6 @@
 #include <initializer_list>
 #include <optional>
 #include <set>
-#include <sstream>
 #include <utility>
 
 #include <toml++/toml.h>
@@ -19,6 +18,7 @@
 #include "common/protocol/plan.h"
 #include "common/protocol/plan_consistency.h"
 #include "common/protocol/server_optimizers.h"
+#include "common/shown_number.h"
 
 namespace fedspend {
 namespace {
@@ -37,12 +37,6 @@ constexpr std::int64_t kMaxSize = 1'000'000;
 // toml++ 3.3 takes a dotted key of any depth and walks it recursively: half a million of them end the process on a stack of
 // 8 MiB. A key stands in one line, so a limit on the dots of a line is one on the depth.
 constexpr std::ptrdiff_t kMaxDotsInALine = 256;
-
-std::string shown(double value) {
-  std::ostringstream out;
-  out << value;
-  return out.str();
-}
 
 std::string shown_key(std::string_view key) {
   return is_plain_text(key) && key.size() <= kMaxTextBytes ? std::string(key) : std::string("(a key that is no short plain text)");
@@ -98,7 +92,7 @@ class Table {
     if (!above || !below) {
       const std::string low = bounds == Bounds::without_least ? "above " : "from ";
       const std::string high = bounds == Bounds::without_most ? " to below " : " to ";
-      return fault(key, shown(value) + " is outside the range " + low + shown(least) + high + shown(most) + (meaning == nullptr ? "" : meaning(value)));
+      return fault(key, shown_number(value) + " is outside the range " + low + shown_number(least) + high + shown_number(most) + (meaning == nullptr ? "" : meaning(value)));
     }
     out = value;
   }
@@ -341,7 +335,7 @@ constexpr double kLeastWrapStddevs = 3;
 
 // p = erfc(k / sqrt 2): what k is chosen for.
 std::string wrap_meaning(double wrap_stddevs) {
-  const auto probability = [](double k) { return shown(std::erfc(k / std::sqrt(2.0))); };
+  const auto probability = [](double k) { return shown_number(std::erfc(k / std::sqrt(2.0))); };
   if (!(wrap_stddevs < kLeastWrapStddevs)) return ": a wrap probability of 1.5e-23 a coordinate is the least";
   return ": a coordinate of the sum would wrap with probability p = " + probability(wrap_stddevs) + ", and " + probability(kLeastWrapStddevs) + " is the most";
 }

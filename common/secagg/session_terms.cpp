@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <bit>
-#include <sstream>
 
 #include "common/check.h"
 #include "common/protocol/plan_quantizer.h"
+#include "common/shown_number.h"
 
 namespace fedspend {
 namespace {
@@ -29,11 +29,9 @@ ClipNormRange clip_norm_range(const Plan& plan) {
 Status check_round_clip_norm(const Plan& plan, double clip_norm_l2) {
   const ClipNormRange range = clip_norm_range(plan);
   if (range.contains(clip_norm_l2)) return {};
-  std::ostringstream message;
-  message << "the round's clip norm is " << clip_norm_l2;
-  if (plan.privacy.has_adaptive_clip()) message << ", outside the plan's " << range.least << " to " << range.most;
-  else message << ", the plan's " << range.least;
-  return fail(ErrorCode::refused, message.str());
+  const std::string least = shown_number(range.least);
+  return fail(ErrorCode::refused, "the round's clip norm is " + shown_number(clip_norm_l2) +
+                                      (plan.privacy.has_adaptive_clip() ? ", outside the plan's " + least + " to " + shown_number(range.most) : ", the plan's " + least));
 }
 
 double next_round_clip_norm(const Plan& plan, double clip_norm_l2, double b_mean) {

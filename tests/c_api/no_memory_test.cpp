@@ -1,12 +1,12 @@
 // Every function of the C ABI with an allocation that fails, the first, the second and so on to the last: a status each time, nothing thrown, no lock
 // that stays taken, and afterwards the device goes on, or says that it is to be opened anew, and then goes on. The allocations are those of C++
-// (operator new, which this program replaces, in the library too). Not among them: the texts in JSON. Destructors of the library that makes them
-// (nlohmann::json 3.11) allocate, and end the process where they cannot: client.h, convention 4.
+// (operator new, which this program replaces, in the library too).
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <future>
@@ -16,11 +16,15 @@
 #include <vector>
 
 #include <fedspend/client.h>
+#include <nlohmann/json.hpp>
 
 #include "common/protocol/certificate.h"
 #include "common/protocol/enrolment_request.h"
 #include "common/protocol/model_file.h"
+#include "models/categoriser.h"
+#include "models/offers.h"
 #include "models/trainer.h"
+#include "models/unusual_activity.h"
 #include "tests/c_api/failing_memory.h"
 #include "tests/client/temporary_folder.h"
 #include "tests/models/toy_history.h"
@@ -42,19 +46,30 @@ struct App {
   std::vector<std::string> ids;
   std::vector<fedspend_transaction> rows;
   std::string text = std::string(1 << 18, '\0');
+  bool listens = false;  // to insights
+  int said = 0;
+  std::string said_json = std::string(1 << 14, '\0');  // one after the other, in memory that is there
 
   App() {
-    Plan drafted = testing::sample_plan();
-    drafted.model = models::small_model(4);
-    drafted.model.parameter_count = models::make_trainer(drafted.model).value()->parameter_count();
-    plan = testing::signed_plan(drafted);
-    signature = to_hex(plan.signature);
-    model = encode_model_file({.model_name = drafted.model.name, .plan_hash = hash_of_plan(plan.bytes), .round = 3, .demonstration = false, .weights = std::vector<float>(drafted.model.parameter_count, 0.01F)});
+    bring("next_category", models::small_model(4));
     static constexpr const char* kCategories[] = {"category 0", "category 1", "category 2", "category 3"};
     for (int i = 0; i < 60; ++i) ids.push_back(std::to_string(i));
     for (int i = 0; i < 60; ++i) rows.push_back({sizeof(fedspend_transaction), FEDSPEND_DEBIT, ids[static_cast<std::size_t>(i)].c_str(), kNow_s - 86'400 * (60 - i), 1'000 + i, kCategories[i % 4], "merchant", "CHF"});
   }
   ~App() { fedspend_device_free(device); }
+  // The model that install_model() installs.
+  void bring(const char* purpose, ModelSpec spec) {
+    Plan drafted = testing::sample_plan();
+    drafted.purpose = purpose;
+    drafted.model = std::move(spec);
+    const auto trainer = models::make_trainer(drafted.model).value();
+    drafted.model.parameter_count = trainer->parameter_count();
+    plan = testing::signed_plan(drafted);
+    signature = to_hex(plan.signature);
+    std::vector<float> weights(drafted.model.parameter_count, 0.01F);
+    if (drafted.purpose != "next_category") trainer->initialize(weights, 1);
+    model = encode_model_file({.model_name = drafted.model.name, .plan_hash = hash_of_plan(plan.bytes), .round = 3, .demonstration = false, .weights = std::move(weights)});
+  }
   App(const App&) = delete;
 
   fedspend_host host() {
@@ -74,6 +89,12 @@ struct App {
       static_cast<App*>(user)->has_exchanged = true;
       return FEDSPEND_UNAVAILABLE;
     };
+    if (listens)
+      given.insight = [](void* user, std::int32_t, const char*, const char* json) {
+        App& app = *static_cast<App*>(user);
+        ++app.said;
+        app.said_json.assign(json);  // shorter than what there is room for
+      };
     return given;
   }
   // Made before memory runs out.
@@ -194,9 +215,13 @@ TEST_CASE("a call of the ABI whose memory runs out at any moment gives a status,
       {"set_retention", [&] { return fedspend_set_retention(app.device, "another purpose of this app", 300); }},
       {"history", [&] { return fedspend_history(app.device, FEDSPEND_FORMAT_TEXT, buffer, capacity, nullptr); }},
       {"statement", [&] { return fedspend_statement(app.device, FEDSPEND_FORMAT_TEXT, buffer, capacity, nullptr); }},
+      {"history in JSON", [&] { return fedspend_history(app.device, FEDSPEND_FORMAT_JSON, buffer, capacity, nullptr); }},
+      {"statement in JSON", [&] { return fedspend_statement(app.device, FEDSPEND_FORMAT_JSON, buffer, capacity, nullptr); }},
+      {"consent_records", [&] { return fedspend_consent_records(app.device, "Example Bank", "customer 1", buffer, capacity, nullptr); }},
       {"install_model", [&] { return app.install_model(); }, FEDSPEND_MALFORMED},
       {"predict", [&] { return fedspend_predict(app.device, nullptr, &prediction); }},
       {"explain", [&] { return fedspend_insight(app.device, FEDSPEND_INSIGHT_NEXT, nullptr, nullptr, FEDSPEND_FORMAT_TEXT, buffer, capacity, nullptr); }},
+      {"explain in JSON", [&] { return fedspend_insight(app.device, FEDSPEND_INSIGHT_NEXT, nullptr, nullptr, FEDSPEND_FORMAT_JSON, buffer, capacity, nullptr); }},
       {"personalise", [&] { return fedspend_personalise(app.device, nullptr, nullptr); }},
       {"evaluate", [&] { return fedspend_evaluate(app.device, nullptr, &evaluation); }},
       {"check_policy", [&] { return fedspend_check_policy("purposes = [\"next_category\"]\nmax_clip_norm_l2 = 1.5\n", &byte); }, FEDSPEND_MALFORMED},
@@ -225,6 +250,64 @@ TEST_CASE("a call of the ABI whose memory runs out at any moment gives a status,
   }
   CHECK(failures > 1'000);
   MESSAGE(failures << " allocations failed");
+}
+
+// Two that are new each time: one without a category, and one that is unusual. All three kinds of callback are computed.
+TEST_CASE("what is to be said at ingestion is said whole or not at all where memory runs out, and the transactions are in") {
+  App app;
+  app.listens = true;
+  app.ready();
+  const std::vector<std::string> categories{"category 0", "category 1", "category 2", "category 3"};
+  REQUIRE(app.give("offer_suggestions") == FEDSPEND_OK);
+  for (const auto& [name, spec] : {std::pair{"categoriser", models::default_categoriser(categories)}, {"unusual_activity", models::default_unusual_activity(categories)}, {"offers", models::default_offers(categories)}}) {
+    app.bring(name, spec);
+    REQUIRE(app.install_model() == FEDSPEND_OK);
+  }
+  REQUIRE(fedspend_set_false_alarms(app.device, 1'000) == FEDSPEND_OK);  // so that the hundredth like it is an alert, too
+  char uncoded[16], unusual[16];
+  int batch = 0;
+  fedspend_ingest_report report{};
+  report.struct_size = sizeof(report);
+  const auto ingest = [&] {
+    const fedspend_transaction two[] = {{sizeof(fedspend_transaction), FEDSPEND_DEBIT, uncoded, kNow_s - 60, 1'000, nullptr, "merchant", "CHF"},
+                                        {sizeof(fedspend_transaction), FEDSPEND_DEBIT, unusual, kNow_s - 30, 9'000'000, "category 1", "merchant", "CHF"}};
+    return fedspend_ingest(app.device, two, 2, &report);
+  };
+  int said = 0, silent = 0, kept_in_silence = 0;
+  const auto check_said = [&] {
+    if (app.said == 0) return;
+    CHECK(nlohmann::json::accept(app.said_json));
+    CHECK(app.said_json.ends_with("}\n"));
+  };
+  const int failures = with_every_allocation_failing(
+      [&] {
+        std::snprintf(uncoded, sizeof uncoded, "u%d", batch);
+        std::snprintf(unusual, sizeof unusual, "x%d", batch++);
+        app.said = 0;
+        report.added = 0;
+        return ingest();
+      },
+      [&] {
+        check_said();
+        const bool was_added = report.added == 2;
+        app.said == 0 ? ++silent : ++said;
+        if (app.said == 0 && was_added) ++kept_in_silence;
+        REQUIRE(answers(app.device));
+        fedspend_status status = ingest();
+        if (status == FEDSPEND_INTERNAL) {
+          app.close();
+          REQUIRE(app.open() == FEDSPEND_OK);
+          status = ingest();
+        }
+        CHECK_MESSAGE(status == FEDSPEND_OK, last_error());
+        CHECK((report.added == 2 || report.unchanged == 2));
+        if (was_added) CHECK(report.unchanged == 2);  // a call that was FEDSPEND_OK has kept them, whatever was said
+      });
+  CHECK(app.said >= 2);
+  check_said();
+  CHECK(kept_in_silence > 50);  // and the call was FEDSPEND_OK
+  CHECK(said > 20);
+  MESSAGE(failures << " allocations failed; nothing was said after " << silent << " of them (after " << kept_in_silence << " the transactions were in), something after " << said);
 }
 
 TEST_CASE("a device is made, opened and wiped with memory that runs out at any moment, and nothing is lost by it") {

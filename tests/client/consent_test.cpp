@@ -7,10 +7,10 @@
 #include <thread>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 #include <rapidcheck.h>
 
 #include "tests/client/fallible_vault.h"
+#include "tests/client/parsed_json.h"
 
 namespace fedspend::client {
 namespace {
@@ -327,7 +327,7 @@ TEST_CASE("the records have the fields of ISO/IEC TS 27560, one record for each 
   REQUIRE(consents->give("next_category", kNotice, 1'795'356'300));
   REQUIRE(consents->withdraw("next_category", 1'795'356'360));
   REQUIRE(consents->withdraw(kPurposeEvaluation, 1'795'356'361));
-  const nlohmann::json records = consent_records(*consents, "Example Bank", "customer-1");
+  const nlohmann::json records = parsed(consent_records(*consents, "Example Bank", "customer-1"));
   REQUIRE(records.size() == 2);
   CHECK(records[0]["pii_processing"]["purposes"][0]["purpose"] == "evaluation");
   CHECK(records[0]["events"][0]["event_state"] == "refused");
@@ -350,7 +350,7 @@ TEST_CASE("the records have the fields of ISO/IEC TS 27560, one record for each 
   CHECK(record["events"][1]["entity_id"] == "customer-1");
   CHECK(record["record_id"].get<std::string>().size() == 32);
   CHECK(record["record_id"] != records[0]["record_id"]);
-  CHECK(record["record_id"] == consent_records(*opened(vault), "Example Bank", "customer-1")[1]["record_id"]);
+  CHECK(record["record_id"] == parsed(consent_records(*opened(vault), "Example Bank", "customer-1"))[1]["record_id"]);
 }
 
 }  // namespace

@@ -6,11 +6,11 @@
 #include <limits>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include "common/crypto/random.h"
 #include "models/spend_forecast.h"
 #include "tests/client/fallible_vault.h"
+#include "tests/client/parsed_json.h"
 #include "tests/models/toy_history.h"
 
 namespace fedspend::client {
@@ -193,7 +193,7 @@ TEST_CASE("the forecast's JSON is numbers in minor units, under names that stay"
   options.most_categories = 1;
   const auto insight = customer.ask(household(400), options);
   REQUIRE(insight);
-  const nlohmann::json json = insight_json(*insight, kCategories);
+  const nlohmann::json json = parsed(insight_json(*insight, kCategories));
   CHECK(json["kind"] == "forecast");
   CHECK(json["schema_version"] == 1);
   CHECK(json["abstains"] == false);

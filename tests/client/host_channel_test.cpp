@@ -59,13 +59,14 @@ struct Gateway {
 };
 
 struct Bench {
+  std::size_t queued_messages = kMaxMessagesPerExchange;
   SeededRandom random{5};
   IdentityKey key = IdentityKey::generate(random);
   Gateway gateway{.device = key.public_key(), .connections = {}, .seen = {}, .taken = {}, .to_device = {}};
   std::function<Result<Bytes>(ByteSpan)> network = [this](ByteSpan request) -> Result<Bytes> { return gateway.answer(request); };
   bool locked = false;
   Millis last_timeout{0};
-  HostChannel channel{{.client = client_id_of(key.public_key()), .limits = kLimits},
+  HostChannel channel{{.client = client_id_of(key.public_key()), .limits = kLimits, .queued_messages = queued_messages},
                       [this](ByteSpan request, Millis timeout) { last_timeout = timeout; return network(request); },
                       [this](ByteSpan digest) -> Result<Signature> {
                         if (locked) return fail(ErrorCode::unavailable, "the key is locked");
@@ -78,6 +79,7 @@ struct Bench {
     REQUIRE(!status);
     return status.error().code;
   }
+  GatewayRequest last_header() const { return open_gateway_request(gateway.seen.back(), kLimits).value().header; }
   std::vector<std::uint8_t> received() {
     std::vector<std::uint8_t> names;
     while (auto frames = channel.receive().value()) names.push_back(frames->control.front());
@@ -110,7 +112,19 @@ TEST_CASE("the gateway waits less long than the host does") {
   for (const auto& [timeout, poll_ms] : {std::pair<int, std::uint32_t>{0, 0}, {1000, 500}, {20'000, 10'000}, {30'000, 20'000}, {600'000, 60'000}}) {
     REQUIRE(bench.channel.pump(Millis{timeout}));
     CHECK(bench.last_timeout == Millis{timeout});
-    CHECK(open_gateway_request(bench.gateway.seen.back(), kLimits).value().header.poll_ms == poll_ms);
+    CHECK(bench.last_header().poll_ms == poll_ms);
+  }
+}
+
+TEST_CASE("a caller that carries the request itself gets the one under way again, and a wait within what the gateway allows") {
+  Bench bench;
+  for (const auto& [poll, poll_ms] : {std::pair<int, std::uint32_t>{-1, 0}, {7, 7}, {60'000, kMaxPollMs}, {60'001, kMaxPollMs}}) {
+    const ByteSpan request = bench.channel.begin(Millis{poll}).value();
+    const Bytes first(request.begin(), request.end());
+    const ByteSpan again = bench.channel.begin(Millis{poll + 50}).value();
+    CHECK(Bytes(again.begin(), again.end()) == first);
+    REQUIRE(bench.channel.finish(bench.gateway.answer(again)));
+    CHECK(bench.last_header().poll_ms == poll_ms);
   }
 }
 
@@ -188,14 +202,27 @@ TEST_CASE("a gateway that has forgotten the connection gets a new one, with what
   bench.gateway.connections.clear();
   CHECK(bench.pump_error() == ErrorCode::unavailable);
   CHECK(bench.channel.connections() == 1);
+  CHECK_FALSE(bench.channel.is_refused());
   REQUIRE(bench.channel.send(frames_of(2)));
   REQUIRE(bench.channel.pump(kTimeout));
   CHECK(bench.channel.connections() == 2);
   CHECK(bench.gateway.taken == Names{2});
   const auto first = open_gateway_request(bench.gateway.seen.front(), kLimits).value().header;
-  const auto last = open_gateway_request(bench.gateway.seen.back(), kLimits).value().header;
-  CHECK(first.connection != last.connection);
-  CHECK(last.sequence == 1);
+  CHECK(first.connection != bench.last_header().connection);
+  CHECK(bench.last_header().sequence == 1);
+}
+
+TEST_CASE("a connection's id is drawn again where it is all zero, which no gateway takes") {
+  struct ZeroFirst final : RandomSource {
+    void fill(MutableByteSpan bytes) override { std::ranges::fill(bytes, drawn++ < 2 ? std::uint8_t{0} : std::uint8_t{7}); }
+    int drawn = 0;
+  } random;
+  Bench bench;
+  HostChannel channel({.client = client_id_of(bench.key.public_key()), .limits = kLimits}, nullptr, [&](ByteSpan digest) { return bench.key.sign(digest); }, random);
+  const auto request = open_gateway_request(channel.begin(Millis{0}).value(), kLimits);
+  REQUIRE(request);
+  CHECK(random.drawn == 3);
+  CHECK(request->header.connection.bytes.front() == 7);
 }
 
 TEST_CASE("a gateway that asks to wait gets the same request later") {
@@ -208,17 +235,34 @@ TEST_CASE("a gateway that asks to wait gets the same request later") {
   });
   CHECK(bench.pump_error() == ErrorCode::unavailable);
   CHECK(bench.channel.retry_after() == Millis{90'000});
+  CHECK_FALSE(bench.channel.is_refused());
+  bench.network = [](ByteSpan) -> Result<Bytes> { return fail(ErrorCode::timeout, "no network"); };
+  CHECK(bench.pump_error() == ErrorCode::timeout);
+  CHECK(bench.channel.retry_after() == Millis{0});  // the last exchange had no answer that asks to wait
   bench.network = network;
   REQUIRE(bench.channel.pump(kTimeout));
   CHECK(bench.channel.retry_after() == Millis{0});
   CHECK(bench.gateway.seen.back() == asked);
 }
 
-TEST_CASE("a device that is not enrolled is told so") {
+TEST_CASE("a device that is not enrolled is told so, and loses nothing if it is later") {
   Bench bench;
-  bench.network = [&](ByteSpan) -> Result<Bytes> { return bench.gateway.say(GatewayStatus::not_enrolled); };
+  REQUIRE(bench.channel.send(frames_of(1)));
+  CHECK_FALSE(bench.channel.is_refused());
+  Bytes asked;
+  const auto network = std::exchange(bench.network, [&](ByteSpan request) -> Result<Bytes> {
+    asked.assign(request.begin(), request.end());
+    return bench.gateway.say(GatewayStatus::not_enrolled);
+  });
   CHECK(bench.pump_error() == ErrorCode::unauthorized);
+  CHECK(bench.channel.is_refused());
   CHECK(bench.channel.connections() == 0);
+  bench.network = network;
+  REQUIRE(bench.channel.pump(kTimeout));
+  CHECK_FALSE(bench.channel.is_refused());
+  CHECK(bench.gateway.seen.back() == asked);
+  CHECK(bench.gateway.taken == Names{1});
+  CHECK(bench.channel.connections() == 1);
 }
 
 TEST_CASE("an answer that is not to this request is refused, and nothing of it is received") {
@@ -236,9 +280,25 @@ TEST_CASE("an answer that is not to this request is refused, and nothing of it i
   bench.network = [&](ByteSpan) -> Result<Bytes> { return Bytes(max_gateway_response_bytes(kLimits) + 1); };
   CHECK(bench.pump_error() == ErrorCode::limit);
   CHECK(bench.received().empty());
+  CHECK(bench.channel.connections() == 0);
   bench.network = network;
   REQUIRE(bench.channel.pump(kTimeout));
   CHECK(bench.gateway.taken == Names{1});
+}
+
+TEST_CASE("the answer to an earlier exchange is none to this one") {
+  Bench bench;
+  bench.gateway.to_device = {frames_of(11)};
+  Bytes earlier;
+  const auto network = std::exchange(bench.network, [&](ByteSpan request) -> Result<Bytes> { return earlier = bench.gateway.answer(request); });
+  REQUIRE(bench.channel.pump(kTimeout));
+  CHECK(bench.received() == Names{11});
+  bench.network = [&](ByteSpan) -> Result<Bytes> { return earlier; };
+  CHECK(bench.pump_error() == ErrorCode::malformed);
+  CHECK(bench.received().empty());
+  bench.network = network;
+  REQUIRE(bench.channel.pump(kTimeout));
+  CHECK(bench.last_header().sequence == 2);
 }
 
 TEST_CASE("a key that is locked for a while loses nothing") {
@@ -264,6 +324,30 @@ TEST_CASE("the queue is bounded, and so is each exchange") {
   CHECK(bench.gateway.taken == Names{1, 2, 3, 4, 5, 6, 7, 8});
 }
 
+TEST_CASE("an exchange takes messages while they fit, by number and by bytes of bulk, and none before an earlier one") {
+  Bench bench{.queued_messages = 12};
+  for (std::uint8_t name = 1; name <= 9; ++name) REQUIRE(bench.channel.send(frames_of(name)));
+  REQUIRE(bench.channel.send(frames_of(10, 60)));
+  REQUIRE(bench.channel.send(frames_of(11, 60)));
+  REQUIRE(bench.channel.send(frames_of(12, 40)));
+  CHECK_FALSE(bench.channel.send(frames_of(13)));
+  REQUIRE(bench.channel.pump(kTimeout));
+  CHECK(bench.gateway.taken == Names{1, 2, 3, 4, 5, 6, 7, 8});
+  REQUIRE(bench.channel.pump(kTimeout));
+  CHECK(bench.gateway.taken.size() == 10);  // 60 of 100 bytes: 11 does not fit, and 12, which would, waits behind it
+  REQUIRE(bench.channel.pump(kTimeout));
+  CHECK(bench.gateway.taken == Names{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12});
+}
+
+TEST_CASE("the longest frames that an exchange can carry are carried") {
+  Bench bench;
+  Frames longest = frames_of(1, kLimits.max_bulk_bytes);
+  longest.control.resize(kMaxControlBytes);
+  REQUIRE(bench.channel.send(longest));
+  REQUIRE(bench.channel.pump(kTimeout));
+  CHECK(bench.gateway.taken == Names{1});
+}
+
 TEST_CASE("a frame that no exchange can carry is refused at once") {
   Bench bench;
   for (const Frames& frames : {Frames{}, Frames{Bytes(kMaxControlBytes + 1), nullptr}, frames_of(1, 101)}) {
@@ -271,6 +355,8 @@ TEST_CASE("a frame that no exchange can carry is refused at once") {
     REQUIRE(!status);
     CHECK(status.error().code == ErrorCode::limit);
   }
+  REQUIRE(bench.channel.pump(kTimeout));
+  CHECK(bench.gateway.taken.empty());
 }
 
 TEST_CASE("nothing new is fetched before what has come was received") {

@@ -7,12 +7,12 @@
 #include <set>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include "common/crypto/random.h"
 #include "models/categoriser.h"
 #include "models/next_category.h"
 #include "tests/client/fallible_vault.h"
+#include "tests/client/parsed_json.h"
 #include "tests/models/toy_history.h"
 
 namespace fedspend::client {
@@ -112,7 +112,7 @@ TEST_CASE("a model that is told the row is asked for the last one, and not witho
   CHECK(unsure->abstains);
   CHECK(unsure->hand_over == HandOver::low_confidence);
   CHECK(insight_text(*unsure, customer.spec.categories).starts_with("Not sure what this is. Possible: "));
-  CHECK(insight_json(*unsure, customer.spec.categories)["hand_over"] == "low-confidence");
+  CHECK(parsed(insight_json(*unsure, customer.spec.categories))["hand_over"] == "low-confidence");
 }
 
 TEST_CASE("the likeliest come first, as the model gives them") {
@@ -278,7 +278,7 @@ TEST_CASE("as JSON") {
   Customer customer;
   const auto history = random_history(40, 4, 5);
   const Insight insight = customer.predict(history);
-  const auto json = insight_json(insight, customer.spec.categories);
+  const auto json = parsed(insight_json(insight, customer.spec.categories));
   CHECK(json["schema_version"] == 1);
   CHECK(json["next"].size() == 3);
   CHECK(json["next"][0]["name"] == customer.spec.categories[insight.next[0].category]);
@@ -288,7 +288,7 @@ TEST_CASE("as JSON") {
   CHECK(json["reasons"][0]["text"] == reason_text(InsightKind::next, insight.reasons[0]));
   CHECK(json["transactions"] == 40);
   CHECK(json["abstains"] == insight.abstains);
-  CHECK_NOTHROW((void)insight_json(insight, std::vector<std::string>(4, "\xff\n")).dump());
+  CHECK_NOTHROW((void)parsed(insight_json(insight, std::vector<std::string>(4, "\xff\n"))));
 }
 
 }  // namespace

@@ -3,12 +3,12 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include "client/consent.h"
 #include "client/insights.h"
 #include "models/offers.h"
 #include "tests/client/fallible_vault.h"
+#include "tests/client/parsed_json.h"
 
 using namespace fedspend;
 using namespace fedspend::client;
@@ -59,7 +59,7 @@ TEST_CASE("a suggestion is of what is new to the customer, with reasons that add
   const std::string text = insight_text(*insight, kNames);
   CHECK(text.starts_with("New to you, and perhaps for you: books ("));
   CHECK(text.find("what you have spent on so far makes this") != std::string::npos);
-  CHECK(insight_json(*insight, kNames)["next"][0]["name"] == "books");
+  CHECK(parsed(insight_json(*insight, kNames))["next"][0]["name"] == "books");
 }
 
 TEST_CASE("what was used before the newest rows is not new; below the least chance, with nothing known or nothing new, it abstains, and nobody is called") {
@@ -81,5 +81,5 @@ TEST_CASE("what was used before the newest rows is not new; below the least chan
   CHECK(none->abstains);
   CHECK(none->next.empty());
   CHECK(insight_text(*none, kNames) == "Nothing to suggest.\n");
-  CHECK(insight_json(*none, kNames)["next"].empty());
+  CHECK(parsed(insight_json(*none, kNames))["next"].empty());
 }

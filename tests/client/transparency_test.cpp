@@ -6,11 +6,11 @@
 #include <limits>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 #include <rapidcheck.h>
 
 #include "common/protocol/plain_text.h"
 #include "tests/client/fallible_vault.h"
+#include "tests/client/parsed_json.h"
 
 namespace fedspend::client {
 namespace {
@@ -145,7 +145,7 @@ TEST_CASE("an epsilon that is no number counts as infinite, in words and as JSON
   for (const HistoryEntry& entry : entries_of(*log)) {
     CHECK(entry.epsilon_after == std::numeric_limits<double>::infinity());
     CHECK(history_text({entry}).find("used so far: without bound") != std::string::npos);
-    const auto json = history_json({entry})["entries"][0];
+    const auto json = parsed(history_json({entry}))["entries"][0];
     CHECK(json["epsilon_after"].is_null());
     CHECK(json["epsilon_is_unbounded"] == true);
   }
@@ -170,7 +170,7 @@ TEST_CASE("names and reasons that would spoil the text are made harmless and nev
   REQUIRE(text.back() == '\n');
   text.pop_back();
   CHECK(is_plain_text(text));
-  CHECK_NOTHROW((void)history_json({entry}).dump());
+  CHECK_NOTHROW((void)parsed(history_json({entry})));
 }
 
 TEST_CASE("rows of other shelves are kept with an entry, all or none") {
@@ -187,7 +187,7 @@ TEST_CASE("rows of other shelves are kept with an entry, all or none") {
 }
 
 TEST_CASE("as JSON") {
-  const auto json = history_json({contribution()});
+  const auto json = parsed(history_json({contribution()}));
   CHECK(json["schema_version"] == 1);
   const auto& entry = json["entries"][0];
   CHECK(entry["time"] == "2026-11-22T14:05:00Z");
@@ -231,7 +231,7 @@ TEST_CASE("above the limit old check-ins and control messages are summed up, and
   const std::string text = history_text({entries.front()});
   CHECK(text.find("22 November 2026, 14:05 UTC to 22 November 2026, 14:") == 0);
   CHECK(text.find(std::to_string(entries.front().messages) + " times, in all: ") != std::string::npos);
-  CHECK(history_json(entries)["entries"][0].contains("until"));
+  CHECK(parsed(history_json(entries))["entries"][0].contains("until"));
 }
 
 TEST_CASE("a coordinator that makes a device refuse without end does not fill its store, and the newest reason stays") {

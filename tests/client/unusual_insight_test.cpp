@@ -7,12 +7,12 @@
 #include <limits>
 
 #include <doctest/doctest.h>
-#include <nlohmann/json.hpp>
 
 #include "common/crypto/random.h"
 #include "models/categoriser.h"
 #include "models/unusual_activity.h"
 #include "tests/client/fallible_vault.h"
+#include "tests/client/parsed_json.h"
 #include "tests/models/toy_history.h"
 
 namespace fedspend::client {
@@ -95,7 +95,7 @@ TEST_CASE("an alert asks, says in which way the row is unusual, and hands who di
   CHECK(elsewhere->is_alert);
   CHECK(elsewhere->way == "out_of_place");
 
-  const auto json = insight_json(*huge, kCategories);
+  const auto json = parsed(insight_json(*huge, kCategories));
   CHECK(json["kind"] == "unusual");
   CHECK(json["alert"] == true);
   CHECK(json["way"] == "wrong_amount");
@@ -164,7 +164,7 @@ TEST_CASE("with less than a month of rows before it nothing is an alert") {
   CHECK(young->abstains);
   CHECK_FALSE(young->is_alert);
   CHECK(insight_text(*young, kCategories) == "Not enough is known yet to say what is unusual.\n");
-  CHECK(insight_json(*young, kCategories)["threshold"].is_null());
+  CHECK(parsed(insight_json(*young, kCategories))["threshold"].is_null());
   CHECK_FALSE(customer.ask(then(regular(30), kHuge))->abstains);
 }
 

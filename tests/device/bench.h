@@ -13,10 +13,9 @@
 #include <thread>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
 #include "client/device.h"
 #include "client/vault_store.h"
+#include "tests/client/parsed_json.h"
 #include "tests/client/secure_bench.h"
 #include "tests/client/temporary_folder.h"
 
@@ -267,7 +266,7 @@ struct EngineBench {
   nlohmann::json entries() {
     const auto history = device->history();
     REQUIRE(history);
-    return (*history)["entries"];
+    return parsed(*history).at("entries");
   }
   // What was handed to the connection is in the history, to the byte and by the message.
   void check_history_is_whole() {
@@ -281,9 +280,7 @@ struct EngineBench {
   }
   std::vector<std::string> kinds() {
     std::vector<std::string> kinds;
-    const auto history = device->history();
-    REQUIRE(history);
-    for (const auto& entry : (*history)["entries"]) kinds.push_back(entry["kind"]);
+    for (const auto& entry : entries()) kinds.push_back(entry["kind"]);
     return kinds;
   }
 };

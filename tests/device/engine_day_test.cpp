@@ -85,7 +85,7 @@ TEST_CASE("24 hours of a device that sleeps and wakes: its pauses are those that
     }
     CHECK(bytes == bench.wire.bytes());
     bench.check_history_is_whole();
-    const auto statement = bench.device->statement().value();
+    const auto statement = parsed(bench.device->statement().value());
     CHECK(statement["in_all"]["contributions"].get<std::uint64_t>() <= 6);
     const auto kinds = bench.kinds();
     CHECK(std::ranges::count(kinds, "contributed_open") == statement["in_all"]["contributions"].get<std::int64_t>());

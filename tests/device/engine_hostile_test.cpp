@@ -52,7 +52,7 @@ TEST_CASE("a plan that is weaker than the policy, unsigned, signed by another ke
   check_refused(bench, report, part);
   CHECK(bench.wire.said.size() == 2);
   CHECK(bench.orders.trained == 0);
-  CHECK(bench.device->statement().value()["in_all"]["contributions"] == 0);
+  CHECK(parsed(bench.device->statement().value())["in_all"]["contributions"] == 0);
 }
 
 TEST_CASE("messages that are none, too long, cut, of another session or not a coordinator's change nothing, and the run ends by its own time (hostile cases 2, 3 and 19)") {
@@ -103,7 +103,7 @@ TEST_CASE("every message twice: the round goes on, and nothing is charged or han
   coordinator.times = 2;
   bench.ready();
   CHECK(bench.run().outcome == RunOutcome::contributed);
-  CHECK(bench.device->statement().value()["in_all"]["contributions"] == 1);
+  CHECK(parsed(bench.device->statement().value())["in_all"]["contributions"] == 1);
   const auto types = bench.wire.types();
   CHECK(std::ranges::count(types, MessageType::masked_input) == 1);
   CHECK(std::ranges::count(types, MessageType::unmask) == 1);
@@ -157,7 +157,7 @@ TEST_CASE("rosters, shares, survivors and quorums with a trick in them end the s
   CHECK(std::ranges::count(types, MessageType::share_keys) == (bent == MessageType::roster_view ? 0 : 1));
   CHECK(std::ranges::count(types, MessageType::masked_input) == (bent == MessageType::survivors || bent == MessageType::quorum ? 1 : 0));
   // Charged once it left, and never given back; not before.
-  CHECK(bench.device->statement().value()["in_all"]["contributions"] == std::ranges::count(types, MessageType::masked_input));
+  CHECK(parsed(bench.device->statement().value())["in_all"]["contributions"] == std::ranges::count(types, MessageType::masked_input));
 }
 
 TEST_CASE("a second survivor set is not signed, nor is a second quorum answered (hostile cases 12 and 13)") {
@@ -198,7 +198,7 @@ TEST_CASE("the same update is not handed in again, in the next round, and after 
     CHECK(report.outcome == RunOutcome::refused);
     CHECK(report.words.find("record") != std::string::npos);
     CHECK(bench.wire.types() == std::vector<MessageType>{MessageType::check_in, MessageType::decline});
-    CHECK(bench.device->statement().value()["in_all"]["contributions"] == 1);
+    CHECK(parsed(bench.device->statement().value())["in_all"]["contributions"] == 1);
   }
 }
 

@@ -50,7 +50,7 @@ TEST_CASE("on a full disk nothing is sent, and a withdrawal counts, also after a
   }
   bench.open();
   CHECK_FALSE(bench.device->has_consent("next_category"));
-  CHECK(bench.device->consents("Bank", "customer")[0]["events"].size() == 2);
+  CHECK(parsed(bench.device->consents("Bank", "customer"))[0]["events"].size() == 2);
   CHECK(bench.run().outcome == RunOutcome::no_consent);
   REQUIRE(bench.device->give_consent("next_category", {.version = "2"}));
   bench.open();
@@ -101,7 +101,7 @@ TEST_CASE("with a file missing a device does not begin anew: the database is sai
   bench.open();
   CHECK_FALSE(bench.device->has_consent("next_category"));
   CHECK(bench.device->is_enrolled());
-  CHECK(bench.device->statement().value()["in_all"]["contributions"] == 1);
+  CHECK(parsed(bench.device->statement().value())["in_all"]["contributions"] == 1);
   bench.device.reset();
   fs::remove(bench.folder.path() / "device.db");
   const auto opened = bench.try_open();
@@ -123,7 +123,7 @@ TEST_CASE("a log that is cleaned away between two processes takes back no withdr
   for (const std::string& name : names_in(copy.path())) fs::copy_file(copy.path() / name, bench.folder.path() / name);
   bench.open();
   CHECK_FALSE(bench.device->has_consent("next_category"));
-  CHECK(bench.device->statement().value()["in_all"]["contributions"] == 1);
+  CHECK(parsed(bench.device->statement().value())["in_all"]["contributions"] == 1);
   const auto kinds = bench.kinds();
   CHECK(std::ranges::count(kinds, "contributed") == 1);
 }

@@ -17,7 +17,7 @@ TEST_CASE("a whole round of secure aggregation: contributed, charged once, and e
   CHECK(report.bytes_sent == bench.wire.bytes());
   CHECK(bench.wire.types() == std::vector<MessageType>{MessageType::check_in, MessageType::advertise_keys, MessageType::share_keys, MessageType::masked_input, MessageType::sign_survivors, MessageType::unmask});
   CHECK(bench.kinds() == std::vector<std::string>{"enrolled", "checked_in", "control", "control", "contributed", "control", "control"});
-  CHECK(bench.device->statement().value()["in_all"]["contributions"] == 1);
+  CHECK(parsed(bench.device->statement().value())["in_all"]["contributions"] == 1);
   CHECK(bench.host.phases == std::vector<DevicePhase>{DevicePhase::checked_in, DevicePhase::training, DevicePhase::aggregating, DevicePhase::idle});
   // The coordinator asked for a minute; with its jitter.
   CHECK(report.come_back_in >= Millis(48'000));

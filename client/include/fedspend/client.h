@@ -14,8 +14,9 @@
  *     Zero is the safe value of every field.
  *  4. Errors. Every function that can fail returns a fedspend_status; out parameters are untouched on an error but for convention 2. Words
  *     for the last error of the calling thread: fedspend_last_error. No error text holds a secret or a spending value. Nothing is thrown:
- *     where there is no memory a call is FEDSPEND_INTERNAL, and if every later one is, open the device anew. (Texts in JSON alone may end the
- *     process then.)
+ *     where there is no memory a call is FEDSPEND_INTERNAL, and if every later one is, open the device anew. fedspend_ingest alone is FEDSPEND_OK
+ *     where there was memory for the transactions and none for what is to be said of them: `insight` is then not called for those that
+ *     were still to come. A text is given whole or not at all.
  *  5. Threads. Any function may be called from any thread. fedspend_run_once blocks its caller, one at a time; fedspend_cancel never
  *     waits. Callbacks come from the thread that called the library, but `examples`, `train` and `exchange`, which come from threads of the library.
  *     No callback is called under a lock of the library, but wrap, unwrap and destroy_key, during which its folder cannot be opened or wiped (after five
