@@ -1,5 +1,7 @@
 #include "models/torch/arena_tensors.h"
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 
 #include "common/check.h"
@@ -15,20 +17,28 @@ at::Tensor view_of(float* arena, const ArenaLayout::Place& place) {
 
 }  // namespace
 
+struct ArenaTensors::Named {
+  std::string_view name;
+  at::Tensor tensor;
+};
+
+ArenaTensors::ArenaTensors(const ArenaLayout& layout, std::size_t dense_offset) : layout_(layout), dense_offset_(dense_offset) {}
+ArenaTensors::~ArenaTensors() = default;
+
 void ArenaTensors::bind(const float* arena) {
   prepare_torch_thread();
   if (arena == arena_) return;
   tensors_.clear();
   for (const LayoutEntry& entry : layout_.entries())
-    tensors_.emplace_back(entry.name, view_of(const_cast<float*>(arena), layout_.place_of(entry.name)).set_requires_grad(true));
+    tensors_.push_back({entry.name, view_of(const_cast<float*>(arena), layout_.place_of(entry.name)).set_requires_grad(true)});
   arena_ = arena;
   gradient_ = nullptr;
 }
 
 const at::Tensor& ArenaTensors::operator[](std::string_view name) const {
-  const auto found = std::ranges::find(tensors_, name, &std::pair<std::string_view, at::Tensor>::first);
+  const auto found = std::ranges::find(tensors_, name, &Named::name);
   FEDSPEND_CHECK(found != tensors_.end(), "a layout has an entry of this name");
-  return found->second;
+  return found->tensor;
 }
 
 void ArenaTensors::backward(const at::Tensor& loss, float* gradient) {
@@ -37,6 +47,13 @@ void ArenaTensors::backward(const at::Tensor& loss, float* gradient) {
   gradient_ = gradient;
   std::fill(gradient + dense_offset_, gradient + layout_.arena_size(), 0.0f);
   loss.backward();
+}
+
+at::Tensor stacked(std::span<const float* const> rows, std::size_t columns) {
+  const at::Tensor made = at::empty({static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(columns)});
+  float* to = made.data_ptr<float>();
+  for (const float* row : rows) to = std::copy_n(row, columns, to);
+  return made;
 }
 
 std::vector<LocalDescent::ArenaRow> rows_of(const ArenaLayout::Block& block, std::vector<std::uint32_t> which) {

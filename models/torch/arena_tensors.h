@@ -1,26 +1,30 @@
 #pragma once
 // The parameters of a lean model as tensors over the arena that its trainer descends in, and their gradients over the trainer's own: nothing is copied, and
 // autograd adds where the lean network would. So a twin is another network under the same trainer: features, order, clipping, descent and scoring are the
-// lean trainer's. (The descent itself is held against torch's by next_category_torch, which brings its own.) Of torch only ATen is included. One object per
-// thread.
-
-#include <ATen/ATen.h>
+// lean trainer's. (The descent itself is held against torch's by next_category_torch, which brings its own.) No torch header is
+// included here: its types are only named. One object per thread.
 
 #include <cstdint>
 #include <span>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "models/arena_layout.h"
 #include "models/local_descent.h"
+
+namespace at {
+class Tensor;
+}
 
 namespace fedspend::models {
 
 class ArenaTensors {
  public:
   // `layout` is borrowed. From `dense_offset` on every batch has a gradient for everything; before it lie embeddings.
-  ArenaTensors(const ArenaLayout& layout, std::size_t dense_offset) : layout_(layout), dense_offset_(dense_offset) {}
+  ArenaTensors(const ArenaLayout& layout, std::size_t dense_offset);
+  ~ArenaTensors();
+  ArenaTensors(const ArenaTensors&) = delete;
+  ArenaTensors& operator=(const ArenaTensors&) = delete;
 
   // Before a forward pass; the arena is only read.
   void bind(const float* arena);
@@ -34,22 +38,14 @@ class ArenaTensors {
   std::size_t dense_offset_;
   const float* arena_ = nullptr;
   float* gradient_ = nullptr;
-  std::vector<std::pair<std::string_view, at::Tensor>> tensors_;
+  struct Named;
+  std::vector<Named> tensors_;
 };
 
 // The rows `which` of the block, each once.
 std::vector<LocalDescent::ArenaRow> rows_of(const ArenaLayout::Block& block, std::vector<std::uint32_t> which);
 
-// [rows, columns], of what `row` gives for each: a span of `columns` floats.
-template <class Row>
-at::Tensor stacked(std::size_t rows, std::size_t columns, Row row) {
-  at::Tensor made = at::empty({static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)});
-  float* to = made.data_ptr<float>();
-  for (std::size_t i = 0; i < rows; ++i) {
-    const auto values = row(i);
-    std::copy(values.begin(), values.end(), to + i * columns);
-  }
-  return made;
-}
+// [rows.size(), columns], of these rows of `columns` floats each.
+at::Tensor stacked(std::span<const float* const> rows, std::size_t columns);
 
 }  // namespace fedspend::models

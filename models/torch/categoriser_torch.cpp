@@ -1,5 +1,7 @@
 // The network of categoriser_network.h, by torch.
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -37,9 +39,11 @@ void CategoriserNetworkTorch::forward(const float* arena, const CategoriserSteps
   const auto rows = static_cast<std::int64_t>(which.size()), kinds = static_cast<std::int64_t>(kCategoriserPasts), width = static_cast<std::int64_t>(categories());
   std::vector<std::int64_t> grams, begins;
   std::vector<std::uint32_t> buckets;
+  std::vector<const float*> numerics;
   const at::Tensor scale = at::empty({rows, 1}), past = at::zeros({rows, kinds, width}), targets = at::full({rows}, kNoTarget, at::kLong);
   for (std::size_t i = 0; i < which.size(); ++i) {
     const CategoriserStep& step = steps.steps[which[i]];
+    numerics.push_back(step.numeric.data());
     begins.push_back(static_cast<std::int64_t>(grams.size()));
     for (std::uint32_t g = step.gram_begin; g < step.gram_end; ++g) {
       grams.push_back(steps.grams[g]);
@@ -51,7 +55,7 @@ void CategoriserNetworkTorch::forward(const float* arena, const CategoriserSteps
     if (step.target >= 0) targets.data_ptr<std::int64_t>()[i] = step.target;
   }
   embedding_rows_ = rows_of(layout_.gram_embedding(), std::move(buckets));
-  const at::Tensor numeric = stacked(which.size(), kCategoriserNumeric, [&](std::size_t i) -> const auto& { return steps.steps[which[i]].numeric; });
+  const at::Tensor numeric = stacked(numerics, kCategoriserNumeric);
   const at::Tensor indices = at::from_blob(grams.data(), {static_cast<std::int64_t>(grams.size())}, at::kLong), offsets = at::from_blob(begins.data(), {rows}, at::kLong);
   const at::Tensor text = std::get<0>(at::embedding_bag(parameters_["gram_embedding"], indices.clone(), offsets.clone())) * scale;
   const at::Tensor trust = at::mm(numeric, parameters_["trust.numeric"]) + at::mm(text, parameters_["trust.text"]);

@@ -1,5 +1,7 @@
 // The network of offers_network.h, by torch.
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -44,8 +46,10 @@ void OffersNetworkTorch::forward(const float* arena, std::span<const OfferStep> 
   const at::Tensor ever = at::zeros({rows, width}), lately = at::zeros({rows, width}), in_use = at::zeros({rows, width}, at::kBool);
   shares_ = at::zeros({rows, width});
   std::vector<std::uint32_t> used;
+  std::vector<const float*> numerics;
   for (std::size_t i = 0; i < which.size(); ++i) {
     const OfferStep& step = steps[which[i]];
+    numerics.push_back(step.numeric.data());
     const float scale = 1 / std::sqrt(static_cast<float>(std::max<std::size_t>(step.used.size(), 1)));
     for (const OfferUse& one : step.used) {
       const std::size_t at = i * categories() + one.category;
@@ -58,7 +62,7 @@ void OffersNetworkTorch::forward(const float* arena, std::span<const OfferStep> 
     for (const std::uint32_t category : step.taken_up) shares_.data_ptr<float>()[i * categories() + category] = 1 / static_cast<float>(step.taken_up.size());
   }
   embedding_rows_ = rows_of(layout_.use(), std::move(used));
-  const at::Tensor numeric = stacked(which.size(), kOfferNumeric, [&](std::size_t i) -> const auto& { return steps[which[i]].numeric; });
+  const at::Tensor numeric = stacked(numerics, kOfferNumeric);
   const at::Tensor hidden = at::tanh(at::mm(numeric, parameters_["hidden.numeric"]) + at::mm(ever, parameters_["use.ever"]) + at::mm(lately, parameters_["use.lately"]));
   logits_ = at::masked_fill(at::mm(hidden, parameters_["output.hidden"]) + at::mm(numeric, parameters_["output.numeric"]), in_use, kImpossible);
   log_p_ = at::log_softmax(logits_, 1);

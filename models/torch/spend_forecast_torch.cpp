@@ -1,5 +1,7 @@
 // The network of spend_forecast_network.h, by torch.
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -38,16 +40,19 @@ void SpendForecastNetworkTorch::forward(const float* arena, std::span<const Spen
   const auto rows = static_cast<std::int64_t>(which.size()), bricks = static_cast<std::int64_t>(kSpendBricks);
   const at::Tensor series = at::empty({rows}, at::kLong), knows = at::empty({rows, 1}), least = at::zeros({rows, 3});
   std::vector<std::uint32_t> known;
+  std::vector<const float*> numerics, bricks_of;
   for (std::size_t i = 0; i < which.size(); ++i) {
     const SpendStep& step = steps[which[i]];
+    numerics.push_back(step.numeric.data());
+    bricks_of.push_back(step.bricks.data());
     series.data_ptr<std::int64_t>()[i] = step.series;
     knows.data_ptr<float>()[i] = step.knows_category ? 1.0f : 0.0f;
     least.data_ptr<float>()[3 * i] = step.own[0] > 0 ? std::min(kLeastLow, step.own[0] / 2) : kLeastLow;
     if (step.knows_category) known.push_back(step.series);
   }
   embedding_rows_ = rows_of(layout_.embedding(), std::move(known));
-  const at::Tensor numeric = stacked(which.size(), kSpendNumeric, [&](std::size_t i) -> const auto& { return steps[which[i]].numeric; });
-  const at::Tensor brick = stacked(which.size(), kSpendBricks, [&](std::size_t i) -> const auto& { return steps[which[i]].bricks; });
+  const at::Tensor numeric = stacked(numerics, kSpendNumeric);
+  const at::Tensor brick = stacked(bricks_of, kSpendBricks);
   const at::Tensor embedded = at::embedding(parameters_["series_embedding"], series) * knows;
   const at::Tensor hidden = at::tanh(at::mm(numeric, parameters_["hidden.numeric"]) + at::mm(embedded, parameters_["hidden.series"]));
   const at::Tensor output = at::mm(hidden, parameters_["output.hidden"]) + at::mm(numeric, parameters_["output.numeric"]) + at::mm(embedded, parameters_["output.series"]);

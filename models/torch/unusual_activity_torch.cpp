@@ -1,5 +1,7 @@
 // The network of unusual_activity_network.h, by torch.
 
+#include <ATen/ATen.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -41,12 +43,14 @@ void UnusualActivityNetworkTorch::forward(const float* arena, std::span<const Un
   std::vector<std::uint32_t> used;
   for (std::size_t part = 0; part < kUnusualParts; ++part) {
     const std::string name = kPartNames[part];
+    std::vector<const float*> numerics;
     const at::Tensor category = at::empty({rows}, at::kLong);
     for (std::size_t i = 0; i < which.size(); ++i) {
+      numerics.push_back(steps[which[i]].numeric[part].data());
       used.push_back(steps[which[i]].category[part]);
       category.data_ptr<std::int64_t>()[i] = used.back();
     }
-    const at::Tensor numeric = stacked(which.size(), kUnusualNumeric, [&](std::size_t i) -> const auto& { return steps[which[i]].numeric[part]; });
+    const at::Tensor numeric = stacked(numerics, kUnusualNumeric);
     const at::Tensor embedded = at::embedding(parameters_["category_embedding"], category);
     const at::Tensor hidden = at::tanh(at::mm(numeric, parameters_["hidden." + name + ".numeric"]) + at::mm(embedded, parameters_["hidden." + name + ".category"]));
     const std::string output = "output." + name;
