@@ -21,6 +21,8 @@ constexpr float kRecentFade = 0.7f;
 constexpr double kTransitionFade = 0.99;
 constexpr std::size_t kFadeRows = 128;
 constexpr float kLeastCount = 1e-3f;
+constexpr std::size_t kFinishedAtATime = 4096;  // even
+constexpr std::size_t kMostReserved = std::size_t{1} << 20;  // entries
 
 float fade_over(double fade, std::size_t past_rows) {
   return static_cast<float>(std::pow(fade, static_cast<double>(kFadeRows) / static_cast<double>(std::max(past_rows, kFadeRows))));
@@ -214,7 +216,8 @@ void FeatureScan::write_amounts(std::span<const HistoryRow> history, std::size_t
 
 void FeatureScan::write_past(Steps& out) {
   const std::size_t most = past_count_ + seen_count_ * kPastKinds;
-  if (out.past.size() < most) out.past.resize(2 * most);
+  if (out.past.capacity() < most) out.past.reserve(2 * most);
+  if (out.past.size() < most) out.past.resize(std::min(out.past.capacity(), most + kFinishedAtATime));
   PastEntry* to = out.past.data() + past_count_;
   for (const std::uint16_t category : std::span(seen_).first(seen_count_)) {
     auto& counts = counts_[category];
@@ -229,18 +232,22 @@ void FeatureScan::write_past(Steps& out) {
   seen_count_ = 0;
 }
 
-// The counts become features, all at once: what the logarithm costs one by one is half of the scan.
+// The counts become features, many at once: what the logarithm costs one by one is half of the scan. In pieces, so that the values beside the
+// entries take little memory, and stay in the cache.
 void FeatureScan::finish_past(Steps& out, std::size_t from) {
   out.past.resize(past_count_);
-  const std::size_t count = past_count_ - from;
-  values_.reserve(kernels::padded(count));
+  const auto all = std::span(out.past).subspan(from);
+  values_.reserve(kernels::padded(std::min(all.size(), kFinishedAtATime)));
   float* values = values_.data();
-  PastEntry* entries = out.past.data() + from;
   constexpr std::array kOfSmoothing = {1 / kPastSmoothing[0], 1 / kPastSmoothing[1]};
-  for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f + entries[i].value * kOfSmoothing[i % 2];  // in pairs: write_past
-  for (std::size_t i = count; i < kernels::padded(count); ++i) values[i] = 1.0f;
-  kernels::logarithm(values, kernels::padded(count));
-  for (std::size_t i = 0; i < count; ++i) entries[i].value = values[i] * kPastScale;
+  for (std::size_t begin = 0; begin < all.size(); begin += kFinishedAtATime) {
+    const auto entries = all.subspan(begin, std::min(kFinishedAtATime, all.size() - begin));
+    const std::size_t count = entries.size();
+    for (std::size_t i = 0; i < count; ++i) values[i] = 1.0f + entries[i].value * kOfSmoothing[i % 2];  // in pairs: write_past
+    for (std::size_t i = count; i < kernels::padded(count); ++i) values[i] = 1.0f;
+    kernels::logarithm(values, kernels::padded(count));
+    for (std::size_t i = 0; i < count; ++i) entries[i].value = values[i] * kPastScale;
+  }
 }
 
 void FeatureScan::write_step(std::span<const HistoryRow> history, std::size_t i, Step& step) const {
@@ -272,6 +279,8 @@ void FeatureScan::count(std::size_t i, std::size_t counted, Steps& out, Step& st
 void FeatureScan::scan(std::span<const HistoryRow> history, std::size_t first, std::size_t counted, Steps& out) {
   past_count_ = 0;
   out.steps.resize(history.size() + 1);
+  // What is reserved and not written takes no memory; a vector that moves as it grows takes its own once more.
+  out.past.reserve(std::min((out.steps.size() - std::min(first, out.steps.size())) * categories_ * kPastKinds, kMostReserved));
   prepare(history, 0, history.size());
   for (std::size_t i = 0; i <= history.size(); ++i) {
     write_step(history, i, out.steps[i]);
