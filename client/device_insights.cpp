@@ -102,7 +102,12 @@ std::vector<models::HistoryRow> history_to(const Model& model, std::size_t place
 Result<Insight> insight_of(const InsightRequest& request, Model& model, std::optional<std::size_t> place) {
   if (request.kind == InsightKind::forecast)
     return forecast_insight(*model.consents, *model.trainer, *model.shared.weights, model.history, model.plan.plan->model.categories, model.now_s, request.options);
-  if (!model.trainer->sees_row()) return category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, model.history, request.options);
+  if (!model.trainer->sees_row()) {
+    FEDSPEND_ASSIGN(Insight insight, category_insight(*model.consents, *model.trainer, *model.shared.weights, model.personal, model.history, request.options));
+    if (request.kind == InsightKind::next)
+      for (CategoryChance& chance : insight.next) chance.expected = expected_occurrence(model.history, chance.category, model.now_s);
+    return insight;
+  }
   if (!place) return fail(ErrorCode::not_found, "there is no transaction of this id", "hand it in first");
   const bool of_unusual = request.kind == InsightKind::unusual;
   if (of_unusual && model.transactions[*place].category.empty())

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdio>
 #include <numeric>
 
 #include "client/forecast_insight.h"
@@ -87,6 +88,38 @@ Status explain(models::Trainer& trainer, std::span<const float> weights, const m
   for (std::size_t player = 0; player < players.size(); ++player) insight.reasons.push_back({players[player], values[player]});
   std::ranges::stable_sort(insight.reasons, [](const Reason& a, const Reason& b) { return std::abs(a.log_odds) > std::abs(b.log_odds); });
   return {};
+}
+
+// "Usually in 3 to 8 days, most often 5; 12.00 to 15.50, most often 13.20."
+std::string expected_text(const ExpectedOccurrence& expected) {
+  const auto amount = [](double minor) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.2f", minor / 100);
+    return std::string(text);
+  };
+  std::string text = "Usually ";
+  if (expected.in_days) {
+    const auto& [earliest, middle, latest] = *expected.in_days;
+    if (latest == 0) text += "today";
+    else if (earliest == latest) text += "in " + std::to_string(latest) + (latest == 1 ? " day" : " days");
+    else text += "in " + std::to_string(earliest) + " to " + std::to_string(latest) + " days, most often " + std::to_string(middle);
+    text += "; ";
+  }
+  const auto& [low, middle, high] = expected.amount_minor;
+  const std::string from = amount(low), to = amount(high);
+  return text + (from == to ? from : from + " to " + to + ", most often " + amount(middle)) + ".\n";
+}
+
+Json days_json(const CategoryChance& chance) {
+  if (!chance.expected || !chance.expected->in_days) return nullptr;
+  const auto& [earliest, middle, latest] = *chance.expected->in_days;
+  return JsonObject().add("earliest", earliest).add("middle", middle).add("latest", latest);
+}
+
+Json amounts_json(const CategoryChance& chance) {
+  if (!chance.expected) return nullptr;
+  const auto& [low, middle, high] = chance.expected->amount_minor;
+  return JsonObject().add("low", low).add("middle", middle).add("high", high);
 }
 
 const char* name_of(ReasonStrength strength) {
@@ -182,6 +215,7 @@ std::string insight_text(const Insight& insight, std::span<const std::string> ca
   if (!others.empty()) text += (insight.abstains ? " Possible: " : " Otherwise: ") + others;
   text += "\n";
   if (insight.abstains) return text;
+  if (insight.next.front().expected) text += expected_text(*insight.next.front().expected);
   text += "Why " + name(insight.next.front().category) + ":\n";
   for (const Reason& reason : insight.reasons)
     if (strength_of(reason) != ReasonStrength::none) text += "  - " + reason_text(insight.kind, reason) + "\n";
@@ -213,7 +247,9 @@ Json insight_json(const Insight& insight, std::span<const std::string> categorie
   JsonArray next;
   for (const CategoryChance& chance : insight.next) {
     const std::string name = chance.category < categories.size() ? shown_text(categories[chance.category], kMostNameBytes) : std::string();
-    next.add(JsonObject().add("category", chance.category).add("name", name).add("probability", chance.probability));
+    JsonObject one = JsonObject().add("category", chance.category).add("name", name).add("probability", chance.probability);
+    if (insight.kind == InsightKind::next) one.add("in_days", days_json(chance)).add("amount_minor", amounts_json(chance));
+    next.add(one);
   }
   return insight_head_json(insight).add("next", next).add("reasons", reasons_json(insight)).add("baseline_log_odds", insight.baseline_log_odds).add("log_odds", insight.log_odds);
 }

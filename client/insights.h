@@ -24,6 +24,7 @@
 
 
 #include "client/consent.h"
+#include "client/expected_occurrence.h"
 #include "client/json_text.h"
 #include "common/result.h"
 #include "models/history.h"
@@ -68,6 +69,7 @@ struct InsightOptions {
 struct CategoryChance {
   std::uint32_t category = 0;  // index into the plan's categories
   double probability = 0;
+  std::optional<ExpectedOccurrence> expected = {};  // of the kind next
 };
 
 struct Reason {
@@ -129,7 +131,7 @@ std::string reason_text(InsightKind kind, const Reason& reason);
 // For a person: what is likely, and the reasons that weigh; or that it is not known. Lines, each with its end.
 std::string insight_text(const Insight& insight, std::span<const std::string> categories);
 
-// {"schema_version": 1, "kind", "abstains", "hand_over", "next": [{"category", "name", "probability"}], "reasons": [{"id", "log_odds", "strength", "text"}], ...}.
+// {"schema_version": 1, "kind", "abstains", "hand_over", "next": [{"category", "name", "probability", and of the kind next "in_days", "amount_minor"}], "reasons": [{"id", "log_odds", "strength", "text"}], ...}.
 // `categories`: the plan's.
 Json reasons_json(const Insight& insight);
 JsonObject insight_head_json(const Insight& insight);  // what those of all kinds have

@@ -60,6 +60,15 @@ TEST_CASE("a prediction says the likeliest categories by name, and its reasons a
   for (int i = 1; i < 4; ++i) CHECK(prediction.next[i - 1].probability >= prediction.next[i].probability);
   const auto json = nlohmann::json::parse(app.explain(FEDSPEND_FORMAT_JSON));
   CHECK(json["next"][0]["name"] == prediction.next[0].name);
+  // With when it usually comes, and how much it is: each category came once a day, fifteen times.
+  for (const auto& next : json["next"]) {
+    const int category = next["category"];
+    CHECK(next["amount_minor"]["low"].get<double>() == doctest::Approx(1'005.6 + category));
+    CHECK(next["amount_minor"]["middle"].get<double>() == doctest::Approx(1'028 + category));
+    CHECK(next["amount_minor"]["high"].get<double>() == doctest::Approx(1'050.4 + category));
+    if (category == 0) CHECK(next["in_days"].is_null());  // a day ago: longer than ever
+    else CHECK(next["in_days"] == nlohmann::json{{"earliest", category == 1 ? 0 : 1}, {"middle", category == 1 ? 0 : 1}, {"latest", category == 1 ? 0 : 1}});
+  }
   double sum = json["baseline_log_odds"];
   REQUIRE(json["reasons"].size() == 7);
   for (const auto& reason : json["reasons"]) sum += reason["log_odds"].get<double>();

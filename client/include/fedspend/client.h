@@ -407,7 +407,8 @@ FEDSPEND_API fedspend_status fedspend_install_model(fedspend_device *device, con
 /* FEDSPEND_INSIGHT_NEXT as a struct. */
 FEDSPEND_API fedspend_status fedspend_predict(fedspend_device *device, const fedspend_predict_options *options, fedspend_prediction *prediction);
 /* What a model says, with its confidence and its reasons, in words and (JSON) in numbers that add up: where a category is given, baseline_log_odds and all
- * reasons are log_odds (Shapley values, computed exactly). "abstains": show nothing, or that it is not known. "hand_over": whether a person should answer.
+ * reasons are log_odds (Shapley values, computed exactly). FEDSPEND_INSIGHT_NEXT: with each category when it usually comes ("in_days") and how much it is
+ * ("amount_minor"), by the customer's own transactions of it; null where they are too few. "abstains": show nothing, or that it is not known. "hand_over": whether a person should answer.
  * FEDSPEND_INSIGHT_FORECAST: of all spending and by category the next 30 days as low, middle and high (10, 50 and 90%), what was spent so far this month, the
  * outlook of each budget ("within", "may-run-over", "likely-to-run-over" and by how much), what a month at the low would save, and reasons in minor units that add up to the middle.
  * `transaction_id`: of the kinds that are about one; NULL: the newest. */
