@@ -243,6 +243,11 @@ Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view
   return {};
 }
 
+Status check_last_day(const Plan& plan, std::uint64_t now_s) {
+  if (!plan.last_day || now_s / 86'400 <= static_cast<std::uint64_t>(plan.last_day->time_since_epoch().count())) return {};
+  return fail(ErrorCode::refused, "the plan has expired: its last day was " + day_text(*plan.last_day));
+}
+
 ParticipationLimits participation_limits(const DevicePolicy& policy, const Plan& plan) {
   ParticipationLimits limits{.of_task = privacy_limits(plan), .max_epsilon_in_all = policy.max_epsilon, .delta_in_all = policy.delta};
   limits.of_task.max_participations = std::min(limits.of_task.max_participations, policy.max_participations);

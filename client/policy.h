@@ -66,6 +66,8 @@ Result<DevicePolicy> parse_policy(std::string_view toml_text);
 // refused, with the first reason in words, or nothing. The parameters of secure aggregation are looked at where the plan has them:
 // an open sum, if it is allowed at all, has none. Nothing of it takes long; what does is check_spending()'s cost.
 Status check_plan(const DevicePolicy& policy, const Plan& plan, std::string_view population);
+// refused after the plan's last day, where it has one. `now_s`: of the device's wall clock.
+Status check_last_day(const Plan& plan, std::uint64_t now_s);
 // refused where the plan's participation cap would spend more than the policy's max_epsilon. `cost`: dearest_device_cost() of the plan.
 Status check_spending(const DevicePolicy& policy, const Plan& plan, const PrivacyCost& cost);
 

@@ -220,6 +220,9 @@ tl::expected<HeldPlan, Session::Rejection> Session::accept_plan(const Assignment
   }
   if (held.hash != assignment.plan_hash) return reject(DeclineReason::plan_signature, "the plan is not the one that the assignment names");
   const Plan& plan = *held.plan;
+  if (plan.last_day) {
+    if (Status current = check_last_day(plan, services_.unix_time_s()); !current) return reject(DeclineReason::policy, current.error().message);
+  }
   if (Status allowed = check_plan(options_.policy, plan, options_.population); !allowed) return reject(DeclineReason::policy, allowed.error().message);
   if (!consents_to(plan.purpose)) return reject(DeclineReason::policy, "the customer has not consented to the plan's purpose \"" + plan.purpose + "\"");
   // Fail closed: what this build cannot do is never replaced by something weaker.

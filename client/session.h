@@ -69,7 +69,7 @@ struct SessionServices {
   DeviceRecord& record;      // this device's own
   Credentials& credentials;  // with the enrolment authority that is pinned
   Executor& executor;        // checks a quorum's signatures
-  std::function<std::uint64_t()> unix_time_s;  // what certificates' times are held against
+  std::function<std::uint64_t()> unix_time_s;  // what the times of certificates and plans are held against
   // Whether the customer consents to this purpose now; called in the session's thread. Beside the policy's purposes, which must name it as
   // well. Empty: those alone are the consent (agents without a customer, and simulations).
   std::function<bool(std::string_view purpose)> consents = {};

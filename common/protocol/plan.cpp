@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstdio>
 
 #include "common/crypto/hash.h"
 
@@ -39,6 +40,13 @@ std::string_view to_string(BeaconSource beacon) noexcept {
     case BeaconSource::external: return "external";
   }
   return "unknown";
+}
+
+std::string day_text(std::chrono::sys_days day) {
+  const std::chrono::year_month_day date(day);
+  char text[32];
+  std::snprintf(text, sizeof text, "%04d-%02u-%02u", static_cast<int>(date.year()), static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()));
+  return text;
 }
 
 std::uint32_t Plan::devices_asked() const {

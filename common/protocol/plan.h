@@ -4,8 +4,10 @@
 // What a plan leaves out gets the safe default (secure aggregation, distributed privacy). Form: common/protocol/PROTOCOL.md.
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -133,6 +135,7 @@ struct Plan {
   std::string population;
   std::string purpose;                       // what the device must have consent for, e.g. "next_category"
   TaskId task;
+  std::optional<std::chrono::sys_days> last_day;  // UTC, by the device's clock; afterwards no device takes part; nothing: it has no end
   ModelSpec model;
   TrainingSpec training;
   FederationSpec federation;
@@ -181,6 +184,7 @@ std::set<std::string> plan_keys();
 std::string_view to_string(Aggregation mode) noexcept;
 std::string_view to_string(PrivacyMode mode) noexcept;
 std::string_view to_string(BeaconSource beacon) noexcept;
+std::string day_text(std::chrono::sys_days day);              // "2027-06-30"
 // The resolved plan: every key that its optimizer and its schedules have, written out; parse_plan(write_plan(p)) == p.
 std::string write_plan(const Plan& plan);
 

@@ -140,6 +140,14 @@ class Table {
     out = *id;
   }
 
+  void day(const char* key, std::optional<std::chrono::sys_days>& out) {
+    const toml::node* node = find(key, Presence::optional);
+    if (node == nullptr) return;
+    const toml::value<toml::date>* date = node->as_date();
+    if (date == nullptr || (*date)->year < 1970 || (*date)->year > 9999) return fault(key, "a day from 1970 on expected", "write it without quotation marks, e.g. 2027-06-30");
+    out = std::chrono::year((*date)->year) / (*date)->month / (*date)->day;
+  }
+
   // A name and no path: the file lies beside the plan, and goes with it.
   void file_name(const char* key, std::string& out) {
     std::string name;
@@ -381,6 +389,7 @@ void read_plan(Table root, Plan& plan, Faults& faults) {
   root.text("population", plan.population, Presence::required);
   root.text("purpose", plan.purpose, Presence::required);
   root.task_id("task", plan.task);
+  root.day("last_day", plan.last_day);
   read_model(root.table("model", Presence::required), plan.model);
   read_training(root.table("training"), plan.training);
   Table federation = root.table("federation");

@@ -163,6 +163,7 @@ std::string write_plan(const Plan& plan) {
   out.text("population", plan.population);
   out.text("purpose", plan.purpose);
   out.text("task", plan.task.hex());
+  if (plan.last_day) out.line("last_day", day_text(*plan.last_day));
   write_model(out, plan.model);
   write_training(out, plan.training);
   write_federation(out, plan.federation);

@@ -296,6 +296,32 @@ TEST_CASE("a held model of another length than the plan's is refused") {
   CHECK(bench.sent<Decline>(effects).reason == DeclineReason::model_mismatch);
 }
 
+TEST_CASE("a plan is taken until the end of its last day and refused afterwards, also one that the device holds") {
+  Plan plan = testing::sample_plan();
+  const auto days = std::chrono::days(testing::kCertifiedAt_s / 86'400);
+  plan.last_day = std::chrono::sys_days(days);
+  SessionBench bench;
+  bench.unix_time_s = static_cast<std::int64_t>(std::chrono::seconds(days).count()) + 86'399;
+  bench.check_in();
+  Offer offer(plan);
+  const Effects started = offer.give(bench);
+  REQUIRE(testing::all_of<StartTraining>(started).size() == 1);
+  bench.session.step(TrainingFinished{offer.sid(), std::vector<float>(testing::kParameters)}, bench.now);
+  const Effects idle = bench.receive(UpdateReply{UpdateStatus::accepted, 1'000}, offer.sid());
+  ++bench.unix_time_s;
+  bench.wake_at(idle);
+  offer.assignment.attempt.fill(6);
+  SUBCASE("sent again") {}
+  SUBCASE("held") {
+    offer.assignment.plan.clear();
+    offer.assignment.plan_signature = {};
+  }
+  const Effects effects = offer.give(bench);
+  CHECK(bench.sent<Decline>(effects).reason == DeclineReason::policy);
+  CHECK(testing::all_of<StartTraining>(effects).empty());
+  CHECK(testing::all_of<Refused>(effects).at(0).why == "the plan has expired: its last day was " + day_text(*plan.last_day));
+}
+
 TEST_CASE("the first check that fails is the one that is told: signature, hash, policy, task, model") {
   SessionBench bench;
   bench.check_in();

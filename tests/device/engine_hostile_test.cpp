@@ -23,7 +23,7 @@ void check_refused(EngineBench& bench, const RunReport& report, const std::strin
   CHECK(bench.device->history_words().value().find("It sent only that it refuses") != std::string::npos);
 }
 
-TEST_CASE("a plan that is weaker than the policy, unsigned, signed by another key, for another population or not consented to is refused (hostile cases 6 and 27)") {
+TEST_CASE("a plan that is weaker than the policy, unsigned, signed by another key, expired, for another population or not consented to is refused (hostile cases 6 and 27)") {
   EngineBench bench;
   SecureCoordinator coordinator(bench);
   Offer& offer = coordinator.cohort.offer;
@@ -33,6 +33,7 @@ TEST_CASE("a plan that is weaker than the policy, unsigned, signed by another ke
   SUBCASE("no noise") { bench.policy.allow_no_privacy = false; part = "no noise"; }
   SUBCASE("an honest coordinator's thresholds") { offer.plan.aggregation.threat = Threat::curious; part = "semi-malicious"; }
   SUBCASE("fewer bits") { offer.plan.aggregation.bits = 15; part = "bits"; }
+  SUBCASE("expired") { offer.plan.last_day = std::chrono::floor<std::chrono::days>(std::chrono::sys_seconds(std::chrono::seconds(kEngineNow_s - 86'400))); part = "has expired: its last day was"; }
   SUBCASE("another population") { offer.plan.population = "loans"; part = "population"; }
   SUBCASE("a purpose that the policy does not have") { offer.plan.purpose = "advertising"; part = "purpose"; }
   SUBCASE("a purpose that is not consented to") { offer.plan.purpose = "other"; part = "not consented"; }

@@ -40,6 +40,21 @@ TEST_CASE("a plan that leaves everything out that may be left out gets secure ag
   CHECK(*plan == expected);
 }
 
+TEST_CASE("a plan's last day is a date, and without one it has no end") {
+  const auto with = [](std::string_view value) { return changed(kShortPlan, "task = ", "last_day = " + std::string(value) + "\ntask = "); };
+  CHECK_FALSE(parse_plan(kShortPlan)->last_day);
+  const auto plan = parse_plan(with("2027-06-30"));
+  REQUIRE(plan);
+  CHECK(plan->last_day->time_since_epoch().count() == 20'999);
+  CHECK(day_text(*plan->last_day) == "2027-06-30");
+  CHECK(write_plan(*plan).find("\nlast_day = 2027-06-30\n") != std::string::npos);
+  CHECK(parse_plan(write_plan(*plan)).value() == *plan);
+  CHECK(parse_plan(with("2028-02-29"))->last_day);
+  for (const char* wrong : {"\"2027-06-30\"", "1800000000", "1969-12-31", "2027-06-30T00:00:00Z", "12:00:00", "true"})
+    CHECK_MESSAGE(message_of(with(wrong)).find("last_day") != std::string::npos, wrong);
+  CHECK_FALSE(parse_plan(with("2027-02-29")));
+}
+
 TEST_CASE("empty tables change nothing") {
   const std::string text = std::string(kShortPlan) + "[model.sizes]\n[training]\n[training.schedule]\n[federation]\n[server]\n[server.schedule]\n[aggregation]\n[privacy]\n[eligibility]\n[evaluation]\n";
   REQUIRE(parse_plan(text));
