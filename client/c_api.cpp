@@ -211,7 +211,8 @@ fedspend_status fedspend_enrolment_request(fedspend_device* device, const char* 
     if (token == nullptr || !is_utf8(token)) return failed(FEDSPEND_INVALID_ARGUMENT, "token is NULL, or not UTF-8");
     const Result<std::string> shown = text_of(label, "label", true);
     if (!shown) return failed(shown.error());
-    return give(engine.enrolment_request(token, *shown), buffer, capacity, needed);  // the token is not copied: it is a secret
+    const std::size_t room = buffer == nullptr || capacity == 0 ? 0 : capacity - 1;
+    return give(engine.enrolment_request(token, *shown, room), buffer, capacity, needed);  // the token is not copied: it is a secret
   });
 }
 
@@ -282,7 +283,7 @@ fedspend_status fedspend_consent_records(fedspend_device* device, const char* co
   return with_device(device, [&](Device& engine) -> fedspend_status {
     const Result<std::string> by = text_of(controller, "controller"), of = text_of(principal, "principal");
     if (!by || !of) return failed((by ? of : by).error());
-    return give_text(engine.consents(*by, *of).text(), buffer, capacity, needed);
+    return give(engine.consents(*by, *of), buffer, capacity, needed);
   });
 }
 

@@ -185,7 +185,7 @@ bool Device::State::consents_to_something() const {
   return std::ranges::any_of(options.policy.purposes, [this](const std::string& purpose) { return consents_to(purpose); });
 }
 
-Result<std::string> Device::enrolment_request(std::string_view token, std::string label) {
+Result<std::string> Device::enrolment_request(std::string_view token, std::string label, std::size_t room_bytes) {
   FEDSPEND_ASSIGN(const EnrolmentToken parsed, EnrolmentToken::parse(token));
   FEDSPEND_TRY(check_device_label(label));
   const std::int64_t now_s = state_->host.unix_time_s();
@@ -202,6 +202,7 @@ Result<std::string> Device::enrolment_request(std::string_view token, std::strin
   FEDSPEND_ASSIGN(EnrolmentRequest request, make_enrolment_request(requests.population, *signer, transport_key, parsed, std::move(label)));
   requests.requests.push_back(std::move(request));
   std::string text = requests.text();
+  if (text.size() > room_bytes) return text;
   const std::lock_guard lock(state_->vault_mutex);
   if (state_->vault == nullptr) return wiped();
   FEDSPEND_TRY(state_->log->append({.time_s = now_s, .kind = HistoryKind::enrolment_requested, .bytes = text.size()}));
@@ -329,9 +330,9 @@ bool Device::has_consent(std::string_view purpose) {
   return state_->vault != nullptr && state_->consents_to(purpose);
 }
 
-Json Device::consents(std::string_view controller, std::string_view pii_principal) {
+Result<Json> Device::consents(std::string_view controller, std::string_view pii_principal) {
   const std::lock_guard lock(state_->vault_mutex);
-  if (state_->vault == nullptr) return JsonObject();
+  if (state_->vault == nullptr) return wiped();
   return consent_records(*state_->consents, controller, pii_principal);
 }
 

@@ -141,8 +141,8 @@ class Device {
   ~Device();
 
   // Enrolment, in two steps that the host carries: the text for the authority, and its answer (lines of certificates, of which the
-  // device's own is taken). `label`: check_device_label.
-  Result<std::string> enrolment_request(std::string_view token, std::string label);
+  // device's own is taken). `label`: check_device_label. A text of more than `room_bytes` is not handed on by a caller who only wanted its size: it is not noted.
+  Result<std::string> enrolment_request(std::string_view token, std::string label, std::size_t room_bytes = SIZE_MAX);
   Status install_certificate(std::string_view text);
   bool is_enrolled();
 
@@ -165,7 +165,7 @@ class Device {
   Status withdraw_consent(std::string_view purpose);
   Status withdraw_all_consent();
   bool has_consent(std::string_view purpose);
-  Json consents(std::string_view controller, std::string_view pii_principal);
+  Result<Json> consents(std::string_view controller, std::string_view pii_principal);
 
   // One round at most. conflict: a run is under way, or the device is being closed. not_found: wiped. A function of the host that throws ends the
   // run, and what it threw comes out here.

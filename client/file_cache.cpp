@@ -29,6 +29,13 @@ std::string file_stem(std::string_view model) {
 
 bool is_plan(std::string_view name) { return name.ends_with(kPlanEnding); }
 
+// Nobody waits at a pipe that stands in a file's place.
+Result<Bytes> read_file(const fs::path& path, std::size_t max_bytes) {
+  std::error_code none;
+  if (!fs::is_regular_file(path, none)) return fail(ErrorCode::not_found, "no file");
+  return program::read_file(path, max_bytes);
+}
+
 fs::path weights_of(fs::path plan_file) { return plan_file.replace_extension(kWeightsEnding); }
 
 }  // namespace
@@ -52,7 +59,7 @@ FileCache::FileCache(fs::path folder, const IdentityPublicKey& release_key) : fo
 }
 
 void FileCache::load(const fs::path& plan_file, const IdentityPublicKey& release_key) {
-  const Result<Bytes> plan_bytes = program::read_file(plan_file, kMaxPlanBytes + 64);
+  const Result<Bytes> plan_bytes = read_file(plan_file, kMaxPlanBytes + 64);
   if (!plan_bytes || plan_bytes->size() <= 64) return;
   Slot slot;
   std::copy_n(plan_bytes->begin(), 64, slot.plan.signed_plan.signature.begin());
@@ -64,7 +71,7 @@ void FileCache::load(const fs::path& plan_file, const IdentityPublicKey& release
   slot.plan.plan = std::make_shared<const Plan>(std::move(*opened));
   std::error_code none;
   fs::file_time_type time = fs::last_write_time(plan_file, none);
-  if (const Result<Bytes> weights = program::read_file(weights_of(plan_file), kMaxModelBytes)) {
+  if (const Result<Bytes> weights = read_file(weights_of(plan_file), kMaxModelBytes)) {
     if (Result<std::vector<float>> values = weights_from_bytes(*weights, slot.plan.plan->model.parameter_count)) {
       slot.model = HeldModel{std::make_shared<const std::vector<float>>(std::move(*values)), hash_of_weights(*weights)};
       time = std::max(time, fs::last_write_time(weights_of(plan_file), none));

@@ -185,6 +185,7 @@ Result<SeedFile> SeedFile::make(const fs::path& path, const VaultId& id, ByteSpa
 Status SeedFile::read() {
   struct stat status {};
   if (::fstat(descriptor_.get(), &status) != 0) return file_failure(path_, "cannot be read");
+  if (!S_ISREG(status.st_mode)) return fail(ErrorCode::malformed, path_.string() + " is not a file", "put the store's seed file itself there");
   bytes_.resize(std::min(static_cast<std::size_t>(std::max<off_t>(status.st_size, 0)), kMaxBytes + 1));
   if (!read_all(descriptor_.get(), bytes_)) return file_failure(path_, "cannot be read");
   if ((status.st_mode & 077) != 0 && ::fchmod(descriptor_.get(), 0600) != 0) return file_failure(path_, "cannot be kept from other users");
@@ -246,7 +247,8 @@ Status ReserveFile::make(const fs::path& path, ByteSpan block) {
 }
 
 Result<std::array<Bytes, ReserveFile::kBlocks>> ReserveFile::read(const fs::path& path) {
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  // O_NONBLOCK, here and below: nobody waits at a pipe that stands in the file's place.
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (!file && errno != ENOENT && errno != ELOOP) return file_failure(path, "cannot be read");
   if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode) || status.st_size != static_cast<off_t>(kBlocks * kBlockBytes))
@@ -259,7 +261,7 @@ Result<std::array<Bytes, ReserveFile::kBlocks>> ReserveFile::read(const fs::path
 
 Status ReserveFile::write(const fs::path& path, ByteSpan block) {
   FEDSPEND_CHECK(block.size() == kBlockBytes, "a whole block");
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file) return file_failure(path, "cannot be written");
   for (std::size_t i = 0; i < kBlocks; ++i)
     if (!write_at(file.get(), i * kBlockBytes, block) || ::fsync(file.get()) != 0) return file_failure(path, "cannot be written");

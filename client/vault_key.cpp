@@ -27,7 +27,8 @@ Hash256 check_of(ByteSpan key) { return Hasher("store-key").field(key).finish();
 }  // namespace
 
 Result<AeadKey> FileSeedProtector::read() const {
-  const Descriptor file(::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+  // O_NONBLOCK, here and below: nobody waits at a pipe that stands in the file's place.
+  const Descriptor file(::open(path_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   if (!file && errno == ENOENT) return fail(ErrorCode::not_found, path_.string() + ": the store's key is not there", "restore it from where it was moved to; without it the store can only be wiped");
   if (!file && errno == ELOOP) return fail(ErrorCode::refused, path_.string() + " is a link", "put the key file itself there, with mode 0600");
   if (!file) return file_failure(path_, "cannot be read");
@@ -83,7 +84,7 @@ Result<SecretBytes<32>> FileSeedProtector::unwrap(ByteSpan wrapped) {
 
 Status FileSeedProtector::destroy() {
   {
-    const Descriptor file(::open(path_.c_str(), O_WRONLY | O_NOFOLLOW | O_CLOEXEC));
+    const Descriptor file(::open(path_.c_str(), O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!file && errno == ENOENT) {
       remove_unfinished(path_);
       return {};

@@ -257,6 +257,11 @@ Status VaultStore::State::open() {
   remove_unfinished(seed_path_of(path));
   remove_unfinished(reserve_path_of(path));
   FEDSPEND_TRY(begin_or_find_keys());
+  for (const char* ending : {"-wal", "-journal"}) {  // SQLite would wait at a pipe
+    struct stat status {};
+    const std::string beside = path.string() + ending;
+    if (::lstat(beside.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) return fail(ErrorCode::malformed, beside + " is not a file", kRemedy);
+  }
   FEDSPEND_TRY(database.open(path.string()));
   FEDSPEND_TRY(database.execute(kOpening, "opening"));
   FEDSPEND_TRY(database.check_form());

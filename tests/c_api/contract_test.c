@@ -203,7 +203,13 @@ static void texts(fedspend_device *device) {
   CHECK(fedspend_consent_records(device, NULL, "customer", text, 65536, &needed) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_enrolment_request(device, "not a token", NULL, text, 65536, &needed) != FEDSPEND_OK);
   CHECK(fedspend_last_error(text, 65536, &needed) == FEDSPEND_OK && strstr(text, "not a token") == NULL);
-  CHECK(fedspend_enrolment_request(device, "0303030303030303030303030303030303030303030303030303030303030303", "till 4", text, 65536, &needed) == FEDSPEND_OK);
+  static const char token[] = "0303030303030303030303030303030303030303030303030303030303030303";
+  CHECK(fedspend_enrolment_request(device, token, "till 4", NULL, 0, &needed) == FEDSPEND_BUFFER_TOO_SMALL);
+  CHECK(fedspend_enrolment_request(device, token, "till 4", text, needed - 1, NULL) == FEDSPEND_BUFFER_TOO_SMALL && text[0] == '\0');
+  CHECK(fedspend_enrolment_request(device, token, "till 4", NULL, 65536, &needed) == FEDSPEND_INVALID_ARGUMENT);
+  CHECK(fedspend_history(device, FEDSPEND_FORMAT_JSON, text, 65536, NULL) == FEDSPEND_OK && strstr(text, "enrolment_requested") == NULL); /* nothing was handed out */
+  CHECK(fedspend_enrolment_request(device, token, "till 4", text, needed, NULL) == FEDSPEND_OK && strlen(text) + 1 == needed);
+  CHECK(fedspend_history(device, FEDSPEND_FORMAT_JSON, text, 65536, NULL) == FEDSPEND_OK && strstr(text, "enrolment_requested") != NULL);
   CHECK(fedspend_last_error(small, sizeof small, NULL) == FEDSPEND_OK && small[0] == '\0');
   CHECK(fedspend_enrolment_request(device, NULL, NULL, text, 65536, &needed) == FEDSPEND_INVALID_ARGUMENT);
   CHECK(fedspend_install_certificate(device, "") == FEDSPEND_NOT_FOUND);
@@ -433,6 +439,7 @@ static void remembered_and_wiped(void) {
   CHECK(fedspend_run_once(device, &report) == FEDSPEND_NOT_FOUND && fedspend_ingest(device, &t, 1, NULL) == FEDSPEND_NOT_FOUND);
   CHECK(fedspend_consent_give(device, "next_category", "1", NULL, NULL) == FEDSPEND_NOT_FOUND && fedspend_history(device, 0, NULL, 0, &needed) == FEDSPEND_NOT_FOUND);
   CHECK(fedspend_statement(device, 1, NULL, 0, &needed) == FEDSPEND_NOT_FOUND && fedspend_install_certificate(device, "x") == FEDSPEND_NOT_FOUND);
+  CHECK(fedspend_consent_records(device, "Bank", "customer", NULL, 0, &needed) == FEDSPEND_NOT_FOUND);
   CHECK(fedspend_consent_is_given(device, "next_category", &given) == FEDSPEND_OK && given == 0);
   CHECK(fedspend_wipe(device) == FEDSPEND_OK && fedspend_wipe(NULL) == FEDSPEND_INVALID_ARGUMENT);
   fedspend_device_free(device);

@@ -79,6 +79,18 @@ TEST_CASE("weights on disk that were altered are held under their own hash, neve
   CHECK_FALSE(again.find_model(held_model().hash));
 }
 
+TEST_CASE("folders, pipes and links to nowhere in the place of its files are no plan and no weights, and nobody waits for them") {
+  const Folder folder;
+  FileCache(folder.path, testing::release_key().public_key()).keep(held_plan());
+  REQUIRE(::mkfifo((folder.path / "model-next_category.weights").c_str(), 0600) == 0);
+  REQUIRE(::mkfifo((folder.path / "model-a.plan").c_str(), 0600) == 0);
+  std::filesystem::create_directory(folder.path / "model-b.plan");
+  std::filesystem::create_symlink(folder.path / "nowhere", folder.path / "model-c.plan");
+  FileCache cache(folder.path, testing::release_key().public_key());
+  CHECK(cache.plan_on_disk() == held_plan().hash);
+  CHECK(cache.model_on_disk().is_zero());
+}
+
 HeldPlan plan_of_model(const std::string& name) {
   Plan plan = testing::sample_plan();
   plan.model.name = name;

@@ -62,7 +62,7 @@ TEST_CASE("the key file is made once, for this user alone, whatever the umask, a
   CHECK(names_in(bench.folder.path()) == std::vector<std::string>{kStoreKeyFile});
 }
 
-TEST_CASE("a key file that others can read, a link, a folder, and one that is gone are refused") {
+TEST_CASE("a key file that others can read, a link, a folder, a pipe, and one that is gone are refused") {
   KeyBench bench;
   const Bytes wrapped = bench.protector().wrap(seed_of(7)).value();
   for (const mode_t mode : {0640U, 0604U, 0610U, 0660U, 0644U}) {
@@ -82,6 +82,10 @@ TEST_CASE("a key file that others can read, a link, a folder, and one that is go
   fs::create_directory(bench.file());
   CHECK(bench.error_of(wrapped) == ErrorCode::refused);
   fs::remove(bench.file());
+  REQUIRE(mkfifo(bench.file().c_str(), 0600) == 0);  // nobody waits for who writes into it
+  CHECK(bench.error_of(wrapped) == ErrorCode::refused);
+  CHECK(bench.protector().destroy());
+  CHECK_FALSE(fs::exists(bench.file()));
   fs::rename(bench.folder.path() / "elsewhere", bench.file());
   CHECK(bench.unwrapped(wrapped).value() == 7);
 }

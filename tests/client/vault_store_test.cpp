@@ -538,6 +538,31 @@ TEST_CASE("a reserve that is taken away, cut, of another vault or damaged in bot
   CHECK(opened->vault->read_reserve().error().code == ErrorCode::malformed);
   REQUIRE(opened->vault->write_reserve(Bytes(3, 4)));  // it is made again
   CHECK(opened->vault->read_reserve().value() == Bytes(3, 4));
+  fs::remove(path);
+  REQUIRE(mkfifo(path.c_str(), 0600) == 0);  // nobody waits for the other end of it
+  CHECK(opened->vault->read_reserve().error().code == ErrorCode::malformed);
+  REQUIRE(opened->vault->write_reserve(Bytes(3, 5)));
+  CHECK(opened->vault->read_reserve().value() == Bytes(3, 5));
+}
+
+TEST_CASE("nobody waits at a pipe that stands in the place of a file: it is said, and all can be wiped") {
+  for (const char* name : {"device.db", "device.db.seed", "device.db-wal", "device.db-journal", "store.key"}) {
+    CAPTURE(name);
+    const RecordFolder folder;
+    SystemRandom random;
+    FileSeedProtector protector(folder.key_file(), random);
+    REQUIRE(put(*folder.open_vault()->vault, {row_of(Shelf::transaction, 1, "bought something")}));
+    const fs::path pipe = folder.path() / name;
+    fs::remove(pipe);
+    REQUIRE(mkfifo(pipe.c_str(), 0600) == 0);
+    const auto opened = folder.open_vault();
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == (std::string_view(name) == "store.key" ? ErrorCode::refused : ErrorCode::malformed));
+    CHECK(opened.error().message.find(std::string(name) + " is not a file") != std::string::npos);
+    CHECK(VaultStore::wipe(folder.file(), protector));
+    CHECK(fs::is_empty(folder.path()));
+    CHECK(folder.open_vault());
+  }
 }
 
 TEST_CASE("a folder that is not there is said, and not made") {

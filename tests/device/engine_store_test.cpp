@@ -50,7 +50,7 @@ TEST_CASE("on a full disk nothing is sent, and a withdrawal counts, also after a
   }
   bench.open();
   CHECK_FALSE(bench.device->has_consent("next_category"));
-  CHECK(parsed(bench.device->consents("Bank", "customer"))[0]["events"].size() == 2);
+  CHECK(parsed(bench.device->consents("Bank", "customer").value())[0]["events"].size() == 2);
   CHECK(bench.run().outcome == RunOutcome::no_consent);
   REQUIRE(bench.device->give_consent("next_category", {.version = "2"}));
   bench.open();

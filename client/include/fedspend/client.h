@@ -357,7 +357,7 @@ FEDSPEND_API void fedspend_device_free(fedspend_device *device);
 FEDSPEND_API fedspend_status fedspend_device_id(fedspend_device *device, char *buffer, size_t capacity, size_t *needed);
 
 /* Enrolment: the request goes to the bank's authority (fedspend-admin enrol), its answer comes back. The token is a secret until it is
- * used. `label` may be NULL. */
+ * used. `label` may be NULL. In the history from when the text was handed out; to ask for its size is not. */
 FEDSPEND_API fedspend_status fedspend_enrolment_request(fedspend_device *device, const char *token, const char *label, char *buffer, size_t capacity, size_t *needed);
 FEDSPEND_API fedspend_status fedspend_install_certificate(fedspend_device *device, const char *certificates);
 FEDSPEND_API fedspend_status fedspend_is_enrolled(fedspend_device *device, uint8_t *enrolled);
