@@ -1,6 +1,7 @@
 // fedspend-coordinator: the daemon. See coordinator/README.md.
 
 #include <algorithm>
+#include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <filesystem>
@@ -129,6 +130,8 @@ Result<Federation> open_federation(const Arguments& arguments, const fs::path& s
     return fail(ErrorCode::refused, at(plan_path, plan.error()).message, "sign it again with `fedspend-admin sign-plan`, or name the public half of the key that signed it");
   if (!plan) return fail(at(plan_path, plan.error()));
   if (Status supported = check_supported(*plan); !supported) return fail(at(plan_path, supported.error()));
+  if (plan->last_day && std::chrono::system_clock::now() >= *plan->last_day + std::chrono::days(1))
+    return fail(ErrorCode::invalid_argument, plan_path + ": the plan has expired: its last day was " + day_text(*plan->last_day), "no device takes part any more: sign a plan with a later last_day");
   const PlanHash hash = hash_of_plan(signed_plan.bytes);
 
   FEDSPEND_ASSIGN(Devices devices, read_devices(arguments, plan->population));

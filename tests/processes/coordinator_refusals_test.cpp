@@ -99,6 +99,13 @@ const std::vector<Case>& cases() {
          return with_option(with_option(command, "--plan", plan), "--initial-model", folder / "private.fsm");
        },
        "other.toml", "privacy.noise_multiplier = "},
+      {"a plan whose last day is over",
+       [](auto command, const fs::path& folder) {
+         const fs::path plan = other_plan(folder, "last_day=2026-11-21");
+         require_done({program_path("fedspend-sim"), "init", "--plan", plan, "--out", folder / "over.fsm"});
+         return with_option(with_option(command, "--plan", plan), "--initial-model", folder / "over.fsm");
+       },
+       "its last day was 2026-11-21", "last_day"},
       {"a private key that others can read",
        [](auto command, const fs::path& folder) {
          fs::copy_file(federation() / "keys/coordinator.key", folder / "open.key");
