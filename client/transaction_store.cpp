@@ -149,6 +149,7 @@ struct TransactionStore::State {
   std::optional<std::int64_t> believe(std::int64_t now_s, std::int64_t newest_s) const;
   std::int64_t oldest_allowed(std::int64_t now_s, std::int64_t newest_s, std::uint32_t retention_days) const;
   void push_out(Plan& plan, std::int64_t cutoff_s, IngestReport& report) const;
+  Status usable() const;
   Status carry_out(const Plan& plan, std::optional<std::int64_t> ahead);
   void apply(const Plan& plan);
 };
@@ -200,8 +201,12 @@ void TransactionStore::State::push_out(Plan& plan, std::int64_t cutoff_s, Ingest
   }
 }
 
+Status TransactionStore::State::usable() const {
+  return is_behind ? Status(fail(ErrorCode::internal, "there was no memory for what the store of transactions holds", "open the device anew")) : Status();
+}
+
 Status TransactionStore::State::carry_out(const Plan& plan, std::optional<std::int64_t> ahead) {
-  if (is_behind) return fail(ErrorCode::internal, "there was no memory for what the store of transactions holds", "open the device anew");
+  FEDSPEND_TRY(usable());
   std::vector<VaultRowId> erase;
   std::vector<VaultRow> put;
   for (const auto& [id, each] : plan) {
@@ -220,7 +225,14 @@ Status TransactionStore::State::carry_out(const Plan& plan, std::optional<std::i
   FEDSPEND_TRY(changed);
   ahead_since_s = ahead;
   is_behind = true;  // until what the vault has is in memory, too: for that there may be none
-  apply(plan);
+  try {
+    apply(plan);
+  } catch (...) {  // what is half done must not be read
+    places.clear();
+    transactions.clear();
+    by_id.clear();
+    throw;
+  }
   is_behind = false;
   return {};
 }
@@ -317,6 +329,7 @@ Result<std::unique_ptr<TransactionStore>> TransactionStore::open(Vault& vault, S
 
 Result<IngestReport> TransactionStore::ingest(std::span<const IngestedTransaction> given, std::int64_t now_s) {
   State& state = *state_;
+  FEDSPEND_TRY(state.usable());
   now_s = sensible(now_s);
   std::int64_t newest_s = state.transactions.empty() ? INT64_MIN / 2 : state.transactions.back().time_s;
   for (std::size_t i = 0; i < given.size(); ++i) {
@@ -373,6 +386,7 @@ std::optional<std::size_t> TransactionStore::find(std::string_view id) const {
 }
 
 Status TransactionStore::correct(std::string_view id, std::string_view category) {
+  FEDSPEND_TRY(state_->usable());
   const std::optional<std::size_t> at = find(id);
   if (!at) return fail(ErrorCode::not_found, "there is no transaction of this id", "hand it in first");
   if (category.empty() || category.size() > kMaxTransactionTextBytes) return fail(ErrorCode::invalid_argument, "the category has " + std::to_string(category.size()) + " bytes", "1 to 256 bytes");
@@ -403,6 +417,7 @@ std::span<const Transaction> TransactionStore::transactions_for(std::string_view
 
 Status TransactionStore::prune(std::int64_t now_s) {
   State& state = *state_;
+  FEDSPEND_TRY(state.usable());
   if (state.transactions.empty()) return {};
   now_s = sensible(now_s);
   const std::int64_t newest_s = state.transactions.back().time_s;

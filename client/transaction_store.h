@@ -70,7 +70,8 @@ class TransactionStore {
   static Result<std::unique_ptr<TransactionStore>> open(Vault& vault, StoreLimits limits);
 
   // One change of the vault: all of them or, on an error, none. invalid_argument, with the index and the field: an id that is empty, too long or not
-  // UTF-8, or check_transaction. The vault's errors as they are. internal: there was no memory for what the vault has taken; open the store anew.
+  // UTF-8, or check_transaction. The vault's errors as they are. internal: there was no memory for what the vault has taken; open the store anew:
+  // until then it holds nothing, and changes nothing.
   Result<IngestReport> ingest(std::span<const IngestedTransaction> transactions, std::int64_t now_s);
   // The customer's own word for its category (as Transaction::category, not empty), which counts from now on, also where the host hands the
   // transaction in again with another. not_found: no such transaction. invalid_argument: a category that is empty, too long or not UTF-8.
