@@ -52,7 +52,7 @@ Status Personalisation::keep(const Consents& consents, const SharedModel& shared
   if (shared.name.empty() || shared.name.size() > kMaxNameBytes) return fail(ErrorCode::invalid_argument, "a model's name has 1 to 64 bytes", "use the name of this plan's model");
   FEDSPEND_ASSIGN(const auto before, kept_of(vault_, shared.name));
   VaultRow row{.shelf = Shelf::personal, .content = RowWriter(kModelForm).text(shared.name).id(shared.hash).rest(model.kept_form()).take()};
-  if (row.content.size() > kMaxVaultRowBytes) return fail(ErrorCode::limit, "the last layer of this model is too large to keep a personal one", "use a model with fewer categories");
+  if (row.content.size() > kMaxVaultRowBytes) return fail(ErrorCode::limit, "the personal weights of this model are too many to be kept", "use a model with fewer categories");
   if (before) {
     row.number = before->number;
   } else {
