@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # kept_symbols.sh READELF NM ADDR2LINE LIBRARY: the library is stripped and names LIBRARY.debug, which is of the same build and tells functions and lines of its
-# addresses: of what is seen from outside, and of what is not.
+# addresses: of a function of the C ABI (which the Java library has inside), and of one that is never seen from outside.
 set -euo pipefail
 readelf=$1 nm=$2 addr2line=$3 library=$4 kept=$4.debug
 fail() { echo "$library: $1"; exit 1; }
@@ -12,7 +12,7 @@ link=$("$readelf" --string-dump=.gnu_debuglink "$library")
 grep -qF "$(basename "$kept")" <<<"$link" || fail "it does not name $(basename "$kept")"
 build() { "$readelf" --notes "$1" | sed -n 's/.*Build ID: //p'; }
 [[ -n $(build "$library") && $(build "$library") == "$(build "$kept")" ]] || fail "$kept is of another build"
-seen=$("$nm" --dynamic --defined-only "$library" | sed -n 's/^\([0-9a-f]*\) T fedspend_run_once@.*/\1/p')
+seen=$("$nm" --defined-only "$kept" | sed -n 's/^\([0-9a-f]*\) [Tt] fedspend_run_once$/\1/p')
 [[ -n $seen ]] || fail "fedspend_run_once is not there"
 [[ $("$addr2line" --functions --exe="$kept" "$seen" | tr '\n' ' ') == "fedspend_run_once "*c_api.cpp:[1-9]* ]] || fail "$kept does not know fedspend_run_once"
 hidden=$("$nm" --defined-only "$kept" | sed -n 's/^\([0-9a-f]*\) t _ZN8fedspend6client6Device8run_onceEv$/\1/p')
