@@ -3,7 +3,7 @@
 
 #include "client/consent.h"
 #include "common/crypto/hash.h"
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 
 namespace fedspend::client {
 namespace {

@@ -10,7 +10,7 @@
 #include "client/shown_text.h"
 #include "models/day_features.h"
 #include "models/shapley.h"
-#include "models/spend_calendar.h"
+#include "models/spend_forecast/spend_calendar.h"
 
 namespace fedspend::client {
 namespace {

@@ -10,7 +10,7 @@
 #include "common/check.h"
 #include "common/crypto/secret.h"
 #include "common/protocol/plain_text.h"
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 
 namespace fedspend::client {
 namespace {

@@ -8,7 +8,7 @@
 
 #include "client/shown_text.h"
 #include "client/transparency.h"
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 
 namespace fedspend::client {
 namespace {

@@ -6,10 +6,10 @@
 #include <numeric>
 #include <vector>
 
-#include "models/alarm_threshold.h"
 #include "models/day_features.h"
 #include "models/shapley.h"
-#include "models/unusual_activity.h"
+#include "models/unusual_activity/alarm_threshold.h"
+#include "models/unusual_activity/unusual_activity.h"
 
 namespace fedspend::client {
 namespace {

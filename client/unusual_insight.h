@@ -4,7 +4,7 @@
 // a person (hand_over dispute).
 //
 // It is one where the transaction's surprise is greater than the threshold that the customer's own options.most_rows rows before it exceed no oftener
-// than chosen (models/alarm_threshold.h). All earlier rows count in what is usual. A reason is the Shapley value (models/shapley.h) of a part of what
+// than chosen (models/unusual_activity/alarm_threshold.h). All earlier rows count in what is usual. A reason is the Shapley value (models/shapley.h) of a part of what
 // the model sees, in nats of the surprise, which is the log of the odds that the row is unusual: from baseline_log_odds, of nothing known, they add
 // up to log_odds. It abstains where the earlier rows cover fewer than kLeastUnusualDays days. Pure; one thread per trainer.
 

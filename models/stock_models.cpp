@@ -4,12 +4,12 @@
 #include <array>
 
 #include "common/check.h"
-#include "models/categoriser.h"
+#include "models/categoriser/categoriser.h"
 #include "models/day_features.h"
-#include "models/next_category.h"
-#include "models/offers.h"
-#include "models/spend_forecast.h"
-#include "models/unusual_activity.h"
+#include "models/next_category/next_category.h"
+#include "models/offers/offers.h"
+#include "models/spend_forecast/spend_forecast.h"
+#include "models/unusual_activity/unusual_activity.h"
 
 namespace fedspend::models {
 namespace {

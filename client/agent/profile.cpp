@@ -4,7 +4,7 @@
 
 #include "common/program/files.h"
 #include "common/protocol/enrolment_request.h"
-#include "models/transaction_csv.h"
+#include "models/transactions/transaction_csv.h"
 
 namespace fedspend::client {
 namespace fs = std::filesystem;

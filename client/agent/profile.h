@@ -1,6 +1,6 @@
 #pragma once
 // One client of a device process on disk: a folder with the device's store (device.db and its keys, made by `fedspend-device keys`), a
-// transactions.csv (canonical form, models/transaction_csv.h) where the rows are not in the store, and, if there is one, label (a name for the
+// transactions.csv (canonical form, models/transactions/transaction_csv.h) where the rows are not in the store, and, if there is one, label (a name for the
 // enrolment list, never sent). Plain functions over files; any thread.
 
 #include <filesystem>

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "common/check.h"
-#include "models/next_category_layout.h"
+#include "models/next_category/next_category_layout.h"
 #include "models/torch/torch_error.h"
 #include "models/torch/twins.h"
 #include "models/torch/window_trainer.h"

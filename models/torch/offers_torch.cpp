@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "models/offers_network.h"
+#include "models/offers/offers_network.h"
 #include "models/torch/arena_tensors.h"
 #include "models/torch/twins.h"
 

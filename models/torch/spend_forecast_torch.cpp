@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "models/spend_forecast_network.h"
+#include "models/spend_forecast/spend_forecast_network.h"
 #include "models/torch/arena_tensors.h"
 #include "models/torch/twins.h"
 

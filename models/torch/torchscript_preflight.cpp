@@ -11,7 +11,7 @@
 #include <numeric>
 
 #include "common/crypto/random.h"
-#include "models/next_category_features.h"
+#include "models/next_category/next_category_features.h"
 #include "models/torch/torch_error.h"
 #include "models/torch/torchscript.h"
 

@@ -1,9 +1,9 @@
 #include "models/torch/twins.h"
 
-#include "models/categoriser_network.h"
-#include "models/offers_network.h"
-#include "models/spend_forecast_network.h"
-#include "models/unusual_activity_network.h"
+#include "models/categoriser/categoriser_network.h"
+#include "models/offers/offers_network.h"
+#include "models/spend_forecast/spend_forecast_network.h"
+#include "models/unusual_activity/unusual_activity_network.h"
 
 namespace fedspend::models {
 

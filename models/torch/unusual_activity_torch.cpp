@@ -8,7 +8,7 @@
 
 #include "models/torch/arena_tensors.h"
 #include "models/torch/twins.h"
-#include "models/unusual_activity_network.h"
+#include "models/unusual_activity/unusual_activity_network.h"
 
 namespace fedspend::models {
 namespace {

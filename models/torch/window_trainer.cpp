@@ -10,8 +10,8 @@
 
 #include "common/check.h"
 #include "common/crypto/random.h"
-#include "models/next_category_features.h"
-#include "models/next_category_windows.h"
+#include "models/next_category/next_category_features.h"
+#include "models/next_category/next_category_windows.h"
 #include "models/torch/torch_error.h"
 
 namespace fedspend::models {

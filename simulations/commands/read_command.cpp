@@ -1,7 +1,7 @@
 #include "simulations/commands/read_command.h"
 
 #include "models/kernels.h"
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 
 namespace fedspend::simulations {
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "common/result.h"
-#include "models/csv_rows.h"
-#include "models/transaction_fields.h"
+#include "models/transactions/csv_rows.h"
+#include "models/transactions/transaction_fields.h"
 
 namespace fedspend::simulations {
 

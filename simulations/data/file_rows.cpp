@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 
 namespace fedspend::simulations {
 namespace {

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "models/csv_rows.h"
+#include "models/transactions/csv_rows.h"
 #include "simulations/data/canonical_reader.h"
 #include "simulations/data/table_file.h"
 

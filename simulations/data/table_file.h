@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "common/result.h"
-#include "models/csv_rows.h"
+#include "models/transactions/csv_rows.h"
 
 namespace fedspend::simulations {
 

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "common/program/runtime.h"
-#include "models/transaction_csv.h"
+#include "models/transactions/transaction_csv.h"
 #include "simulations/plans/plan_draft.h"
 
 namespace fedspend::simulations {

@@ -7,10 +7,10 @@
 
 #include "models/day_features.h"
 #include "models/history.h"
-#include "models/offers.h"
-#include "models/spend_forecast.h"
+#include "models/offers/offers.h"
+#include "models/spend_forecast/spend_forecast.h"
 #include "models/stock_models.h"
-#include "models/unusual_activity.h"
+#include "models/unusual_activity/unusual_activity.h"
 
 namespace fedspend::simulations {
 namespace {

@@ -16,7 +16,7 @@
 
 #include "common/protocol/plan.h"
 #include "models/evaluation_result.h"
-#include "models/unusual_activity_features.h"
+#include "models/unusual_activity/unusual_activity_features.h"
 #include "simulations/population/population.h"
 
 namespace fedspend::simulations {

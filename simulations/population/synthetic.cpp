@@ -7,7 +7,7 @@
 
 #include "common/check.h"
 #include "common/program/runtime.h"
-#include "models/transaction_csv.h"
+#include "models/transactions/transaction_csv.h"
 #include "simulations/parallel.h"
 #include "simulations/population/population.h"
 #include "simulations/population/unusual.h"

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "common/program/program.h"
-#include "models/alarm_threshold.h"
 #include "models/day_features.h"
 #include "models/stock_models.h"
-#include "models/unusual_activity.h"
+#include "models/unusual_activity/alarm_threshold.h"
+#include "models/unusual_activity/unusual_activity.h"
 #include "simulations/parallel.h"
 #include "simulations/population/baselines.h"
 #include "simulations/reports/quantities.h"

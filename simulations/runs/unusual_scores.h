@@ -1,5 +1,5 @@
 #pragma once
-// How well a model of unusual activity (models/unusual_activity.h) finds the rows that the population labels, which no trainer and no device sees: on the
+// How well a model of unusual activity (models/unusual_activity/unusual_activity.h) finds the rows that the population labels, which no trainer and no device sees: on the
 // held-out rows of every client that is evaluated, each scored from all earlier rows, as an app does. And simple lines beside it, on the same rows.
 // Pure, but for the worker threads it starts; the number of threads changes nothing.
 

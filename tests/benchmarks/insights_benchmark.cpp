@@ -7,9 +7,9 @@
 #include "client/insights.h"
 #include "client/unusual_insight.h"
 #include "common/crypto/random.h"
-#include "models/next_category.h"
-#include "models/spend_forecast.h"
-#include "models/unusual_activity.h"
+#include "models/next_category/next_category.h"
+#include "models/spend_forecast/spend_forecast.h"
+#include "models/unusual_activity/unusual_activity.h"
 #include "tests/models/toy_history.h"
 
 namespace fedspend::client {

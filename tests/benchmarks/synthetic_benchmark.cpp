@@ -1,7 +1,7 @@
 // Synthetic customers a second, a year each, in memory: the whole life as compact rows and as transactions, its attributes alone, and the text that `synth` writes. Wall time.
 #include <benchmark/benchmark.h>
 
-#include "models/transaction_csv.h"
+#include "models/transactions/transaction_csv.h"
 #include "simulations/population/synthetic.h"
 
 namespace {

@@ -10,10 +10,10 @@
 #include <fedspend/client.h>
 #include <nlohmann/json.hpp>
 
-#include "models/categoriser.h"
-#include "models/offers.h"
-#include "models/spend_forecast.h"
-#include "models/unusual_activity.h"
+#include "models/categoriser/categoriser.h"
+#include "models/offers/offers.h"
+#include "models/spend_forecast/spend_forecast.h"
+#include "models/unusual_activity/unusual_activity.h"
 #include "tests/c_api/insights_app.h"
 
 namespace fedspend::client {

@@ -13,7 +13,7 @@
 #include <fedspend/client.h>
 
 #include "common/program/files.h"
-#include "models/transaction_csv.h"
+#include "models/transactions/transaction_csv.h"
 #include "tests/processes/loopback_port.h"
 #include "tests/processes/small_federation.h"
 

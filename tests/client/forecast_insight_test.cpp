@@ -8,7 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "common/crypto/random.h"
-#include "models/spend_forecast.h"
+#include "models/spend_forecast/spend_forecast.h"
 #include "tests/client/fallible_vault.h"
 #include "tests/client/parsed_json.h"
 #include "tests/models/toy_history.h"

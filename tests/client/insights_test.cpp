@@ -9,8 +9,8 @@
 #include <doctest/doctest.h>
 
 #include "common/crypto/random.h"
-#include "models/categoriser.h"
-#include "models/next_category.h"
+#include "models/categoriser/categoriser.h"
+#include "models/next_category/next_category.h"
 #include "tests/client/fallible_vault.h"
 #include "tests/client/parsed_json.h"
 #include "tests/models/toy_history.h"

@@ -6,7 +6,7 @@
 
 #include "client/consent.h"
 #include "client/insights.h"
-#include "models/offers.h"
+#include "models/offers/offers.h"
 #include "tests/client/fallible_vault.h"
 #include "tests/client/parsed_json.h"
 

@@ -8,7 +8,7 @@
 
 #include "client/session.h"
 #include "common/crypto/random.h"
-#include "models/next_category.h"
+#include "models/next_category/next_category.h"
 #include "tests/client/fallible_vault.h"
 #include "tests/models/toy_history.h"
 

@@ -9,8 +9,8 @@
 #include <doctest/doctest.h>
 
 #include "common/crypto/random.h"
-#include "models/categoriser.h"
-#include "models/unusual_activity.h"
+#include "models/categoriser/categoriser.h"
+#include "models/unusual_activity/unusual_activity.h"
 #include "tests/client/fallible_vault.h"
 #include "tests/client/parsed_json.h"
 #include "tests/models/toy_history.h"

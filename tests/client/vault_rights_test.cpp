@@ -7,9 +7,9 @@
 #include "client/consent.h"
 #include "client/personalisation.h"
 #include "client/transparency.h"
-#include "models/next_category.h"
-#include "tests/disk/power_cut.h"
+#include "models/next_category/next_category.h"
 #include "tests/client/record_folder.h"
+#include "tests/disk/power_cut.h"
 #include "tests/models/toy_history.h"
 
 namespace fedspend::client {

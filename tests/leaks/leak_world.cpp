@@ -13,8 +13,8 @@
 #include "common/program/runtime.h"
 #include "common/transport/channel.h"
 #include "coordinator/daemon.h"
-#include "models/next_category.h"
-#include "models/transaction_csv.h"
+#include "models/next_category/next_category.h"
+#include "models/transactions/transaction_csv.h"
 #include "tests/common/program/capture.h"
 #include "tests/rounds/sample.h"
 

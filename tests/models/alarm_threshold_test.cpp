@@ -1,4 +1,4 @@
-#include "models/alarm_threshold.h"
+#include "models/unusual_activity/alarm_threshold.h"
 
 #include <algorithm>
 #include <limits>

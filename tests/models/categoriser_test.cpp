@@ -1,4 +1,4 @@
-#include "models/categoriser.h"
+#include "models/categoriser/categoriser.h"
 
 #include <cmath>
 #include <limits>
@@ -8,7 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "common/crypto/random.h"
-#include "models/categoriser_features.h"
+#include "models/categoriser/categoriser_features.h"
 #include "models/personal_model.h"
 #include "models/row_maker.h"
 #include "models/shapley.h"

@@ -1,4 +1,4 @@
-#include "models/csv_rows.h"
+#include "models/transactions/csv_rows.h"
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>

@@ -1,4 +1,4 @@
-#include "models/next_category_features.h"
+#include "models/next_category/next_category_features.h"
 
 #include <algorithm>
 #include <array>

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "models/kernels.h"
-#include "models/next_category_network.h"
+#include "models/next_category/next_category_network.h"
 #include "tests/models/next_category_reference.h"
 #include "tests/models/toy_history.h"
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "models/next_category_layout.h"
-#include "models/next_category_network.h"
+#include "models/next_category/next_category_layout.h"
+#include "models/next_category/next_category_network.h"
 
 namespace fedspend::models {
 

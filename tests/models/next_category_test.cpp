@@ -1,4 +1,4 @@
-#include "models/next_category.h"
+#include "models/next_category/next_category.h"
 
 #include <cmath>
 #include <limits>
@@ -8,7 +8,7 @@
 #include <doctest/doctest.h>
 
 #include "common/crypto/random.h"
-#include "models/next_category_features.h"
+#include "models/next_category/next_category_features.h"
 #include "tests/models/next_category_reference.h"
 #include "tests/models/toy_history.h"
 

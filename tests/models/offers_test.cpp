@@ -1,4 +1,4 @@
-#include "models/offers.h"
+#include "models/offers/offers.h"
 
 #include <algorithm>
 #include <array>
@@ -10,7 +10,7 @@
 #include <doctest/doctest.h>
 
 #include "common/crypto/random.h"
-#include "models/offers_network.h"
+#include "models/offers/offers_network.h"
 #include "models/personal_model.h"
 #include "models/shapley.h"
 #include "models/stock_models.h"

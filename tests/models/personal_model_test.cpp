@@ -11,7 +11,7 @@
 #include <rapidcheck.h>
 
 #include "common/crypto/random.h"
-#include "models/next_category.h"
+#include "models/next_category/next_category.h"
 #include "tests/models/toy_history.h"
 
 namespace fedspend::models {

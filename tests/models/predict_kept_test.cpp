@@ -5,8 +5,8 @@
 #include <doctest/doctest.h>
 
 #include "common/crypto/random.h"
-#include "models/next_category.h"
-#include "models/next_category_features.h"
+#include "models/next_category/next_category.h"
+#include "models/next_category/next_category_features.h"
 #include "tests/models/toy_history.h"
 
 namespace fedspend::models {

@@ -1,4 +1,4 @@
-#include "models/spend_calendar.h"
+#include "models/spend_forecast/spend_calendar.h"
 
 #include <cmath>
 #include <limits>

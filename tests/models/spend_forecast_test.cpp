@@ -1,4 +1,4 @@
-#include "models/spend_forecast.h"
+#include "models/spend_forecast/spend_forecast.h"
 
 #include <array>
 #include <bit>
@@ -12,7 +12,7 @@
 #include "common/crypto/random.h"
 #include "models/personal_model.h"
 #include "models/shapley.h"
-#include "models/spend_forecast_network.h"
+#include "models/spend_forecast/spend_forecast_network.h"
 #include "models/stock_models.h"
 #include "tests/models/toy_history.h"
 

@@ -1,11 +1,11 @@
-#include "models/transaction_csv.h"
+#include "models/transactions/transaction_csv.h"
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>
 
 #include <string>
 
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 
 using namespace fedspend;
 using namespace fedspend::models;

@@ -1,4 +1,4 @@
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 
 #include <doctest/doctest.h>
 #include <rapidcheck.h>

@@ -1,4 +1,4 @@
-#include "models/unusual_activity.h"
+#include "models/unusual_activity/unusual_activity.h"
 
 #include <algorithm>
 #include <array>
@@ -12,7 +12,7 @@
 #include "common/crypto/random.h"
 #include "models/shapley.h"
 #include "models/stock_models.h"
-#include "models/unusual_activity_network.h"
+#include "models/unusual_activity/unusual_activity_network.h"
 #include "tests/models/toy_history.h"
 
 using namespace fedspend;

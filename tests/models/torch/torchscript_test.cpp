@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include "models/next_category_features.h"
+#include "models/next_category/next_category_features.h"
 #include "models/torch_module.h"
 #include "models/torchscript_spec.h"
 #include "tests/models/torch/script_file.h"

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 #include "tests/simulations/temporary_folder.h"
 
 using namespace fedspend;

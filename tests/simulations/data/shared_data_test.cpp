@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 #include "simulations/population/baselines.h"
 #include "tests/paths.h"
 

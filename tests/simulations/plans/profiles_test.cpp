@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "models/transaction_csv.h"
+#include "models/transactions/transaction_csv.h"
 #include "simulations/plans/plan_draft.h"
 #include "tests/simulations/temporary_folder.h"
 

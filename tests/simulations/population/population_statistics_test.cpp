@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 #include "simulations/population/synthetic.h"
 
 using namespace fedspend;

@@ -9,7 +9,7 @@
 #include <tuple>
 
 #include "common/crypto/hash.h"
-#include "models/transaction_fields.h"
+#include "models/transactions/transaction_fields.h"
 #include "simulations/population/baselines.h"
 #include "simulations/population/population.h"
 #include "tests/paths.h"

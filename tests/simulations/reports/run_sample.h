@@ -2,7 +2,7 @@
 // A run's facts for the tests of what is made from them: a plan with hostile names, three rounds of which one was aborted, a summary.
 
 #include "common/protocol/plan.h"
-#include "models/next_category.h"
+#include "models/next_category/next_category.h"
 #include "simulations/reports/run_facts.h"
 
 namespace fedspend::tests {

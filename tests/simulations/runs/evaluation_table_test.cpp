@@ -4,7 +4,7 @@
 
 #include <doctest/doctest.h>
 
-#include "models/next_category.h"
+#include "models/next_category/next_category.h"
 #include "simulations/plans/plan_file.h"
 
 using namespace fedspend;

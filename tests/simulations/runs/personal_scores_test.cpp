@@ -2,9 +2,9 @@
 
 #include <doctest/doctest.h>
 
-#include "models/categoriser.h"
-#include "models/next_category.h"
-#include "models/spend_forecast.h"
+#include "models/categoriser/categoriser.h"
+#include "models/next_category/next_category.h"
+#include "models/spend_forecast/spend_forecast.h"
 #include "models/trainer.h"
 #include "simulations/runs/run.h"
 

@@ -3,7 +3,7 @@
 
 #include <doctest/doctest.h>
 
-#include "models/next_category.h"
+#include "models/next_category/next_category.h"
 #include "simulations/plans/plan_draft.h"
 #include "simulations/plans/plan_file.h"
 #include "simulations/population/population.h"

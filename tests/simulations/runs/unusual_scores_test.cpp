@@ -3,7 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "models/trainer.h"
-#include "models/unusual_activity.h"
+#include "models/unusual_activity/unusual_activity.h"
 #include "simulations/population/injected_unusual.h"
 
 using namespace fedspend;
