@@ -8,9 +8,13 @@
 
 namespace fedspend::models {
 
-ArenaLayout::Block ArenaLayout::block(std::size_t rows, std::size_t stride) {
+ArenaLayout::Block ArenaLayout::block(Part part, std::size_t rows, std::size_t stride) {
+  FEDSPEND_CHECK(part >= last_part_, "embeddings lie first, and the last layer last");
+  last_part_ = part;
   const Block made{arena_size_, rows, stride};
   arena_size_ += rows * stride;
+  if (part == Part::embedding) dense_offset_ = arena_size_;
+  if (part != Part::head) head_offset_ = arena_size_;
   return made;
 }
 

@@ -24,6 +24,8 @@ class ArenaLayout {
   std::size_t parameter_count() const { return parameter_count_; }
   std::size_t arena_size() const { return arena_size_; }
   const std::vector<LayoutEntry>& entries() const { return entries_; }
+  std::size_t dense_offset() const { return dense_offset_; }  // of the arena, where the embeddings end, of which a batch reads a few rows
+  std::size_t head_offset() const { return head_offset_; }    // of the arena, where the last layer begins
 
   // Where the rows of the entry of this name lie, which is placed in one stretch.
   struct Place {
@@ -35,9 +37,10 @@ class ArenaLayout {
   void to_flat(const float* arena, std::span<float> flat) const;
 
  protected:
-  // A block of the arena, behind those before it; a stretch of the flat vector (rows are the product of all of the shape but
-  // the last), behind those before it, and where its rows lie in the arena.
-  Block block(std::size_t rows, std::size_t stride);
+  // A block of the arena, behind those before it, whose parts are no later ones; a stretch of the flat vector (rows are the product of all
+  // of the shape but the last), behind those before it, and where its rows lie in the arena.
+  enum class Part { embedding, hidden, head };
+  Block block(Part part, std::size_t rows, std::size_t stride);
   void place(std::string name, std::vector<std::size_t> shape, std::size_t arena_offset, std::size_t arena_stride);
   // One entry whose rows lie in several stretches of the arena, in this order.
   struct Stretch {
@@ -46,7 +49,8 @@ class ArenaLayout {
   void place(std::string name, std::vector<std::size_t> shape, std::span<const Stretch> stretches);
 
  private:
-  std::size_t arena_size_ = 0;
+  std::size_t arena_size_ = 0, dense_offset_ = 0, head_offset_ = 0;
+  Part last_part_ = Part::embedding;
   std::size_t parameter_count_ = 0;
   std::vector<LayoutEntry> entries_;
   std::vector<Place> places_;  // in the flat vector's order

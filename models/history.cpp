@@ -48,4 +48,6 @@ std::size_t training_rows(std::size_t n, double holdout_fraction) {
   return count >= n ? 0 : n - count;
 }
 
+std::size_t first_trained_row(std::size_t n, std::size_t max_rows) { return max_rows > 0 && n > max_rows ? n - max_rows : 0; }
+
 }  // namespace fedspend::models

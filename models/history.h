@@ -58,5 +58,7 @@ HistoryRow to_history_row(const Transaction& transaction, const Vocabulary& voca
 
 // How many of n rows are trained on: n - ceil(holdout_fraction * n), and all the later ones are held out. (DESIGN.md, evaluation)
 std::size_t training_rows(std::size_t n, double holdout_fraction);
+// Of n rows the first of the newest max_rows; of all with a max_rows of 0. (TrainingSpec)
+std::size_t first_trained_row(std::size_t n, std::size_t max_rows);
 
 }  // namespace fedspend::models

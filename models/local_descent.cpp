@@ -10,8 +10,7 @@ tl::unexpected<Error> not_finite() {
   return fail(ErrorCode::limit, "the model gives values that are not finite", "its weights are not those of a training that went well: lower training.learning_rate or server.learning_rate");
 }
 
-LocalDescent::LocalDescent(const ArenaLayout& layout, std::size_t dense_offset, std::size_t head_offset)
-    : layout_(layout), dense_offset_(dense_offset), head_offset_(head_offset) {
+LocalDescent::LocalDescent(const ArenaLayout& layout) : layout_(layout) {
   weights_.resize_zero(layout_.arena_size());
   gradient_.resize_zero(layout_.arena_size());
 }
@@ -49,7 +48,7 @@ void LocalDescent::step_over(std::size_t offset, std::size_t width, double scale
 // learning_rate mu <= 1.
 void LocalDescent::step(double count, std::span<const ArenaRow> all_rows) {
   const bool head = part_ == TrainedPart::head;  // what lies last in the arena: as if nothing else had a gradient
-  const std::size_t dense = head ? head_offset_ : dense_offset_;
+  const std::size_t dense = head ? layout_.head_offset() : layout_.dense_offset();
   const std::span<const ArenaRow> rows = head ? std::span<const ArenaRow>() : all_rows;
   double scale = 1 / count;
   bool sound = true;

@@ -20,9 +20,8 @@ namespace fedspend::models {
 
 class LocalDescent {
  public:
-  // Of the arena, from `dense_offset` on every step moves everything; before it lie embeddings, of which a step names the rows. From
-  // `head_offset` on lies the last layer. The layout is borrowed.
-  LocalDescent(const ArenaLayout& layout, std::size_t dense_offset, std::size_t head_offset);
+  // The layout is borrowed. From its dense_offset() on every step moves everything; of the embeddings before it a step names the rows.
+  explicit LocalDescent(const ArenaLayout& layout);
 
   // Some rows of an embedding in the arena, each once.
   struct ArenaRow {
@@ -52,7 +51,6 @@ class LocalDescent {
   void step_over(std::size_t offset, std::size_t width, double scale);
 
   const ArenaLayout& layout_;
-  std::size_t dense_offset_, head_offset_;
   TrainingSpec spec_;
   TrainedPart part_ = TrainedPart::everything;
   kernels::Buffer weights_;

@@ -1,6 +1,6 @@
 #pragma once
 // The trainer interface: spans of floats in, spans of floats out, no tensor type. Two families share one parameter layout:
-// lean trainers (models/*.cpp, what a phone and the simulator run) and torch trainers (models/torch, the reference).
+// lean trainers (models/MODEL/, what a phone and the simulator run) and torch trainers (models/torch, the reference).
 // A trainer holds scratch memory: one object per thread. The same inputs give the same bits on one instruction set.
 
 #include <cstdint>

@@ -24,8 +24,8 @@ std::size_t CategoriserLayout::logits_width() const { return kernels::padded(siz
 
 CategoriserLayout::CategoriserLayout(const CategoriserSizes& sizes) : sizes_(sizes) {
   const std::size_t numeric = kernels::padded(kCategoriserNumeric), logits = logits_width();
-  gram_embedding_ = block(sizes.gram_buckets, embedding_width());
-  output_ = block(input_width(), logits + kernels::padded(kCategoriserPasts));
+  gram_embedding_ = block(Part::embedding, sizes.gram_buckets, embedding_width());
+  output_ = block(Part::head, input_width(), logits + kernels::padded(kCategoriserPasts));
 
   place("gram_embedding", {sizes.gram_buckets, sizes.embedding}, gram_embedding_.offset, gram_embedding_.stride);
   place("output.numeric", {kCategoriserNumeric, sizes.categories}, output_.offset, output_.stride);

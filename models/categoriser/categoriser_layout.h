@@ -21,6 +21,7 @@ struct CategoriserSizes {
 
 class CategoriserLayout : public ArenaLayout {
  public:
+  using Sizes = CategoriserSizes;
   explicit CategoriserLayout(const CategoriserSizes& sizes);
 
   const CategoriserSizes& sizes() const { return sizes_; }

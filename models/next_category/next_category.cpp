@@ -7,6 +7,7 @@
 
 #include "common/check.h"
 #include "common/crypto/random.h"
+#include "models/initial_weights.h"
 #include "models/kernels.h"
 #include "models/local_descent.h"
 #include "models/model_sizes.h"
@@ -25,8 +26,8 @@ constexpr std::array<std::string_view, kFeatureGroups> kGroupNames = {"last_cate
 
 class NextCategory final : public Trainer {
  public:
-  explicit NextCategory(const NextCategorySizes& sizes)
-      : layout_(sizes), scan_(sizes.categories, sizes.merchant_buckets, sizes.past_rows), network_(layout_), descent_(layout_, layout_.dense_offset(), layout_.output().offset) {}
+  explicit NextCategory(const NextCategoryLayout& layout)
+      : layout_(layout), scan_(layout.sizes().categories, layout.sizes().merchant_buckets, layout.sizes().past_rows), network_(layout_), descent_(layout_) {}
 
   std::size_t parameter_count() const override { return layout_.parameter_count(); }
   const std::vector<LayoutEntry>& layout() const override { return layout_.entries(); }
@@ -60,11 +61,6 @@ class NextCategory final : public Trainer {
   LocalDescent descent_;
 };
 
-float uniform(RandomSource& random, double half_width) {
-  const double unit = static_cast<double>(random.next_u64() >> 11) * 0x1p-53;
-  return static_cast<float>((2 * unit - 1) * half_width);
-}
-
 // What an untrained model goes by: equal shares in the four counts that are tables of the client's own (its frequencies, and what
 // followed), each with both smoothings. With the other weights of the output at zero its prediction is their geometric mean, a logarithmic opinion pool
 // (Genest and Zidek 1986, "Combining probability distributions: a critique and an annotated bibliography"): for every population about as good as the client's own
@@ -82,19 +78,10 @@ double initial_half_width(std::string_view name, const NextCategorySizes& sizes)
 }
 
 void NextCategory::initialize(std::span<float> weights, std::uint64_t seed) const {
-  FEDSPEND_CHECK(weights.size() == layout_.parameter_count(), "weights have parameter_count() floats");
-  SeededRandom random(seed);
-  const auto& sizes = layout_.sizes();
-  std::fill(weights.begin(), weights.end(), 0.0f);
-  for (const LayoutEntry& entry : layout_.entries()) {
-    const double half_width = initial_half_width(entry.name, sizes);
-    std::size_t count = 1;
-    for (const std::size_t n : entry.shape) count *= n;
-    for (std::size_t i = 0; i < count && half_width > 0; ++i) weights[entry.offset + i] = uniform(random, half_width);
-    if (entry.name == "trust.bias") {
-      for (const PastKind kind : kInitiallyTrusted) weights[entry.offset + kind] = weights[entry.offset + kind + kPastCounts] = kInitialTrust;
-    }
-  }
+  draw_weights(weights, *this, seed, [&](const LayoutEntry& entry) { return initial_half_width(entry.name, layout_.sizes()); });
+  for (const LayoutEntry& entry : layout_.entries())
+    for (const PastKind kind : kInitiallyTrusted)
+      if (entry.name == "trust.bias") weights[entry.offset + kind] = weights[entry.offset + kind + kPastCounts] = kInitialTrust;
 }
 
 double NextCategory::step(std::span<const Window> batch, std::size_t& examples) {
@@ -234,20 +221,12 @@ Status NextCategory::predict_kept(std::span<const float> weights, std::span<cons
 }  // namespace
 
 Result<std::unique_ptr<Trainer>> make_next_category(const ModelSpec& model) {
-  FEDSPEND_ASSIGN(const NextCategorySizes sizes, NextCategorySizes::from(model));
-  FEDSPEND_TRY(check_parameter_count(model, NextCategoryLayout(sizes).parameter_count()));
-  return std::make_unique<NextCategory>(sizes);
+  FEDSPEND_ASSIGN(const NextCategoryLayout layout, layout_of<NextCategoryLayout>(model));
+  return std::make_unique<NextCategory>(layout);
 }
 
 ModelSpec default_next_category(std::span<const std::string> categories) {
-  ModelSpec model;
-  model.name = "next_category";
-  model.initial_seed = 1;
-  model.sizes = {{"embedding", 24}, {"merchant_embedding", 8}, {"merchant_buckets", 512},
-                 {"hidden", 32},    {"past_rows", 128},        {"sequence_length", 16}};
-  model.categories.assign(categories.begin(), categories.end());
-  if (const auto sizes = NextCategorySizes::from(model)) model.parameter_count = NextCategoryLayout(*sizes).parameter_count();
-  return model;
+  return drafted_model<NextCategoryLayout>("next_category", {{"embedding", 24}, {"merchant_embedding", 8}, {"merchant_buckets", 512}, {"hidden", 32}, {"past_rows", 128}, {"sequence_length", 16}}, categories);
 }
 
 TrainingSpec default_next_category_training() {

@@ -27,11 +27,11 @@ std::size_t NextCategoryLayout::logits_width() const { return kernels::padded(si
 NextCategoryLayout::NextCategoryLayout(const NextCategorySizes& sizes) : sizes_(sizes) {
   using kernels::padded;
   const std::size_t state = state_width(), logits = logits_width(), inputs = sizes.inputs(), hidden = sizes.hidden;
-  category_embedding_ = block(sizes.categories + 2, padded(sizes.embedding));
-  merchant_embedding_ = block(sizes.merchant_buckets, padded(sizes.merchant_embedding));
-  input_ = block(inputs + 1, 3 * state);
-  recurrent_ = block(state, 3 * state);
-  output_ = block(state + inputs + 1, logits + padded(kPastKinds));
+  category_embedding_ = block(Part::embedding, sizes.categories + 2, padded(sizes.embedding));
+  merchant_embedding_ = block(Part::embedding, sizes.merchant_buckets, padded(sizes.merchant_embedding));
+  input_ = block(Part::hidden, inputs + 1, 3 * state);
+  recurrent_ = block(Part::hidden, state, 3 * state);
+  output_ = block(Part::head, state + inputs + 1, logits + padded(kPastKinds));
 
   constexpr std::array kGates = {"reset", "update", "candidate"};
   place("category_embedding", {sizes.categories + 2, sizes.embedding}, category_embedding_.offset, category_embedding_.stride);

@@ -28,6 +28,7 @@ struct NextCategorySizes {
 
 class NextCategoryLayout : public ArenaLayout {
  public:
+  using Sizes = NextCategorySizes;
   explicit NextCategoryLayout(const NextCategorySizes& sizes);
 
   const NextCategorySizes& sizes() const { return sizes_; }
@@ -40,7 +41,6 @@ class NextCategoryLayout : public ArenaLayout {
   const Block& input() const { return input_; }
   const Block& recurrent() const { return recurrent_; }
   const Block& output() const { return output_; }
-  std::size_t dense_offset() const { return input_.offset; }
   std::size_t state_width() const;     // hidden, padded
   std::size_t logits_width() const;    // categories, padded
   std::size_t token_width() const { return 1 + sizes_.embedding + sizes_.merchant_embedding; }  // [1 | the embeddings]

@@ -12,7 +12,7 @@ std::vector<Window> training_windows(const NextCategorySizes& sizes, std::span<c
   for (std::size_t history = 0; history < histories.size(); ++history) {
     const std::size_t rows = histories[history].size();
     FEDSPEND_CHECK(rows < 0xffffffff && history < 0xffffffff, "steps and histories are counted in 32 bits");
-    for (std::size_t begin = max_rows > 0 && rows > max_rows ? rows - max_rows : 0; begin < rows; begin += sizes.sequence_length) {
+    for (std::size_t begin = first_trained_row(rows, max_rows); begin < rows; begin += sizes.sequence_length) {
       windows.push_back({.begin = static_cast<std::uint32_t>(begin),
                          .end = static_cast<std::uint32_t>(std::min(begin + sizes.sequence_length, rows)),
                          .scored_from = static_cast<std::uint32_t>(begin),

@@ -3,105 +3,58 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 #include <string_view>
 #include <vector>
 
 #include "common/check.h"
-#include "common/crypto/random.h"
 #include "models/day_features.h"
-#include "models/local_descent.h"
+#include "models/initial_weights.h"
 #include "models/model_sizes.h"
 #include "models/offers/offers_layout.h"
 #include "models/offers/offers_network.h"
+#include "models/step_trainer.h"
 
 namespace fedspend::models {
 namespace {
 
-constexpr std::size_t kEvaluationChunk = 64;   // steps run at once
 constexpr std::size_t kMostTrainedDays = 72;   // of the grid, the newest: two years
 constexpr std::size_t kMostScoredDays = 400;   // eleven years
 // Of OfferGroup, in its order. They are keys of texts in apps: never rename.
 constexpr std::array<std::string_view, kOfferGroups> kGroupNames = {"own_categories", "recent_categories", "activity"};
 
-class Offers final : public Trainer {
+class Offers final : public StepTrainer<OffersLayout, OffersNetwork> {
  public:
-  Offers(const OffersSizes& sizes, MakeOffersNetwork network) : layout_(sizes), network_(network(layout_)), descent_(layout_, layout_.hidden().offset, layout_.output().offset) {}
+  Offers(const OffersLayout& layout, MakeOffersNetwork network) : StepTrainer(layout, network) {}
 
-  std::size_t parameter_count() const override { return layout_.parameter_count(); }
-  const std::vector<LayoutEntry>& layout() const override { return layout_.entries(); }
   std::size_t output_count() const override { return categories() + 1; }
   Outputs outputs() const override { return Outputs::suggestions; }
 
   void initialize(std::span<float> weights, std::uint64_t seed) const override;
-  Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options, std::span<float> update) override {
-    return train_pooled(weights, std::span(&history, 1), options, update);
-  }
   Result<TrainingResult> train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories, const TrainingOptions& options,
                                       std::span<float> update) override;
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history, std::size_t first_scored, Counting counting) override;
-  Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> chances) override {
-    constexpr std::array<std::uint32_t, 1> kAll = {(1u << kOfferGroups) - 1};
-    return predict_kept(weights, history, kAll, chances);
-  }
   std::span<const std::string_view> feature_groups() const override { return kGroupNames; }
   Status predict_kept(std::span<const float> weights, std::span<const HistoryRow> history, std::span<const std::uint32_t> kept_sets, std::span<float> chances) override;
 
  private:
-  std::size_t categories() const { return layout_.sizes().categories; }
-  template <class Visit>
-  void run_through(Visit visit);
-
-  OffersLayout layout_;
-  std::unique_ptr<OffersNetwork> network_;
-  LocalDescent descent_;
   std::vector<OfferStep> steps_;
 };
 
 // All that is new is as likely at first: what is on offer says nothing until training says more. The use that is read is drawn.
 void Offers::initialize(std::span<float> weights, std::uint64_t seed) const {
-  FEDSPEND_CHECK(weights.size() == layout_.parameter_count(), "weights have parameter_count() floats");
-  SeededRandom random(seed);
-  std::ranges::fill(weights, 0.0f);
-  for (const LayoutEntry& entry : layout_.entries()) {
-    if (entry.name.starts_with("output.")) continue;
-    const double half_width = entry.name.starts_with("use.") ? 1.0 : 0.1;
-    for (std::size_t i = 0; i < entry.shape[0] * entry.shape[1]; ++i)
-      weights[entry.offset + i] = static_cast<float>((2 * (static_cast<double>(random.next_u64() >> 11) * 0x1p-53) - 1) * half_width);
-  }
+  draw_weights(weights, *this, seed, [](const LayoutEntry& entry) { return entry.name.starts_with("output.") ? 0.0 : entry.name.starts_with("use.") ? 1.0 : 0.1; });
 }
 
 Result<TrainingResult> Offers::train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories, const TrainingOptions& options,
                                             std::span<float> update) {
   FEDSPEND_TRY(descent_.load(weights));
-  const TrainingSpec& spec = options.spec;
   steps_.clear();
   for (const std::span<const HistoryRow> history : histories) {
-    const std::span<const HistoryRow> newest = spec.max_rows > 0 && history.size() > spec.max_rows ? history.last(spec.max_rows) : history;
+    const std::span<const HistoryRow> newest = history.subspan(first_trained_row(history.size(), options.spec.max_rows));
     append_offer_steps(newest, categories(), day_of(0) - 1'000'000, OfferSteps::newest, kMostTrainedDays, steps_);
   }
-  FEDSPEND_CHECK(steps_.size() < 0xffffffff, "steps are counted in 32 bits");
-  std::vector<std::uint32_t> order(steps_.size());
-  std::iota(order.begin(), order.end(), 0u);
-  return descent_.train(weights, std::move(order), "days", options, update, [&](std::span<const std::uint32_t> batch) {
-    network_->forward(descent_.weights(), steps_, batch);
-    double loss = 0;
-    for (std::size_t i = 0; i < batch.size(); ++i) loss += network_->loss(i, steps_[batch[i]].taken_up) / static_cast<double>(steps_[batch[i]].taken_up.size());
-    network_->backward(descent_.weights(), steps_, descent_.gradient());
-    return loss;
-  }, [&] { return network_->embedding_rows(); });
-}
-
-// Visits all steps in order.
-template <class Visit>
-void Offers::run_through(Visit visit) {
-  std::vector<std::uint32_t> chunk(kEvaluationChunk);
-  for (std::size_t begin = 0; begin < steps_.size(); begin += kEvaluationChunk) {
-    chunk.resize(std::min(kEvaluationChunk, steps_.size() - begin));
-    std::iota(chunk.begin(), chunk.end(), static_cast<std::uint32_t>(begin));
-    network_->forward(descent_.weights(), steps_, chunk);
-    for (std::size_t i = 0; i < chunk.size(); ++i) visit(begin + i, i);
-  }
+  return descend(weights, steps_, all_of(steps_.size()), "days", options, update,
+                 [&](std::size_t i, std::size_t step) { return network_->loss(i, steps_[step].taken_up) / static_cast<double>(steps_[step].taken_up.size()); });
 }
 
 Result<EvaluationResult> Offers::evaluate(std::span<const float> weights, std::span<const HistoryRow> history, std::size_t first_scored, Counting counting) {
@@ -109,7 +62,7 @@ Result<EvaluationResult> Offers::evaluate(std::span<const float> weights, std::s
   EvaluationResult result;
   if (first_scored >= history.size()) return result;
   steps_ = scored_offer_steps(history, categories(), first_scored, counting);
-  run_through([&](std::size_t step, std::size_t i) {
+  run_through(steps_, steps_.size(), [&](std::size_t step, std::size_t i) {
     add_offer_score(steps_[step], network_->probabilities(i), result);
     result.loss_sum += network_->loss(i, steps_[step].taken_up);
   });
@@ -127,7 +80,7 @@ Status Offers::predict_kept(std::span<const float> weights, std::span<const Hist
   steps_.clear();
   for (const std::uint32_t set : kept_sets) steps_.push_back(keep_groups(whole, set));
   bool sound = true;
-  run_through([&](std::size_t step, std::size_t i) {
+  run_through(steps_, steps_.size(), [&](std::size_t step, std::size_t i) {
     sound = sound && network_->is_sound(i);
     std::ranges::copy(network_->probabilities(i), chances.begin() + static_cast<std::ptrdiff_t>(step * output_count()));
   });
@@ -158,9 +111,8 @@ void add_offer_score(const OfferStep& step, std::span<const float> scores, Evalu
 }
 
 Result<std::unique_ptr<Trainer>> make_offers(const ModelSpec& model, MakeOffersNetwork network) {
-  FEDSPEND_ASSIGN(const OffersSizes sizes, OffersSizes::from(model));
-  FEDSPEND_TRY(check_parameter_count(model, OffersLayout(sizes).parameter_count()));
-  return std::make_unique<Offers>(sizes, network);
+  FEDSPEND_ASSIGN(const OffersLayout layout, layout_of<OffersLayout>(model));
+  return std::make_unique<Offers>(layout, network);
 }
 
 Result<std::unique_ptr<Trainer>> make_offers(const ModelSpec& model) {
@@ -168,13 +120,7 @@ Result<std::unique_ptr<Trainer>> make_offers(const ModelSpec& model) {
 }
 
 ModelSpec default_offers(std::span<const std::string> categories) {
-  ModelSpec model;
-  model.name = "offers";
-  model.initial_seed = 1;
-  model.sizes = {{"hidden", 48}};
-  model.categories.assign(categories.begin(), categories.end());
-  if (const auto sizes = OffersSizes::from(model)) model.parameter_count = OffersLayout(*sizes).parameter_count();
-  return model;
+  return drafted_model<OffersLayout>("offers", {{"hidden", 48}}, categories);
 }
 
 TrainingSpec default_offers_training() {

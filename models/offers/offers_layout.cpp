@@ -23,9 +23,9 @@ std::size_t OffersLayout::hidden_width() const { return kernels::padded(sizes_.h
 std::size_t OffersLayout::logits_width() const { return kernels::padded(sizes_.categories); }
 
 OffersLayout::OffersLayout(const OffersSizes& sizes) : sizes_(sizes) {
-  use_ = block(2 * sizes.categories, hidden_width());
-  hidden_ = block(kOfferNumeric, hidden_width());
-  output_ = block(hidden_width() + kOfferNumeric, logits_width());
+  use_ = block(Part::embedding, 2 * sizes.categories, hidden_width());
+  hidden_ = block(Part::hidden, kOfferNumeric, hidden_width());
+  output_ = block(Part::head, hidden_width() + kOfferNumeric, logits_width());
 
   place("use.ever", {sizes.categories, sizes.hidden}, use_.offset, use_.stride);
   place("use.lately", {sizes.categories, sizes.hidden}, use_.row(sizes.categories), use_.stride);

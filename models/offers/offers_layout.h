@@ -20,6 +20,7 @@ struct OffersSizes {
 
 class OffersLayout : public ArenaLayout {
  public:
+  using Sizes = OffersSizes;
   explicit OffersLayout(const OffersSizes& sizes);
 
   const OffersSizes& sizes() const { return sizes_; }

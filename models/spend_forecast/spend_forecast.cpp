@@ -3,110 +3,64 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 #include <string_view>
 #include <vector>
 
 #include "common/check.h"
-#include "common/crypto/random.h"
 #include "models/day_features.h"
-#include "models/local_descent.h"
+#include "models/initial_weights.h"
 #include "models/model_sizes.h"
 #include "models/spend_forecast/spend_forecast_layout.h"
 #include "models/spend_forecast/spend_forecast_network.h"
+#include "models/step_trainer.h"
 
 namespace fedspend::models {
 namespace {
 
-constexpr std::size_t kEvaluationChunk = 256;  // steps run at once
 constexpr std::size_t kMostTrainedDays = 18;   // of the grid, the newest: two years
 constexpr std::size_t kMostScoredDays = 400;   // eleven years
 // Of SpendGroup, in its order. They are keys of texts in apps: never rename.
 constexpr std::array<std::string_view, kSpendGroups> kGroupNames = {"own_range", "own_recent", "own_year", "own_rhythm", "category", "all_spending"};
 constexpr std::size_t kOne = 15;  // of the numeric features, the one that is 1
 
-class SpendForecast final : public Trainer {
+class SpendForecast final : public StepTrainer<SpendForecastLayout, SpendForecastNetwork> {
  public:
-  SpendForecast(const SpendForecastSizes& sizes, MakeSpendForecastNetwork network) : layout_(sizes), network_(network(layout_)), descent_(layout_, layout_.hidden().offset, layout_.output().offset) {}
+  SpendForecast(const SpendForecastLayout& layout, MakeSpendForecastNetwork network) : StepTrainer(layout, network) {}
 
-  std::size_t parameter_count() const override { return layout_.parameter_count(); }
-  const std::vector<LayoutEntry>& layout() const override { return layout_.entries(); }
   std::size_t output_count() const override { return 3 * (categories() + 1); }
   Outputs outputs() const override { return Outputs::spend_quantiles; }
 
   void initialize(std::span<float> weights, std::uint64_t seed) const override;
-  Result<TrainingResult> train(std::span<const float> weights, std::span<const HistoryRow> history, const TrainingOptions& options, std::span<float> update) override {
-    return train_pooled(weights, std::span(&history, 1), options, update);
-  }
   Result<TrainingResult> train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories, const TrainingOptions& options,
                                       std::span<float> update) override;
   Result<EvaluationResult> evaluate(std::span<const float> weights, std::span<const HistoryRow> history, std::size_t first_scored, Counting counting) override;
-  Status predict(std::span<const float> weights, std::span<const HistoryRow> history, std::span<float> spends) override {
-    constexpr std::array<std::uint32_t, 1> kAll = {(1u << kSpendGroups) - 1};
-    return predict_kept(weights, history, kAll, spends);
-  }
   std::span<const std::string_view> feature_groups() const override { return kGroupNames; }
   Status predict_kept(std::span<const float> weights, std::span<const HistoryRow> history, std::span<const std::uint32_t> kept_sets, std::span<float> spends) override;
 
  private:
-  std::size_t categories() const { return layout_.sizes().categories; }
-  template <class Visit>
-  void run_through(Visit visit);
-
-  SpendForecastLayout layout_;
-  std::unique_ptr<SpendForecastNetwork> network_;
-  LocalDescent descent_;
   std::vector<SpendStep> steps_;
 };
 
 // At the client's own quantiles: of all that is read from the features only the bricks' own 1 is there. What comes before them is drawn, and
 // counts for nothing until training says what for.
 void SpendForecast::initialize(std::span<float> weights, std::uint64_t seed) const {
-  FEDSPEND_CHECK(weights.size() == layout_.parameter_count(), "weights have parameter_count() floats");
-  SeededRandom random(seed);
-  std::ranges::fill(weights, 0.0f);
-  for (const LayoutEntry& entry : layout_.entries()) {
-    if (entry.name == "series_embedding" || entry.name.starts_with("hidden.")) {
-      const double half_width = entry.name == "series_embedding" ? 0.3 : 1 / std::sqrt(static_cast<double>(kSpendNumeric + layout_.sizes().embedding));
-      for (std::size_t i = 0; i < entry.shape[0] * entry.shape[1]; ++i)
-        weights[entry.offset + i] = static_cast<float>((2 * (static_cast<double>(random.next_u64() >> 11) * 0x1p-53) - 1) * half_width);
-    } else if (entry.name == "output.numeric") {
-      for (std::size_t j = 0; j < 3; ++j) weights[entry.offset + kOne * kSpendOutputs + j * kSpendBricks + j] = 1.0f;  // kBrickLow, kBrickToMiddle, kBrickToHigh
-    }
-  }
+  draw_weights(weights, *this, seed, [&](const LayoutEntry& entry) {
+    if (entry.name == "series_embedding") return 0.3;
+    return entry.name.starts_with("hidden.") ? 1 / std::sqrt(static_cast<double>(kSpendNumeric + layout_.sizes().embedding)) : 0.0;
+  });
+  for (const LayoutEntry& entry : layout_.entries())
+    for (std::size_t j = 0; j < 3 && entry.name == "output.numeric"; ++j) weights[entry.offset + kOne * kSpendOutputs + j * kSpendBricks + j] = 1.0f;  // kBrickLow, kBrickToMiddle, kBrickToHigh
 }
 
 Result<TrainingResult> SpendForecast::train_pooled(std::span<const float> weights, std::span<const std::span<const HistoryRow>> histories, const TrainingOptions& options,
                                                    std::span<float> update) {
   FEDSPEND_TRY(descent_.load(weights));
-  const TrainingSpec& spec = options.spec;
   steps_.clear();
   for (const std::span<const HistoryRow> history : histories) {
-    const SpendCalendar calendar(spec.max_rows > 0 && history.size() > spec.max_rows ? history.last(spec.max_rows) : history, categories());
+    const SpendCalendar calendar(history.subspan(first_trained_row(history.size(), options.spec.max_rows)), categories());
     append_spend_steps(calendar, categories(), calendar.first_day(), GridDays::newest, kMostTrainedDays, steps_);
   }
-  FEDSPEND_CHECK(steps_.size() < 0xffffffff, "steps are counted in 32 bits");
-  std::vector<std::uint32_t> order(steps_.size());
-  std::iota(order.begin(), order.end(), 0u);
-  return descent_.train(weights, std::move(order), "forecasts", options, update, [&](std::span<const std::uint32_t> batch) {
-    network_->forward(descent_.weights(), steps_, batch);
-    double loss = 0;
-    for (std::size_t i = 0; i < batch.size(); ++i) loss += pinball_loss(network_->quantiles(i), steps_[batch[i]].target);
-    network_->backward(descent_.weights(), steps_, descent_.gradient());
-    return loss;
-  }, [&] { return network_->embedding_rows(); });
-}
-
-// Visits all steps in order.
-template <class Visit>
-void SpendForecast::run_through(Visit visit) {
-  std::vector<std::uint32_t> chunk(kEvaluationChunk);
-  for (std::size_t begin = 0; begin < steps_.size(); begin += kEvaluationChunk) {
-    chunk.resize(std::min(kEvaluationChunk, steps_.size() - begin));
-    std::iota(chunk.begin(), chunk.end(), static_cast<std::uint32_t>(begin));
-    network_->forward(descent_.weights(), steps_, chunk);
-    for (std::size_t i = 0; i < chunk.size(); ++i) visit(begin + i, i);
-  }
+  return descend(weights, steps_, all_of(steps_.size()), "forecasts", options, update, [&](std::size_t i, std::size_t step) { return pinball_loss(network_->quantiles(i), steps_[step].target); });
 }
 
 Result<EvaluationResult> SpendForecast::evaluate(std::span<const float> weights, std::span<const HistoryRow> history, std::size_t first_scored, Counting counting) {
@@ -114,7 +68,7 @@ Result<EvaluationResult> SpendForecast::evaluate(std::span<const float> weights,
   EvaluationResult result;
   if (first_scored >= history.size()) return result;
   steps_ = scored_spend_steps(history, categories(), first_scored, counting);
-  run_through([&](std::size_t step, std::size_t i) { add_spend_score(steps_[step], network_->quantiles(i), result); });
+  run_through(steps_, steps_.size(), [&](std::size_t step, std::size_t i) { add_spend_score(steps_[step], network_->quantiles(i), result); });
   if (!std::isfinite(result.loss_sum)) return not_finite();
   return result;
 }
@@ -133,7 +87,7 @@ Status SpendForecast::predict_kept(std::span<const float> weights, std::span<con
   for (std::size_t set = 0; set < kept_sets.size(); ++set) {
     steps_.clear();
     for (const SpendStep& step : whole) steps_.push_back(keep_groups(step, kept_sets[set]));
-    run_through([&](std::size_t step, std::size_t i) {
+    run_through(steps_, steps_.size(), [&](std::size_t step, std::size_t i) {
       sound = sound && network_->is_sound(i);
       const std::span<float> to = spends.subspan(set * output_count() + 3 * steps_[step].series, 3);
       for (std::size_t j = 0; j < 3; ++j) to[j] = static_cast<float>(static_cast<double>(network_->quantiles(i)[j]) * steps_[step].level);
@@ -162,9 +116,8 @@ void add_spend_score(const SpendStep& step, std::span<const float, 3> quantiles,
 }
 
 Result<std::unique_ptr<Trainer>> make_spend_forecast(const ModelSpec& model, MakeSpendForecastNetwork network) {
-  FEDSPEND_ASSIGN(const SpendForecastSizes sizes, SpendForecastSizes::from(model));
-  FEDSPEND_TRY(check_parameter_count(model, SpendForecastLayout(sizes).parameter_count()));
-  return std::make_unique<SpendForecast>(sizes, network);
+  FEDSPEND_ASSIGN(const SpendForecastLayout layout, layout_of<SpendForecastLayout>(model));
+  return std::make_unique<SpendForecast>(layout, network);
 }
 
 Result<std::unique_ptr<Trainer>> make_spend_forecast(const ModelSpec& model) {
@@ -172,13 +125,7 @@ Result<std::unique_ptr<Trainer>> make_spend_forecast(const ModelSpec& model) {
 }
 
 ModelSpec default_spend_forecast(std::span<const std::string> categories) {
-  ModelSpec model;
-  model.name = "spend_forecast";
-  model.initial_seed = 1;
-  model.sizes = {{"embedding", 2}, {"hidden", 8}};
-  model.categories.assign(categories.begin(), categories.end());
-  if (const auto sizes = SpendForecastSizes::from(model)) model.parameter_count = SpendForecastLayout(*sizes).parameter_count();
-  return model;
+  return drafted_model<SpendForecastLayout>("spend_forecast", {{"embedding", 2}, {"hidden", 8}}, categories);
 }
 
 TrainingSpec default_spend_forecast_training() {

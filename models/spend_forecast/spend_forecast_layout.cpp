@@ -23,9 +23,9 @@ std::size_t SpendForecastLayout::input_width() const { return kNumericWidth + ke
 std::size_t SpendForecastLayout::hidden_width() const { return kernels::padded(sizes_.hidden); }
 
 SpendForecastLayout::SpendForecastLayout(const SpendForecastSizes& sizes) : sizes_(sizes) {
-  embedding_ = block(sizes.categories + 1, kernels::padded(sizes.embedding));
-  hidden_ = block(input_width(), hidden_width());
-  output_ = block(hidden_width() + input_width(), kernels::padded(kSpendOutputs));
+  embedding_ = block(Part::embedding, sizes.categories + 1, kernels::padded(sizes.embedding));
+  hidden_ = block(Part::hidden, input_width(), hidden_width());
+  output_ = block(Part::head, hidden_width() + input_width(), kernels::padded(kSpendOutputs));
 
   place("series_embedding", {sizes.categories + 1, sizes.embedding}, embedding_.offset, embedding_.stride);
   place("hidden.numeric", {kSpendNumeric, sizes.hidden}, hidden_.offset, hidden_.stride);

@@ -23,6 +23,7 @@ inline constexpr std::size_t kSpendOutputs = 3 * kSpendBricks;
 
 class SpendForecastLayout : public ArenaLayout {
  public:
+  using Sizes = SpendForecastSizes;
   explicit SpendForecastLayout(const SpendForecastSizes& sizes);
 
   const SpendForecastSizes& sizes() const { return sizes_; }

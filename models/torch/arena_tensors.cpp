@@ -22,7 +22,7 @@ struct ArenaTensors::Named {
   at::Tensor tensor;
 };
 
-ArenaTensors::ArenaTensors(const ArenaLayout& layout, std::size_t dense_offset) : layout_(layout), dense_offset_(dense_offset) {}
+ArenaTensors::ArenaTensors(const ArenaLayout& layout) : layout_(layout) {}
 ArenaTensors::~ArenaTensors() = default;
 
 void ArenaTensors::bind(const float* arena) {
@@ -45,7 +45,7 @@ void ArenaTensors::backward(const at::Tensor& loss, float* gradient) {
   if (gradient != gradient_)
     for (auto& [name, tensor] : tensors_) tensor.mutable_grad() = view_of(gradient, layout_.place_of(name));
   gradient_ = gradient;
-  std::fill(gradient + dense_offset_, gradient + layout_.arena_size(), 0.0f);
+  std::fill(gradient + layout_.dense_offset(), gradient + layout_.arena_size(), 0.0f);
   loss.backward();
 }
 

@@ -20,8 +20,7 @@ namespace fedspend::models {
 
 class ArenaTensors {
  public:
-  // `layout` is borrowed. From `dense_offset` on every batch has a gradient for everything; before it lie embeddings.
-  ArenaTensors(const ArenaLayout& layout, std::size_t dense_offset);
+  explicit ArenaTensors(const ArenaLayout& layout);  // borrowed
   ~ArenaTensors();
   ArenaTensors(const ArenaTensors&) = delete;
   ArenaTensors& operator=(const ArenaTensors&) = delete;
@@ -35,7 +34,6 @@ class ArenaTensors {
 
  private:
   const ArenaLayout& layout_;
-  std::size_t dense_offset_;
   const float* arena_ = nullptr;
   float* gradient_ = nullptr;
   struct Named;

@@ -16,7 +16,7 @@ constexpr std::int64_t kNoTarget = -100;
 
 class CategoriserNetworkTorch final : public CategoriserNetwork {
  public:
-  explicit CategoriserNetworkTorch(const CategoriserLayout& layout) : layout_(layout), parameters_(layout, layout.output().offset) {}
+  explicit CategoriserNetworkTorch(const CategoriserLayout& layout) : layout_(layout), parameters_(layout) {}
 
   void forward(const float* arena, const CategoriserSteps& steps, std::span<const std::uint32_t> which) override;
   std::span<const float> probabilities(std::size_t i) const override { return {probabilities_.data_ptr<float>() + i * categories(), categories()}; }

@@ -16,7 +16,7 @@ constexpr float kImpossible = -1e30f;  // a logit of what is not on offer
 
 class OffersNetworkTorch final : public OffersNetwork {
  public:
-  explicit OffersNetworkTorch(const OffersLayout& layout) : layout_(layout), parameters_(layout, layout.hidden().offset) {}
+  explicit OffersNetworkTorch(const OffersLayout& layout) : layout_(layout), parameters_(layout) {}
 
   void forward(const float* arena, std::span<const OfferStep> steps, std::span<const std::uint32_t> which) override;
   std::span<const float> probabilities(std::size_t i) const override { return row_of(probabilities_, i); }

@@ -17,7 +17,7 @@ constexpr float kLeastLow = 0.01f;
 
 class SpendForecastNetworkTorch final : public SpendForecastNetwork {
  public:
-  explicit SpendForecastNetworkTorch(const SpendForecastLayout& layout) : layout_(layout), parameters_(layout, layout.hidden().offset) {}
+  explicit SpendForecastNetworkTorch(const SpendForecastLayout& layout) : layout_(layout), parameters_(layout) {}
 
   void forward(const float* arena, std::span<const SpendStep> steps, std::span<const std::uint32_t> which) override;
   std::span<const float, 3> quantiles(std::size_t i) const override { return std::span<const float, 3>(given_[i]); }

@@ -17,7 +17,7 @@ constexpr std::array<const char*, kUnusualParts> kPartNames = {"category", "amou
 
 class UnusualActivityNetworkTorch final : public UnusualActivityNetwork {
  public:
-  explicit UnusualActivityNetworkTorch(const UnusualActivityLayout& layout) : layout_(layout), parameters_(layout, layout.hidden(0).offset) {}
+  explicit UnusualActivityNetworkTorch(const UnusualActivityLayout& layout) : layout_(layout), parameters_(layout) {}
 
   void forward(const float* arena, std::span<const UnusualStep> steps, std::span<const std::uint32_t> which) override;
   float way(std::size_t i, std::size_t way) const override { return ways_.data_ptr<float>()[i * kUnusualWays + way]; }

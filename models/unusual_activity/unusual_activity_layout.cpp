@@ -24,9 +24,9 @@ std::size_t UnusualActivityLayout::input_width() const { return kUnusualNumeric 
 std::size_t UnusualActivityLayout::hidden_width() const { return kernels::padded(sizes_.hidden); }
 
 UnusualActivityLayout::UnusualActivityLayout(const UnusualActivitySizes& sizes) : sizes_(sizes) {
-  embedding_ = block(sizes.categories + 2, kernels::padded(sizes.embedding));
-  for (Block& hidden : hidden_) hidden = block(input_width(), hidden_width());
-  for (Block& output : output_) output = block(kUnusualWays, hidden_width() + input_width());
+  embedding_ = block(Part::embedding, sizes.categories + 2, kernels::padded(sizes.embedding));
+  for (Block& hidden : hidden_) hidden = block(Part::hidden, input_width(), hidden_width());
+  for (Block& output : output_) output = block(Part::head, kUnusualWays, hidden_width() + input_width());
 
   place("category_embedding", {sizes.categories + 2, sizes.embedding}, embedding_.offset, embedding_.stride);
   for (std::size_t part = 0; part < kUnusualParts; ++part) {

@@ -22,6 +22,7 @@ struct UnusualActivitySizes {
 
 class UnusualActivityLayout : public ArenaLayout {
  public:
+  using Sizes = UnusualActivitySizes;
   explicit UnusualActivityLayout(const UnusualActivitySizes& sizes);
 
   const UnusualActivitySizes& sizes() const { return sizes_; }

@@ -195,74 +195,6 @@ TEST_CASE("counts of this very merchant are its own, newest first in weight, and
   CHECK(steps.steps[0].target == 0);
 }
 
-TEST_CASE("the same inputs give the same bits, in any order of calls and on any thread") {
-  const std::vector<HistoryRow> history = shopping(50, 1), another = shopping(9, 2);
-  Made first, second;
-  CHECK(first.weights == second.weights);
-  REQUIRE(first.trainer->train(first.weights, history, options_of(), first.update));
-  std::thread([&] {
-    REQUIRE(second.trainer->train(second.weights, another, options_of(), second.update));
-    REQUIRE(second.trainer->evaluate(second.weights, another, 3));
-    REQUIRE(second.trainer->train(second.weights, history, options_of(), second.update));
-  }).join();
-  CHECK(first.update == second.update);
-  TrainingOptions other_seed = options_of();
-  other_seed.seed = 10;
-  REQUIRE(second.trainer->train(second.weights, history, other_seed, second.update));
-  CHECK(first.update != second.update);
-}
-
-TEST_CASE("pooled training of one history is train(), and of several, other than of each alone") {
-  Made made;
-  const std::vector<HistoryRow> one = shopping(30, 1), two = shopping(30, 2);
-  const std::array<std::span<const HistoryRow>, 1> alone = {one};
-  const std::array<std::span<const HistoryRow>, 2> both = {one, two};
-  REQUIRE(made.trainer->train(made.weights, one, options_of(), made.update));
-  std::vector<float> pooled(made.update.size());
-  REQUIRE(made.trainer->train_pooled(made.weights, alone, options_of(), pooled));
-  CHECK(pooled == made.update);
-  const auto result = made.trainer->train_pooled(made.weights, both, options_of(1), pooled);
-  REQUIRE(result);
-  const auto targets = [](std::span<const HistoryRow> rows) { return static_cast<std::size_t>(std::ranges::count_if(rows, [](const HistoryRow& row) { return row.category < kCategories; })); };
-  CHECK(result->examples == targets(one) + targets(two));
-}
-
-TEST_CASE("training the head leaves the words as they were, to the bit") {
-  Made made;
-  TrainingOptions options = options_of();
-  options.part = TrainedPart::head;
-  REQUIRE(made.trainer->train(made.weights, shopping(60, 1), options, made.update));
-  const LayoutEntry& words = made.trainer->layout().front();
-  REQUIRE(words.name == "gram_embedding");
-  const std::size_t end = words.offset + words.shape[0] * words.shape[1];
-  CHECK(std::all_of(made.update.begin(), made.update.begin() + static_cast<std::ptrdiff_t>(end), [](float d) { return d == 0.0f; }));
-  CHECK(std::any_of(made.update.begin() + static_cast<std::ptrdiff_t>(end), made.update.end(), [](float d) { return d != 0.0f; }));
-}
-
-TEST_CASE("all features kept are the prediction, none are that of an empty history, and the contributions add up to the difference") {
-  Made made;
-  std::vector<HistoryRow> history = shopping(40, 2);
-  history.push_back(*std::ranges::find_if(history, [](const HistoryRow& row) { return row.text != nullptr && row.category == 0; }));  // a merchant that was seen before
-  const std::size_t outputs = made.trainer->output_count(), groups = made.trainer->feature_groups().size();
-  REQUIRE(groups == kCategoriserGroups);
-  std::vector<std::uint32_t> sets(std::size_t{1} << groups);
-  std::iota(sets.begin(), sets.end(), 0u);
-  std::vector<float> kept(sets.size() * outputs);
-  REQUIRE(made.trainer->predict_kept(made.weights, history, sets, kept));
-  const std::vector<float> all = made.predict(history), none = made.predict({});
-  CHECK(std::equal(all.begin(), all.end(), kept.end() - static_cast<std::ptrdiff_t>(outputs)));
-  CHECK(std::equal(none.begin(), none.end(), kept.begin()));
-  for (std::size_t group = 0; group < groups; ++group) {  // each of them says something here
-    CAPTURE(group);
-    CHECK_FALSE(std::equal(kept.begin(), kept.begin() + static_cast<std::ptrdiff_t>(outputs), kept.begin() + static_cast<std::ptrdiff_t>((std::size_t{1} << group) * outputs)));
-  }
-  const auto top = static_cast<std::size_t>(std::max_element(all.begin(), all.end()) - all.begin());
-  std::vector<double> values;
-  for (std::size_t set = 0; set < sets.size(); ++set) values.push_back(static_cast<double>(kept[set * outputs + top]));
-  const std::vector<double> shares = shapley_values(values);
-  CHECK(std::accumulate(shares.begin(), shares.end(), 0.0) == doctest::Approx(static_cast<double>(all[top] - none[top])).epsilon(1e-6));
-}
-
 TEST_CASE("odd rows give probabilities all the same: no merchant, huge and no amounts, clocks that jump, an empty history, one row, ten years") {
   Made made;
   RowMaker maker(toy());
@@ -291,65 +223,11 @@ TEST_CASE("odd rows give probabilities all the same: no merchant, huge and no am
   CHECK(made.trainer->train(made.weights, history, options_of(1), made.update).has_value());
 }
 
-TEST_CASE("nothing to train on gives an update of zeros, and weights that are none are refused") {
+TEST_CASE("rows of categories that the plan does not know are neither trained on nor scored") {
   Made made;
-  std::ranges::fill(made.update, 1.0f);
-  CHECK(made.trainer->train(made.weights, {}, options_of(), made.update)->examples == 0);
-  CHECK(made.update == std::vector<float>(made.update.size(), 0.0f));
   const std::vector<HistoryRow> unknown(12, HistoryRow{.category = kCategories});
   CHECK(made.trainer->train(made.weights, unknown, options_of(), made.update)->examples == 0);
   CHECK(made.trainer->evaluate(made.weights, unknown, 0)->predictions == 0);
-
-  std::vector<float> p(made.trainer->output_count());
-  const std::vector<HistoryRow> history = shopping(20, 1);
-  CHECK(made.trainer->predict(std::span(made.weights).first(3), history, p).error().code == ErrorCode::invalid_argument);
-  made.weights.back() = std::numeric_limits<float>::quiet_NaN();
-  std::ranges::fill(made.weights, std::numeric_limits<float>::infinity());
-  CHECK(made.trainer->predict(made.weights, history, p).error().code == ErrorCode::limit);
-  CHECK(made.trainer->evaluate(made.weights, history, 5).error().code == ErrorCode::limit);
-  CHECK(made.trainer->train(made.weights, history, options_of(), made.update).error().code == ErrorCode::limit);
-}
-
-TEST_CASE("a training that is stopped says so") {
-  Made made;
-  std::stop_source stop;
-  stop.request_stop();
-  TrainingOptions options = options_of();
-  options.stop = stop.get_token();
-  CHECK(made.trainer->train(made.weights, shopping(20, 1), options, made.update).error().code == ErrorCode::refused);
-}
-
-TEST_CASE("sizes that are missing, unknown or out of range are named, and the count of another model is refused") {
-  const auto refused = [](const ModelSpec& model, const char* words) {
-    const auto made = make_trainer(model);
-    REQUIRE_FALSE(made.has_value());
-    CHECK(made.error().code == ErrorCode::invalid_argument);
-    CHECK_MESSAGE(made.error().message.find(words) != std::string::npos, made.error().message);
-  };
-  ModelSpec model = toy();
-  model.sizes.erase("embedding");
-  refused(model, "model.sizes.embedding is missing");
-  model = toy();
-  model.sizes["hidden"] = 3;
-  refused(model, "model.sizes.hidden is not a size of categoriser");
-  model = toy();
-  model.sizes["gram_buckets"] = 0;
-  refused(model, "model.sizes.gram_buckets is 0");
-  model = toy();
-  model.parameter_count = 1;
-  refused(model, "model.parameter_count is 1");
-  model = toy();
-  model.categories.clear();
-  refused(model, "model.categories has 0 entries");
-}
-
-TEST_CASE("the drafted model stays below 200,000 parameters for 144 categories") {
-  std::vector<std::string> categories;
-  for (int i = 0; i < 144; ++i) categories.push_back("c" + std::to_string(i));
-  const ModelSpec model = default_categoriser(categories);
-  CHECK(model.parameter_count > 0);
-  CHECK(model.parameter_count < 200'000);
-  CHECK(make_trainer(model).has_value());
 }
 
 TEST_CASE("the customer's own counts are of the merchant of the row that is asked for, where the model is told it") {

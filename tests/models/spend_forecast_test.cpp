@@ -261,49 +261,6 @@ TEST_CASE("a score: the loss of the three in levels, held against smoothing's, w
   CHECK((result.predictions == 3 && result.correct_top1 == 2 && result.correct_top3 == 1));
 }
 
-TEST_CASE("spend_forecast: the same inputs give the same bits, in any order of calls and on any thread") {
-  const std::vector<HistoryRow> history = household(200, 1), another = household(150, 2);
-  Made first(0.1f), second(0.1f);
-  CHECK(first.weights == second.weights);
-  REQUIRE(first.trainer->train(first.weights, history, options_of(), first.update));
-  std::thread([&] {
-    REQUIRE(second.trainer->train(second.weights, another, options_of(), second.update));
-    REQUIRE(second.trainer->evaluate(second.weights, another, 3));
-    REQUIRE(second.trainer->train(second.weights, history, options_of(), second.update));
-  }).join();
-  CHECK(first.update == second.update);
-  TrainingOptions other_seed = options_of();
-  other_seed.seed = 10;
-  REQUIRE(second.trainer->train(second.weights, history, other_seed, second.update));
-  CHECK(first.update != second.update);
-}
-
-TEST_CASE("spend_forecast: pooled training of one history is train(), and of several, of all their forecasts") {
-  Made made;
-  const std::vector<HistoryRow> one = household(200, 1), two = household(170, 2);
-  const std::array<std::span<const HistoryRow>, 1> alone = {one};
-  const std::array<std::span<const HistoryRow>, 2> both = {one, two};
-  REQUIRE(made.trainer->train(made.weights, one, options_of(), made.update));
-  std::vector<float> pooled(made.update.size());
-  REQUIRE(made.trainer->train_pooled(made.weights, alone, options_of(), pooled));
-  CHECK(pooled == made.update);
-  const auto result = made.trainer->train_pooled(made.weights, both, options_of(1), pooled);
-  REQUIRE(result);
-  CHECK(result->examples == steps_of(one).size() + steps_of(two).size());
-}
-
-TEST_CASE("spend_forecast: training the head leaves what lies before it as it was, to the bit") {
-  Made made(0.1f);
-  TrainingOptions options = options_of();
-  options.part = TrainedPart::head;
-  REQUIRE(made.trainer->train(made.weights, household(200, 1), options, made.update));
-  const auto head = std::ranges::find(made.trainer->layout(), "output.hidden", &LayoutEntry::name);
-  REQUIRE(head != made.trainer->layout().end());
-  const auto begin = made.update.begin() + static_cast<std::ptrdiff_t>(head->offset);
-  CHECK(std::all_of(made.update.begin(), begin, [](float d) { return d == 0.0f; }));
-  CHECK(std::any_of(begin, made.update.end(), [](float d) { return d != 0.0f; }));
-}
-
 TEST_CASE("spend_forecast: all groups kept are the forecast, none are that of an empty history, which is 0, and the contributions add up to it") {
   Made made(0.1f);
   const std::vector<HistoryRow> history = household(300, 2);
@@ -357,31 +314,12 @@ TEST_CASE("spend_forecast: odd histories give finite quantiles that do not cross
   check();
 }
 
-TEST_CASE("spend_forecast: nothing to train on gives an update of zeros, and weights or sizes that do not fit are refused") {
+TEST_CASE("spend_forecast: a history too short for 30 days to come is neither trained on nor scored") {
   Made made;
   std::ranges::fill(made.update, 1.0f);
   CHECK(made.trainer->train(made.weights, household(20, 1), options_of(), made.update)->examples == 0);
   CHECK(made.update == std::vector<float>(made.update.size(), 0.0f));
   CHECK(made.trainer->evaluate(made.weights, household(20, 1), 5)->predictions == 0);
-  CHECK(made.trainer->train(std::vector<float>(3), household(200, 1), options_of(), made.update).error().code == ErrorCode::invalid_argument);
-  TrainingOptions empty_batches = options_of();
-  empty_batches.spec.batch_size = 0;
-  CHECK(made.trainer->train(made.weights, household(200, 1), empty_batches, made.update).error().code == ErrorCode::invalid_argument);
-  std::stop_source stop;
-  stop.request_stop();
-  TrainingOptions stopped = options_of();
-  stopped.stop = stop.get_token();
-  CHECK(made.trainer->train(made.weights, household(200, 1), stopped, made.update).error().code == ErrorCode::refused);
-  made.weights.assign(made.weights.size(), std::numeric_limits<float>::quiet_NaN());
-  std::vector<float> spends(made.trainer->output_count());
-  CHECK(made.trainer->predict(made.weights, household(200, 1), spends).error().code == ErrorCode::limit);
-  CHECK(made.trainer->evaluate(made.weights, household(200, 1), 0, Counting::prequential).error().code == ErrorCode::limit);
-  ModelSpec model = toy();
-  model.sizes["hidden"] = 0;
-  CHECK(make_trainer(model).error().code == ErrorCode::invalid_argument);
-  model = toy();
-  model.parameter_count = 7;
-  CHECK(make_trainer(model).error().code == ErrorCode::invalid_argument);
 }
 
 TEST_CASE("spends are no probabilities: there is no personal model of counts, and none is mixed in") {
@@ -415,11 +353,4 @@ TEST_CASE("of a forecast the last fifth of the days is held out, however many ro
   CHECK(training_rows(model, std::span(history).first(1), 0.2) == 1);
   model.name = "next_category";
   CHECK(training_rows(model, history, 0.2) == 160);
-}
-
-TEST_CASE("the default model is small, at any vocabulary that a bank would have") {
-  const std::vector<std::string> categories(300, "c");
-  const ModelSpec model = default_spend_forecast(categories);
-  CHECK(model.parameter_count < 200'000);
-  CHECK(make_trainer(model).has_value());
 }

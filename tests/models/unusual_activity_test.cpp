@@ -210,22 +210,6 @@ TEST_CASE("a row is seen from the rows before it alone, and with frozen counts w
   CHECK_FALSE(same(all.usual[20], changed.usual[20]));
 }
 
-TEST_CASE("unusual_activity: the same inputs give the same bits, in any order of calls and on any thread; another seed others") {
-  const std::vector<HistoryRow> history = random_history(120, kCategories, 1), another = random_history(90, kCategories, 2);
-  Made first(0.1f), second(0.1f);
-  REQUIRE(first.trainer->train(first.weights, history, options_of(), first.update));
-  std::thread([&] {
-    REQUIRE(second.trainer->train(second.weights, another, options_of(), second.update));
-    REQUIRE(second.trainer->evaluate(second.weights, another, 3));
-    REQUIRE(second.trainer->train(second.weights, history, options_of(), second.update));
-  }).join();
-  CHECK(first.update == second.update);
-  TrainingOptions other_seed = options_of();
-  other_seed.seed = 10;
-  REQUIRE(second.trainer->train(second.weights, history, other_seed, second.update));
-  CHECK(first.update != second.update);
-}
-
 TEST_CASE("unusual_activity: pooled training of one history is train(), and of several, of all their rows, each twice") {
   Made made;
   const std::vector<HistoryRow> one = random_history(100, kCategories, 1), two = random_history(70, kCategories, 2);
@@ -241,18 +225,6 @@ TEST_CASE("unusual_activity: pooled training of one history is train(), and of s
   TrainingOptions newest = options_of(1);
   newest.spec.max_rows = 30;
   CHECK(made.trainer->train_pooled(made.weights, both, newest, pooled)->examples == 120);
-}
-
-TEST_CASE("unusual_activity: training the head leaves what lies before it as it was, to the bit") {
-  Made made(0.1f);
-  TrainingOptions options = options_of();
-  options.part = TrainedPart::head;
-  REQUIRE(made.trainer->train(made.weights, random_history(100, kCategories, 1), options, made.update));
-  const auto head = std::ranges::find(made.trainer->layout(), "output.category.hidden", &LayoutEntry::name);
-  REQUIRE(head != made.trainer->layout().end());
-  const auto begin = made.update.begin() + static_cast<std::ptrdiff_t>(head->offset);
-  CHECK(std::all_of(made.update.begin(), begin, [](float d) { return d == 0.0f; }));
-  CHECK(std::any_of(begin, made.update.end(), [](float d) { return d != 0.0f; }));
 }
 
 TEST_CASE("unusual_activity: a score counts pairs ranked rightly and rows beyond the client's own threshold; training raises both, on other clients too") {
@@ -334,30 +306,8 @@ TEST_CASE("unusual_activity: odd histories give finite surprises: one row, refun
   check();
 }
 
-TEST_CASE("unusual_activity: nothing to train on gives an update of zeros, and weights or sizes that do not fit are refused") {
-  Made made;
-  std::ranges::fill(made.update, 1.0f);
-  const auto nothing = made.trainer->train(made.weights, {}, options_of(), made.update);
-  REQUIRE(nothing);
-  CHECK(nothing->examples == 0);
-  CHECK(std::ranges::all_of(made.update, [](float d) { return d == 0.0f; }));
-  CHECK(made.trainer->evaluate(made.weights, {}, 0)->predictions == 0);
-  CHECK(made.trainer->train(std::span(made.weights).first(3), {}, options_of(), made.update).error().code == ErrorCode::invalid_argument);
-  ModelSpec model = toy();
-  model.sizes.erase("hidden");
-  CHECK(make_trainer(model).error().message.find("hidden") != std::string::npos);
-  model = toy();
-  model.parameter_count = 7;
-  CHECK_FALSE(make_trainer(model));
-  std::ranges::fill(made.weights, std::numeric_limits<float>::quiet_NaN());
-  std::vector<float> surprises(made.trainer->output_count());
-  CHECK(made.trainer->predict(made.weights, regular(5), surprises).error().code == ErrorCode::limit);
-  CHECK(made.trainer->evaluate(made.weights, regular(9), 4).error().code == ErrorCode::limit);
-}
-
 TEST_CASE("unusual_activity: the default model is small, at any vocabulary that a bank would have") {
   std::vector<std::string> categories;
   for (int i = 0; i < 400; ++i) categories.push_back("category " + std::to_string(i));
   CHECK(default_unusual_activity(categories).parameter_count < 5'000);
-  CHECK(find_stock_model("unusual_activity")->sees_row);
 }
