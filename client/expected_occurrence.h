@@ -1,7 +1,7 @@
 #pragma once
 // When a category that is likely to come next usually comes, and with what amount: from the customer's own newest kOccurrencesSeen transactions of it, in the
-// direction (debit, credit) of the newest. No model: the 10, 50 and 90% points of the amounts, and of the times that are left of those gaps between two
-// of them that are longer than what has passed since the last. Pure.
+// direction (debit, credit) of the newest. No model: the 10, 50 and 90% points of the amounts, and of the days that are left of those gaps between two
+// of them that are no shorter than what has passed since the last. How often it holds is measured: models/README.md, "Day and amount". Pure.
 
 #include <array>
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace fedspend::client {
 inline constexpr std::size_t kOccurrencesSeen = 24, kLeastOccurrences = 4;
 
 struct ExpectedOccurrence {
-  std::optional<std::array<std::int64_t, 3>> in_days = {};  // earliest, middle, latest, of UTC; 0: today. Nothing: it is later than it ever was
+  std::optional<std::array<std::int64_t, 3>> in_days = {};  // earliest, middle, latest, of UTC; 0: today. Nothing: fewer than kLeastOccurrences such gaps, or it is later than it ever was
   std::array<double, 3> amount_minor{};                     // low, middle, high
 };
 

@@ -11,6 +11,7 @@
 #include "simulations/plans/plan_file.h"
 #include "simulations/population/injected_unusual.h"
 #include "simulations/runs/evaluation_table.h"
+#include "simulations/runs/occurrence_scores.h"
 #include "simulations/runs/personal_scores.h"
 #include "simulations/runs/unusual_scores.h"
 
@@ -71,6 +72,11 @@ Result<Report> evaluate(const Arguments& arguments) {
     report.data["personal"] = to_json(personal);
     report.text += "\n" + to_text(personal);
   }
+  if (arguments.flag("occurrences")) {
+    FEDSPEND_ASSIGN(const OccurrenceScores occurrences, score_occurrences(file.plan, model->weights, clients, static_cast<unsigned>(threads), file.trainers));
+    report.data["occurrences"] = to_json(occurrences);
+    report.text += "\n" + to_text(occurrences);
+  }
   if (file.plan.model.name == "unusual_activity" && data.population.labels().size() > 1) {
     FEDSPEND_ASSIGN(const UnusualScores unusual, score_unusual(file.plan, model->weights, data.population, static_cast<unsigned>(threads)));
     report.data["unusual"] = to_json(unusual);
@@ -97,6 +103,7 @@ program::Command evaluate_command() {
   options.push_back({.name = "plan", .value_name = "FILE", .help = "the plan that the model was trained with", .required = true});
   options.push_back({.name = "model", .value_name = "FILE", .help = "model.fsm of a run or of a coordinator", .required = true});
   options.push_back({.name = "personalise", .value_name = "", .help = "also adapts the model to each client, as a device does, and says what that is worth and for whom it fails"});
+  options.push_back({.name = "occurrences", .value_name = "", .help = "also says how well the day and the amount hold that a device gives with a next category"});
   options.push_back({.name = "inject-unusual", .value_name = "N", .help = "lays labelled unusual rows into the histories, an incident after N of a thousand rows (simulations/population/injected_unusual.h)", .default_text = "0"});
   options.push_back(trainers_option());
   options.push_back(isa_option());
